@@ -1,0 +1,154 @@
+// Package app is the switch as one piece: it builds the parts from a config,
+// starts them, and stops them in reverse.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"liandong/cmd/internal/api"
+	"liandong/configs"
+	"liandong/media/engine"
+	"liandong/routing/exchange"
+	"liandong/routing/outbox"
+	"liandong/routing/ticket"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+// App is a switch. Build it with New; its parts run between Start and Stop.
+type App struct {
+	log      *slog.Logger
+	outbox   *outbox.Outbox
+	engine   *engine.Engine
+	ua       *ua.UA
+	exchange *exchange.Exchange
+	api      *api.Server
+}
+
+// CallEvents is the stream of call events for screen pop and wallboards.
+const CallEvents = "liandong:calls"
+
+// New builds the parts. Nothing is heard on any address before Start; the
+// outbox file is open.
+func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
+	a := &App{log: log}
+	defer func() {
+		if err != nil {
+			a.Stop()
+		}
+	}()
+	if a.outbox, err = outbox.Open(cfg.Outbox(), log.With("part", "outbox")); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	if a.engine, err = engine.New(cfg.Engine(), log.With("part", "media")); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	// The socket layer and the exchange know each other: messages go up by the
+	// handler, down by the transport.
+	up := &handler{}
+	sockets := cfg.UA()
+	sockets.Bindings = func(user string, live []ua.Binding) {
+		if len(live) > 0 {
+			up.SeatOnline(user)
+		}
+	}
+	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	a.exchange = exchange.New(exchange.Config{
+		Directory: cfg.Directory(), Leg: legs(cfg), Wire: a.ua, Tickets: a.outbox,
+		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
+		Tell:     a.tell,
+		NewID:    ticket.NewIDs(rand.Reader).New,
+		NewRef:   uuid.NewString,
+	}, log.With("part", "exchange"))
+	up.Exchange = a.exchange
+	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	return a, nil
+}
+
+// handler breaks the circle between the socket layer and the exchange; it is
+// complete before the first socket opens.
+type handler struct{ *exchange.Exchange }
+
+func legs(cfg *configs.Config) leg.Config {
+	l := cfg.Leg()
+	l.Rand = random
+	return l
+}
+
+// random is for tags, branches and Call-IDs: not to be guessed.
+func random() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, crypto/rand says
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+func (a *App) tell(event string, fields map[string]string) {
+	fields["event"], fields["at"] = event, time.Now().Format(time.RFC3339Nano)
+	a.outbox.Publish(CallEvents, fields)
+}
+
+// Start opens the sockets. On an error nothing is left running.
+func (a *App) Start() error {
+	a.outbox.Start()
+	if err := a.ua.Start(); err != nil {
+		a.Stop()
+		return fmt.Errorf("app: %w", err)
+	}
+	if err := a.api.Start(); err != nil {
+		a.Stop()
+		return fmt.Errorf("app: %w", err)
+	}
+	return nil
+}
+
+// Stop takes the parts down in reverse and waits for them.
+func (a *App) Stop() {
+	if a.api != nil {
+		a.api.Stop()
+	}
+	if a.exchange != nil {
+		a.exchange.Stop()
+	}
+	if a.ua != nil {
+		a.ua.Stop()
+	}
+	if a.engine != nil {
+		a.engine.Stop()
+	}
+	if a.outbox != nil {
+		a.outbox.Stop()
+	}
+}
+
+// Stats are the figures of all parts.
+func (a *App) Stats() (exchange.Stats, engine.Stats, ua.Stats, outbox.Stats) {
+	return a.exchange.Stats(), a.engine.Stats(), a.ua.Stats(), a.outbox.Stats()
+}
+
+// Run is the switch from start to stop: it returns when ctx ends, or when it
+// could not start.
+func Run(ctx context.Context, cfg *configs.Config, log *slog.Logger) error {
+	a, err := New(cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(); err != nil {
+		return err
+	}
+	log.Info("ready", "node", cfg.Node, "what", cfg.Summary())
+	<-ctx.Done()
+	log.Info("stopping")
+	a.Stop()
+	return nil
+}

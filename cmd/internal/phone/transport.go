@@ -1,0 +1,181 @@
+package phone
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// flow is the way to a peer.
+type flow struct {
+	transport string // "udp" or "tcp"
+	remote    netip.AddrPort
+}
+
+// token is a fresh random tag, branch or Call-ID.
+func token() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
+	return hex.EncodeToString(b[:])
+}
+
+func (p *Phone) readUDP() {
+	defer p.wg.Done()
+	buf := make([]byte, 65536)
+	for {
+		n, from, err := p.udp.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if len(bytes.TrimSpace(buf[:n])) == 0 {
+			continue // keep-alive, RFC 5626 §3.5.1
+		}
+		m, err := ParseMessage(buf[:n])
+		if err != nil {
+			p.log.Warn("unreadable message", "from", from, "err", err)
+			continue
+		}
+		p.post(func() { p.receive(m, flow{"udp", from}) })
+	}
+}
+
+func (p *Phone) acceptTCP() {
+	defer p.wg.Done()
+	for {
+		conn, err := p.listener.AcceptTCP()
+		if err != nil {
+			return
+		}
+		if p.do(func() { p.keep(conn) }) != nil {
+			conn.Close()
+		}
+	}
+}
+
+// keep owns a connection from now on and reads it. Called by the loop.
+func (p *Phone) keep(conn *net.TCPConn) {
+	remote := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	p.conns[remote] = conn
+	p.wg.Add(1)
+	go p.readTCP(conn, remote)
+}
+
+func (p *Phone) readTCP(conn *net.TCPConn, remote netip.AddrPort) {
+	defer p.wg.Done()
+	r := bufio.NewReader(conn)
+	for {
+		m, err := readStream(r)
+		if err != nil {
+			break
+		}
+		p.post(func() { p.receive(m, flow{"tcp", remote}) })
+	}
+	conn.Close()
+	p.post(func() {
+		if p.conns[remote] == conn {
+			delete(p.conns, remote)
+		}
+	})
+}
+
+// readStream takes the next message off a stream; its end is where Content-Length says (RFC 3261 §18.3).
+func readStream(r *bufio.Reader) (*Message, error) {
+	var head strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return nil, err
+		}
+		if strings.TrimSpace(line) == "" && head.Len() == 0 {
+			continue // keep-alive
+		}
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+		if head.WriteString(line); head.Len() > 65536 {
+			return nil, fmt.Errorf("%w: headers over 64 KiB", ErrMalformed)
+		}
+	}
+	m, err := parseHead(strings.TrimSuffix(head.String(), "\r\n"))
+	if err != nil {
+		return nil, err
+	}
+	n, err := m.contentLength(0)
+	if err != nil || n > 1<<20 {
+		return nil, fmt.Errorf("%w: Content-Length %q", ErrMalformed, m.Get("Content-Length"))
+	}
+	m.Body = make([]byte, n)
+	_, err = io.ReadFull(r, m.Body)
+	return m, err
+}
+
+// send writes a message. Called by the loop; a TCP peer that does not read costs the loop a second at most.
+func (p *Phone) send(m *Message, f flow, again bool) error {
+	p.note(Logged{At: time.Now(), Out: true, Peer: f.remote, Transport: f.transport, Again: again, Message: m})
+	if p.cfg.Lose != nil && p.cfg.Lose(true, m) {
+		return nil
+	}
+	if f.transport == "udp" {
+		_, err := p.udp.WriteToUDPAddrPort(m.Bytes(), f.remote)
+		return err
+	}
+	conn, err := p.conn(f.remote)
+	if err != nil {
+		return err
+	}
+	conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, err = conn.Write(m.Bytes())
+	return err
+}
+
+// conn is the open connection to remote, or a new one.
+func (p *Phone) conn(remote netip.AddrPort) (*net.TCPConn, error) {
+	if conn := p.conns[remote]; conn != nil {
+		return conn, nil
+	}
+	d := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: p.addr.Addr().AsSlice()}}
+	conn, err := d.Dial("tcp", remote.String())
+	if err != nil {
+		return nil, err
+	}
+	p.keep(conn.(*net.TCPConn))
+	return conn.(*net.TCPConn), nil
+}
+
+// receive is the way in for every message, in wire order per socket.
+func (p *Phone) receive(m *Message, f flow) {
+	if p.cfg.Lose != nil && p.cfg.Lose(false, m) {
+		return
+	}
+	again := p.seen(m)
+	p.note(Logged{At: time.Now(), Peer: f.remote, Transport: f.transport, Again: again, Message: m})
+	if m.Code != 0 {
+		p.response(m)
+		return
+	}
+	p.request(m, f)
+}
+
+// viaHost is our sent-by and the host of our Contact.
+func (p *Phone) viaHost() string { return p.addr.String() }
+
+func (p *Phone) contact(transport string) string {
+	user := ""
+	if p.cfg.User != "" {
+		user = p.cfg.User + "@"
+	}
+	suffix := ""
+	if transport == "tcp" {
+		suffix = ";transport=tcp"
+	}
+	return "<sip:" + user + p.viaHost() + suffix + ">"
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"liandong/configs"
+)
+
+// binary is the built command; TestMain makes it once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "liandong")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "liandong")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		os.Stderr.Write(out)
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// call runs the binary in the root of the module, with nothing in its environment but what is given.
+func call(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = env
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out.String(), errs.String(), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), 0
+}
+
+func TestCheck(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.yaml")
+	if err := os.WriteFile(broken, []byte("lang: en\nnode: A B\nhotlnes: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name           string
+		env            []string
+		args           []string
+		code           int
+		stdout, stderr string // each line of these, in this order, begins so
+	}{
+		{"lab", nil, []string{"configs/lab.yaml"}, 0, "configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 8 keys", ""},
+		{"production", nil, []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误", ""},
+		{"broken", nil, []string{broken}, 1, "",
+			broken + ":1:1: hotlines: at least one\n" + broken + ":1:1: networks: at least one\n" +
+				broken + `:2:7: node: "A B" will not do; allowed: ` + "\n" + broken + `:3:1: hotlnes: no such key, did you mean "hotlines"?`},
+		{"missing, in Chinese", []string{"LANG=zh_CN.UTF-8"}, []string{"none.yaml"}, 1, "", "none.yaml:1:1: 无法读取文件"},
+		{"missing, in English", []string{"LANG=en_GB.UTF-8"}, []string{"none.yaml"}, 1, "", "none.yaml:1:1: the file cannot be read"},
+		{"missing, by flag", []string{"LANG=en_GB.UTF-8"}, []string{"--lang=zh", "none.yaml"}, 1, "", "none.yaml:1:1: 无法读取文件"},
+		{"set", nil, []string{"configs/lab.yaml", "--set", "lang=zh", "--set=hotlines.110.numbers=110,911"}, 0, "configs/lab.yaml: 没有错误", ""},
+		{"set wrong", nil, []string{"configs/lab.yaml", "--set", "timers.settle=soon", "--set", "http.allow=0.0.0.0/0,::1"}, 1, "",
+			"--set http.allow: http.allow[0]: 0.0.0.0/0 lets everybody in\n" + `--set timers.settle: timers.settle: "soon" will not do; allowed: a time from`},
+		{"environment", []string{"LIANDONG_REDIS_URL=http://geheim"}, []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:190:8: redis.url: 应为 redis://"},
+		{"no file", nil, nil, 2, "", "liandong: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			stdout, stderr, code := call(t, tt.env, append([]string{"check"}, tt.args...)...)
+			if code != tt.code {
+				t.Errorf("exit %d, want %d\n%s%s", code, tt.code, stdout, stderr)
+			}
+			begins(t, "stdout", stdout, tt.stdout)
+			if tt.name != "no file" { // usage comes with it
+				begins(t, "stderr", stderr, tt.stderr)
+			}
+		})
+	}
+}
+
+func begins(t *testing.T, where, got, want string) {
+	t.Helper()
+	lines, heads := strings.Split(strings.TrimSpace(got), "\n"), strings.Split(want, "\n")
+	if len(lines) != len(heads) {
+		t.Fatalf("%s: %d lines, want %d:\n%s", where, len(lines), len(heads), got)
+	}
+	for i, head := range heads {
+		if !strings.HasPrefix(lines[i], head) {
+			t.Errorf("%s: %q, want it to begin %q", where, lines[i], head)
+		}
+	}
+}
+
+// Serve and tickets say the same of a broken config as check.
+func TestOthersRefuseABrokenConfig(t *testing.T) {
+	for _, args := range [][]string{{"serve", "-c", "none.yaml"}, {"tickets", "--config", "none.yaml"}} {
+		stdout, stderr, code := call(t, []string{"LANG=en"}, args...)
+		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "none.yaml:1:1: ") {
+			t.Errorf("%v: exit %d: %s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	stdout, _, code := call(t, nil, "version")
+	if code != 0 || !strings.HasPrefix(stdout, "liandong ") || !strings.Contains(stdout, " go1.") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("exit %d: %q", code, stdout)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	info := &debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"},
+	}}
+	if got := describe(info); got != "liandong v1.2.3 0123456789ab modified 2026-01-02T03:04:05Z go1.26" {
+		t.Error(got)
+	}
+	if got := describe(&debug.BuildInfo{}); got != "liandong no-revision" {
+		t.Error(got)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	stdout, _, code := call(t, nil, "--help")
+	if code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	for _, command := range []string{"serve", "check", "tickets", "demo", "version"} {
+		if !strings.Contains(stdout, "\n  "+command) {
+			t.Errorf("help does not name %s:\n%s", command, stdout)
+		}
+	}
+}
+
+func TestSpoken(t *testing.T) {
+	for _, tt := range []struct{ flag, all, lang, want string }{
+		{"", "", "", ""}, {"en", "zh_CN.UTF-8", "", "en"}, {"", "zh_CN.UTF-8", "en_US", "zh"}, {"", "", "en_US.UTF-8", "en"}, {"", "C", "zh_CN", ""},
+	} {
+		t.Setenv("LC_ALL", tt.all)
+		t.Setenv("LC_MESSAGES", "")
+		t.Setenv("LANG", tt.lang)
+		if got := spoken(tt.flag); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
+
+func TestLogger(t *testing.T) {
+	var b bytes.Buffer
+	log := logger(configs.Log{Level: "warn", Format: "json"}, &b)
+	log.Info("no")
+	log.Warn("yes")
+	if !log.Enabled(context.Background(), slog.LevelWarn) || strings.Contains(b.String(), `"no"`) || !strings.Contains(b.String(), `"msg":"yes"`) {
+		t.Error(b.String())
+	}
+}

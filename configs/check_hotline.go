@@ -1,0 +1,86 @@
+package configs
+
+func (c *checker) hotlines() {
+	if len(c.Hotlines) == 0 && !c.faulty("hotlines") {
+		c.add("hotlines", textNoHotline.of())
+	}
+	for _, id := range sorted(c.Hotlines) {
+		h, key := c.Hotlines[id], join("hotlines", id)
+		c.network(key, h.Network)
+		c.reached(key, h)
+		c.partner(key, id, h)
+		c.overflow(key+".queue.overflow", id, h.Queue.Overflow)
+		if h.RingEach > h.NoAnswer {
+			c.add(key+".ring_each", textLongSeat.of(h.NoAnswer))
+		}
+		for i, user := range h.Seats {
+			c.seat(index(key+".seats", i), id, user, h.Seats[:i])
+		}
+	}
+}
+
+// reached checks that a hotline has somewhere to ring: seats of its own, or a trunk.
+func (c *checker) reached(key string, h *Hotline) {
+	switch {
+	case h.Trunk == "" && len(h.Seats) == 0 && !c.has(key) && !c.faulty(key+".seats") && !c.faulty(key+".trunk") && !c.homeless():
+		c.addName(key, textNoSeats.of())
+	case h.Trunk != "" && len(h.Seats) > 0:
+		c.add(key+".seats", textSeatsTrunk.of())
+	}
+	if refers(c, key+".trunk", h.Trunk, c.Trunks) {
+		c.callable(key+".trunk", h.Trunk)
+	}
+}
+
+// homeless says that some phone does not tell its hotline, which was reported: it may be the seat that a hotline lacks.
+func (c *checker) homeless() bool {
+	for _, p := range c.Phones {
+		if p.Hotline == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) callable(key, trunk string) {
+	if c.Trunks[trunk].Target == "" && !c.faulty(join(join("trunks", trunk), "target")) {
+		c.add(key, textNoTarget.of(trunk))
+	}
+}
+
+func (c *checker) partner(key, id string, h *Hotline) {
+	if h.Partner == id {
+		c.add(key+".partner", textSelfPartner.of(c.lines(id)))
+		return
+	}
+	refers(c, key+".partner", h.Partner, c.Hotlines)
+}
+
+func (c *checker) overflow(key, id string, o Overflow) {
+	switch {
+	case o.Hotline != "" && o.Trunk != "":
+		c.add(key, textTwoOverflows.of())
+	case (o.Trunk == "") != (o.Number == "") && !c.faulty(key+".trunk") && !c.faulty(key+".number"):
+		c.add(key, textOverflowPair.of())
+	case o.Hotline == id && id != "":
+		c.add(key+".hotline", textSelfOverflow.of(c.lines(id)))
+	}
+	refers(c, key+".hotline", o.Hotline, c.Hotlines)
+	if refers(c, key+".trunk", o.Trunk, c.Trunks) {
+		c.callable(key+".trunk", o.Trunk)
+	}
+}
+
+func (c *checker) seat(key, id, user string, before []string) {
+	if !refers(c, key, user, c.Phones) {
+		return
+	}
+	for _, b := range before {
+		if b == user {
+			c.add(key, textListTwice.of(user))
+		}
+	}
+	if at := c.Phones[user].Hotline; at != id && !c.faulty(join(join("phones", user), "hotline")) {
+		c.add(key, textSeatOther.of(user, at))
+	}
+}

@@ -1,0 +1,109 @@
+package configs
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// minPorts gives a call of three legs room for a dozen of its like. Each leg takes two: RTP and RTCP.
+const minPorts = 100
+
+// socket is one port the switch listens on.
+type socket struct {
+	key, proto string
+	at         netip.AddrPort
+}
+
+func (c *checker) networks() {
+	if len(c.Networks) == 0 && !c.faulty("networks") {
+		c.add("networks", textNoNetwork.of())
+	}
+	names := sorted(c.Networks)
+	for i, name := range names {
+		c.oneNetwork(join("networks", name), c.Networks[name])
+		for _, other := range names[:i] {
+			c.rtpApart(name, other)
+		}
+	}
+	c.socketsApart(c.sockets())
+}
+
+func (c *checker) oneNetwork(key string, n *Network) {
+	if !n.SIP.UDP.IsValid() && !n.SIP.TCP.IsValid() && !c.has(key) && !c.has(key+".sip") && !c.faulty(key+".sip.udp") && !c.faulty(key+".sip.tcp") {
+		c.addName(join(key, "sip"), textNoListener.of())
+	}
+	if (n.SIP.UDP.Addr().IsUnspecified() || n.SIP.TCP.Addr().IsUnspecified()) && n.SIP.Advertise == "" {
+		c.addName(key+".sip.advertise", textWildcard.of("sip.advertise"))
+	}
+	if n.RTP.Address.IsUnspecified() && !n.RTP.Advertise.IsValid() {
+		c.addName(key+".rtp.advertise", textWildcard.of("rtp.advertise"))
+	}
+	if p := n.RTP.Ports; p != (Ports{}) && p.count() < minPorts {
+		c.add(key+".rtp.ports", textFewPorts.of(p.count(), minPorts))
+	}
+}
+
+func (p Ports) count() int { return int(p.Max) - int(p.Min) + 1 }
+
+func (c *checker) rtpApart(name, other string) {
+	a, b := c.Networks[name].RTP, c.Networks[other].RTP
+	if a.Ports == (Ports{}) || b.Ports == (Ports{}) || !sameHost(a.Address, b.Address) {
+		return
+	}
+	if a.Ports.Min <= b.Ports.Max && b.Ports.Min <= a.Ports.Max {
+		c.add(join("networks", name)+".rtp.ports", textPortsCross.of("networks."+other, b.Ports))
+	}
+}
+
+// sameHost says that two listeners could meet: a wildcard meets everything.
+func sameHost(a, b netip.Addr) bool {
+	return a.IsValid() && b.IsValid() && (a == b || a.IsUnspecified() || b.IsUnspecified())
+}
+
+func (c *checker) sockets() (all []socket) {
+	for _, name := range sorted(c.Networks) {
+		n, key := c.Networks[name], join("networks", name)
+		all = append(all, socket{key + ".sip.udp", "UDP", n.SIP.UDP}, socket{key + ".sip.tcp", "TCP", n.SIP.TCP})
+	}
+	return append(all, socket{"http.listen", "TCP", c.HTTP.Listen})
+}
+
+func (c *checker) socketsApart(all []socket) {
+	for i, s := range all {
+		if !s.at.IsValid() {
+			continue
+		}
+		if s.at.Port() == 0 {
+			c.add(s.key, textZeroPort.of())
+		}
+		for _, o := range all[:i] {
+			if s.proto == o.proto && s.at.Port() == o.at.Port() && sameHost(s.at.Addr(), o.at.Addr()) {
+				c.add(s.key, textSameSocket.of(o.key, s.proto, fmt.Sprint(s.at.Port())))
+			}
+		}
+		if s.proto == "UDP" {
+			c.socketInRange(s)
+		}
+	}
+}
+
+func (c *checker) socketInRange(s socket) {
+	for _, name := range sorted(c.Networks) {
+		r := c.Networks[name].RTP
+		if sameHost(r.Address, s.at.Addr()) && r.Ports.Min <= s.at.Port() && s.at.Port() <= r.Ports.Max {
+			c.add(join("networks", name)+".rtp.ports", textPortsHit.of(s.key, s.at.Port()))
+		}
+	}
+}
+
+func (c *checker) http() {
+	h := c.HTTP
+	if h.Listen.IsValid() && !h.Listen.Addr().IsLoopback() && h.Token.IsZero() && !c.faulty("http.token_file") && !c.faulty("http.token") {
+		c.add("http.listen", textOpenHTTP.of())
+	}
+	for i, p := range h.Allow {
+		if p.IsValid() && p.Bits() == 0 {
+			c.add(index("http.allow", i), textAllowAll.of(p))
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package configs
+
+import "net/netip"
+
+func (c *checker) trunks() {
+	names := sorted(c.Trunks)
+	for i, name := range names {
+		t, key := c.Trunks[name], join("trunks", name)
+		if c.network(key, t.Network) {
+			c.trunkTransport(key, t)
+		}
+		c.oneTrunk(key, t)
+		for _, other := range names[:i] {
+			c.matchApart(key, t, other)
+		}
+	}
+}
+
+func (c *checker) oneTrunk(key string, t *Trunk) {
+	if len(t.Match) == 0 && t.Target == "" && !c.has(key) && !c.faulty(key+".match") && !c.faulty(key+".target") {
+		c.addName(key, textTrunkNowhere.of())
+	}
+	if t.From == "own" && t.OwnNumber == "" && !c.faulty(key+".own_number") {
+		c.add(key+".from", textNeedsOwn.of())
+	}
+	hasPass := !t.Password.IsZero() || t.PasswordFile != ""
+	switch {
+	case hasPass && t.Username == "" && !c.faulty(key+".username"):
+		c.add(key+".username", textNeedsUser.of())
+	case !hasPass && t.Username != "" && !c.faulty(key+".password"):
+		c.add(key+".password", textNeedsPass.of())
+	}
+}
+
+func (c *checker) trunkTransport(key string, t *Trunk) {
+	n := c.Networks[t.Network].SIP
+	open := map[string]bool{"udp": n.UDP.IsValid(), "tcp": n.TCP.IsValid()}
+	var on []string
+	for _, name := range sorted(open) {
+		if open[name] {
+			on = append(on, name)
+		}
+	}
+	if t.Target != "" && !open[t.Transport] && len(on) > 0 {
+		c.add(key+".transport", textTransportOff.of(t.Network, t.Transport, on))
+	}
+}
+
+// matchApart: a call is a trunk's by its source address alone, so two trunks of a network cannot share one.
+func (c *checker) matchApart(key string, t *Trunk, other string) {
+	o := c.Trunks[other]
+	if t.Network != o.Network {
+		return
+	}
+	for i, p := range t.Match {
+		for _, q := range o.Match {
+			if p.IsValid() && q.IsValid() && p.Overlaps(q) {
+				c.add(index(key+".match", i), textMatchCross.of(written(p), other, written(q)))
+			}
+		}
+	}
+}
+
+// written is a range as an admin writes it: a range of one is an address.
+func written(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

@@ -1,0 +1,194 @@
+// Package configs reads the YAML file in which an admin describes a switch: its networks, trunks, hotlines and phones.
+//
+// Reading is strict. An unknown key, a wrong type, a seat that names no hotline: each is reported with file, line,
+// column, key and what is allowed, and all of them in one run, in Chinese or English. What Load returns can be handed
+// on without further questions: Directory, UA, Engine and Outbox give each package of the switch its part.
+//
+// The field tags are the schema. yaml names the key; is, oneof, min and max say what is allowed; keys says it for
+// the names in a table; need:"yes" marks what has no default.
+package configs
+
+import (
+	"net/netip"
+	"time"
+
+	"liandong/media/prompt"
+	"liandong/routing/desk"
+)
+
+// Config is a whole file. Immutable once loaded.
+type Config struct {
+	Lang       string              `yaml:"lang" oneof:"zh en"`         // of messages and pages
+	Node       string              `yaml:"node" is:"name"`             // this switch among several
+	Log        Log                 `yaml:"log"`                        //
+	Networks   map[string]*Network `yaml:"networks" keys:"name"`       // sides of the boundary, by name
+	Strangers  string              `yaml:"strangers" oneof:"drop 403"` // what an unknown INVITE gets
+	Realm      string              `yaml:"realm" is:"realm"`           // digest realm of the phones
+	Trunks     map[string]*Trunk   `yaml:"trunks" keys:"name"`         // neighbours, by name
+	Hotlines   map[string]*Hotline `yaml:"hotlines" keys:"id"`         // lines, by id
+	Phones     map[string]*Phone   `yaml:"phones" keys:"user"`         // desks, by the user they register as
+	Keys       map[string]string   `yaml:"keys" is:"verb"`             // key code → verb
+	Categories map[string]string   `yaml:"categories" keys:"digits"`   // code → name
+	Numbers    Numbers             `yaml:"numbers"`                    //
+	Emergency  string              `yaml:"emergency" is:"id"`          // hotline of urgent stubs
+	Prompts    Prompts             `yaml:"prompts"`                    //
+	Redis      Redis               `yaml:"redis"`                      //
+	Store      Outbox              `yaml:"outbox"`                     //
+	HTTP       HTTP                `yaml:"http"`                       //
+	Media      Media               `yaml:"media"`                      //
+	Timers     Timers              `yaml:"timers"`                     //
+
+	library *prompt.Library // the clips, loaded with the file
+}
+
+// Log says how much is logged, and in which form.
+type Log struct {
+	Level  string `yaml:"level" oneof:"debug info warn error"`
+	Format string `yaml:"format" oneof:"text json"`
+}
+
+// Network is one side of the boundary: own addresses for signalling and sound.
+type Network struct {
+	SIP   SIP            `yaml:"sip"`
+	RTP   RTP            `yaml:"rtp"`
+	Allow []netip.Prefix `yaml:"allow"` // whence phones may come; empty: from anywhere
+}
+
+// SIP is where signalling is heard. A zero address is off.
+type SIP struct {
+	UDP       netip.AddrPort `yaml:"udp"`
+	TCP       netip.AddrPort `yaml:"tcp"`
+	Advertise string         `yaml:"advertise" is:"host"` // written in Contact and Via; "": the address heard on
+}
+
+// RTP is where sound is sent and received.
+type RTP struct {
+	Address   netip.Addr `yaml:"address" need:"yes"`
+	Ports     Ports      `yaml:"ports" need:"yes"`
+	Advertise netip.Addr `yaml:"advertise"` // written in SDP; zero: Address
+}
+
+// Ports is a range of UDP ports, both ends included.
+type Ports struct{ Min, Max uint16 }
+
+// Trunk is a neighbour known by its address.
+type Trunk struct {
+	Network      string         `yaml:"network" is:"name"`
+	Match        []netip.Prefix `yaml:"match"`
+	Target       string         `yaml:"target" is:"hostport"`
+	Transport    string         `yaml:"transport" oneof:"udp tcp"`
+	Trusted      bool           `yaml:"trusted"`
+	From         string         `yaml:"from" oneof:"original own"`
+	OwnNumber    string         `yaml:"own_number" is:"number"`
+	PAI          bool           `yaml:"pai"`
+	Diversion    bool           `yaml:"diversion"`
+	HistoryInfo  bool           `yaml:"history_info"`
+	Username     string         `yaml:"username" is:"text"`
+	Password     desk.Secret    `yaml:"password"`
+	PasswordFile string         `yaml:"password_file" is:"path"`
+}
+
+// Hotline is one line of the linkage.
+type Hotline struct {
+	Name             string        `yaml:"name" is:"text"`
+	Numbers          []string      `yaml:"numbers" is:"number" need:"yes"`
+	Network          string        `yaml:"network" is:"name"`
+	Seats            []string      `yaml:"seats" is:"user"`
+	Ring             string        `yaml:"ring" oneof:"all in_order longest_idle"`
+	RingEach         time.Duration `yaml:"ring_each" min:"1s" max:"5m"`
+	NoAnswer         time.Duration `yaml:"no_answer" min:"1s" max:"5m"`
+	Trunk            string        `yaml:"trunk" is:"name"`
+	TrunkNumber      string        `yaml:"trunk_number" is:"number"`
+	Partner          string        `yaml:"partner" is:"id"`
+	Queue            Queue         `yaml:"queue"`
+	Prompts          Roles         `yaml:"prompts"`
+	RevealRestricted bool          `yaml:"reveal_restricted"`
+}
+
+// Queue is where a first call waits for a free seat.
+type Queue struct {
+	MaxWait  time.Duration `yaml:"max_wait" min:"1s" max:"1h"`
+	MaxCalls int           `yaml:"max_calls" min:"0" max:"1000"`
+	Answer   bool          `yaml:"answer"`
+	Overflow Overflow      `yaml:"overflow"`
+}
+
+// Overflow is where a call goes that the queue did not keep.
+type Overflow struct {
+	Hotline string `yaml:"hotline" is:"id"`
+	Trunk   string `yaml:"trunk" is:"name"`
+	Number  string `yaml:"number" is:"number"`
+}
+
+// Phone is a desk's phone and its seat.
+type Phone struct {
+	Hotline      string      `yaml:"hotline" is:"id"`
+	Name         string      `yaml:"name" is:"text"`
+	Network      string      `yaml:"network" is:"name"`
+	Password     desk.Secret `yaml:"password"`
+	PasswordFile string      `yaml:"password_file" is:"path"`
+}
+
+// Numbers is the number plan.
+type Numbers struct {
+	AreaCode string `yaml:"area_code" is:"area"`
+}
+
+// Prompts are the clips and the occasions on which they are heard.
+type Prompts struct {
+	Files map[string]string `yaml:"files" keys:"name" is:"path"` // clip name → WAV file; adds to the shipped ones or takes their place
+	Roles
+}
+
+// Roles name a clip for each occasion, as desk.Prompts explains them. "none" is silence; "" in a hotline: as for all.
+type Roles struct {
+	Handover   string `yaml:"handover" is:"name"`
+	Failed     string `yaml:"failed" is:"name"`
+	TakerGone  string `yaml:"taker_gone" is:"name"`
+	Conference string `yaml:"conference" is:"name"`
+	Left       string `yaml:"left" is:"name"`
+	Wait       string `yaml:"wait" is:"name"`
+	Sorry      string `yaml:"sorry" is:"name"`
+	Music      string `yaml:"music" is:"name"`
+	Ringback   string `yaml:"ringback" is:"name"`
+	Busy       string `yaml:"busy" is:"name"`
+	Confirm    string `yaml:"confirm" is:"name"`
+	Refuse     string `yaml:"refuse" is:"name"`
+}
+
+// Redis is where ticket entries are shipped. The URL may hold a password, hence a secret.
+type Redis struct {
+	URL          desk.Secret `yaml:"url"`
+	Password     desk.Secret `yaml:"password"`
+	PasswordFile string      `yaml:"password_file" is:"path"`
+}
+
+// Outbox is the file that holds entries until Redis has them.
+type Outbox struct {
+	Path  string `yaml:"path" is:"path"`
+	MaxMB int    `yaml:"max_mb" min:"1" max:"1048576"`
+}
+
+// HTTP is the interface for phones' action URLs, metrics and health.
+type HTTP struct {
+	Listen    netip.AddrPort `yaml:"listen"` // zero: off
+	Token     desk.Secret    `yaml:"token"`
+	TokenFile string         `yaml:"token_file" is:"path"`
+	Allow     []netip.Prefix `yaml:"allow"` // who may ask without the token
+}
+
+// Media tunes the engine.
+type Media struct {
+	Shards  int           `yaml:"shards" min:"0" max:"256"` // 0: one per core
+	Timeout time.Duration `yaml:"timeout" min:"1s" max:"1h"`
+}
+
+// Timers are the waits that belong to no single hotline.
+type Timers struct {
+	KeyGap    time.Duration `yaml:"key_gap" min:"200ms" max:"10s"`
+	Settle    time.Duration `yaml:"settle" min:"0s" max:"30s"`
+	TrunkRing time.Duration `yaml:"trunk_ring" min:"1s" max:"5m"`
+	MaxCall   time.Duration `yaml:"max_call" min:"0s" max:"24h"`
+	Session   time.Duration `yaml:"session" min:"0s" max:"24h"`
+	MinSE     time.Duration `yaml:"min_se" min:"90s" max:"24h"`
+}

@@ -1,0 +1,103 @@
+package configs
+
+import (
+	"time"
+
+	"liandong/routing/desk"
+)
+
+// Default is what holds where a file says nothing. It has no network and no hotline: those nobody can guess.
+func Default() *Config {
+	return &Config{
+		Lang:      "zh",
+		Node:      "liandong",
+		Log:       Log{Level: "info", Format: "text"},
+		Networks:  map[string]*Network{},
+		Strangers: "drop",
+		Realm:     "liandong",
+		Trunks:    map[string]*Trunk{},
+		Hotlines:  map[string]*Hotline{},
+		Phones:    map[string]*Phone{},
+		Keys: map[string]string{
+			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
+			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+		},
+		Categories: map[string]string{},
+		Emergency:  "110",
+		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},
+		Redis:      Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
+		Store:      Outbox{Path: "data/outbox.db", MaxMB: 1024},
+		Media:      Media{Timeout: 10 * time.Second},
+		Timers: Timers{
+			KeyGap: 2 * time.Second, Settle: 3 * time.Second, TrunkRing: 30 * time.Second, MaxCall: 4 * time.Hour,
+			Session: 30 * time.Minute, MinSE: 90 * time.Second,
+		},
+	}
+}
+
+func (t *Trunk) setDefaults() { *t = Trunk{From: "original", PAI: true} }
+
+func (h *Hotline) setDefaults() {
+	*h = Hotline{Ring: "all", NoAnswer: 20 * time.Second, Queue: Queue{MaxWait: 2 * time.Minute, MaxCalls: 10}}
+}
+
+// complete fills in what follows from the rest of the file: the only network there is, a phone's network from its
+// hotline, the seats of a hotline from the phones that name it.
+func (c *Config) complete() {
+	only := c.onlyNetwork()
+	for _, t := range c.Trunks {
+		c.completeTrunk(t, only)
+	}
+	for id, h := range c.Hotlines {
+		c.completeHotline(id, h, only)
+	}
+	for _, p := range c.Phones {
+		if h, ok := c.Hotlines[p.Hotline]; ok {
+			p.Network = or(p.Network, h.Network)
+		}
+		p.Network = or(p.Network, only)
+	}
+}
+
+// completeTrunk takes the transport that the network has, UDP where there is a choice.
+func (c *Config) completeTrunk(t *Trunk, only string) {
+	t.Network = or(t.Network, only)
+	n, ok := c.Networks[t.Network]
+	if ok && t.Transport == "" && !n.SIP.UDP.IsValid() && n.SIP.TCP.IsValid() {
+		t.Transport = "tcp"
+	}
+	t.Transport = or(t.Transport, "udp")
+}
+
+func (c *Config) completeHotline(id string, h *Hotline, only string) {
+	if t, ok := c.Trunks[h.Trunk]; ok {
+		h.Network = or(h.Network, t.Network)
+	}
+	h.Network = or(h.Network, only)
+	h.Name = or(h.Name, id)
+	h.Prompts = h.Prompts.orFrom(c.Prompts.Roles)
+	if h.Trunk != "" && len(h.Numbers) > 0 {
+		h.TrunkNumber = or(h.TrunkNumber, h.Numbers[0])
+	}
+	if h.Seats == nil && h.Trunk == "" {
+		for _, user := range sorted(c.Phones) {
+			if c.Phones[user].Hotline == id {
+				h.Seats = append(h.Seats, user)
+			}
+		}
+	}
+}
+
+func (c *Config) onlyNetwork() string {
+	if len(c.Networks) != 1 {
+		return ""
+	}
+	return sorted(c.Networks)[0]
+}
+
+func or(own, fallback string) string {
+	if own != "" {
+		return own
+	}
+	return fallback
+}

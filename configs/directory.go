@@ -1,0 +1,70 @@
+package configs
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"liandong/routing/desk"
+)
+
+// Directory is what routing needs: a new snapshot each time, that shares nothing with the config.
+func (c *Config) Directory() *desk.Directory {
+	d := &desk.Directory{
+		Hotlines:   map[string]*desk.Hotline{},
+		Seats:      map[string]*desk.Seat{},
+		Trunks:     map[string]*desk.Trunk{},
+		Keys:       maps.Clone(c.Keys),
+		Categories: maps.Clone(c.Categories),
+		Plan:       c.plan(),
+		Emergency:  c.Emergency,
+		Timers: desk.Timers{
+			KeyGap: c.Timers.KeyGap, Settle: c.Timers.Settle, TrunkRing: c.Timers.TrunkRing, MaxCall: c.Timers.MaxCall,
+		},
+	}
+	for id, h := range c.Hotlines {
+		d.Hotlines[id] = h.line(id)
+	}
+	for user, p := range c.Phones {
+		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network}
+	}
+	for name, t := range c.Trunks {
+		d.Trunks[name] = t.neighbour(name)
+	}
+	return d
+}
+
+func (h *Hotline) line(id string) *desk.Hotline {
+	ring, _ := desk.RingByName(h.Ring)
+	q := h.Queue
+	return &desk.Hotline{
+		ID: id, Name: h.Name, Numbers: slices.Clone(h.Numbers), Network: h.Network,
+		Seats: slices.Clone(h.Seats), Ring: ring, RingEach: h.RingEach, NoAnswer: h.NoAnswer,
+		Trunk: h.Trunk, TrunkNumber: h.TrunkNumber, Partner: h.Partner,
+		Queue: desk.Queue{
+			MaxWait: q.MaxWait, MaxCalls: q.MaxCalls, Answer: q.Answer,
+			Overflow: desk.Overflow{Hotline: q.Overflow.Hotline, Trunk: q.Overflow.Trunk, Number: q.Overflow.Number},
+		},
+		Prompts: h.Prompts.clips(), RevealRestricted: h.RevealRestricted,
+	}
+}
+
+func (t *Trunk) neighbour(name string) *desk.Trunk {
+	from, _ := desk.FromByName(t.From)
+	return &desk.Trunk{
+		Name: name, Network: t.Network, Target: t.Target, Transport: t.Transport, Match: slices.Clone(t.Match),
+		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion, HistoryInfo: t.HistoryInfo,
+		Username: t.Username, Password: t.Password,
+	}
+}
+
+// clips are the roles as routing reads them: silence is an empty name there.
+func (r Roles) clips() desk.Prompts {
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).String() == silence {
+			v.Field(i).SetString("")
+		}
+	}
+	return desk.Prompts(r)
+}

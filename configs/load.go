@@ -1,0 +1,226 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Limits of a file. They are far above what a city needs and keep the YAML parser, whose time grows with the square of
+// the depth, from being led astray.
+const (
+	maxFile   = 1 << 20
+	maxSecret = 64 << 10
+	maxClip   = 64 << 20
+	maxDepth  = 64
+)
+
+// Options is what a file is read with besides itself.
+type Options struct {
+	Set  []string                                      // "key.path=value", each over what the file says, in this order
+	Lang string                                        // "zh" or "en": of messages where the file names none or cannot be read; "" is zh
+	Env  func(name string) (string, bool)              // for ${NAME}; nil: os.LookupEnv
+	Read func(path string, most int64) ([]byte, error) // secret and WAV files; nil: from disk, plain files only
+}
+
+// Load reads and checks a file. The error is of type Problems.
+func Load(path string, o Options) (*Config, error) {
+	src, err := readPlain(path, maxFile)
+	if err != nil {
+		f := newFindings(path)
+		f.add("", textUnreadable.of(cause(err)))
+		return nil, f.problems(o.Lang)
+	}
+	return Parse(path, src, o)
+}
+
+// Parse reads and checks the text of a file; name is for messages, and paths in the text are relative to its directory.
+// The error is of type Problems.
+func Parse(name string, src []byte, o Options) (*Config, error) {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.Read == nil {
+		o.Read = readPlain
+	}
+	d := &decoder{findings: newFindings(name), env: o.Env}
+	c := Default()
+	c.Lang = or(o.Lang, c.Lang)
+	lang := or(spokenLang(src), c.Lang)
+	root, ok := d.parse(src)
+	if !ok {
+		return nil, d.problems(lang)
+	}
+	d.value("", root, reflect.ValueOf(c).Elem(), rule{})
+	for _, arg := range o.Set {
+		d.set(c, arg)
+	}
+	f := files{dir: filepath.Dir(name), read: o.Read}
+	d.secrets(c, f)
+	d.missing("", reflect.ValueOf(c).Elem())
+	c.complete()
+	(&checker{d.findings, c, f}).all()
+	if err := d.problems(c.Lang); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Validate checks a config that was built in code. The error is of type Problems, without files and lines.
+func (c *Config) Validate() error {
+	d := &decoder{findings: newFindings("")}
+	f := files{dir: ".", read: readPlain}
+	d.secrets(c, f)
+	d.missing("", reflect.ValueOf(c).Elem())
+	c.complete()
+	(&checker{d.findings, c, f}).all()
+	return d.problems(c.Lang)
+}
+
+// parse gives the syntax tree of the one document.
+func (d *decoder) parse(src []byte) (ast.Node, bool) {
+	if fault, at := unfit(src); fault != nil {
+		d.addAt(at, "", *fault)
+		return nil, false
+	}
+	file, err := parseYAML(src)
+	if err != nil {
+		d.syntax(src, err)
+		return nil, false
+	}
+	var docs []ast.Node
+	for _, doc := range file.Docs {
+		if !isNull(doc.Body) {
+			docs = append(docs, doc.Body)
+		}
+	}
+	switch {
+	case len(docs) == 0:
+		d.addAt(place{line: 1, col: 1}, "", textEmptyFile.of())
+		return nil, false
+	case len(docs) > 1:
+		d.addAt(d.placeOf(docs[1]), "", textSecondDoc.of())
+	}
+	return docs[0], true
+}
+
+// parseYAML leaves repeated keys to us, who name both. A panic of the parser is a file it cannot read.
+func parseYAML(src []byte) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+}
+
+// syntax reports the parser's one error. Its own text would quote the lines around, and a password with them.
+func (d *decoder) syntax(src []byte, err error) {
+	at, why := place{line: 1, col: 1}, shorten(err.Error())
+	if y, ok := errors.AsType[yaml.Error](err); ok {
+		why = y.GetMessage()
+		if tk := y.GetToken(); tk != nil && tk.Position != nil {
+			at = place{line: max(tk.Position.Line, 1), col: max(tk.Position.Column, 1)}
+		}
+	}
+	if lines := strings.Split(string(src), "\n"); at.line <= len(lines) && strings.HasPrefix(strings.TrimSpace(lines[at.line-1]), "*") {
+		d.addAt(at, "", textStarKey.of())
+		return
+	}
+	d.addAt(at, "", textSyntax.of(why))
+}
+
+// unfit says what keeps a text from being given to the YAML parser at all.
+func unfit(src []byte) (*message, place) {
+	first := place{line: 1, col: 1}
+	if len(src) > maxFile {
+		return ptr(textTooLarge.of(len(src), maxFile)), first
+	}
+	for i, line := range strings.Split(string(src), "\n") {
+		if !utf8.ValidString(line) {
+			return ptr(textNotUTF8.of()), place{line: i + 1, col: 1}
+		}
+	}
+	if line := nesting(string(src)); line > 0 {
+		return ptr(textTooDeep.of(maxDepth)), place{line: line, col: 1}
+	}
+	return nil, place{}
+}
+
+var openers = regexp.MustCompile(`^(\s*[-?:&!][^\s]*\s)+`)
+
+// nesting gives the line at which a text goes too deep, 0 when it does not. Brackets are counted over the whole text,
+// without regard to quotes, for which the limit leaves room; "- - - -" within a line.
+func nesting(src string) int {
+	open := 0
+	for i, line := range strings.Split(src, "\n") {
+		for _, r := range line {
+			switch r {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(open-1, 0)
+			}
+		}
+		if open > maxDepth || len(strings.Fields(openers.FindString(line))) > maxDepth {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+var langLine = regexp.MustCompile(`(?m)^lang:\s*["']?(zh|en)\b`)
+
+// spokenLang finds the language of a file that cannot be parsed.
+func spokenLang(src []byte) string {
+	if m := langLine.FindSubmatch(src); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// errNotPlain keeps devices and pipes out: /dev/zero has no end.
+var errNotPlain = errors.New("not a plain file")
+
+func readPlain(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotPlain
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, most+1))
+}
+
+// cause says what happened to a file, without its path, which the message has already.
+func cause(err error) message {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return textNotThere.of()
+	case errors.Is(err, fs.ErrPermission):
+		return textForbidden.of()
+	case errors.Is(err, errNotPlain):
+		return textNotPlain.of()
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return text{"%s", "%s"}.of(err.Error())
+}

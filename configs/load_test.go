@@ -1,0 +1,249 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func typeOf(v any) reflect.Type { return reflect.TypeOf(v) }
+
+// good is the least that passes.
+const good = `networks:
+  lab:
+    sip: {udp: 127.0.0.1:5060}
+    rtp: {address: 127.0.0.1, ports: 20000-29999}
+hotlines:
+  110: {numbers: [110]}
+phones:
+  1101: {hotline: 110, password: a}
+`
+
+func parse(t *testing.T, src string, set ...string) *Config {
+	t.Helper()
+	c, err := Parse("good.yaml", []byte(src), Options{Lang: "en", Env: environment, Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSet(t *testing.T) {
+	for _, tt := range []struct {
+		arg  string
+		got  func(c *Config) any
+		want string
+	}{
+		{"node=north", func(c *Config) any { return c.Node }, "north"},
+		{"networks.lab.sip.tcp=127.0.0.1:5062", func(c *Config) any { return c.Networks["lab"].SIP.TCP }, "127.0.0.1:5062"},
+		{"networks.lab.rtp.ports=30000-30999", func(c *Config) any { return c.Networks["lab"].RTP.Ports }, "30000-30999"},
+		{"hotlines.110.no_answer=750ms", nil, ""},
+		{"hotlines.110.no_answer=7s", func(c *Config) any { return c.Hotlines["110"].NoAnswer }, "7s"},
+		{"hotlines.110.queue.answer=true", func(c *Config) any { return c.Hotlines["110"].Queue.Answer }, "true"},
+		{"hotlines.110.numbers=110,911", func(c *Config) any { return c.Hotlines["110"].Numbers }, "[110 911]"},
+		{"hotlines.110.numbers=[110, ${NUMBER}]", nil, ""},
+		{"hotlines.110.numbers=[0${NUMBER}]", func(c *Config) any { return c.Hotlines["110"].Numbers }, "[0110]"},
+		{"http.allow=", func(c *Config) any { return c.HTTP.Allow }, "[]"},
+		{"http.allow=::1,10.0.0.0/8", func(c *Config) any { return c.HTTP.Allow }, "[::1/128 10.0.0.0/8]"},
+		{"keys.*7=handover", func(c *Config) any { return c.Keys["*7"] }, "handover"},
+		{"keys.*1=urgent", func(c *Config) any { return c.Keys["*1"] }, "urgent"},
+		{"outbox.max_mb=5", func(c *Config) any { return c.Store.MaxMB }, "5"},
+		{"phones.1101.password=a=b,c: d", func(c *Config) any { return c.Phones["1101"].Password.Reveal() }, "a=b,c: d"},
+		{"phones.1101.password=$${x}", func(c *Config) any { return c.Phones["1101"].Password.Reveal() }, "${x}"},
+		{"timers.settle=4s", func(c *Config) any { return c.Timers.Settle }, "4s"},
+		{"lang=zh", func(c *Config) any { return c.Lang }, "zh"},
+	} {
+		c, err := Parse("good.yaml", []byte(good), Options{Lang: "en", Env: environment, Set: []string{tt.arg}})
+		if tt.got == nil {
+			if p, ok := errors.AsType[Problems](err); !ok || !strings.HasPrefix(p[0].Flag, "--set "+strings.Split(tt.arg, "=")[0]) {
+				t.Errorf("%s: %v, want a problem that names the flag", tt.arg, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tt.arg, err)
+			continue
+		}
+		if got := fmt.Sprint(tt.got(c)); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.arg, got, tt.want)
+		}
+	}
+}
+
+func TestSetMakesNewEntries(t *testing.T) {
+	c := parse(t, good, "phones.1102.hotline=110", "phones.1102.password=b", "trunks.pstn.target=10.0.0.1:5060", "hotlines.119.trunk=pstn", "hotlines.119.numbers=119")
+	if h := c.Hotlines["119"]; h.NoAnswer != 20*time.Second || h.Ring != "all" || h.TrunkNumber != "119" {
+		t.Errorf("a new hotline has no defaults: %+v", h)
+	}
+	if got := fmt.Sprint(c.Hotlines["110"].Seats); got != "[1101 1102]" {
+		t.Errorf("seats: %s", got)
+	}
+}
+
+func TestSetOverrulesAMistake(t *testing.T) {
+	parse(t, good+"node: A B\n", "node=a")
+}
+
+func TestExpand(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                   "",
+		"plain $ { text":     "plain $ { text",
+		"${NUMBER}":          "110",
+		"a${NUMBER}b${PORT}": "a110b5062",
+		"${NONE:-x}":         "x",
+		"${NONE:-}":          "",
+		"${SET_EMPTY:-x}":    "x",
+		"${SET_EMPTY}":       "",
+		"$${NUMBER}":         "${NUMBER}",
+		"$$${NUMBER}":        "$${NUMBER}",
+		"$NUMBER":            "$NUMBER",
+	} {
+		if got, fault := expand(in, environment); fault != nil || got != want {
+			t.Errorf("%q: %q %v, want %q", in, got, fault, want)
+		}
+	}
+	for _, in := range []string{"${", "${}", "${1A}", "${NONE}", "${NUMBER", "${NUM BER}"} {
+		if got, fault := expand(in, environment); fault == nil {
+			t.Errorf("%q: %q, want a fault", in, got)
+		}
+	}
+}
+
+func TestSecretFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("phone", "pass word\r\n")
+	write("redis", "p@ss/word")
+	write("c.yaml", strings.Replace(good, "password: a", "password_file: phone", 1)+
+		"redis: {url: \"redis://user@10.0.0.1:6379/2\", password_file: "+filepath.Join(dir, "redis")+"}\n")
+	c, err := Load(filepath.Join(dir, "c.yaml"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Phones["1101"].Password.Reveal(); got != "pass word" {
+		t.Errorf("password %q", got)
+	}
+	if got := c.RedisURL().Reveal(); got != "redis://user:p%40ss%2Fword@10.0.0.1:6379/2" {
+		t.Errorf("URL %q", got)
+	}
+}
+
+// Secrets are masked however a config is printed or logged.
+func TestSecretsStayHidden(t *testing.T) {
+	c := parse(t, strings.Replace(good, "password: a", "password: geheim", 1)+"redis: {url: \"redis://:geheim@h:1\"}\n")
+	var out bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	log.Info("x", "phone", c.Phones["1101"], "secret", c.Phones["1101"].Password, "redis", c.Redis)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "phone", *c.Phones["1101"], "redis", c.Redis, "trunk", c.Directory().Trunks)
+	fmt.Fprintf(&out, "%v %+v %#v %s", *c.Phones["1101"], *c.Phones["1101"], *c.Phones["1101"], c.Redis)
+	if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), "******") {
+		t.Error(out.String())
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	for _, path := range []string{filepath.Join(t.TempDir(), "none.yaml"), t.TempDir()} {
+		for lang, want := range map[string]string{"zh": "无法读取文件", "en": "cannot be read"} {
+			_, err := Load(path, Options{Lang: lang})
+			if err == nil || !strings.HasPrefix(err.Error(), path+":1:1: ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", lang, err)
+			}
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("# much\n"), maxFile/7+2), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path, Options{Lang: "en"}); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Error(err)
+	}
+}
+
+// A file that is something else entirely is refused in reasonable time and words.
+func TestManyProblems(t *testing.T) {
+	var b strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "key%d: value\n", i)
+	}
+	_, err := Parse("other.yaml", []byte(b.String()), Options{Lang: "en"})
+	if p, ok := errors.AsType[Problems](err); !ok || len(p) != maxFindings+1 || !strings.Contains(p[0].Text, "may not be a config") {
+		t.Errorf("%d problems, the first %q", len(p), p[:1])
+	}
+}
+
+func TestValidateOfAConfigBuiltInCode(t *testing.T) {
+	c := parse(t, good)
+	c.Hotlines["110"].Partner = "999"
+	c.Lang = "en"
+	if err := c.Validate(); err == nil || err.Error() != `hotlines.110.partner: "999" is not defined; allowed: 110` {
+		t.Error(err)
+	}
+}
+
+// Both languages of a sentence take the same words.
+func TestMessagesHaveBothLanguages(t *testing.T) {
+	for _, path := range must(filepath.Glob("testdata/broken/*.txt")) {
+		b, err := os.ReadFile(path)
+		if err != nil || bytes.Contains(b, []byte("%!")) {
+			t.Errorf("%s: %v %s", path, err, b)
+		}
+	}
+}
+
+func must(paths []string, err error) []string {
+	if err != nil {
+		panic(err)
+	}
+	return paths
+}
+
+// FuzzParse: no text makes the loader panic, and whatever it refuses it can point at.
+func FuzzParse(f *testing.F) {
+	for _, path := range append(must(filepath.Glob("testdata/broken/*.yaml")), "lab.yaml", "liandong.yaml") {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b), "node=a")
+	}
+	f.Add(good, "hotlines.110.queue.overflow.hotline=119")
+	f.Add("a: &a [*a]\n", "keys.*1=")
+	f.Fuzz(func(t *testing.T, src, set string) {
+		o := Options{Env: environment, Set: []string{set}, Read: func(path string, _ int64) ([]byte, error) {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		}}
+		c, err := Parse("fuzz.yaml", []byte(src), o)
+		if err == nil {
+			c.Directory()
+			return
+		}
+		problems, ok := errors.AsType[Problems](err)
+		if !ok || len(problems) == 0 || c != nil {
+			t.Fatalf("not problems: %v", err)
+		}
+		lines := strings.Count(src, "\n") + 2
+		for _, p := range problems {
+			if p.Text == "" || strings.Contains(p.Text, "%!") || strings.ContainsAny(p.String(), "\n\r") {
+				t.Errorf("cannot be read: %q", p.String())
+			}
+			if p.Flag == "" && (p.File != "fuzz.yaml" || p.Line < 1 || p.Line > lines || p.Col < 1) {
+				t.Errorf("no place: %+v", p)
+			}
+		}
+	})
+}

@@ -1,0 +1,170 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// text is one sentence in both languages, with the same verbs in the same order.
+type text struct{ zh, en string }
+
+// message is a text with what it speaks of. An argument may be a message itself; the text of a secret never is one.
+type message struct {
+	text
+	args []any
+}
+
+func (t text) of(args ...any) message { return message{t, args} }
+
+func (m message) in(lang string) string {
+	format := m.zh
+	if lang == "en" {
+		format = m.en
+	}
+	args := make([]any, len(m.args))
+	for i, a := range m.args {
+		args[i] = a
+		switch a := a.(type) {
+		case message:
+			args[i] = a.in(lang)
+		case []string:
+			args[i] = listed(a).in(lang)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// listed is the choice an admin has, or that there is none yet.
+func listed(names []string) message {
+	const most = 24
+	switch {
+	case len(names) == 0:
+		return text{"（尚未定义任何一个）", "(none is defined)"}.of()
+	case len(names) > most:
+		return text{"%s … 共 %d 个", "%s … %d in all"}.of(strings.Join(names[:most], ", "), len(names))
+	}
+	return text{"%s", "%s"}.of(strings.Join(names, ", "))
+}
+
+// Reading the file.
+var (
+	textUnreadable = text{"无法读取文件：%s", "the file cannot be read: %s"}
+	textNotThere   = text{"文件不存在", "there is no such file"}
+	textForbidden  = text{"没有读取权限", "permission denied"}
+	textNotPlain   = text{"是目录或设备", "it is a directory or a device"}
+	textTooLarge   = text{"文件过大：%d 字节，最多 %d", "the file is too large: %d bytes, at most %d"}
+	textNotUTF8    = text{"文件不是 UTF-8 编码，请另存为 UTF-8", "the file is not UTF-8; save it as UTF-8"}
+	textTooDeep    = text{"嵌套过深，最多 %d 层", "nested too deeply, at most %d levels"}
+	textSyntax     = text{"YAML 语法错误：%s", "not valid YAML: %s"}
+	textStarKey    = text{"以 * 开头的按键代码必须加引号，例如 \"*1\": handover", "a key code that begins with * must be in quotes, such as \"*1\": handover"}
+	textEmptyFile  = text{"文件没有内容；请以 configs/liandong.yaml 为样例", "the file says nothing; copy configs/liandong.yaml to begin with"}
+	textSecondDoc  = text{"文件中只能有一个文档，请删除 --- 之后的内容", "only one document per file; remove what follows ---"}
+	textMore       = text{"错误超过 %d 个，其余未列出；这可能不是配置文件", "more than %d problems, the rest is left out; this may not be a config"}
+	textAnchor     = text{"不支持 YAML 锚点、别名、标签和 <<，请把值写全", "YAML anchors, aliases, tags and << are not supported; write the value out"}
+)
+
+// Shapes and keys.
+var (
+	textWantGroup   = text{"应为一组键；可用：%s", "must be a group of keys; allowed: %s"}
+	textWantTable   = text{"应为“名称: 值”的表；名称：%s", "must be a table of name: value; a name is %s"}
+	textWantList    = text{"应为列表 [a, b]；每一项：%s", "must be a list [a, b]; each item is %s"}
+	textWantOne     = text{"应为单个值：%s", "must be a single value: %s"}
+	textNoValue     = text{"没有值；请填写或删除此键。可填：%s", "has no value; give one or remove the key. Allowed: %s"}
+	textUnknownKey  = text{"没有这个键%s；此处可用：%s", "no such key%s; allowed here: %s"}
+	textDidYouMean  = text{"，是否为 %q？", ", did you mean %q?"}
+	textNothing     = text{"", ""}
+	textTwice       = text{"此键重复，第一次出现在第 %d 行；请只保留一处", "given twice, first on line %d; keep one of them"}
+	textBadName     = text{"名称 %q 不合规；可用：%s", "the name %q will not do; allowed: %s"}
+	textMissing     = text{"缺少此键；应为：%s", "is missing; it must be %s"}
+	textBadValue    = text{"%q 不合规；可用：%s", "%q will not do; allowed: %s"}
+	textSecretValue = text{"密钥的写法不合规；可用：%s", "the secret will not do; allowed: %s"}
+)
+
+// What is allowed, to stand in the sentences above.
+var (
+	textOneOf     = text{"%s 之一", "one of %s"}
+	textBool      = text{"true 或 false", "true or false"}
+	textInt       = text{"%s 到 %s 的整数", "a whole number from %s to %s"}
+	textDuration  = text{"%s 到 %s 的时长，例如 8s、500ms、2m", "a time from %s to %s, such as 8s, 500ms or 2m"}
+	textAddr      = text{"IP 地址，例如 10.1.2.3", "an IP address such as 10.1.2.3"}
+	textAddrPort  = text{"IP 地址加端口，例如 10.1.2.3:5060，不用主机名", "an IP address with a port such as 10.1.2.3:5060, no host name"}
+	textPrefix    = text{"IP 地址或网段，例如 10.1.2.3 或 10.1.0.0/16", "an IP address or a range such as 10.1.2.3 or 10.1.0.0/16"}
+	textPorts     = text{"端口范围，例如 20000-29999，从小到大，在 1024 到 65535 之间", "a range of ports such as 20000-29999, rising, within 1024 to 65535"}
+	textSecret    = text{"密钥：直接填写、${环境变量}，或改用 *_file", "a secret: as text, as ${ENV}, or by its *_file key"}
+	textName      = text{"1 到 32 个小写字母、数字、_ 或 -", "1 to 32 of a-z 0-9 _ -"}
+	textID        = text{"1 到 32 个字母、数字、_ 或 -", "1 to 32 of letters, digits, _ and -"}
+	textDigits    = text{"1 到 4 位数字", "1 to 4 digits"}
+	textNumber    = text{"号码：2 到 20 位数字、* 或 #，可以 + 开头", "a number: 2 to 20 digits, * or #, perhaps with a leading +"}
+	textArea      = text{"区号，例如 0311 或 10", "an area code such as 0311 or 10"}
+	textHost      = text{"IP 地址或主机名，不带端口", "an IP address or a host name, without a port"}
+	textHostPort  = text{"主机:端口，例如 10.1.2.3:5060", "host:port, such as 10.1.2.3:5060"}
+	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
+	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
+	textPath      = text{"文件路径", "the path of a file"}
+	textFree      = text{"一行文字，最多 200 字", "one line of text, at most 200 characters"}
+	textGroup     = text{"一组键：%s", "a group of keys: %s"}
+	textTable     = text{"“名称: 值”的表", "a table of name: value"}
+	textItems     = text{"列表，每一项：%s", "a list, each item %s"}
+	textNoBound   = text{"不限", "no limit"}
+	textEnvUnset  = text{"环境变量 %s 未设置；请设置，或写 ${%s:-默认值}", "the environment variable %s is not set; set it, or write ${%s:-default}"}
+	textEnvSyntax = text{"${ 之后应为环境变量名和 }；字面的 ${ 写作 $${", "after ${ comes the name of an environment variable and }; a literal ${ is written $${"}
+	textSetSyntax = text{"应为 --set 键路径=值，例如 --set http.listen=127.0.0.1:8080", "must be --set key.path=value, such as --set http.listen=127.0.0.1:8080"}
+	textSetGroup  = text{"这是一组键，请设置其中一个：%s", "is a group of keys, set one of them: %s"}
+	textSetTable  = text{"这是一张表，请设置其中一项：%s.<名称>", "is a table, set one entry of it: %s.<name>"}
+	textSetDeeper = text{"是单个值，其下没有键", "is a single value with no keys below it"}
+	textBothGiven = text{"%s 与 %s 只能给出一个", "give %s or %s, not both"}
+	textFileFault = text{"无法读取 %q：%s；应为 %d KiB 以内的普通文件", "%q cannot be read: %s; it must be a plain file of at most %d KiB"}
+	textFileEmpty = text{"文件 %q 没有内容；应只含密钥", "the file %q is empty; it must hold the secret and nothing else"}
+)
+
+// One part of a file against another.
+var (
+	textNoNetwork    = text{"至少需要一个网络", "at least one network is needed"}
+	textNoHotline    = text{"至少需要一条热线", "at least one hotline is needed"}
+	textNoSuch       = text{"%q 未定义；可用：%s", "%q is not defined; allowed: %s"}
+	textWhichNetwork = text{"有多个网络，必须指明；可用：%s", "must be said as there are several networks; allowed: %s"}
+	textNoListener   = text{"sip.udp 和 sip.tcp 至少要有一个", "needs sip.udp, sip.tcp or both"}
+	textZeroPort     = text{"端口不能为 0；可用：1 到 65535", "the port cannot be 0; allowed: 1 to 65535"}
+	textWildcard     = text{"监听全部地址时必须给出 %s，以告知对方发往何处", "hearing on all addresses needs %s, so that peers know where to send"}
+	textSameSocket   = text{"与 %s 使用同一 %s 端口 %s；请换一个", "takes the %[2]s port %[3]s that %[1]s has; choose another"}
+	textFewPorts     = text{"端口太少：只有 %d 个；至少 %d 个，每路话用 2 个", "too few ports: %d; at least %d, each leg of a call takes 2"}
+	textPortsCross   = text{"与 %s 的端口 %s 在同一地址上重叠；请错开", "overlaps the ports %[2]s of %[1]s on the same address; move one of them"}
+	textPortsHit     = text{"端口范围包含 %s 的 UDP 端口 %d；请避开", "holds the UDP port %[2]d of %[1]s; leave it out"}
+	textTrunkNowhere = text{"match 和 target 至少要有一个：呼入的来源或呼出的去处", "needs match (whence it calls), target (where it is called) or both"}
+	textMatchCross   = text{"%s 与中继 %s 的 %s 重叠，无法分辨来话；请收窄", "%s overlaps %[3]s of trunk %[2]s, so a call could be from either; narrow one of them"}
+	textTransportOff = text{"网络 %s 没有开启 sip.%s；可用：%s", "network %s has no sip.%s; allowed: %s"}
+	textNeedsOwn     = text{"from 为 own 时需要 own_number：本单位的号码", "from: own needs own_number, the number to show"}
+	textNeedsUser    = text{"给出密码时也需要 username", "a password needs a username beside it"}
+	textNeedsPass    = text{"需要 password 或 password_file", "needs password or password_file"}
+	textSameNumber   = text{"号码 %q 已属于热线 %s；一个号码只能属于一条热线", "the number %q belongs to hotline %s already; a number leads to one hotline"}
+	textNoSeats      = text{"没有座席也没有中继；请在 phones 中登记话机，或给出 trunk", "has neither seats nor a trunk; list a phone for it under phones, or name a trunk"}
+	textSeatsTrunk   = text{"经中继到达的热线没有自己的座席；seats 与 trunk 只留一个", "a hotline behind a trunk has no seats here; keep seats or trunk"}
+	textSeatOther    = text{"话机 %q 属于热线 %q；一个座席只属于一条热线", "phone %q belongs to hotline %q; a seat belongs to one hotline"}
+	textListTwice    = text{"%q 列了两次", "%q is listed twice"}
+	textSeatMissing  = text{"没有列入热线 %s 的 seats，不会振铃；请列入，或删除 seats 以包含全部话机", "is not among the seats of hotline %s and would never ring; list it, or remove seats to take every phone"}
+	textPhoneTrunk   = text{"热线 %q 经中继到达，没有座席；可用：%s", "hotline %q is behind a trunk and has no seats; allowed: %s"}
+	textSelfPartner  = text{"热线不能与自己联动；可用：%s", "a hotline cannot be its own partner; allowed: %s"}
+	textSelfOverflow = text{"不能溢出到自己；可用：%s", "cannot overflow to itself; allowed: %s"}
+	textTwoOverflows = text{"hotline 与 trunk 只能给出一个", "give hotline or trunk, not both"}
+	textOverflowPair = text{"trunk 与 number 必须同时给出", "trunk and number go together"}
+	textNoTarget     = text{"中继 %q 没有 target，无法呼出", "trunk %q has no target and cannot be called"}
+	textLongSeat     = text{"不能比 no_answer（%s）更长", "cannot be longer than no_answer (%s)"}
+	textKeyCode      = text{"按键代码应为 2 到 8 个字符：0-9 * # A-D，N 代表任意一位数字", "a key code is 2 to 8 of 0-9 * # A-D, where N is any digit"}
+	textKeyVerb      = text{"%q 不是动作；可用：%s", "%q is not a verb; allowed: %s"}
+	textKeyCategory  = text{"N 只能且必须出现在 category 的代码中，例如 \"*8NN\"", "N stands in the code of category and in no other, such as \"*8NN\""}
+	textKeyCross     = text{"与 %q 冲突：一个是另一个的开头，较长的永远按不出来；请改其中一个", "clashes with %q: one begins the other, so that the longer could never be pressed; change one"}
+	textNeedsRealm   = text{"有话机时必须给出", "is needed where there are phones"}
+	textNoClip       = text{"没有名为 %q 的提示音；可用：none, %s", "there is no clip %q; allowed: none, %s"}
+	textBadClip      = text{"%q 不能使用：%s；应为单声道 8 或 16 kHz 的 16 位 PCM 或 G.711 WAV", "%q cannot be used: %s; it must be a mono WAV, 16-bit PCM at 8 or 16 kHz or G.711"}
+	textNotWAV       = text{"不是 WAV 文件", "it is not a WAV file"}
+	textWAVFormat    = text{"声音格式不对", "its sound format is another one"}
+	textNoSound      = text{"没有声音", "there is no sound in it"}
+	textLongClip     = text{"超过 10 分钟", "it is longer than 10 minutes"}
+	textToneName     = text{"%q 是内部信号音的名称，请换一个", "%q is the name of a built-in tone; choose another"}
+	textRedisURL     = text{"应为 redis://[用户:密码@]主机:端口/库号 或 rediss://…", "must be redis://[user:password@]host:port/db or rediss://…"}
+	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}
+	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
+	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}
+	textBroken       = text{"不能使用：%s", "cannot be used: %s"}
+	textMinSE        = text{"不能大于 session（%s）", "cannot be longer than session (%s)"}
+)

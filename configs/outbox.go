@@ -1,0 +1,11 @@
+package configs
+
+import "liandong/routing/outbox"
+
+// Outbox is what the durable queue needs.
+func (c *Config) Outbox() outbox.Config {
+	o := outbox.Default()
+	o.Path, o.MaxBytes = c.Store.Path, int64(c.Store.MaxMB)<<20
+	o.URL, o.Password = c.Redis.URL, c.Redis.Password
+	return o
+}

@@ -1,0 +1,166 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"liandong/routing/desk"
+	"liandong/routing/verb"
+)
+
+// bare is an environment in which nothing is set: the files must pass as they are shipped.
+func bare(string) (string, bool) { return "", false }
+
+func load(t *testing.T, file string, set ...string) *Config {
+	t.Helper()
+	c, err := Load(file, Options{Lang: "en", Env: bare, Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestShippedFilesPass(t *testing.T) {
+	files, err := filepath.Glob("*.yaml")
+	if err != nil || !slices.Equal(files, []string{"lab.yaml", "liandong.yaml"}) {
+		t.Fatalf("shipped files: %v %v", files, err)
+	}
+	for _, f := range files {
+		c := load(t, f)
+		if again := c.Validate(); again != nil {
+			t.Errorf("%s passes once and not twice: %v", f, again)
+		}
+	}
+}
+
+// Outside tools are pointed at the lab: these values do not change.
+func TestLabIsTheContract(t *testing.T) {
+	c := load(t, "lab.yaml")
+	d := c.Directory()
+	for _, tt := range []struct {
+		what string
+		got  any
+		want any
+	}{
+		{"networks", sorted(c.Networks), []string{"lab"}},
+		{"SIP UDP", c.Networks["lab"].SIP.UDP, netip.MustParseAddrPort("127.0.0.1:5060")},
+		{"SIP TCP", c.Networks["lab"].SIP.TCP, netip.MustParseAddrPort("127.0.0.1:5060")},
+		{"RTP address", c.Networks["lab"].RTP.Address, netip.MustParseAddr("127.0.0.1")},
+		{"RTP ports", c.Networks["lab"].RTP.Ports, Ports{20000, 29999}},
+		{"trunks", sorted(d.Trunks), []string{"pstn"}},
+		{"trunk match", d.Trunks["pstn"].Match, []netip.Prefix{netip.MustParsePrefix("127.0.0.10/32")}},
+		{"trunk target", d.Trunks["pstn"].Target, "127.0.0.10:5060"},
+		{"trunk trusted", d.Trunks["pstn"].Trusted, true},
+		{"realm", c.Realm, "liandong.lab"},
+		{"hotlines", sorted(d.Hotlines), []string{"110", "12345"}},
+		{"numbers of 110", d.Hotlines["110"].Numbers, []string{"110"}},
+		{"numbers of 12345", d.Hotlines["12345"].Numbers, []string{"12345"}},
+		{"seats of 110", d.Hotlines["110"].Seats, []string{"1101", "1102"}},
+		{"seats of 12345", d.Hotlines["12345"].Seats, []string{"2101", "2102"}},
+		{"ring", d.Hotlines["110"].Ring, desk.All},
+		{"ring", d.Hotlines["12345"].Ring, desk.All},
+		{"no answer", d.Hotlines["110"].NoAnswer, 8 * time.Second},
+		{"no answer", d.Hotlines["12345"].NoAnswer, 8 * time.Second},
+		{"partner", d.Hotlines["110"].Partner, "12345"},
+		{"partner", d.Hotlines["12345"].Partner, "110"},
+		{"settle", d.Timers.Settle, 3 * time.Second},
+		{"phones", sorted(c.Phones), []string{"1101", "1102", "2101", "2102"}},
+		{"HTTP", c.HTTP.Listen, netip.MustParseAddrPort("127.0.0.1:8080")},
+		{"HTTP open to", c.HTTP.Allow, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
+		{"Redis", c.RedisURL().Reveal(), "redis://127.0.0.1:6379/0"},
+		{"emergency", d.Emergency, "110"},
+		{"keys", d.Keys, map[string]string{
+			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
+			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+		}},
+	} {
+		if fmt.Sprint(tt.got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.what, tt.got, tt.want)
+		}
+	}
+	for user, p := range c.Phones {
+		if got := p.Password.Reveal(); got != "lab-"+user {
+			t.Errorf("password of %s: %q", user, got)
+		}
+	}
+	if _, err := verb.NewKeymap(d.Keys); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProductionExample(t *testing.T) {
+	c := load(t, "liandong.yaml")
+	d := c.Directory()
+	if got := sorted(d.Hotlines); !slices.Equal(got, []string{"110", "119", "120", "122", "12345"}) {
+		t.Errorf("hotlines: %v", got)
+	}
+	if got := sorted(c.Networks); !slices.Equal(got, []string{"gov", "police"}) {
+		t.Errorf("networks: %v", got)
+	}
+	for _, id := range []string{"119", "120", "122"} {
+		h := d.Hotlines[id]
+		if h.Trunk == "" || h.TrunkNumber != id || len(h.Seats) > 0 || h.Network != d.Trunks[h.Trunk].Network {
+			t.Errorf("%s is not reached through a trunk: %+v", id, h)
+		}
+	}
+	if got := d.Seats["2190"]; got.Network != "police" || got.Hotline != "12345" {
+		t.Errorf("the police seat inside 12345: %+v", got)
+	}
+	if got := d.Seats["2101"].Network; got != "gov" {
+		t.Errorf("a phone without a network is on %q, want its hotline's", got)
+	}
+	if got := d.Hotlines["12345"].Seats; !slices.Equal(got, []string{"2101", "2102", "2190"}) {
+		t.Errorf("seats of a hotline that lists none: %v", got)
+	}
+}
+
+// The names of rings and policies stand in a tag here and in package desk: they are the same.
+func TestTagsFollowDesk(t *testing.T) {
+	for _, tt := range []struct {
+		in   any
+		key  string
+		want []string
+	}{{Hotline{}, "ring", desk.RingNames()}, {Trunk{}, "from", desk.FromNames()}} {
+		f, ok := fieldOf(typeOf(tt.in), tt.key)
+		if got := strings.Fields(f.Tag.Get("oneof")); !ok || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.key, got, tt.want)
+		}
+	}
+}
+
+// A role's default, a tone or a shipped announcement, is there.
+func TestEveryDefaultRoleHasAClip(t *testing.T) {
+	c := load(t, "lab.yaml")
+	for _, h := range c.Directory().Hotlines {
+		for _, name := range h.Prompts.Names() {
+			if _, ok := c.library.Get(name); !ok {
+				t.Errorf("hotline %s: no clip %q", h.ID, name)
+			}
+		}
+	}
+}
+
+func TestDirectoryIsACopy(t *testing.T) {
+	c := load(t, "lab.yaml")
+	d := c.Directory()
+	d.Keys["*7"] = "handover"
+	d.Hotlines["110"].Seats[0] = "nobody"
+	d.Trunks["pstn"].Match[0] = netip.Prefix{}
+	if got := c.Directory(); maps.Equal(got.Keys, d.Keys) || got.Hotlines["110"].Seats[0] == "nobody" || !got.Trunks["pstn"].Match[0].IsValid() {
+		t.Error("a change in one directory shows in the next")
+	}
+}
+
+func TestSilenceIsAnEmptyName(t *testing.T) {
+	c := load(t, "lab.yaml", "prompts.music=none", "hotlines.110.prompts.wait=none", "hotlines.110.prompts.sorry=transfer")
+	p, other := c.Directory().Hotlines["110"].Prompts, c.Directory().Hotlines["12345"].Prompts
+	if p.Music != "" || p.Wait != "" || p.Sorry != "transfer" || other.Wait == "" || other.Sorry == "transfer" {
+		t.Errorf("110: %+v\n12345: %+v", p, other)
+	}
+}

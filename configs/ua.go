@@ -1,0 +1,24 @@
+package configs
+
+import (
+	"slices"
+
+	"liandong/sip/ua"
+)
+
+// UA is what the socket layer needs.
+func (c *Config) UA() ua.Config {
+	u := ua.Default()
+	u.Realm, u.Strangers = c.Realm, c.Strangers
+	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
+	for name, n := range c.Networks {
+		u.Networks[name] = ua.Network{UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise}
+	}
+	for name, t := range c.Trunks {
+		u.Trunks[name] = ua.Trunk{Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport}
+	}
+	for user, p := range c.Phones {
+		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network}
+	}
+	return u
+}

@@ -1,0 +1,190 @@
+package dtmf
+
+import (
+	"slices"
+	"testing"
+)
+
+// packet is one event packet of a scene. seq and ts count from wherever the scene is set.
+type packet struct {
+	seq   uint16
+	ts    uint32
+	event Event
+}
+
+// scenes is where each scene is played: with the sequence number, and the
+// timestamp, passing every kind of wrap in the middle of it.
+func scenes(t *testing.T, play func(t *testing.T, seq uint16, ts uint32)) {
+	t.Helper()
+	for _, seq := range []uint16{0, 1, 100, 0x7ff0, 0x7fff, 0x8000, 0xfff0, 0xfff8, 0xfffc, 0xfffe, 0xffff} {
+		for _, ts := range []uint32{0, 1, 0x7ffffe00, 0x7fffffff, 0x80000000, 0xfffff800, 0xfffffe00, 0xffffffff} {
+			play(t, seq, ts)
+			if t.Failed() {
+				t.Fatalf("played from sequence number %#x, timestamp %#x", seq, ts)
+			}
+		}
+	}
+}
+
+// key is a whole press as phones send it: a packet each 20 ms, the last three times.
+func key(digit byte, seq uint16, ts uint32, packets int) []packet {
+	var out []packet
+	for i := range packets {
+		out = append(out, packet{seq + uint16(i), ts, Event{Digit: digit, Duration: uint16(160 * (i + 1))}})
+	}
+	for i := range 3 {
+		out = append(out, packet{seq + uint16(packets+i), ts, Event{Digit: digit, End: true, Duration: uint16(160 * (packets + 1))}})
+	}
+	return out
+}
+
+func join(presses ...[]packet) []packet { return slices.Concat(presses...) }
+
+// without leaves out the packets at these places.
+func without(in []packet, places ...int) []packet {
+	var out []packet
+	for i, p := range in {
+		if !slices.Contains(places, i) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func order(in []packet, places ...int) []packet {
+	var out []packet
+	for _, i := range places {
+		out = append(out, in[i])
+	}
+	return out
+}
+
+func TestReceiver(t *testing.T) {
+	five := key('5', 10, 1000, 4)                                    // 7 packets
+	star1 := join(key('*', 10, 1000, 4), key('1', 27, 1000+3200, 4)) // *1
+	twice := join(key('5', 10, 1000, 2), key('5', 15, 1000+640, 2))  // 80 ms from press to press
+	long := key('7', 10, 1000, 400)                                  // 8 s
+	longer := long[:400]                                             // goes on in a second segment
+	tail := key('7', 410, 1000+64000, 20)                            //
+	runsOn := []packet{{10, 1000, Event{Digit: '3', Duration: 160}}} // the timestamp is not that of the beginning
+	for i := range uint32(7) {
+		runsOn = append(runsOn, packet{11 + uint16(i), 1000 + 160*(i+1), Event{Digit: '3', End: i > 3, Duration: uint16(320 + 160*i)}})
+	}
+	standsStill := join(key('4', 10, 1000, 4), key('4', 30, 1000, 4), key('4', 50, 1000, 4))
+
+	for _, test := range []struct {
+		name string
+		in   []packet
+		want string
+	}{
+		{"one press", five, "5"},
+		{"a code", star1, "*1"},
+		{"lost beginning", without(five, 0, 1, 2), "5"},
+		{"only the end packets", five[4:], "5"},
+		{"only one of three end packets", order(five, 5), "5"},
+		{"lost end", five[:4], "5"},
+		{"lost end, then another key", join(five[:4], key('6', 30, 5000, 4)), "56"},
+		{"lost end, then the same key", join(five[:4], key('5', 30, 5000, 4)), "55"},
+		{"lost end, then the same key as fast as can be", without(twice, 2, 3, 4), "55"},
+		{"one packet of each", order(star1, 3, 9), "*1"},
+		{"the same key twice fast", twice, "55"},
+		{"the same key twice fast, beginnings lost", without(twice, 0, 1, 5, 6), "55"},
+		{"three times fast", join(twice, key('5', 20, 1000+1280, 2)), "555"},
+		{"backwards", order(five, 6, 5, 4, 3, 2, 1, 0), "5"},
+		{"end before beginning", order(five, 4, 0, 1, 2, 5, 3, 6), "5"},
+		{"every packet twice", join(order(five, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6)), "5"},
+		{"end packets overtaken by the next key", order(star1, 0, 1, 2, 3, 7, 8, 4, 5, 9, 6, 10, 11, 12), "*1"},
+		{"end packets overtaken by the same key", order(twice, 0, 1, 5, 2, 6, 3, 4, 7, 8, 9), "55"},
+		{"all of it again, later", join(star1, star1), "*1"},
+		{"a long press", long, "7"},
+		{"a press longer than an event can say", join(longer, tail), "7"},
+		{"a long press again, end lost", join(longer, key('7', 900, 1000+64000+70000, 3)), "77"},
+		{"timestamp runs on", runsOn, "3"},
+		{"timestamp runs on, then the key again", join(runsOn, key('3', 60, 1000+4000, 3)), "33"},
+		{"timestamp stands still", standsStill, "444"},
+		{"timestamp stands still, keys differ", join(key('*', 10, 1000, 4), key('1', 30, 1000, 4)), "*1"},
+		{"timestamp jumps back", join(key('1', 10, 1<<20, 4), key('2', 30, 5000, 4)), "12"},
+		{"duration stays zero", []packet{{10, 9, Event{Digit: '8'}}, {11, 9, Event{Digit: '8'}}, {12, 9, Event{Digit: '8', End: true}}}, "8"},
+		{"flash", key('!', 10, 1000, 4), "!"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			scenes(t, func(t *testing.T, seq uint16, ts uint32) {
+				var r Receiver
+				var got []byte
+				for _, p := range test.in {
+					if digit, ok := r.Push(seq+p.seq, ts+p.ts, Append(nil, p.event)); ok {
+						got = append(got, digit)
+					}
+				}
+				if string(got) != test.want {
+					t.Errorf("%q, want %q", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A phone's pad for a minute: nothing is lost and nothing comes twice when each
+// packet is swapped with its neighbour and every third is gone.
+func TestReceiverOfManyKeys(t *testing.T) {
+	scenes(t, func(t *testing.T, seq uint16, ts uint32) {
+		var r Receiver
+		var want, got []byte
+		var stream []packet
+		for i := range uint32(200) {
+			digit := Keys[(i*i)%16]
+			want = append(want, digit)
+			stream = append(stream, key(digit, uint16(i*10), i*1600, 4)...)
+		}
+		for i := range stream {
+			p := stream[min(i^1, len(stream)-1)]
+			if i%3 == 2 {
+				continue
+			}
+			if digit, ok := r.Push(seq+p.seq, ts+p.ts, Append(nil, p.event)); ok {
+				got = append(got, digit)
+			}
+		}
+		if string(got) != string(want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestReceiverPassesOverWhatIsNoKey(t *testing.T) {
+	var r Receiver
+	for _, payload := range [][]byte{nil, {5}, {5, 0, 0}, {17, 0, 0, 160}, {255, 255, 255, 255}} {
+		if digit, ok := r.Push(1, 1, payload); ok {
+			t.Errorf("% x gave %q", payload, digit)
+		}
+	}
+	if digit, ok := r.Push(2, 1, []byte{5, 0, 0, 160}); !ok || digit != '5' {
+		t.Errorf("the key behind it: %q, %v", digit, ok)
+	}
+}
+
+func TestReceiverAllocatesNothing(t *testing.T) {
+	var r Receiver
+	payload, seq := Append(nil, Event{Digit: '5'}), uint16(0)
+	if n := testing.AllocsPerRun(100, func() { r.Push(seq, uint32(seq)*100, payload); seq++ }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Whatever comes: a digit is a key, and the same packet again is never news.
+func FuzzReceiver(f *testing.F) {
+	f.Add([]byte{5, 0, 0, 160, 0, 1, 0, 0, 5, 0x80, 1, 0, 0, 2, 0, 0})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var r Receiver
+		for ; len(in) >= 8; in = in[8:] {
+			seq, ts := uint16(in[4])<<8|uint16(in[5]), uint32(in[6])<<16|uint32(in[7])
+			digit, ok := r.Push(seq, ts, in[:4])
+			if ok && !isKey(digit) {
+				t.Fatalf("%q is no key", digit)
+			}
+			if digit, ok := r.Push(seq, ts, in[:4]); ok {
+				t.Fatalf("%q twice", digit)
+			}
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"testing"
+
+	"liandong/media/codec"
+)
+
+// call sets up a session and lets it run in; its phones stay silent unless fed.
+func call(t testing.TB, connect func(r *rig)) *rig {
+	r := newRig(t, labConfig(testLibrary(t)))
+	for id := range LegID(3) {
+		p := r.phone(id+1, codec.PCMA)
+		p.talks = false
+	}
+	connect(r)
+	r.step()
+	r.wire.mute = true
+	return r
+}
+
+func connectRelay(r *rig) {
+	r.phones[0].hears(Playlist{}, r.phones[1])
+	r.phones[1].hears(Playlist{}, r.phones[0])
+	r.session.Do(Close{Leg: 3})
+}
+
+func connectThree(r *rig) {
+	r.phones[0].hears(Playlist{}, r.phones[1], r.phones[2])
+	r.phones[1].hears(Playlist{}, r.phones[0], r.phones[2])
+	r.phones[2].hears(Playlist{}, r.phones[0], r.phones[1])
+}
+
+func connectPrompt(r *rig) {
+	r.phones[0].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true, Solo: true}, r.phones[1])
+	r.phones[1].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true}, r.phones[0])
+	r.phones[2].hears(Playlist{})
+}
+
+// feed keeps one packet per phone and sends it anew, numbered on, without an allocation.
+type feed struct {
+	rig     *rig
+	packets []Packet
+}
+
+func newFeed(r *rig, phones int) *feed {
+	f := &feed{rig: r}
+	for _, p := range r.phones[:phones] {
+		p.talk()
+	}
+	f.packets = append(f.packets, r.wire.in...)
+	return f
+}
+
+func (f *feed) tick() {
+	f.rig.wire.in = f.rig.wire.in[:0]
+	for i := range f.packets {
+		f.send(i)
+	}
+	f.rig.pass(frameTime)
+}
+
+func (f *feed) send(i int) {
+	data := f.packets[i].Data
+	seq := uint16(data[2])<<8 | uint16(data[3]) + 1
+	data[2], data[3] = byte(seq>>8), byte(seq)
+	ts := uint32(data[4])<<24 | uint32(data[5])<<16 | uint32(data[6])<<8 | uint32(data[7])
+	ts += frameSamples
+	data[4], data[5], data[6], data[7] = byte(ts>>24), byte(ts>>16), byte(ts>>8), byte(ts)
+	f.rig.wire.in = append(f.rig.wire.in, f.packets[i])
+}
+
+// TestNoAllocations: in the steady state neither a packet nor a tick allocates. Reports,
+// each five seconds, may.
+func TestNoAllocations(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		phones  int
+		connect func(*rig)
+	}{
+		{"relay", 2, connectRelay},
+		{"three-way", 3, connectThree},
+		{"prompts", 3, connectPrompt},
+	} {
+		r := call(t, c.connect)
+		f := newFeed(r, c.phones)
+		for range 500 {
+			f.tick()
+		}
+		before := r.wire.sent
+		for _, l := range r.session.room.legs {
+			l.reports.due = r.now.Add(1000 * reportInterval)
+		}
+		if n := testing.AllocsPerRun(200, f.tick); n != 0 {
+			t.Errorf("%s: %v allocations in a tick", c.name, n)
+		}
+		if sent := r.wire.sent - before; sent < 200*c.phones {
+			t.Errorf("%s: %d packets sent in 200 ticks of %d phones", c.name, sent, c.phones)
+		}
+	}
+}
+
+func BenchmarkRelayPacket(b *testing.B) {
+	r := call(b, connectRelay)
+	f := newFeed(r, 2)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		r.wire.in = r.wire.in[:0]
+		f.send(n % 2)
+		r.pass(frameTime / 2)
+	}
+	b.ReportMetric(float64(r.wire.sent)/float64(b.N), "sent/op")
+}
+
+func BenchmarkThreeWayTick(b *testing.B) {
+	f := newFeed(call(b, connectThree), 3)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.tick()
+	}
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"liandong/media/codec"
+)
+
+// LegID names a party; it is unique within a Session.
+type LegID uint32
+
+// Command is an order to the engine, posted with Session.Do.
+type Command interface{ command() }
+
+// Stream configures a leg after an offer and its answer, and again after each
+// later one. SSRC, sequence number and timestamp go on without a jump. Another
+// Remote than before re-opens the latch.
+type Stream struct {
+	Leg        LegID
+	Remote     netip.AddrPort
+	RemoteRTCP netip.AddrPort // zero: the port above the remote's RTP port
+	RTCPMux    bool           // RFC 5761: RTCP on the RTP port
+	Codec      codec.ID       // what we send
+	PT         uint8
+	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
+	DTMFSend   uint8              // telephone-event payload type towards the peer; 0: none
+	DTMFRecv   uint8
+	Ptime      time.Duration // what the peer prefers; we send 20 ms whatever it says
+	Send       bool          // false: the peer is on hold, it gets no RTP
+	Receive    bool          // false: what the peer sends is heard by nobody, its keys still count
+}
+
+// Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,
+// or both mixed. A leg never hears itself, even when From names it.
+type Listen struct {
+	Leg  LegID
+	From []LegID
+	Play Playlist
+}
+
+// Playlist is a row of prompts. The same ID sent again goes on undisturbed.
+type Playlist struct {
+	ID    uint32   // 0: nothing is played
+	Items []string // names in prompt.Library, in order
+	Loop  bool     // the last item is repeated for ever
+	Solo  bool     // the legs in From are muted while it plays
+}
+
+// Digits sends keys to a leg as RFC 4733 events, or as tones when the leg has
+// no telephone-event. They follow those still being sent.
+type Digits struct {
+	Leg    LegID
+	Digits string
+}
+
+// Close ends a leg and frees its ports.
+type Close struct {
+	Leg LegID
+}
+
+func (Stream) command() {}
+func (Listen) command() {}
+func (Digits) command() {}
+func (Close) command()  {}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"runtime"
+	"slices"
+	"time"
+
+	"liandong/media/jitter"
+	"liandong/media/prompt"
+)
+
+// Config is what the engine needs to know at start; it is not changed later.
+type Config struct {
+	Networks       map[string]Network
+	Shards         int             // threads that carry media; 0: one per core
+	MediaTimeout   time.Duration   // nothing received for so long: MediaLost
+	PortQuarantine time.Duration   // a freed port pair rests so long before it is used again
+	LatchPackets   int             // so many packets in a row from one source lock a leg's stream to it
+	Jitter         jitter.Config   // of parties that are mixed; a relay has no buffer
+	Prompts        *prompt.Library // what playlists name; nil: nothing can be played
+}
+
+// Network is one side on which RTP is sent and received.
+type Network struct {
+	Address          netip.Addr // bound locally
+	Advertise        netip.Addr // told to the peers; zero: Address
+	PortMin, PortMax uint16     // even ports carry RTP, the odd one above each its RTCP
+}
+
+const (
+	lowestPort = 1024
+	maxShards  = 256
+	maxLatch   = 100
+)
+
+// Default gives a config that lacks only its networks and prompts.
+func Default() Config {
+	return Config{
+		MediaTimeout:   10 * time.Second,
+		PortQuarantine: 2 * time.Second,
+		LatchPackets:   5,
+		Jitter:         jitter.Default(),
+	}
+}
+
+// Validate reports every error of c, each with its key and what is allowed.
+func (c Config) Validate() error {
+	var errs []error
+	if len(c.Networks) == 0 {
+		errs = append(errs, errors.New("networks: at least one is needed"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Networks)) {
+		errs = append(errs, c.Networks[name].validate("networks."+name)...)
+	}
+	errs = append(errs, c.overlaps()...)
+	if c.Shards < 0 || c.Shards > maxShards {
+		errs = append(errs, fmt.Errorf("shards: %d is not allowed, 0 (one per core) to %d", c.Shards, maxShards))
+	}
+	if c.MediaTimeout < time.Second {
+		errs = append(errs, fmt.Errorf("media_timeout: %v is not allowed, 1s or more", c.MediaTimeout))
+	}
+	if c.PortQuarantine < 0 || c.PortQuarantine > time.Minute {
+		errs = append(errs, fmt.Errorf("port_quarantine: %v is not allowed, 0s to 1m", c.PortQuarantine))
+	}
+	if c.LatchPackets < 1 || c.LatchPackets > maxLatch {
+		errs = append(errs, fmt.Errorf("latch_packets: %d is not allowed, 1 to %d", c.LatchPackets, maxLatch))
+	}
+	for _, err := range joined(c.Jitter.Validate()) {
+		errs = append(errs, fmt.Errorf("jitter.%w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// joined takes an error of errors.Join apart.
+func joined(err error) []error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		return several.Unwrap()
+	}
+	return nil
+}
+
+func (n Network) validate(key string) []error {
+	var errs []error
+	if !n.Address.IsValid() || n.Address.IsMulticast() {
+		errs = append(errs, fmt.Errorf("%s.address: %v is not allowed, an IP address of this machine", key, n.Address))
+	}
+	if a := n.advertised(); a.IsValid() && (a.IsUnspecified() || a.IsMulticast()) {
+		errs = append(errs, fmt.Errorf("%s.advertise: %v is not allowed, an IP address that peers can reach", key, a))
+	}
+	if n.PortMin < lowestPort {
+		errs = append(errs, fmt.Errorf("%s.port_min: %d is not allowed, %d to 65534", key, n.PortMin, lowestPort))
+	}
+	if n.pairs() < 1 {
+		errs = append(errs, fmt.Errorf("%s.port_max: %d is not allowed, it must leave an even port and the one above it from port_min (%d) on",
+			key, n.PortMax, n.PortMin))
+	}
+	return errs
+}
+
+// advertised is the address that peers are told.
+func (n Network) advertised() netip.Addr {
+	if n.Advertise.IsValid() {
+		return n.Advertise
+	}
+	return n.Address
+}
+
+// first is the lowest even port of the range.
+func (n Network) first() int { return (int(n.PortMin) + 1) &^ 1 }
+
+// pairs counts the even ports whose odd neighbour is in the range as well.
+func (n Network) pairs() int { return max(0, (int(n.PortMax)-n.first()+1)/2) }
+
+// overlaps finds networks that would take ports from each other.
+func (c Config) overlaps() []error {
+	var errs []error
+	names := slices.Sorted(maps.Keys(c.Networks))
+	for i, one := range names {
+		for _, other := range names[i+1:] {
+			a, b := c.Networks[one], c.Networks[other]
+			if a.Address == b.Address && a.PortMin <= b.PortMax && b.PortMin <= a.PortMax {
+				errs = append(errs, fmt.Errorf("networks.%s.port_min: the range meets that of %s on the same address, ranges of one address must be apart", other, one))
+			}
+		}
+	}
+	return errs
+}
+
+func (c Config) shards() int {
+	if c.Shards > 0 {
+		return c.Shards
+	}
+	return runtime.GOMAXPROCS(0)
+}

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+var (
+	// ErrClosed says that the session or the engine has ended.
+	ErrClosed = errors.New("engine: closed")
+	// ErrNetwork says that the config has no network of that name.
+	ErrNetwork = errors.New("engine: unknown network")
+	// ErrLeg says that the session has a leg of that name already.
+	ErrLeg = errors.New("engine: leg exists")
+)
+
+// bindTries bounds the search for a port that no other program holds.
+const bindTries = 64
+
+// Engine owns the RTP ports of all networks and the threads that carry sound.
+// Its fields do not change after New.
+type Engine struct {
+	cfg    Config
+	ports  map[string]*ports
+	shards []*shard
+	stop   sync.Once
+	sinks  sync.WaitGroup
+}
+
+// New starts an engine that runs until Stop.
+func New(cfg Config, log *slog.Logger) (*Engine, error) {
+	return start(cfg, log, func() Transport { return newUDP() })
+}
+
+func start(cfg Config, log *slog.Logger, transport func() Transport) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	e := &Engine{cfg: cfg, ports: map[string]*ports{}}
+	for name, network := range cfg.Networks {
+		e.ports[name] = newPorts(network, cfg.PortQuarantine)
+	}
+	for range cfg.shards() {
+		s := newShard(cfg, log, transport(), e.release)
+		e.shards = append(e.shards, s)
+		go s.run()
+		e.sinks.Go(s.deliver)
+	}
+	log.Info("media engine started", "shards", len(e.shards), "transport", "udp", "networks", len(cfg.Networks))
+	return e, nil
+}
+
+// Stop ends every session and waits for all that New started. A sink that waits for
+// Stop's caller makes it wait for ever.
+func (e *Engine) Stop() {
+	e.stop.Do(func() {
+		for _, s := range e.shards {
+			s.post(order{what: stopShard{}})
+		}
+		for _, s := range e.shards {
+			<-s.done
+		}
+		e.sinks.Wait()
+	})
+}
+
+// NewSession places a call on the shard that has fewest. ref names it in the log.
+// sink gets the session's events in order, one at a time, on a goroutine that it shares
+// with other sessions: it may post commands but must not block. A sink that does
+// delays events, never sound. After Close no further event begins.
+func (e *Engine) NewSession(ref string, sink func(Event)) *Session {
+	least := e.shards[0]
+	for _, s := range e.shards[1:] {
+		if s.sessions.Load() < least.sessions.Load() {
+			least = s
+		}
+	}
+	least.sessions.Add(1)
+	session := &Session{engine: e, shard: least, ref: ref, sink: sink, legs: map[LegID]bool{}}
+	session.room = &room{session: session, shard: least}
+	return session
+}
+
+// bind opens a port pair of a network on a shard's transport.
+func (e *Engine) bind(network string, net Transport) (pair, error) {
+	pool, ok := e.ports[network]
+	if !ok {
+		return pair{}, fmt.Errorf("%w: %q", ErrNetwork, network)
+	}
+	addr := e.cfg.Networks[network].Address
+	var last error
+	for range bindTries {
+		port, err := pool.take(time.Now())
+		if err != nil {
+			return pair{}, errors.Join(fmt.Errorf("%w in network %q", err, network), last)
+		}
+		p := pair{network: network, port: port}
+		if last = p.open(net, addr); last == nil {
+			return p, nil
+		}
+		pool.give(port, time.Now())
+		if !errors.Is(last, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return pair{}, last
+}
+
+// open binds RTP and RTCP: RFC 3550 §11, an even port and the next odd one.
+func (p *pair) open(net Transport, addr netip.Addr) (err error) {
+	if p.rtp, err = net.Open(netip.AddrPortFrom(addr, p.port)); err != nil {
+		return err
+	}
+	if p.rtcp, err = net.Open(netip.AddrPortFrom(addr, p.port+1)); err != nil {
+		net.Close(p.rtp)
+	}
+	return err
+}
+
+func (e *Engine) release(p pair) {
+	e.ports[p.network].give(p.port, time.Now())
+}

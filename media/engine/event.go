@@ -1,0 +1,31 @@
+package engine
+
+// Event is a fact about a session, given to its sink.
+type Event interface{ event() }
+
+// DigitReceived: the leg's party pressed a key, reported once for each press.
+type DigitReceived struct {
+	Leg   LegID
+	Digit byte // one of 0-9 * # A-D, or ! for flash
+}
+
+// PlayDone: a playlist that does not loop has come to its end.
+type PlayDone struct {
+	Leg LegID
+	ID  uint32
+}
+
+// MediaLost: a leg with Receive got nothing for the media timeout.
+type MediaLost struct {
+	Leg LegID
+}
+
+// MediaBack: a leg that was lost is heard again.
+type MediaBack struct {
+	Leg LegID
+}
+
+func (DigitReceived) event() {}
+func (PlayDone) event()      {}
+func (MediaLost) event()     {}
+func (MediaBack) event()     {}

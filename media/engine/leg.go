@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"liandong/media/codec"
+	"liandong/media/dtmf"
+)
+
+// mode is how the sound that a leg hears is made.
+type mode uint8
+
+const (
+	silent   mode = iota // nothing to hear
+	relaying             // one party's packets, passed on as they arrive
+	playing              // a playlist, from frames encoded in advance
+	mixing               // decoded, summed and encoded in the tick
+)
+
+// pair is the two open ports of a leg.
+type pair struct {
+	network   string
+	port      uint16
+	rtp, rtcp Socket
+}
+
+// leg is one party of a room. Owned by the shard's thread.
+type leg struct {
+	id    LegID
+	room  *room
+	shard *shard
+	pair  pair
+
+	stream Stream
+	ready  bool // a Stream has come
+	codecs [128]codec.ID
+	hush   [frameSamples]byte // silence in the codec that is sent
+
+	// what comes in
+	latch     latch
+	reception reception
+	heardAt   time.Time // last packet, or when Receive began
+	lost      bool      // MediaLost was said
+	keys      dtmf.Receiver
+	mutedTill time.Time // a key is down: its tone must not be heard beside the event
+	playout   playout
+
+	// what goes out
+	listen     Listen
+	mode       mode
+	sources    []*leg // that are heard
+	player     player
+	out        outgoing
+	rewriter   rewriter
+	unsent     string // keys from before the first Stream
+	dial       dtmf.Sender
+	tones      tones
+	dialTill   time.Time // a key is being sent: it takes the place of sound
+	quietTicks int
+	reports    reports
+
+	// who hears this leg
+	relays []*leg // packet by packet
+	mixers int    // how many in the tick
+}
+
+func newLeg(r *room, o openLeg) *leg {
+	return &leg{
+		id: o.id, room: r, shard: r.shard, pair: o.pair,
+		latch: latch{need: r.shard.cfg.LatchPackets}, out: newOutgoing(),
+		playout: newPlayout(r.shard.cfg.Jitter), reports: newReports(),
+	}
+}
+
+// configure applies what offer and answer came to.
+func (l *leg) configure(c Stream, now time.Time) {
+	if !c.Codec.Known() {
+		l.shard.log.Warn("stream with unknown codec ignored", "session", l.room.session.ref, "leg", l.id, "codec", c.Codec)
+		return
+	}
+	if usable(c.Remote) {
+		l.latch.signal(c.Remote, l.stream.Remote)
+	} else {
+		c.Remote = l.stream.Remote // c=0.0.0.0 is a hold, the party has not moved
+	}
+	if c.Receive && !l.stream.Receive {
+		l.heardAt = now
+	}
+	l.codecs = payloadTypes(c)
+	codec.Encode(c.Codec, l.hush[:], make([]int16, frameSamples))
+	first := !l.ready
+	l.stream, l.ready = c, true
+	if first {
+		l.reports.start(now)
+		l.press(l.unsent)
+	}
+}
+
+func payloadTypes(c Stream) (types [128]codec.ID) {
+	if len(c.Recv) == 0 {
+		types[c.PT&0x7f] = c.Codec
+	}
+	for pt, id := range c.Recv {
+		types[pt&0x7f] = id
+	}
+	return types
+}
+
+// usable says whether packets can be sent there.
+func usable(a netip.AddrPort) bool {
+	return a.IsValid() && a.Port() != 0 && !a.Addr().IsUnspecified()
+}
+
+// attend changes what the leg hears; the caller routes the room afterwards.
+func (l *leg) attend(c Listen) {
+	l.listen = c
+	if c.Play.ID == l.player.id {
+		return
+	}
+	if missing := l.player.start(c.Play, l.shard.cfg.Prompts); missing != "" {
+		l.shard.log.Warn("prompt not found", "session", l.room.session.ref, "leg", l.id, "prompt", missing)
+	}
+	if c.Play.ID != 0 && !c.Play.Loop && !l.player.plays() {
+		l.room.emit(PlayDone{Leg: l.id, ID: c.Play.ID}) // nothing to play: whoever waits for the end must not wait for ever
+	}
+}
+
+// choose finds how the leg's sound is made, and tells its sources.
+func (l *leg) choose() {
+	l.sources = l.room.sources(l)
+	plays := l.player.plays()
+	switch {
+	case plays && (l.listen.Play.Solo || len(l.sources) == 0):
+		l.mode = playing
+	case len(l.sources) == 0:
+		l.mode = silent
+	case len(l.sources) == 1 && !plays:
+		l.mode = relaying
+		l.sources[0].relays = append(l.sources[0].relays, l)
+	default:
+		l.mode = mixing
+		for _, source := range l.sources {
+			source.mixers++
+		}
+	}
+}
+
+// watch says once when the party is not heard any more.
+func (l *leg) watch(now time.Time) {
+	if !l.ready || !l.stream.Receive || l.lost || now.Sub(l.heardAt) <= l.shard.cfg.MediaTimeout {
+		return
+	}
+	l.lost = true
+	l.shard.count.lost.Add(1)
+	l.room.emit(MediaLost{Leg: l.id})
+}
+
+// alive notes that the party is heard.
+func (l *leg) alive(now time.Time) {
+	l.heardAt = now
+	if l.lost {
+		l.lost = false
+		l.room.emit(MediaBack{Leg: l.id})
+	}
+}

@@ -1,0 +1,57 @@
+package engine
+
+import "sync"
+
+// order is a command on its way to the shard that owns its room.
+type order struct {
+	room *room
+	what any // a Command, or one of the orders below
+}
+
+type (
+	openLeg struct { // the leg's ports are bound: Session.Open
+		id   LegID
+		pair pair
+	}
+	endRoom   struct{} // Session.Close
+	stopShard struct{} // Engine.Stop
+)
+
+// mailbox takes orders from anyone to one shard and keeps their order. It never
+// refuses for want of room: its callers are calls, each with few orders under way.
+// Guarded by mu, which is held for an append or a swap only.
+type mailbox struct {
+	mu     sync.Mutex
+	orders []order
+	spare  []order
+	closed bool
+}
+
+// post is false when nobody will read it any more.
+func (m *mailbox) post(o order) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
+	m.orders = append(m.orders, o)
+	return true
+}
+
+// take gives all orders; they are good until the next take.
+func (m *mailbox) take() []order {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	taken := m.orders
+	clear(m.spare[:cap(m.spare)])
+	m.orders, m.spare = m.spare[:0], taken
+	return taken
+}
+
+// close refuses further orders and gives those that came before.
+func (m *mailbox) close() []order {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	return m.take()
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"liandong/media/codec"
+	"liandong/media/pcm"
+	"liandong/media/prompt"
+)
+
+// player walks through a leg's playlist, a frame a tick. Owned by the leg.
+type player struct {
+	id    uint32
+	clips []prompt.Clip
+	loop  bool
+	clip  int // that plays; len(clips): the list has ended
+	at    int // the next frame of it
+}
+
+// start begins a playlist. It gives the first name that the library does not have; the
+// list plays without those.
+func (p *player) start(list Playlist, library *prompt.Library) (missing string) {
+	*p = player{id: list.ID, loop: list.Loop, clips: p.clips[:0]}
+	if list.ID == 0 {
+		return ""
+	}
+	for _, name := range list.Items {
+		clip, ok := find(library, name)
+		if ok && clip.Len() > 0 {
+			p.clips = append(p.clips, clip)
+		} else if missing == "" {
+			missing = name
+		}
+	}
+	return missing
+}
+
+func find(library *prompt.Library, name string) (prompt.Clip, bool) {
+	if library == nil {
+		return prompt.Clip{}, false
+	}
+	return library.Get(name)
+}
+
+func (p *player) plays() bool { return p.clip < len(p.clips) }
+
+// frame and encoded give the frame that is due; only while it plays.
+func (p *player) frame() *pcm.Frame { return p.clips[p.clip].Frame(p.at) }
+
+func (p *player) encoded(id codec.ID) []byte { return p.clips[p.clip].Encoded(id, p.at) }
+
+// advance moves on by a frame; true: that was the last one.
+func (p *player) advance() bool {
+	p.at++
+	if p.at < p.clips[p.clip].Len() {
+		return false
+	}
+	p.at = 0
+	if p.loop && p.clip == len(p.clips)-1 {
+		return false
+	}
+	p.clip++
+	return !p.plays()
+}

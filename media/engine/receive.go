@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+
+	"liandong/media/codec"
+)
+
+// mutedAfterKey covers the gaps between event packets, which phones send each 20 to 50 ms.
+const mutedAfterKey = 60 * time.Millisecond
+
+// receive takes one datagram; bound to Transport.Drain.
+func (s *shard) receive(p Packet) {
+	s.count.in.Add(1)
+	port, ok := s.sockets[p.Socket]
+	switch {
+	case !ok || !port.leg.ready:
+		s.count.early.Add(1)
+	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):
+		port.leg.receiveRTCP(p, s.now)
+	default:
+		port.leg.receiveRTP(p, s.now)
+	}
+}
+
+// isRTCP tells RTCP from RTP on one port: RFC 5761 §4.
+func isRTCP(data []byte) bool {
+	return len(data) > 1 && data[1] >= 192 && data[1] <= 223
+}
+
+func (l *leg) receiveRTP(p Packet, now time.Time) {
+	packet, count := &l.shard.packet, l.shard.count
+	if err := packet.Unmarshal(p.Data); err != nil || packet.Version != 2 {
+		count.malformed.Add(1)
+		return
+	}
+	id := l.codecs[packet.PayloadType]
+	key := l.stream.DTMFRecv != 0 && packet.PayloadType == l.stream.DTMFRecv
+	if id == 0 && !key && !l.latch.locked {
+		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
+		return
+	}
+	if !l.latch.accept(p.From, packet.SSRC) {
+		count.strangers.Add(1)
+		return
+	}
+	l.alive(now)
+	// Events with an SSRC of their own are seen in the field; they begin no new stream.
+	if !key || packet.SSRC == l.reception.ssrc {
+		l.enroll(&packet.Header, now)
+	}
+	switch {
+	case key:
+		l.key(packet, now)
+	case id != 0 && len(packet.Payload) > 0:
+		l.audio(id, packet, now)
+	}
+}
+
+// enroll counts a packet for the receiver reports.
+func (l *leg) enroll(h *rtp.Header, now time.Time) {
+	if l.reception.packet(h, now) {
+		l.playout.reset()
+	}
+}
+
+// key reports a key press once, and keeps what belongs to it away from everyone.
+func (l *leg) key(packet *rtp.Packet, now time.Time) {
+	l.mutedTill = now.Add(mutedAfterKey)
+	digit, ok := l.keys.Push(packet.SequenceNumber, packet.Timestamp, packet.Payload)
+	if ok {
+		l.room.emit(DigitReceived{Leg: l.id, Digit: digit})
+	}
+}
+
+func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
+	l.reception.spread(&packet.Header, now)
+	if !l.stream.Receive || l.muted(now) {
+		return
+	}
+	for _, hearer := range l.relays {
+		hearer.relay(id, packet, now)
+	}
+	if l.mixers > 0 {
+		l.playout.push(id, packet, l.shard.coded[:], now)
+	}
+}
+
+// muted says that the party is pressing a key: some phones send its tone as well.
+func (l *leg) muted(now time.Time) bool { return now.Before(l.mutedTill) }

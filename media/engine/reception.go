@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+)
+
+const maxDropout = 3000 // RFC 3550 §A.1
+
+// reception keeps what a receiver report says about a leg's party: RFC 3550 §A.1, §A.3,
+// §A.8. Owned by the leg.
+type reception struct {
+	ssrc     uint32
+	base     uint32 // extended sequence number of the first packet
+	highest  uint32 // and of the newest
+	received uint32 // 0: nothing to report
+	start    time.Time
+
+	expectedBefore, receivedBefore uint32 // at the last report
+
+	transit int32
+	jitter  uint32 // in samples, scaled by 16
+
+	senderReport uint32 // middle of the NTP time of the last one
+	reportedAt   time.Time
+}
+
+// packet counts an RTP packet. fresh is true when it begins another stream.
+func (r *reception) packet(h *rtp.Header, now time.Time) (fresh bool) {
+	step := int16(h.SequenceNumber - uint16(r.highest))
+	if r.received == 0 || r.ssrc != h.SSRC || step > maxDropout || step < -maxDropout {
+		fresh = r.received != 0
+		r.restart(h, now)
+		return fresh
+	}
+	r.received++
+	if step > 0 {
+		r.highest += uint32(step)
+	}
+	return false
+}
+
+func (r *reception) restart(h *rtp.Header, now time.Time) {
+	seq := uint32(h.SequenceNumber)
+	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now}
+	r.transit = r.transitOf(h, now)
+}
+
+func (r *reception) transitOf(h *rtp.Header, now time.Time) int32 {
+	return int32(uint32(now.Sub(r.start)/sampleTime) - h.Timestamp)
+}
+
+// spread updates the interarrival jitter. Events repeat their timestamp and have no part in it.
+func (r *reception) spread(h *rtp.Header, now time.Time) {
+	transit := r.transitOf(h, now)
+	d := transit - r.transit
+	r.transit = transit
+	r.jitter += uint32(max(d, -d)) - (r.jitter+8)>>4
+}
+
+// heard notes a sender report of the party.
+func (r *reception) heard(sr *rtcp.SenderReport, now time.Time) {
+	r.senderReport, r.reportedAt = uint32(sr.NTPTime>>16), now
+}
+
+// report closes the interval since the last one.
+func (r *reception) report(now time.Time) rtcp.ReceptionReport {
+	expected := r.highest - r.base + 1
+	lost := max(0, int64(expected)-int64(r.received))
+	interval := int64(expected - r.expectedBefore)
+	missing := interval - int64(r.received-r.receivedBefore)
+	r.expectedBefore, r.receivedBefore = expected, r.received
+	block := rtcp.ReceptionReport{
+		SSRC: r.ssrc, TotalLost: uint32(min(lost, 1<<23-1)), LastSequenceNumber: r.highest, Jitter: r.jitter >> 4,
+	}
+	if interval > 0 && missing > 0 {
+		block.FractionLost = uint8(min(missing<<8/interval, 255))
+	}
+	if r.senderReport != 0 {
+		block.LastSenderReport = r.senderReport
+		block.Delay = uint32(now.Sub(r.reportedAt) * 65536 / time.Second)
+	}
+	return block
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"slices"
+	"time"
+)
+
+// room is the shard's side of a Session. Owned by the shard's thread.
+type room struct {
+	session *Session
+	shard   *shard
+	legs    []*leg
+}
+
+func (r *room) leg(id LegID) *leg {
+	for _, l := range r.legs {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+// do carries out a command. One for a leg that is gone is what a race with its
+// Close looks like, and means nothing any more.
+func (r *room) do(c Command) {
+	switch c := c.(type) {
+	case Stream:
+		if l := r.leg(c.Leg); l != nil {
+			l.configure(c, r.shard.now)
+		}
+	case Listen:
+		if l := r.leg(c.Leg); l != nil {
+			l.attend(c)
+			r.route()
+		}
+	case Digits:
+		if l := r.leg(c.Leg); l != nil {
+			l.press(c.Digits)
+		}
+	case Close:
+		if l := r.leg(c.Leg); l != nil {
+			r.shard.close(l)
+		}
+	}
+}
+
+func (r *room) emit(e Event) { r.shard.emit(r.session, e) }
+
+// tick makes a frame for each leg: all that is needed of the sources first.
+func (r *room) tick(now time.Time) {
+	for _, l := range r.legs {
+		if l.mixers > 0 {
+			l.pull(now)
+		}
+	}
+	for _, l := range r.legs {
+		l.tick(now)
+	}
+}
+
+// route works out anew who gets whose sound in which way.
+func (r *room) route() {
+	for _, l := range r.legs {
+		l.relays, l.mixers = l.relays[:0], 0
+	}
+	for _, l := range r.legs {
+		l.choose()
+	}
+	for _, l := range r.legs {
+		if l.mixers == 0 {
+			l.playout.reset()
+		}
+	}
+}
+
+// sources finds the legs that l is to hear and that exist.
+func (r *room) sources(l *leg) []*leg {
+	found := l.sources[:0]
+	for _, other := range r.legs {
+		if other != l && slices.Contains(l.listen.From, other.id) {
+			found = append(found, other)
+		}
+	}
+	return found
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	reportInterval = 5 * time.Second         // RFC 3550 §6.2
+	ntpEpoch       = 2_208_988_800           // seconds from 1900 to 1970
+	cnameBytes     = 12                      // RFC 7022 §4.2: 96 random bits
+	reportSpread   = 2500 * time.Millisecond // RFC 3550 §6.3.1: not all at once
+)
+
+// reports is the RTCP side of a leg. Owned by the leg.
+type reports struct {
+	cname   string
+	due     time.Time
+	from    netip.AddrPort // where the party's RTCP comes from
+	packets uint32         // sent at the last report
+	heard   uint32         // received at the last report
+}
+
+// newReports makes up a name that says nothing of us: RFC 7022.
+func newReports() reports {
+	var name [cnameBytes]byte
+	_, _ = rand.Read(name[:]) // never fails
+	return reports{cname: hex.EncodeToString(name[:])}
+}
+
+func (r *reports) start(now time.Time) {
+	r.due = now.Add(reportSpread + mathrand.N(reportSpread))
+}
+
+// report sends what is due each five seconds.
+func (l *leg) report(now time.Time) {
+	if !l.ready || now.Before(l.reports.due) {
+		return
+	}
+	l.reports.due = now.Add(reportInterval)
+	l.sendRTCP(l.compound(now))
+}
+
+// goodbye ends the stream towards the party: RFC 3550 §6.6.
+func (l *leg) goodbye(now time.Time) {
+	if l.ready && l.out.packets > 0 {
+		l.sendRTCP(append(l.compound(now), &rtcp.Goodbye{Sources: []uint32{l.out.ssrc}}))
+	}
+}
+
+// compound is a report and our name: RFC 3550 §6.1.
+func (l *leg) compound(now time.Time) []rtcp.Packet {
+	var blocks []rtcp.ReceptionReport
+	if l.reception.received != l.reports.heard {
+		blocks = append(blocks, l.reception.report(now))
+		l.reports.heard = l.reception.received
+	}
+	sdes := rtcp.NewCNAMESourceDescription(l.out.ssrc, l.reports.cname)
+	if l.out.packets == l.reports.packets {
+		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: l.out.ssrc, Reports: blocks}, sdes}
+	}
+	l.reports.packets = l.out.packets
+	return []rtcp.Packet{&rtcp.SenderReport{
+		SSRC: l.out.ssrc, NTPTime: ntp(now), RTPTime: l.out.last + uint32(now.Sub(l.out.at)/sampleTime),
+		PacketCount: l.out.packets, OctetCount: l.out.octets, Reports: blocks,
+	}, sdes}
+}
+
+// ntp is the 32.32 bit time since 1900: RFC 3550 §4.
+func ntp(t time.Time) uint64 {
+	fraction := uint64(t.Nanosecond()) << 32 / uint64(time.Second)
+	return uint64(t.Unix()+ntpEpoch)<<32 | fraction
+}
+
+func (l *leg) sendRTCP(packets []rtcp.Packet) {
+	data, err := rtcp.Marshal(packets)
+	if err != nil {
+		l.shard.log.Error("rtcp not sent", "session", l.room.session.ref, "leg", l.id, "err", err)
+		return
+	}
+	socket, to := l.pair.rtcp, l.rtcpRemote()
+	if l.stream.RTCPMux {
+		socket = l.pair.rtp
+	}
+	if usable(to) {
+		l.shard.net.Queue(socket, to, data)
+	}
+}
+
+// rtcpRemote is where the party's RTCP is: where it comes from, or was signalled, or
+// next to its RTP.
+func (l *leg) rtcpRemote() netip.AddrPort {
+	remote := l.latch.remote
+	switch {
+	case l.stream.RTCPMux:
+		return remote
+	case l.reports.from.IsValid():
+		return l.reports.from
+	case usable(l.stream.RemoteRTCP) && remote == l.stream.Remote:
+		return l.stream.RemoteRTCP
+	}
+	return netip.AddrPortFrom(remote.Addr(), remote.Port()+1) // RFC 3550 §11
+}
+
+// receiveRTCP reads what the party says of its stream. Only the address that its RTP
+// goes to is listened to.
+func (l *leg) receiveRTCP(p Packet, now time.Time) {
+	if p.From.Addr() != l.latch.remote.Addr() {
+		l.shard.count.strangers.Add(1)
+		return
+	}
+	packets, err := rtcp.Unmarshal(p.Data)
+	if err != nil {
+		l.shard.count.malformed.Add(1)
+		return
+	}
+	l.reports.from = p.From
+	for _, packet := range packets {
+		if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == l.reception.ssrc {
+			l.reception.heard(sr, now)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"liandong/media/codec"
+)
+
+// reportsTo parses every compound that a phone got.
+func reportsTo(t *testing.T, p *phone) (all [][]rtcp.Packet) {
+	t.Helper()
+	for _, data := range p.rtcp {
+		packets, err := rtcp.Unmarshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rtcp.CompoundPacket(packets).Validate(); err != nil { // RFC 3550 §6.1
+			t.Errorf("compound: %v", err)
+		}
+		all = append(all, packets)
+	}
+	return all
+}
+
+func TestSenderReports(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.hears(Playlist{}, b)
+	r.run(time.Second)
+	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
+	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+	r.step()
+	a.header.SequenceNumber += 10 // lost on the way
+	r.run(20 * time.Second)
+
+	all := reportsTo(t, a)
+	if len(all) < 4 || len(all) > 5 {
+		t.Fatalf("%d reports in 21 s, want one each 5 s", len(all))
+	}
+	if a.from != a.port+1 {
+		t.Errorf("sent from port %d, want %d", a.from, a.port+1)
+	}
+	first := all[0][0].(*rtcp.SenderReport)
+	if first.SSRC != a.got[0].SSRC || first.PacketCount == 0 || first.OctetCount != first.PacketCount*160 {
+		t.Errorf("report %+v", first)
+	}
+	block := first.Reports[0]
+	if block.SSRC != a.header.SSRC || block.TotalLost != 10 || block.FractionLost == 0 ||
+		block.LastSenderReport != 0x33445566 || block.Delay == 0 || block.Jitter != 0 {
+		t.Errorf("block %+v", block)
+	}
+	second := all[1][0].(*rtcp.SenderReport)
+	if second.Reports[0].FractionLost != 0 || second.Reports[0].TotalLost != 10 {
+		t.Errorf("second block %+v: the loss is over", second.Reports[0])
+	}
+	// The same five seconds on both clocks: RFC 3550 §6.4.1.
+	wall := float64(second.NTPTime-first.NTPTime) / (1 << 32)
+	media := float64(second.RTPTime-first.RTPTime) / 8000
+	if d := wall - media; d > 0.03 || d < -0.03 {
+		t.Errorf("%.3f s of NTP time, %.3f s of RTP time", wall, media)
+	}
+}
+
+func TestReceiverReportAndGoodbye(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	r.run(time.Second)
+	hold := a.stream()
+	hold.Send = false
+	r.session.Do(hold)
+	r.run(15 * time.Second)
+	all := reportsTo(t, a)
+	if _, ok := all[len(all)-1][0].(*rtcp.ReceiverReport); !ok {
+		t.Errorf("%T to whom we send nothing, want a receiver report", all[len(all)-1][0])
+	}
+	r.session.Do(Close{Leg: 1})
+	r.step()
+	all = reportsTo(t, a)
+	last := all[len(all)-1]
+	if bye, ok := last[len(last)-1].(*rtcp.Goodbye); !ok || bye.Sources[0] != a.got[0].SSRC {
+		t.Errorf("the last word is %v, want BYE", last[len(last)-1])
+	}
+}
+
+// TestMux: RTCP on the RTP port where that was agreed on.
+func TestMux(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	mux := a.stream()
+	mux.RTCPMux = true
+	r.session.Do(mux)
+	r.run(time.Second)
+	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
+	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port), From: a.addr, Data: sr})
+	r.run(6 * time.Second)
+	if a.from != a.port {
+		t.Errorf("sent from port %d, want %d", a.from, a.port)
+	}
+	if block := reportsTo(t, a)[0][0].(*rtcp.SenderReport).Reports[0]; block.LastSenderReport != 0x33445566 {
+		t.Errorf("block %+v: our sender report was not read", block)
+	}
+}
+
+func TestNTP(t *testing.T) {
+	at := time.Date(2036, 2, 7, 6, 28, 15, int(time.Second/2), time.UTC)
+	if got := ntp(at); got != 0xffffffff_80000000 {
+		t.Errorf("%x, want the last half second of the era", got)
+	}
+}

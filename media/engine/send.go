@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+
+	"liandong/media/codec"
+	"liandong/media/mixer"
+)
+
+const (
+	coverAfter  = 60 * time.Millisecond // a relayed source is late by so much beyond its own packet: silence is sent
+	quietLimit  = int(time.Second / frameTime)
+	dialHold    = 30 * time.Millisecond // a key's next packet comes within this
+	maxRelayed  = datagramSize - 12
+	headerBytes = 12
+)
+
+// tick sends this leg's frame, if it is due one.
+func (l *leg) tick(now time.Time) {
+	l.watch(now)
+	l.report(now)
+	if l.ready && !l.stream.Send && l.player.plays() {
+		l.advance() // unheard, so that whoever waits for PlayDone is not held up by a hold
+	}
+	if !l.ready || !l.stream.Send || l.out.full(now) {
+		return
+	}
+	if l.sendKey(now) {
+		return
+	}
+	payload, heard := l.hear(now)
+	l.account(heard)
+	if payload != nil {
+		l.emit(payload, now)
+	}
+}
+
+// hear gives the frame to send; nil: a relayed packet is expected instead. heard is
+// false when it is silence for want of anything else.
+func (l *leg) hear(now time.Time) (payload []byte, heard bool) {
+	switch l.mode {
+	case relaying:
+		return l.cover(now)
+	case playing:
+		return l.play(), true
+	case mixing:
+		return l.mix()
+	}
+	return l.hush[:], false
+}
+
+// cover fills in for a relayed source that sends nothing.
+func (l *leg) cover(now time.Time) ([]byte, bool) {
+	patience := coverAfter + time.Duration(l.out.span)*sampleTime
+	if l.rewriter.live && now.Sub(l.out.at) <= patience && !l.sources[0].muted(now) {
+		return nil, true
+	}
+	return l.hush[:], false
+}
+
+func (l *leg) play() []byte {
+	payload := l.player.encoded(l.stream.Codec)
+	l.advance()
+	return payload
+}
+
+// mix sums what the leg hears. It is not among its own sources.
+func (l *leg) mix() ([]byte, bool) {
+	s := l.shard
+	s.parts = s.parts[:0]
+	for _, source := range l.sources {
+		if source.playout.audible {
+			s.parts = append(s.parts, &source.playout.frame)
+		}
+	}
+	if l.player.plays() {
+		s.parts = append(s.parts, l.player.frame())
+		l.advance()
+	}
+	if len(s.parts) == 0 {
+		return l.hush[:], false
+	}
+	mixer.Sum(&s.sum, s.parts)
+	return s.coded[:codec.Encode(l.stream.Codec, s.coded[:], s.sum[:])], true
+}
+
+// advance goes on in the playlist; at its end the leg hears something else.
+func (l *leg) advance() {
+	if l.player.advance() {
+		l.room.emit(PlayDone{Leg: l.id, ID: l.player.id})
+		l.room.route()
+	}
+}
+
+// account counts the times a party was left in silence for a second.
+func (l *leg) account(heard bool) {
+	if heard {
+		l.quietTicks = 0
+		return
+	}
+	l.quietTicks++
+	if l.quietTicks == quietLimit {
+		l.shard.count.silences.Add(1)
+	}
+}
+
+// emit sends a frame of our own making.
+func (l *leg) emit(payload []byte, now time.Time) {
+	l.rewriter.live = false
+	ts, gap := l.out.due(now)
+	seq := l.out.seq
+	l.transmit(rtp.Header{Marker: gap, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
+	l.out.frame(seq, ts, uint32(len(payload)), len(payload), now)
+}
+
+// relay sends on a packet of the one party that this leg hears.
+func (l *leg) relay(id codec.ID, packet *rtp.Packet, now time.Time) {
+	payload := packet.Payload
+	if !l.stream.Send || now.Before(l.dialTill) || len(payload) > maxRelayed {
+		return
+	}
+	span := uint32(len(payload)) // G.711: a byte per sample
+	seq, ts, ok := l.rewriter.place(&l.out, &packet.Header, span, now)
+	if !ok {
+		return
+	}
+	if id != l.stream.Codec {
+		n := codec.Transcode(l.stream.Codec, l.shard.coded[:], id, payload)
+		payload = l.shard.coded[:n]
+	}
+	marker := packet.Marker || l.out.span == 0
+	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
+	l.out.frame(seq, ts, span, len(payload), now)
+}
+
+// transmit puts a packet on the wire. Nothing of the source's header but its marker
+// crosses over: the networks on both sides must not see each other.
+func (l *leg) transmit(h rtp.Header, payload []byte) {
+	if !usable(l.latch.remote) {
+		return
+	}
+	h.Version, h.SSRC = 2, l.out.ssrc
+	wire := l.shard.wire[:]
+	n, err := h.MarshalTo(wire)
+	if err != nil {
+		return // cannot be: the buffer holds any header of ours
+	}
+	n += copy(wire[n:], payload)
+	l.shard.net.Queue(l.pair.rtp, l.latch.remote, wire[:n])
+}

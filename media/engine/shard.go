@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"liandong/media/pcm"
+)
+
+const (
+	maxCatchUp  = 2    // ticks made up for at once; a peer's jitter buffer would throw more away
+	maxOccurred = 4096 // events waiting for sinks; when full the newest is dropped and counted
+)
+
+// shard owns calls: their rooms, legs and sockets. All fields below the inputs are
+// owned by run's thread (in tests: by whoever calls step).
+type shard struct {
+	cfg     Config
+	log     *slog.Logger
+	release func(pair)
+	count   *counters
+
+	// inputs
+	mail mailbox
+	net  Transport
+
+	// output
+	occurred chan occurrence
+
+	// owned by run
+	rooms    []*room
+	sockets  map[Socket]port
+	now      time.Time // of this step
+	next     time.Time // of the next tick
+	stopping bool
+	receiver func(Packet) // receive, bound once
+
+	// scratch, good within one packet or one leg's tick
+	packet rtp.Packet
+	wire   [datagramSize]byte
+	coded  [datagramSize]byte
+	sum    pcm.Frame
+	parts  []*pcm.Frame
+
+	done     chan struct{} // run has ended
+	sessions atomic.Int64  // placed here; changed by the sessions
+}
+
+// port is what stands behind a socket.
+type port struct {
+	leg  *leg
+	rtcp bool
+}
+
+// occurrence is an event on its way to a session's sink.
+type occurrence struct {
+	session *Session
+	event   Event
+}
+
+func newShard(cfg Config, log *slog.Logger, net Transport, release func(pair)) *shard {
+	s := &shard{
+		cfg: cfg, log: log, release: release, count: &counters{}, net: net,
+		occurred: make(chan occurrence, maxOccurred),
+		sockets:  map[Socket]port{},
+		done:     make(chan struct{}),
+	}
+	s.receiver = s.receive
+	return s
+}
+
+// post hands an order to the shard; false: it has stopped.
+func (s *shard) post(o order) bool {
+	ok := s.mail.post(o)
+	s.net.Wake()
+	return ok
+}
+
+// run is the shard's thread.
+func (s *shard) run() {
+	defer close(s.done)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.next = time.Now()
+	for !s.stopping {
+		s.step(time.Now())
+		s.net.Poll(time.Until(s.next))
+	}
+	s.finish()
+}
+
+// step does all that is due: orders first, then what came in, then the ticks.
+func (s *shard) step(now time.Time) {
+	s.now = now
+	for _, o := range s.mail.take() {
+		s.obey(o)
+	}
+	s.net.Drain(s.receiver)
+	s.catchUp(now)
+	s.flush()
+}
+
+// catchUp runs the ticks that are due by now. After a stall all but the last few
+// are skipped: the legs' clocks run with real time, so nothing jumps, and the peers
+// get no backlog that would stay with them as delay.
+func (s *shard) catchUp(now time.Time) {
+	if behind := now.Sub(s.next) / frameTime; behind > maxCatchUp {
+		s.count.skipped.Add(uint64(behind - maxCatchUp))
+		s.next = s.next.Add((behind - maxCatchUp) * frameTime)
+	}
+	for !now.Before(s.next) {
+		if now.Sub(s.next) > frameTime/2 {
+			s.count.late.Add(1)
+		}
+		s.tick(s.next)
+		s.next = s.next.Add(frameTime)
+	}
+}
+
+// tick makes one frame for every leg that is not relayed to.
+func (s *shard) tick(now time.Time) {
+	s.count.ticks.Add(1)
+	for _, r := range s.rooms {
+		r.tick(now)
+	}
+}
+
+func (s *shard) flush() {
+	sent, failed := s.net.Flush()
+	s.count.out.Add(uint64(sent))
+	s.count.failed.Add(uint64(failed))
+}
+
+func (s *shard) obey(o order) {
+	switch what := o.what.(type) {
+	case openLeg:
+		s.open(o.room, what)
+	case endRoom:
+		s.end(o.room)
+	case stopShard:
+		s.stopping = true
+	case Command:
+		o.room.do(what)
+	}
+}
+
+func (s *shard) open(r *room, o openLeg) {
+	if len(r.legs) == 0 {
+		s.rooms = append(s.rooms, r)
+	}
+	l := newLeg(r, o)
+	r.legs = append(r.legs, l)
+	s.sockets[o.pair.rtp] = port{leg: l}
+	s.sockets[o.pair.rtcp] = port{leg: l, rtcp: true}
+	s.count.legs.Add(1)
+	r.route() // others may have been told to hear it before it was there
+}
+
+// end closes a room's legs; with the last one the room leaves the shard.
+func (s *shard) end(r *room) {
+	for len(r.legs) > 0 {
+		s.close(r.legs[0])
+	}
+}
+
+func (s *shard) close(l *leg) {
+	l.goodbye(s.now)
+	s.flush()
+	for _, socket := range []Socket{l.pair.rtp, l.pair.rtcp} {
+		delete(s.sockets, socket)
+		s.net.Close(socket)
+	}
+	s.release(l.pair)
+	s.count.legs.Add(-1)
+	r := l.room
+	r.legs = slices.DeleteFunc(r.legs, func(other *leg) bool { return other == l })
+	r.route()
+	if len(r.legs) == 0 {
+		s.rooms = slices.DeleteFunc(s.rooms, func(other *room) bool { return other == r })
+	}
+}
+
+// finish leaves nothing behind: orders that came too late may hold open ports.
+func (s *shard) finish() {
+	for _, o := range s.mail.close() {
+		s.obey(o)
+	}
+	for len(s.rooms) > 0 {
+		s.end(s.rooms[0])
+	}
+	s.net.Stop()
+	close(s.occurred)
+}
+
+// emit reports a fact without ever waiting for its reader.
+func (s *shard) emit(session *Session, e Event) {
+	select {
+	case s.occurred <- occurrence{session, e}:
+	default:
+		s.count.unheard.Add(1)
+	}
+}
+
+// deliver calls the sinks, on a goroutine of its own so that a slow one costs no sound.
+func (s *shard) deliver() {
+	for o := range s.occurred {
+		if !o.session.closed.Load() {
+			o.session.sink(o.event)
+		}
+	}
+}

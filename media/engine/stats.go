@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats counts since the engine's start, except where a field says now.
+type Stats struct {
+	Sessions int // now
+	Legs     int // now
+
+	PacketsIn, PacketsOut uint64
+	Early                 uint64 // came to a port before its leg was configured, or after its end
+	Malformed             uint64 // no RTP, or nothing that was agreed on
+	Strangers             uint64 // from another source than the locked one
+	Dropped               uint64 // came in faster than they were read
+	SendFailed            uint64
+
+	Ticks, LateTicks, SkippedTicks uint64
+	Silences                       uint64 // times a party had nothing to hear for a second
+	MediaLost                      uint64
+	EventsDropped                  uint64 // sinks too slow
+
+	Ports map[string]PortStats // by network, now
+}
+
+// counters are one shard's; it alone adds to them.
+type counters struct {
+	legs                                atomic.Int64
+	in, out                             atomic.Uint64
+	early, malformed, strangers, failed atomic.Uint64
+	ticks, late, skipped                atomic.Uint64
+	silences, lost, unheard             atomic.Uint64
+}
+
+// Stats is a snapshot; its figures may be some packets apart.
+func (e *Engine) Stats() Stats {
+	stats := Stats{Ports: map[string]PortStats{}}
+	for _, s := range e.shards {
+		stats.Sessions += int(s.sessions.Load())
+		stats.Dropped += s.net.Lost()
+		s.count.addTo(&stats)
+	}
+	now := time.Now()
+	for name, p := range e.ports {
+		stats.Ports[name] = p.stats(now)
+	}
+	return stats
+}
+
+func (c *counters) addTo(s *Stats) {
+	s.Legs += int(c.legs.Load())
+	s.PacketsIn += c.in.Load()
+	s.PacketsOut += c.out.Load()
+	s.Early += c.early.Load()
+	s.Malformed += c.malformed.Load()
+	s.Strangers += c.strangers.Load()
+	s.SendFailed += c.failed.Load()
+	s.Ticks += c.ticks.Load()
+	s.LateTicks += c.late.Load()
+	s.SkippedTicks += c.skipped.Load()
+	s.Silences += c.silences.Load()
+	s.MediaLost += c.lost.Load()
+	s.EventsDropped += c.unheard.Load()
+}

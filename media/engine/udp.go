@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	datagramSize = 1500 // RTP of 60 ms G.711 is 492; longer ones are cut and then refused by the parser
+	inboxSize    = 2048 // packets between two drains: 20 ms of 2000 legs
+)
+
+// udp is the portable Transport: a reader goroutine per socket, sending at once.
+type udp struct {
+	in    chan *datagram // filled by the readers, emptied by Drain; when full the packet is dropped and counted
+	spare chan *datagram
+	wake  chan struct{}
+	lost  atomic.Uint64
+
+	mu      sync.RWMutex // guards what follows; held for no I/O but the bind
+	socks   map[Socket]*net.UDPConn
+	last    Socket
+	stopped bool
+	readers sync.WaitGroup
+
+	// owned by the shard's thread
+	timer        *time.Timer
+	first        *datagram // taken off in by Poll, not yet drained
+	sent, failed int
+}
+
+type datagram struct {
+	socket Socket
+	from   netip.AddrPort
+	n      int
+	data   [datagramSize]byte
+}
+
+// newUDP returns the transport that works wherever package net does.
+func newUDP() *udp {
+	t := &udp{
+		in:    make(chan *datagram, inboxSize),
+		spare: make(chan *datagram, inboxSize),
+		wake:  make(chan struct{}, 1),
+		socks: map[Socket]*net.UDPConn{},
+		timer: time.NewTimer(time.Hour),
+	}
+	return t
+}
+
+func (t *udp) Open(local netip.AddrPort) (Socket, error) {
+	network := "udp4"
+	if local.Addr().Is6() {
+		network = "udp6"
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(local))
+	if err != nil {
+		return 0, fmt.Errorf("engine: open %v: %w", local, err)
+	}
+	socket, ok := t.adopt(conn)
+	if !ok {
+		_ = conn.Close()
+		return 0, ErrClosed
+	}
+	return socket, nil
+}
+
+// adopt starts the socket's reader, which Close or Stop ends.
+func (t *udp) adopt(conn *net.UDPConn) (Socket, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return 0, false
+	}
+	t.last++
+	socket := t.last
+	t.socks[socket] = conn
+	t.readers.Go(func() { t.read(socket, conn) })
+	return socket, true
+}
+
+// read moves packets to the shard until its socket is closed.
+func (t *udp) read(s Socket, conn *net.UDPConn) {
+	d := t.blank()
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(d.data[:])
+		if err != nil && t.closed(s) {
+			return
+		}
+		if err != nil {
+			continue // an ICMP error of an earlier send, on systems that report it here
+		}
+		d.socket, d.n = s, n
+		d.from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		select {
+		case t.in <- d:
+			d = t.blank()
+		default:
+			t.lost.Add(1)
+		}
+	}
+}
+
+func (t *udp) closed(s Socket) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.socks[s] == nil
+}
+
+func (t *udp) blank() *datagram {
+	select {
+	case d := <-t.spare:
+		return d
+	default:
+		return new(datagram)
+	}
+}
+
+func (t *udp) Close(s Socket) {
+	t.mu.Lock()
+	conn := t.socks[s]
+	delete(t.socks, s)
+	t.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close() // only fails when closed twice
+	}
+}
+
+func (t *udp) Wake() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *udp) Poll(wait time.Duration) {
+	if t.first != nil {
+		return
+	}
+	t.timer.Reset(max(wait, 0))
+	select {
+	case t.first = <-t.in:
+	case <-t.wake:
+	case <-t.timer.C:
+	}
+}
+
+// Drain takes no more than was there at the start: a flood must not hold up the tick.
+func (t *udp) Drain(receive func(Packet)) {
+	if t.first != nil {
+		t.hand(t.first, receive)
+		t.first = nil
+	}
+	for range len(t.in) {
+		t.hand(<-t.in, receive)
+	}
+}
+
+func (t *udp) hand(d *datagram, receive func(Packet)) {
+	receive(Packet{Socket: d.socket, From: d.from, Data: d.data[:d.n]})
+	select {
+	case t.spare <- d:
+	default:
+	}
+}
+
+func (t *udp) Queue(s Socket, to netip.AddrPort, data []byte) {
+	t.mu.RLock()
+	conn := t.socks[s]
+	t.mu.RUnlock()
+	if conn == nil {
+		t.failed++
+		return
+	}
+	if _, err := conn.WriteToUDPAddrPort(data, to); err != nil {
+		t.failed++
+		return
+	}
+	t.sent++
+}
+
+func (t *udp) Flush() (sent, failed int) {
+	sent, failed = t.sent, t.failed
+	t.sent, t.failed = 0, 0
+	return sent, failed
+}
+
+func (t *udp) Lost() uint64 { return t.lost.Load() }
+
+func (t *udp) Stop() {
+	t.mu.Lock()
+	socks := t.socks
+	t.socks, t.stopped = map[Socket]*net.UDPConn{}, true
+	t.mu.Unlock()
+	for _, conn := range socks {
+		_ = conn.Close()
+	}
+	t.timer.Stop()
+	t.readers.Wait()
+}

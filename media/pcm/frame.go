@@ -1,0 +1,61 @@
+// Package pcm is sound as the switch handles it between two wires: frames of
+// 20 ms that are added, made louder or softer, measured and compared.
+//
+// A sample is linear 16-bit PCM, mono, at Rate. Everything here is pure and
+// allocates nothing, but for Correlate.
+package pcm
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// Rate is the number of samples in a second.
+	Rate = 8000
+	// FrameTime is how long a frame is, and so how often one is due.
+	FrameTime = 20 * time.Millisecond
+	// FrameSamples is the one place that says how large a frame is.
+	FrameSamples = Rate * int(FrameTime) / int(time.Second)
+)
+
+// Frame is FrameTime of sound.
+type Frame [FrameSamples]int16
+
+// Q12 is a gain with twelve binary places: 1<<12 leaves the sound as it is.
+type Q12 int32
+
+// Unity is the gain that changes nothing.
+const Unity Q12 = 1 << 12
+
+// Add adds src to dst. What is too loud is clipped, never wrapped round.
+func Add(dst, src *Frame) {
+	for i, s := range src {
+		dst[i] = Clip(int32(dst[i]) + int32(s))
+	}
+}
+
+// Scale makes f louder or softer, clipping what is too loud.
+func Scale(f *Frame, gain Q12) {
+	for i, s := range f {
+		f[i] = clip64((int64(s)*int64(gain) + int64(Unity)/2) >> 12)
+	}
+}
+
+// Clip brings a sum into the range of a sample.
+func Clip(x int32) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }
+
+func clip64(x int64) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }
+
+// Level is the mean power of the samples in dBFS: 0 for a full-scale square
+// wave, -3 for a full-scale sine, -Inf for digital silence or no samples.
+func Level(samples []int16) float64 {
+	if len(samples) == 0 {
+		return math.Inf(-1)
+	}
+	var sum int64
+	for _, s := range samples {
+		sum += int64(s) * int64(s)
+	}
+	return 10 * math.Log10(float64(sum)/float64(len(samples))/(1<<30))
+}

@@ -1,0 +1,179 @@
+// Package call decides what happens in one citizen's call: who rings, who
+// talks to whom, what each party hears, and which ticket entries tell of it.
+//
+// It is a pure machine. [Step] takes the call's state, the time and an event
+// (a fact in the past tense) and returns the next state and effects (orders)
+// for package exchange to carry out. State is a plain value that can be
+// stored and loaded; it knows no sockets, no SIP and no clock.
+//
+// What each party hears is not ordered piece by piece: after every step it is
+// derived from the state as a whole (ears.go) and only the differences leave
+// as [Hear] effects. So no path through the machine can forget a bridge or
+// leave a caller in silence.
+package call
+
+import (
+	"time"
+
+	"liandong/routing/number"
+)
+
+// LegID names a leg within its call. The caller's is [CallerLeg].
+type LegID uint32
+
+// CallerLeg is the leg of the citizen; desks count up from it.
+const CallerLeg LegID = 1
+
+// Phase is what the call is about at the moment.
+type Phase string
+
+// The phases of a call.
+const (
+	Ringing      Phase = "ringing"      // the caller has no desk yet, or no longer
+	Talking      Phase = "talking"      // caller and taker
+	HandingOver  Phase = "handing_over" // the partner rings; the taker may have left
+	Consulting   Phase = "consulting"   // the desks talk, or the partner rings; the caller hears music
+	Conferencing Phase = "conferencing" // caller and taker talk, the partner rings
+	ThreeWay     Phase = "three_way"    // caller and two desks
+	Leaving      Phase = "leaving"      // nobody could be found: the caller hears so, then the call ends
+	Ended        Phase = "ended"
+)
+
+// Call is the state of one call: a plain value, owned by the call's actor,
+// stored whole. Change it only through [Step].
+type Call struct {
+	Ref     string // the call's UUID, the same on every leg, entry and log line
+	At      time.Time
+	Caller  number.Number
+	Dialed  string // as dialled
+	Hotline string // the line called first
+	Phase   Phase
+
+	Answered bool // the caller's leg has our 200
+	Early    bool // the caller's leg has early media (183)
+	Met      bool // a desk has had the caller
+
+	Desk    LegID // the taker, who has the caller; 0 none
+	Partner LegID // the second desk, in consult or three-way; 0 none
+	Legs    []Leg // those alive; ended ones are dropped
+	NextLeg LegID
+
+	Hunt   *Hunt   // who rings, and for whom; nil nobody
+	Matter *Matter // the hand-over, consult or conference, running or last; nil none yet
+
+	Category string // pressed before there was a matter
+	Urgent   bool   // an urgent stub has gone out
+	Visited  []string
+
+	SettleUntil time.Time // until then a partner that hangs up has not taken the call over
+	LeaveAt     time.Time // in Leaving: when the call ends at the latest
+	EndsAt      time.Time // the longest call; zero no limit
+
+	Ears     []Ear // what each leg was last told to hear
+	NextPlay uint32
+}
+
+// Leg is one party as the call sees it.
+type Leg struct {
+	ID      LegID
+	Hotline string // whose desk; "" for the caller
+	Seat    string // the user; "" for a desk behind a trunk
+	Up      bool   // answered
+	Held    bool   // it has put us on hold
+	Notice  string // a clip it is to hear once, now
+	Noticed uint32 // counts notices, so that the same one can be heard twice
+}
+
+// Agent is who sits there, as tickets name it: the seat's user, or the
+// hotline for a desk behind a trunk.
+func (l Leg) Agent() string {
+	if l.Seat != "" {
+		return l.Seat
+	}
+	return l.Hotline
+}
+
+// Result is how ringing a desk came out, in the words of the ticket field.
+type Result string
+
+// The results. Of several desks that did not answer the highest in this order
+// is told: no_answer before busy before failed.
+const (
+	ResultAnswered  Result = "answered"
+	ResultNoAnswer  Result = "no_answer"
+	ResultBusy      Result = "busy"
+	ResultFailed    Result = "failed"
+	ResultAbandoned Result = "abandoned"
+)
+
+// Hunt is the search for a desk of one hotline.
+type Hunt struct {
+	Hotline  string
+	Partner  bool     // rings for the matter; otherwise for a caller who has nobody
+	Tried    []string // seats that had their turn
+	Result   Result   // best so far, see Result
+	Code     int      // the last SIP code that refused
+	Since    time.Time
+	SeatAt   time.Time // when those who ring now have rung long enough; zero: nobody rings
+	LineAt   time.Time // when the whole line has rung long enough (Partner)
+	RetryAt  time.Time // when to look for free seats again; zero: not waiting
+	Queued   bool      // no seat was free: the caller hears the queue
+	Overflow bool      // rings a number outside by the overflow rule
+}
+
+// Matter is one act of a desk that concerns another line: it has one stub.
+type Matter struct {
+	Stub      string
+	Mode      string // ticket.Direct or ticket.ThreeWay
+	From, To  string // hotlines
+	FromAgent string
+	ToAgent   string
+	KeyAt     time.Time
+	Answered  time.Time // zero: not yet
+	Told      bool      // the outcome entry (answered, failed, abandoned) has gone out
+	Decided   bool      // nothing is left to decide
+	Category  string
+}
+
+// Leg finds a live leg.
+func (c *Call) Leg(id LegID) (*Leg, bool) {
+	for i := range c.Legs {
+		if c.Legs[i].ID == id {
+			return &c.Legs[i], true
+		}
+	}
+	return nil, false
+}
+
+// Over says that the call has ended; only its legs' farewells may be left.
+func (c *Call) Over() bool { return c.Phase == Ended }
+
+// Deadline is the time of the next [Ticked] that matters.
+func (c *Call) Deadline() (at time.Time, ok bool) {
+	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt}
+	if c.Hunt != nil {
+		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt)
+	}
+	for _, t := range due {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	return at, ok && !c.Over()
+}
+
+func (c Call) clone() Call {
+	c.Legs = append([]Leg(nil), c.Legs...)
+	c.Ears = append([]Ear(nil), c.Ears...)
+	c.Visited = append([]string(nil), c.Visited...)
+	if c.Hunt != nil {
+		h := *c.Hunt
+		h.Tried = append([]string(nil), h.Tried...)
+		c.Hunt = &h
+	}
+	if c.Matter != nil {
+		m := *c.Matter
+		c.Matter = &m
+	}
+	return c
+}

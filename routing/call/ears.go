@@ -1,0 +1,212 @@
+package call
+
+import (
+	"slices"
+
+	"liandong/routing/desk"
+)
+
+// Ear is the whole of what one leg hears: other legs, mixed with a playlist.
+type Ear struct {
+	Leg  LegID
+	From []LegID
+	Play []string // clips in order
+	Loop bool     // the last clip repeats
+	Seq  uint32   // tells apart two notices of the same text
+	ID   uint32   // of the playlist; 0 nothing plays
+}
+
+// Silent says that the leg hears nothing at all.
+func (e Ear) Silent() bool { return len(e.From) == 0 && len(e.Play) == 0 }
+
+// Clips that every library has; they stand in where a hotline names none, so
+// that an empty config value never means silence.
+const (
+	clipRing  = "ring"
+	clipMusic = "music"
+	clipBusy  = "busy"
+)
+
+// listen derives what every leg hears and orders what has changed.
+func (m *machine) listen() {
+	var ears []Ear
+	for _, l := range m.Legs {
+		if e, ok := m.ear(l); ok {
+			ears = append(ears, m.numbered(e))
+		}
+	}
+	for _, e := range ears {
+		if old, ok := earOf(m.Ears, e.Leg); !ok || !old.equal(e) {
+			m.do(Hear{e})
+		}
+	}
+	m.Ears = ears
+}
+
+// numbered gives a playlist its id: the old one while it goes on, a new one
+// when it changes.
+func (m *machine) numbered(e Ear) Ear {
+	if len(e.Play) == 0 {
+		return e
+	}
+	if old, ok := earOf(m.Ears, e.Leg); ok && old.samePlay(e) {
+		e.ID = old.ID
+		return e
+	}
+	m.NextPlay++
+	e.ID = m.NextPlay
+	return e
+}
+
+func earOf(ears []Ear, leg LegID) (Ear, bool) {
+	i := slices.IndexFunc(ears, func(e Ear) bool { return e.Leg == leg })
+	if i < 0 {
+		return Ear{}, false
+	}
+	return ears[i], true
+}
+
+func (e Ear) samePlay(o Ear) bool {
+	return e.Loop == o.Loop && e.Seq == o.Seq && slices.Equal(e.Play, o.Play)
+}
+
+func (e Ear) equal(o Ear) bool {
+	return e.ID == o.ID && e.samePlay(o) && slices.Equal(e.From, o.From)
+}
+
+// ear is what one leg hears now; false when it has no media yet.
+func (m *machine) ear(l Leg) (Ear, bool) {
+	var e Ear
+	switch {
+	case l.ID == CallerLeg && (m.Answered || m.Early):
+		e = m.callerEar()
+	case l.ID != CallerLeg && l.Up:
+		e = m.deskEar(l)
+	default:
+		return Ear{}, false
+	}
+	e.Leg = l.ID
+	if l.Notice != "" {
+		e.Play = append([]string{l.Notice}, e.Play...)
+		e.Seq = l.Noticed
+	}
+	return e, true
+}
+
+func (m *machine) callerEar() Ear {
+	p := m.prompts()
+	switch {
+	case m.Phase == Leaving:
+		return playing(p.Sorry, or(p.Busy, clipBusy))
+	case m.Phase == Ringing && m.Hunt != nil && m.Hunt.Queued:
+		return playing(p.Wait, or(p.Music, clipMusic))
+	case m.Phase == Ringing && !m.Met:
+		return playing(or(p.Ringback, clipRing))
+	case m.Phase == Ringing, m.Phase == HandingOver && m.Desk == 0:
+		return playing(p.TakerGone, or(p.Ringback, clipRing))
+	case m.Phase == HandingOver:
+		return playing(p.Handover, or(p.Ringback, clipRing))
+	case m.Phase == Consulting:
+		return playing(or(p.Music, clipMusic))
+	}
+	return m.voices(CallerLeg)
+}
+
+func (m *machine) deskEar(l Leg) Ear {
+	p := m.prompts()
+	switch {
+	case m.Phase == HandingOver, m.Phase == Conferencing:
+		e := m.voices(l.ID)
+		if len(e.From) > 0 {
+			e.Play, e.Loop = []string{or(p.Ringback, clipRing)}, true
+		}
+		return e
+	case m.Phase == Consulting && m.Partner == 0:
+		return playing(or(p.Ringback, clipRing))
+	}
+	return m.voices(l.ID)
+}
+
+// voices is a leg in conversation: it hears all others of it that have not
+// put it on hold, and music when none is left.
+func (m *machine) voices(leg LegID) Ear {
+	var e Ear
+	for _, id := range m.conversation() {
+		if l, ok := m.Leg(id); ok && id != leg && !l.Held {
+			e.From = append(e.From, id)
+		}
+	}
+	if len(e.From) == 0 {
+		return playing(or(m.prompts().Music, clipMusic))
+	}
+	return e
+}
+
+// conversation lists who talks with whom in the present phase.
+func (m *machine) conversation() (ids []LegID) {
+	if m.Phase != Consulting {
+		ids = append(ids, CallerLeg)
+	}
+	for _, id := range []LegID{m.Desk, m.Partner} {
+		if id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// prompts are those of the line that has the caller in hand.
+func (m *machine) prompts() desk.Prompts {
+	line := m.Hotline
+	switch {
+	case m.Desk != 0:
+		if l, ok := m.Leg(m.Desk); ok {
+			line = l.Hotline
+		}
+	case m.Hunt != nil && !m.Hunt.Partner:
+		line = m.Hunt.Hotline
+	case m.Matter != nil:
+		line = m.Matter.From
+	}
+	if h, ok := m.dir.Hotlines[line]; ok {
+		return h.Prompts
+	}
+	return desk.Prompts{}
+}
+
+// playing is an ear that hears clips only, the last in a loop.
+func playing(clips ...string) Ear {
+	return Ear{Play: slices.DeleteFunc(clips, func(s string) bool { return s == "" }), Loop: true}
+}
+
+func or(clip, fallback string) string {
+	if clip != "" {
+		return clip
+	}
+	return fallback
+}
+
+// notice lets a leg hear a clip once, over whatever else it hears.
+func (m *machine) notice(id LegID, clip string) {
+	if l, ok := m.Leg(id); ok && clip != "" {
+		l.Notice = clip
+		l.Noticed++
+	}
+}
+
+func (m *machine) noticeAll(clip string) {
+	for _, id := range m.conversation() {
+		m.notice(id, clip)
+	}
+}
+
+func (m *machine) playDone(e PlayDone) {
+	ear, ok := earOf(m.Ears, e.Leg)
+	l, alive := m.Leg(e.Leg)
+	switch {
+	case !ok || !alive || ear.ID != e.ID:
+		m.ignore("a playlist that no longer plays")
+	default:
+		l.Notice = ""
+	}
+}

@@ -1,0 +1,106 @@
+package call
+
+import "liandong/routing/ticket"
+
+// Effect is an order to the exchange. Effects are carried out in order.
+type Effect interface{ effect() }
+
+// RingCaller sends the caller 180, or 183 with early media.
+type RingCaller struct{ Media bool }
+
+// AnswerCaller sends the caller 200.
+type AnswerCaller struct{}
+
+// RefuseCaller ends a call that was never answered.
+type RefuseCaller struct{ Code int }
+
+// FindSeats asks for free seats, claimed for this call, answered by
+// [SeatsFound]. Max 0 is all. With Queue the call waits in line when there is
+// none, and SeatsFound comes again when one is free.
+type FindSeats struct {
+	Hotline string
+	Tried   []string
+	Max     int
+	Queue   bool
+}
+
+// LeaveQueue takes the call out of the line of a hotline.
+type LeaveQueue struct{ Hotline string }
+
+// ReleaseSeats gives claimed seats back that will not be rung.
+type ReleaseSeats struct{ Seats []string }
+
+// RingSeat invites a claimed seat. The exchange releases the seat when the
+// leg is gone. Stub is the matter's, "" for a first call. From is the hotline
+// that hands over, "" for a first call.
+type RingSeat struct {
+	Leg           LegID
+	Hotline, Seat string
+	Stub, From    string
+}
+
+// RingTrunk invites a number behind a trunk.
+type RingTrunk struct {
+	Leg                    LegID
+	Hotline, Trunk, Number string
+	Stub, From             string
+}
+
+// EndLeg releases a leg, whatever its state.
+type EndLeg struct {
+	Leg LegID
+	Why Farewell
+}
+
+// Farewell is why a leg is released; it becomes the Reason header (RFC 3326).
+type Farewell string
+
+// The farewells.
+const (
+	Normal    Farewell = "normal"              // the call is over, or this party's part in it
+	Elsewhere Farewell = "completed_elsewhere" // another desk answered first
+	NoAnswer  Farewell = "no_answer"
+	Withdrawn Farewell = "withdrawn" // the taker took the call back, or the caller hung up
+	Failure   Farewell = "failure"
+)
+
+// Hear tells the whole of what a leg hears from now on.
+type Hear struct{ Ear }
+
+// SendDigits passes key presses on to a party.
+type SendDigits struct {
+	Leg    LegID
+	Digits string
+}
+
+// Write puts an entry into the outbox. EventID and At are filled in there.
+type Write struct{ Entry ticket.Entry }
+
+// Tell publishes a call event for screen pop and wallboards. Best effort.
+type Tell struct {
+	What string
+	Leg  LegID
+	Note string
+}
+
+// Ignored says that the event changed nothing, and why.
+type Ignored struct{ Why string }
+
+// Finish says that the call is over; nothing follows.
+type Finish struct{}
+
+func (RingCaller) effect()   {}
+func (AnswerCaller) effect() {}
+func (RefuseCaller) effect() {}
+func (FindSeats) effect()    {}
+func (LeaveQueue) effect()   {}
+func (ReleaseSeats) effect() {}
+func (RingSeat) effect()     {}
+func (RingTrunk) effect()    {}
+func (EndLeg) effect()       {}
+func (Hear) effect()         {}
+func (SendDigits) effect()   {}
+func (Write) effect()        {}
+func (Tell) effect()         {}
+func (Ignored) effect()      {}
+func (Finish) effect()       {}

@@ -1,0 +1,89 @@
+package call
+
+import (
+	"liandong/routing/number"
+	"liandong/routing/verb"
+)
+
+// Event is a fact that the call is told of.
+type Event interface{ event() }
+
+// Arrived opens a call: the caller's INVITE for a hotline.
+type Arrived struct {
+	Ref     string
+	Caller  number.Number
+	Dialed  string
+	Hotline string
+}
+
+// SeatsFound answers [FindSeats], or comes by itself when a seat became free
+// for a waiting call. The seats named are claimed for this call: each is rung
+// or released.
+type SeatsFound struct {
+	Hotline string
+	Seats   []string
+	Online  int  // seats of the hotline that are registered, free or not
+	Full    bool // no place in the queue
+}
+
+// LegAnswered tells that a desk picked up.
+type LegAnswered struct{ Leg LegID }
+
+// LegFailed tells that a desk was not reached: its final SIP code, 408 for
+// silence, 503 when it could not be sent to.
+type LegFailed struct {
+	Leg  LegID
+	Code int
+}
+
+// LegEnded tells that a party is gone. Lost marks that it did not mean to:
+// a dead transport, an expired session timer, no ACK.
+type LegEnded struct {
+	Leg  LegID
+	Lost bool
+}
+
+// LegHeld tells that a party put us on hold or took us back.
+type LegHeld struct {
+	Leg  LegID
+	Held bool
+}
+
+// KeyPressed is a verb from a party. Stub is a fresh id, used if the verb
+// opens a matter.
+type KeyPressed struct {
+	Leg  LegID
+	Verb verb.Verb
+	Stub string
+}
+
+// DigitsPressed are digits that belong to no key code.
+type DigitsPressed struct {
+	Leg    LegID
+	Digits string
+}
+
+// PlayDone tells that a playlist that does not loop has ended.
+type PlayDone struct {
+	Leg LegID
+	ID  uint32
+}
+
+// Ticked tells that time has passed, at the latest at [Call.Deadline].
+type Ticked struct{}
+
+// Broken tells that the switch cannot go on with this call: everybody is
+// released and a running matter becomes a failed one.
+type Broken struct{ Why string }
+
+func (Arrived) event()       {}
+func (SeatsFound) event()    {}
+func (LegAnswered) event()   {}
+func (LegFailed) event()     {}
+func (LegEnded) event()      {}
+func (LegHeld) event()       {}
+func (KeyPressed) event()    {}
+func (DigitsPressed) event() {}
+func (PlayDone) event()      {}
+func (Ticked) event()        {}
+func (Broken) event()        {}

@@ -1,0 +1,262 @@
+package call
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"liandong/routing/desk"
+)
+
+// retryPause paces the search for a desk: between two rounds of a line whose
+// seats did not answer, and as a guard against a lost word from the queue.
+const retryPause = 2 * time.Second
+
+// hunt starts the search for a desk of a line.
+func (m *machine) hunt(line string, partner bool) {
+	m.Hunt = &Hunt{Hotline: line, Partner: partner, Since: m.now}
+	h, ok := m.dir.Hotlines[line]
+	switch {
+	case !ok:
+		m.Hunt.note(ResultFailed, 404)
+		m.exhausted()
+	case h.Trunk != "":
+		m.ringTrunk(line, h.Trunk, h.TrunkNumber)
+	default:
+		m.find()
+	}
+}
+
+// find asks for free seats: all of them, or the next one in turn.
+func (m *machine) find() {
+	h := m.Hunt
+	h.RetryAt = time.Time{}
+	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.Partner}
+	if m.line().Ring != desk.All {
+		f.Max = 1
+	}
+	m.do(f)
+}
+
+// line is the hotline being rung; an empty one when the directory lost it.
+func (m *machine) line() desk.Hotline {
+	if h, ok := m.dir.Hotlines[m.Hunt.Hotline]; ok {
+		return *h
+	}
+	return desk.Hotline{}
+}
+
+func (m *machine) seatsFound(e SeatsFound) {
+	h := m.Hunt
+	if m.Over() || h == nil || h.Hotline != e.Hotline || h.Overflow || len(m.rung()) > 0 {
+		if len(e.Seats) > 0 {
+			m.do(ReleaseSeats{e.Seats})
+		}
+		m.ignore("no desk of %s is sought", e.Hotline)
+		return
+	}
+	if len(e.Seats) == 0 {
+		m.noSeat(e)
+		return
+	}
+	h.Queued, h.RetryAt = false, time.Time{}
+	for _, seat := range e.Seats {
+		m.do(RingSeat{Leg: m.newLeg(e.Hotline, seat), Hotline: e.Hotline, Seat: seat, Stub: m.stub(), From: m.from()})
+	}
+	m.ringFor(m.seatTime())
+}
+
+// seatTime is how long the seats that ring now may ring.
+func (m *machine) seatTime() time.Duration {
+	line := m.line()
+	if line.Ring != desk.All && line.RingEach > 0 {
+		return line.RingEach
+	}
+	return line.NoAnswer
+}
+
+func (m *machine) ringFor(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	m.Hunt.SeatAt = m.now.Add(d)
+	if n := m.line().NoAnswer; m.Hunt.Partner && n > 0 && m.Hunt.LineAt.IsZero() {
+		m.Hunt.LineAt = m.now.Add(n)
+	}
+}
+
+func (m *machine) newLeg(line, seat string) LegID {
+	id := m.NextLeg
+	m.NextLeg++
+	m.Legs = append(m.Legs, Leg{ID: id, Hotline: line, Seat: seat})
+	return id
+}
+
+func (m *machine) ringTrunk(line, trunk, number string) {
+	m.do(RingTrunk{Leg: m.newLeg(line, ""), Hotline: line, Trunk: trunk, Number: number, Stub: m.stub(), From: m.from()})
+	d := m.line().NoAnswer
+	if d == 0 || m.Hunt.Overflow {
+		d = m.dir.Timers.TrunkRing
+	}
+	m.ringFor(d)
+}
+
+// stub and from tell a partner's desk what it is rung for.
+func (m *machine) stub() string {
+	if m.Hunt.Partner && m.Matter != nil {
+		return m.Matter.Stub
+	}
+	return ""
+}
+
+func (m *machine) from() string {
+	if m.Hunt.Partner && m.Matter != nil {
+		return m.Matter.From
+	}
+	return ""
+}
+
+// noSeat: no seat is free. A partner is busy then; a caller waits.
+func (m *machine) noSeat(e SeatsFound) {
+	h := m.Hunt
+	switch {
+	case h.Partner && len(h.Tried) == 0 && e.Online == 0:
+		h.note(ResultFailed, 480)
+		m.exhausted()
+	case h.Partner:
+		if len(h.Tried) == 0 {
+			h.note(ResultBusy, 486)
+		}
+		m.exhausted()
+	case e.Full || m.line().Queue.MaxCalls == 0 && !m.Met:
+		m.overflow()
+	default:
+		m.wait(e)
+	}
+}
+
+// wait keeps the caller in the line's queue, with music. Seats that did not
+// answer have their turn again.
+func (m *machine) wait(SeatsFound) {
+	h := m.Hunt
+	if !h.Queued {
+		h.Queued = true
+		m.do(Tell{What: "queued", Note: h.Hotline})
+		m.reach(m.line().Queue.Answer)
+	}
+	h.Tried = nil
+	h.RetryAt = m.now.Add(retryPause)
+}
+
+// roundOver: nobody rings any more and nobody answered.
+func (m *machine) roundOver() {
+	h := m.Hunt
+	h.SeatAt = time.Time{}
+	switch {
+	case h.Overflow, m.line().Trunk != "":
+		m.exhausted()
+	case m.line().Ring != desk.All:
+		m.find()
+	case h.Partner:
+		m.exhausted()
+	default: // a caller without a desk: ring them all again
+		h.Tried = nil
+		h.RetryAt = m.now.Add(retryPause)
+	}
+}
+
+// exhausted: this line cannot be reached.
+func (m *machine) exhausted() {
+	if m.Hunt.Partner {
+		m.partnerFailed(m.Hunt.Result, m.Hunt.Code)
+		return
+	}
+	m.overflow()
+}
+
+func (m *machine) huntTicked() {
+	h := m.Hunt
+	longest := m.line().Queue.MaxWait
+	switch {
+	case h.Partner && m.due(h.LineAt):
+		h.note(ResultNoAnswer, 408)
+		m.stopRinging(NoAnswer)
+		m.exhausted()
+	case m.due(h.SeatAt):
+		h.note(ResultNoAnswer, 408)
+		m.stopRinging(NoAnswer)
+		m.roundOver()
+	case !h.Partner && !h.Overflow && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
+		m.overflow()
+	case m.due(h.RetryAt):
+		m.find()
+	}
+}
+
+// overflow: the line has no desk for the caller. Its overflow target is next,
+// each line once; then there is nobody, and the caller is told so.
+func (m *machine) overflow() {
+	last := m.Hunt.Hotline
+	to := m.line().Queue.Overflow
+	outside := m.Hunt.Overflow
+	m.stopHunt(NoAnswer)
+	m.Visited = append(m.Visited, last)
+	switch {
+	case !outside && to.Trunk != "":
+		m.do(Tell{What: "overflow", Note: to.Trunk})
+		m.Hunt = &Hunt{Hotline: last, Since: m.now, Overflow: true}
+		m.ringTrunk(last, to.Trunk, to.Number)
+	case !outside && to.Hotline != "" && !slices.Contains(m.Visited, to.Hotline):
+		m.do(Tell{What: "overflow", Note: to.Hotline})
+		m.hunt(to.Hotline, false)
+	case m.Met: // somebody had this caller once: never let go of him, ring again
+		m.Visited = nil
+		m.Hunt = &Hunt{Hotline: last, Since: m.now, RetryAt: m.now.Add(retryPause)}
+	case !m.Answered:
+		m.end(Normal)
+	default:
+		m.setPhase(Leaving)
+		m.LeaveAt = m.now.Add(leaveTime)
+	}
+}
+
+// rung lists the legs that ring.
+func (m *machine) rung() (ids []LegID) {
+	for _, l := range m.Legs {
+		if l.ID != CallerLeg && !l.Up {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
+}
+
+// stopRinging calls off every leg that rings; their seats had their turn.
+func (m *machine) stopRinging(why Farewell) {
+	for _, id := range m.rung() {
+		if l, ok := m.Leg(id); ok && l.Seat != "" {
+			m.Hunt.Tried = append(m.Hunt.Tried, l.Seat)
+		}
+		m.release(id, why)
+	}
+}
+
+// stopHunt ends the search.
+func (m *machine) stopHunt(why Farewell) {
+	if m.Hunt == nil {
+		return
+	}
+	m.stopRinging(why)
+	if !m.Hunt.Partner {
+		m.do(LeaveQueue{m.Hunt.Hotline})
+	}
+	m.Hunt = nil
+}
+
+// rank orders results: what the desks are told of several is the highest.
+var rank = map[Result]int{ResultFailed: 1, ResultBusy: 2, ResultNoAnswer: 3}
+
+func (h *Hunt) note(r Result, code int) {
+	if cmp.Compare(rank[r], rank[h.Result]) >= 0 {
+		h.Result, h.Code = r, code
+	}
+}

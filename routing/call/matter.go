@@ -1,0 +1,121 @@
+package call
+
+import (
+	"strconv"
+
+	"liandong/routing/ticket"
+)
+
+// open begins a matter: its stub is on its way before the partner rings. A
+// former matter that nobody decided is settled first.
+func (m *machine) open(who Leg, stub string, mode string, to string) {
+	m.settleMatter()
+	m.Matter = &Matter{
+		Stub: stub, Mode: mode, From: who.Hotline, To: to, FromAgent: who.Agent(),
+		KeyAt: m.now, Category: m.Category,
+	}
+	m.write(m.entry(ticket.Opened))
+}
+
+// outcome tells once how the matter came out. A direct hand-over is settled
+// by it; a three-way call that stands is still to be decided.
+func (m *machine) outcome(r Result, code int) {
+	t := m.Matter
+	if t == nil || t.Told {
+		return
+	}
+	t.Told = true
+	t.Decided = !(r == ResultAnswered && t.Mode == ticket.ThreeWay)
+	e := m.entry(eventOf(r))
+	e.Result = string(r)
+	e.Reason = reasonText(code)
+	m.write(e)
+}
+
+func eventOf(r Result) ticket.Event {
+	switch r {
+	case ResultAnswered:
+		return ticket.Answered
+	case ResultAbandoned:
+		return ticket.Abandoned
+	}
+	return ticket.Failed
+}
+
+// withdrawn: the partner is let go without having taken the call.
+func (m *machine) withdrawn() {
+	if t := m.Matter; t != nil && !t.Told {
+		t.Told, t.Decided = true, true
+		e := m.entry(ticket.Failed)
+		e.Result, e.Reason = string(ResultFailed), "taken_back"
+		m.write(e)
+	}
+}
+
+// decided tells once which line takes the matter of a three-way call.
+func (m *machine) decided(owner string, basis ticket.Basis) {
+	m.Matter.Decided = true
+	e := m.entry(ticket.Decided)
+	e.DecidedOwner, e.DecisionBasis = owner, basis
+	m.write(e)
+}
+
+// settleMatter: with no word the line that was called first takes it
+// (国办发〔2022〕12号: 首接先行受理).
+func (m *machine) settleMatter() {
+	if t := m.Matter; t != nil && t.Told && !t.Decided {
+		m.decided(m.Hotline, ticket.FirstReceiver)
+	}
+}
+
+// lastWord gives the matter its final entry when the call ends.
+func (m *machine) lastWord(why Farewell) {
+	r := ResultFailed
+	if why == Withdrawn {
+		r = ResultAbandoned
+	}
+	m.outcome(r, 0)
+	m.settleMatter()
+}
+
+// enriched tells of a category that was pressed after the stub was opened.
+func (m *machine) enriched() { m.write(m.entry(ticket.Enriched)) }
+
+// writeUrgent opens a stub of its own for the emergency line and settles it at
+// once: danger goes first, whoever's matter it is.
+func (m *machine) writeUrgent(who Leg, stub string) {
+	t := Matter{
+		Stub: stub, Mode: ticket.TicketOnly, From: who.Hotline, To: m.dir.Emergency,
+		FromAgent: who.Agent(), KeyAt: m.now, Category: m.Category,
+	}
+	e := m.entryOf(t, ticket.Opened)
+	e.Urgency = ticket.Critical
+	m.write(e)
+	e.Event = ticket.Urgent
+	e.DecidedOwner, e.DecisionBasis = m.dir.Emergency, ticket.Emergency
+	m.write(e)
+}
+
+func (m *machine) entry(e ticket.Event) ticket.Entry { return m.entryOf(*m.Matter, e) }
+
+// entryOf fills in what is known of a matter.
+func (m *machine) entryOf(t Matter, e ticket.Event) ticket.Entry {
+	return ticket.Entry{
+		StubID: t.Stub, Event: e, From: t.From, To: t.To, Mode: t.Mode, CallRef: m.Ref,
+		CallerE164: m.Caller.E164, CallerRaw: m.Caller.Raw,
+		CallerStatus: m.Caller.Status.String(), CallerSource: m.Caller.Source,
+		Dialed: m.Dialed, FromAgent: t.FromAgent, CallAt: m.At, KeyAt: t.KeyAt,
+		AnsweredAt: t.Answered, ToAgent: t.ToAgent,
+		CategoryCode: t.Category, Category: m.dir.Categories[t.Category], Urgency: ticket.Normal,
+	}
+}
+
+func (m *machine) write(e ticket.Entry) { m.do(Write{e}) }
+
+// reasonText names the SIP code behind a failure, for the ticket.
+func reasonText(code int) string {
+	if code == 0 {
+		return ""
+	}
+	return "sip_" + strconv.Itoa(code)
+}

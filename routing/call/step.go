@@ -1,0 +1,318 @@
+package call
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"liandong/routing/desk"
+	"liandong/routing/ticket"
+)
+
+// leaveTime is how long a caller who could not be served hears the apology
+// and the busy tone before the call ends.
+const leaveTime = 10 * time.Second
+
+// Step takes one event at a time now and returns the next state and what is
+// to be done. It is total: an event that means nothing in this state leaves
+// it as it is and returns [Ignored]. The state passed in is not changed.
+func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) {
+	m := &machine{Call: c.clone(), dir: dir, now: now}
+	m.take(e)
+	if !m.Over() {
+		m.listen()
+	}
+	return m.Call, m.effects
+}
+
+// machine is one step under way.
+type machine struct {
+	Call
+	dir     *desk.Directory
+	now     time.Time
+	effects []Effect
+}
+
+func (m *machine) do(e ...Effect) { m.effects = append(m.effects, e...) }
+
+func (m *machine) ignore(format string, args ...any) { m.do(Ignored{fmt.Sprintf(format, args...)}) }
+
+func (m *machine) take(e Event) {
+	if a, ok := e.(Arrived); ok {
+		m.arrived(a)
+		return
+	}
+	if f, ok := e.(SeatsFound); ok {
+		m.seatsFound(f)
+		return
+	}
+	if m.Over() || m.Phase == "" {
+		m.ignore("%T with no call on", e)
+		return
+	}
+	switch e := e.(type) {
+	case LegAnswered:
+		m.legAnswered(e.Leg)
+	case LegFailed:
+		m.legFailed(e)
+	case LegEnded:
+		m.legEnded(e)
+	case LegHeld:
+		m.legHeld(e)
+	case KeyPressed:
+		m.keyPressed(e)
+	case DigitsPressed:
+		m.digitsPressed(e)
+	case PlayDone:
+		m.playDone(e)
+	case Ticked:
+		m.ticked()
+	case Broken:
+		m.end(Failure)
+	default:
+		m.ignore("unknown event %T", e)
+	}
+}
+
+func (m *machine) arrived(a Arrived) {
+	if m.Phase != "" {
+		m.ignore("the call has begun already")
+		return
+	}
+	m.Ref, m.At, m.Caller, m.Dialed, m.Hotline = a.Ref, m.now, a.Caller, a.Dialed, a.Hotline
+	m.Legs, m.NextLeg = []Leg{{ID: CallerLeg}}, CallerLeg+1
+	if d := m.dir.Timers.MaxCall; d > 0 {
+		m.EndsAt = m.now.Add(d)
+	}
+	m.do(Tell{What: "arrived"}, RingCaller{})
+	m.setPhase(Ringing)
+	m.hunt(a.Hotline, false)
+}
+
+// setPhase changes the phase. A notice belongs to the phase it was given in.
+func (m *machine) setPhase(p Phase) {
+	m.Phase = p
+	for i := range m.Legs {
+		m.Legs[i].Notice = ""
+	}
+}
+
+// reach makes sure that the caller has media from us: answered when answer is
+// set, early media otherwise.
+func (m *machine) reach(answer bool) {
+	switch {
+	case m.Answered:
+	case answer:
+		m.Answered = true
+		m.do(AnswerCaller{})
+		if l, ok := m.Leg(CallerLeg); ok {
+			l.Up = true
+		}
+	case !m.Early:
+		m.Early = true
+		m.do(RingCaller{Media: true})
+	}
+}
+
+// legAnswered: a desk picked up. The first one wins, the others are called off.
+func (m *machine) legAnswered(id LegID) {
+	l, ok := m.Leg(id)
+	if !ok || l.Up || m.Hunt == nil || id == CallerLeg {
+		m.ignore("leg %d was not being rung", id)
+		return
+	}
+	l.Up = true
+	line := l.Hotline
+	h := *m.Hunt
+	m.stopHunt(Elsewhere)
+	if h.Partner {
+		m.partnerAnswered(id)
+		return
+	}
+	m.Desk, m.Met = id, true
+	m.setPhase(Talking)
+	m.reach(true)
+	m.do(Tell{What: "answered", Leg: id, Note: line})
+}
+
+// legFailed: a desk was not reached.
+func (m *machine) legFailed(e LegFailed) {
+	l, ok := m.Leg(e.Leg)
+	if !ok || l.Up || m.Hunt == nil || e.Leg == CallerLeg {
+		m.ignore("leg %d was not being rung", e.Leg)
+		return
+	}
+	m.Hunt.note(resultOf(e.Code), e.Code)
+	if l.Seat != "" {
+		m.Hunt.Tried = append(m.Hunt.Tried, l.Seat)
+	}
+	m.drop(e.Leg)
+	if len(m.rung()) == 0 {
+		m.roundOver()
+	}
+}
+
+// resultOf reads a final SIP code as the ticket's result.
+func resultOf(code int) Result {
+	switch code {
+	case 486, 600, 603: // busy here, busy everywhere, declined
+		return ResultBusy
+	case 408, 480, 487: // silence, not available, given up
+		return ResultNoAnswer
+	}
+	return ResultFailed
+}
+
+// legEnded: a party is gone.
+func (m *machine) legEnded(e LegEnded) {
+	l, ok := m.Leg(e.Leg)
+	switch {
+	case !ok:
+		m.ignore("leg %d is not of this call", e.Leg)
+	case e.Leg == CallerLeg:
+		m.drop(e.Leg)
+		m.end(Withdrawn)
+	case !l.Up:
+		m.legFailed(LegFailed{Leg: e.Leg, Code: 487})
+	case e.Leg == m.Partner:
+		m.drop(e.Leg)
+		m.partnerLeft()
+	case e.Leg == m.Desk:
+		line := l.Hotline
+		m.drop(e.Leg)
+		m.deskLeft(line, e.Lost)
+	default:
+		m.drop(e.Leg)
+		m.ignore("leg %d had no part in the call", e.Leg)
+	}
+}
+
+// deskLeft: the taker is gone. Whoever else is there keeps the caller; a
+// taker who ends the conversation alone with the caller ends the call.
+func (m *machine) deskLeft(line string, lost bool) {
+	m.Desk = 0
+	settling := !m.SettleUntil.IsZero()
+	m.SettleUntil = time.Time{}
+	switch m.Phase {
+	case HandingOver, Conferencing:
+		m.alone()
+	case Consulting:
+		if m.Partner == 0 {
+			m.alone()
+		} else {
+			m.outcome(ResultAnswered, 0)
+			m.promotePartner()
+		}
+	case ThreeWay:
+		m.promotePartner()
+		m.noticeAll(m.prompts().Left)
+	case Talking:
+		switch {
+		case settling && m.Matter != nil:
+			m.searchAgain(m.Matter.From)
+		case lost:
+			m.searchAgain(line)
+		default:
+			m.end(Normal)
+		}
+	}
+}
+
+// alone: the taker left while the partner rings. The caller is told, the
+// partner goes on ringing, and whoever answers takes the call over.
+func (m *machine) alone() {
+	m.Matter.Mode = ticket.Direct
+	m.setPhase(HandingOver)
+}
+
+func (m *machine) promotePartner() {
+	m.Desk, m.Partner = m.Partner, 0
+	m.setPhase(Talking)
+}
+
+// searchAgain: the caller has nobody; a line is rung again.
+func (m *machine) searchAgain(line string) {
+	m.setPhase(Ringing)
+	m.hunt(line, false)
+}
+
+func (m *machine) legHeld(e LegHeld) {
+	l, ok := m.Leg(e.Leg)
+	if !ok || l.Held == e.Held {
+		m.ignore("no change of hold")
+		return
+	}
+	l.Held = e.Held
+}
+
+// digitsPressed passes digits on to everybody the leg talks with.
+func (m *machine) digitsPressed(e DigitsPressed) {
+	to := m.conversation()
+	if !slices.Contains(to, e.Leg) {
+		m.ignore("nobody to pass digits to")
+		return
+	}
+	for _, id := range to {
+		if id != e.Leg {
+			m.do(SendDigits{Leg: id, Digits: e.Digits})
+		}
+	}
+}
+
+func (m *machine) ticked() {
+	switch {
+	case m.due(m.EndsAt), m.due(m.LeaveAt):
+		m.end(Normal)
+		return
+	case m.Hunt != nil:
+		m.huntTicked()
+	}
+	if m.due(m.SettleUntil) {
+		m.SettleUntil = time.Time{}
+	}
+}
+
+func (m *machine) due(at time.Time) bool { return !at.IsZero() && !m.now.Before(at) }
+
+// drop forgets a leg that is gone.
+func (m *machine) drop(id LegID) {
+	m.Legs = slices.DeleteFunc(m.Legs, func(l Leg) bool { return l.ID == id })
+	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == id })
+	if m.Partner == id {
+		m.Partner = 0
+	}
+}
+
+// release ends a leg and forgets it.
+func (m *machine) release(id LegID, why Farewell) {
+	if _, ok := m.Leg(id); ok {
+		m.do(EndLeg{Leg: id, Why: why})
+		m.drop(id)
+	}
+}
+
+// end is the only way out of a call: whatever rings is called off, every
+// party is released, the matter gets its last word.
+func (m *machine) end(why Farewell) {
+	m.stopHunt(Withdrawn)
+	m.lastWord(why)
+	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
+		m.do(RefuseCaller{Code: m.refusal(why)})
+		m.drop(CallerLeg)
+	}
+	for _, l := range slices.Clone(m.Legs) {
+		m.release(l.ID, why)
+	}
+	m.Desk, m.Partner, m.Hunt = 0, 0, nil
+	m.SettleUntil, m.LeaveAt, m.EndsAt = time.Time{}, time.Time{}, time.Time{}
+	m.setPhase(Ended)
+	m.do(Tell{What: "ended", Note: string(why)}, Finish{})
+}
+
+// refusal is the status for a caller who was never answered.
+func (m *machine) refusal(why Farewell) int {
+	if why == Failure {
+		return 500
+	}
+	return 486
+}

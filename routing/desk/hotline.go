@@ -1,0 +1,94 @@
+package desk
+
+import "time"
+
+// Hotline is one line of the linkage: 110, 12345, 119 … Its calls go to its own seats, or out through a trunk when
+// the line lives on somebody else's PBX (Trunk is set then, and Seats is empty).
+type Hotline struct {
+	ID      string   // stands in stream names and ticket fields: "110"
+	Name    string   // for people: "公安报警"
+	Numbers []string // called numbers that reach it
+	Network string   // the side of the boundary on which it stands
+
+	Seats    []string      // users in the order of the config
+	Ring     Ring          // how seats are offered a call
+	RingEach time.Duration // InOrder, LongestIdle: how long one seat rings before the next is tried; 0: NoAnswer
+	NoAnswer time.Duration // how long the line as a whole may ring before a hand-over or conference counts as unanswered
+
+	Trunk       string // reached through this trunk instead of seats
+	TrunkNumber string // the number dialled there
+
+	Partner          string // id of the hotline that handover, consult and conference go to; "" none
+	Queue            Queue
+	Prompts          Prompts
+	RevealRestricted bool // desks see a number withheld by Privacy: id (an emergency desk may, others by policy)
+}
+
+// Queue is where a first call waits when no seat is free or none has answered. MaxCalls 0 is no queue: straight to the overflow.
+type Queue struct {
+	MaxWait  time.Duration
+	MaxCalls int
+	Answer   bool // the call is answered and hears music; false: music in early media (183), free of charge to the caller
+	Overflow Overflow
+}
+
+// Overflow is where a call goes that the queue did not take or keep. All empty: 486 and busy tone.
+type Overflow struct {
+	Hotline       string
+	Trunk, Number string
+}
+
+// None says that there is nowhere to go: the caller gets 486.
+func (o Overflow) None() bool { return o.Hotline == "" && o.Trunk == "" }
+
+// Prompts name clips of the prompt library. Callers of this hotline hear them; an empty name plays nothing.
+type Prompts struct {
+	Handover   string // to the caller when this desk hands over: do not hang up, you are being transferred
+	Failed     string // to caller and desk when they are back together since the partner did not answer
+	TakerGone  string // to the caller whose desk hung up before the partner answered: stay on the line
+	Conference string // to all three when the conference stands
+	Left       string // to those who remain when one of three has left
+	Wait       string // to the caller on entering the queue, before the music
+	Sorry      string // to the caller whom nobody could take, before the busy tone
+	Music      string // loops: queue, hold, consult
+	Ringback   string // loops: the partner rings
+	Busy       string // loops: nobody is left to talk to
+	Confirm    string // short, to the desk: the key was understood
+	Refuse     string // short, to the desk: not possible now
+}
+
+// Names lists the clips in use, once per role, so that a loader can check them against its library.
+func (p Prompts) Names() []string {
+	return []string{p.Handover, p.Failed, p.TakerGone, p.Conference, p.Left, p.Wait, p.Sorry, p.Music, p.Ringback, p.Busy, p.Confirm, p.Refuse}
+}
+
+// Ring says in which order the free seats of a hotline are offered a call.
+type Ring uint8
+
+const (
+	All         Ring = iota // every free seat at once; the first answer wins
+	InOrder                 // one after the other, in the order of the config
+	LongestIdle             // one after the other, whoever has been free longest first
+)
+
+var ringNames = []string{All: "all", InOrder: "in_order", LongestIdle: "longest_idle"}
+
+// RingNames are the words of the config, in the order of the constants.
+func RingNames() []string { return append([]string(nil), ringNames...) }
+
+// RingByName reads one of RingNames.
+func RingByName(s string) (Ring, bool) {
+	for i, n := range ringNames {
+		if n == s {
+			return Ring(i), true
+		}
+	}
+	return 0, false
+}
+
+func (r Ring) String() string {
+	if int(r) < len(ringNames) {
+		return ringNames[r]
+	}
+	return "unknown"
+}

@@ -1,0 +1,9 @@
+package desk
+
+// Seat is one desk: a phone that registers as User and takes the calls of one hotline.
+type Seat struct {
+	User    string
+	Hotline string
+	Name    string // of the place, for people; "" when nobody named it
+	Network string // over which its phone is reached; may differ from the hotline's (a police seat inside 12345)
+}

@@ -1,0 +1,124 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/verb"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+var (
+	// ErrGone says that the call is over.
+	ErrGone = errors.New("exchange: the call is over")
+	// ErrBusy says that the call did not take the request in time.
+	ErrBusy = errors.New("exchange: the call did not answer")
+)
+
+// input is anything that reaches a call. Exactly one field is set.
+type input struct {
+	packet *ua.Inbound
+	sound  engine.Event
+	seats  *call.SeatsFound
+	press  *press
+	ask    func(*Core)
+}
+
+type press struct {
+	user string
+	verb verb.Verb
+	done chan<- error
+}
+
+// actor owns one call: its core, and the one timer that all of the call's
+// machines share. Everything reaches it through its inbox.
+type actor struct {
+	core  *Core
+	inbox *inbox
+	ex    *Exchange
+	ref   string
+	began bool
+}
+
+// Post takes a message from the transport (ua.Sink). It never blocks.
+func (a *actor) Post(in ua.Inbound) bool {
+	return a.inbox.put(input{packet: &in}, in.Err != nil || ends(in.Packet))
+}
+
+// ends reports whether a message may end a call or a transaction, so that it
+// must find room: BYE, CANCEL, ACK and every response.
+func ends(p leg.Packet) bool {
+	switch p.Method() {
+	case "BYE", "CANCEL", "ACK", "":
+		return true
+	}
+	return false
+}
+
+// run is the actor's goroutine. It ends when the call is over and its legs
+// have nothing left to resend.
+func (a *actor) run() {
+	defer a.ex.gone(a)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for !a.core.Done() || !a.began {
+		a.arm(timer)
+		select {
+		case <-a.inbox.ready:
+			for _, in := range a.inbox.take() {
+				a.guard(func() { a.take(in) })
+			}
+		case <-timer.C:
+			a.guard(func() { a.core.Tick(time.Now()) })
+		case <-a.ex.stop:
+			return
+		}
+	}
+}
+
+func (a *actor) arm(timer *time.Timer) {
+	wait := time.Hour
+	if at, ok := a.core.Deadline(); ok {
+		wait = max(time.Until(at), 0)
+	}
+	timer.Reset(wait)
+}
+
+func (a *actor) take(in input) {
+	now := time.Now()
+	switch {
+	case in.packet != nil && in.packet.Err != nil:
+		a.core.Unsent(now, in.packet.Packet)
+	case in.packet != nil && !a.began:
+		a.began = true
+		a.core.Start(now, in.packet.Packet)
+	case in.packet != nil:
+		a.core.Receive(now, in.packet.Packet)
+	case in.sound != nil:
+		a.core.Heard(now, in.sound)
+	case in.seats != nil:
+		a.core.SeatFree(now, *in.seats)
+	case in.press != nil:
+		in.press.done <- a.core.Press(now, in.press.user, in.press.verb)
+	case in.ask != nil:
+		in.ask(a.core)
+	}
+}
+
+// guard keeps a bug in one call from ending any call, this one included: the
+// state before the event still stands, the sound goes on, and the next message
+// is taken as if the bad one had been lost.
+func (a *actor) guard(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.ex.panics.Add(1)
+			a.ex.log.Error("bug: an event of a call was dropped", "call", a.ref, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}

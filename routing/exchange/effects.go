@@ -1,0 +1,204 @@
+package exchange
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"liandong/media/codec"
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/verb"
+	"liandong/sip/header"
+	"liandong/sip/leg"
+	"liandong/sip/sdp"
+)
+
+// retryAfter tells a refused caller's switch to try again soon, or elsewhere.
+var retryAfter = []header.Field{{Name: "Retry-After", Value: "5"}}
+
+// carryOut does one thing the call wants done.
+func (c *Core) carryOut(e call.Effect) {
+	switch e := e.(type) {
+	case call.RingCaller:
+		c.ringCaller(e)
+	case call.AnswerCaller:
+		c.toParty(call.CallerLeg, leg.Answer{})
+	case call.RefuseCaller:
+		c.dismiss(call.CallerLeg, leg.Reject{Code: e.Code, Fields: retryAfter})
+	case call.FindSeats:
+		c.findSeats(e)
+	case call.LeaveQueue:
+		c.world.Seats.Leave(c.state.Ref, e.Hotline)
+	case call.ReleaseSeats:
+		for _, s := range e.Seats {
+			c.world.Seats.Release(c.state.Ref, s, c.now)
+		}
+	case call.RingSeat:
+		c.ringSeat(e)
+	case call.RingTrunk:
+		c.ringTrunk(e)
+	case call.EndLeg:
+		c.dismiss(e.Leg, leg.End{Fields: reason(e.Why)})
+	case call.Hear:
+		c.hear(e.Ear)
+	case call.SendDigits:
+		c.world.Media.Do(engine.Digits{Leg: engine.LegID(e.Leg), Digits: e.Digits})
+	case call.Write:
+		c.write(e)
+	case call.Tell:
+		c.tell(e)
+	case call.Ignored:
+		c.world.Log.Debug("nothing done", "why", e.Why)
+	case call.Finish:
+	}
+}
+
+func (c *Core) ringCaller(e call.RingCaller) {
+	if e.Media {
+		c.toParty(call.CallerLeg, leg.Progress{Code: 183, Media: true})
+		return
+	}
+	c.toParty(call.CallerLeg, leg.Progress{Code: 180})
+}
+
+func (c *Core) toParty(id call.LegID, cmd leg.Command) {
+	if p := c.party(id); p != nil {
+		c.command(p, cmd)
+	}
+}
+
+// dismiss takes a party out of the call and lets its leg say goodbye.
+func (c *Core) dismiss(id call.LegID, cmd leg.Command) {
+	if p := c.party(id); p != nil {
+		c.farewell(p)
+		c.command(p, cmd)
+	}
+}
+
+func (c *Core) findSeats(e call.FindSeats) {
+	line, ok := c.dir.Hotlines[e.Hotline]
+	if !ok {
+		c.fact(call.SeatsFound{Hotline: e.Hotline, Full: true})
+		return
+	}
+	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max}
+	if e.Queue {
+		claim.Tell = c.world.Offer
+	}
+	c.fact(c.world.Seats.Claim(claim))
+}
+
+func (c *Core) ringSeat(e call.RingSeat) {
+	p := &party{id: e.Leg, seat: e.Seat, keys: c.collector()}
+	place, ok := c.world.Place(e.Seat)
+	if !ok {
+		c.unreachable(p, 480)
+		return
+	}
+	c.invite(p, place, c.toDesk(e, place))
+}
+
+func (c *Core) ringTrunk(e call.RingTrunk) {
+	p := &party{id: e.Leg, keys: c.collector()}
+	t, ok := c.dir.Trunks[e.Trunk]
+	if !ok {
+		c.unreachable(p, 404)
+		return
+	}
+	place := Place{
+		URI:    "sip:" + e.Number + "@" + t.Target,
+		Flow:   leg.Flow{Network: t.Network, Transport: t.Transport},
+		Target: t.Target,
+	}
+	c.invite(p, place, c.toTrunk(e, t))
+}
+
+// unreachable tells the call that a desk failed before anything was sent.
+func (c *Core) unreachable(p *party, code int) {
+	if p.seat != "" {
+		c.world.Seats.Release(c.state.Ref, p.seat, c.now)
+	}
+	c.fact(call.LegFailed{Leg: p.id, Code: code})
+}
+
+// invite opens a port for a desk and calls it.
+func (c *Core) invite(p *party, to Place, invite leg.Invite) {
+	p.network = to.Flow.Network
+	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
+	if err != nil {
+		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
+		c.unreachable(p, 503)
+		return
+	}
+	p.media = true
+	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, to.Flow.Transport, addr))
+	c.parties = append(c.parties, p)
+	c.world.Wire.Bind(p.leg.CallID())
+	invite.RequestURI, invite.Flow, invite.Target = to.URI, to.Flow, to.Target
+	c.command(p, invite)
+}
+
+// local is our side of a leg in a network: every leg is offered the full list
+// of codecs.
+func (c *Core) local(network, transport string, media netip.AddrPort) leg.Local {
+	l, ok := c.world.Local(network, transport)
+	if !ok {
+		c.world.Log.Error("no address of ours", "network", network, "transport", transport)
+	}
+	l.Media = sdp.Local{
+		Addr:   media,
+		Codecs: []codec.ID{codec.PCMA, codec.PCMU}, DTMF: 101, Ptime: 20 * time.Millisecond,
+	}
+	return l
+}
+
+func (c *Core) collector() verb.Collector {
+	return verb.Collector{Keys: c.keys, Gap: c.dir.Timers.KeyGap}
+}
+
+// hear tells the media engine the whole of what a party hears.
+func (c *Core) hear(e call.Ear) {
+	from := make([]engine.LegID, len(e.From))
+	for i, id := range e.From {
+		from[i] = engine.LegID(id)
+	}
+	c.world.Media.Do(engine.Listen{
+		Leg: engine.LegID(e.Leg), From: from,
+		Play: engine.Playlist{ID: e.ID, Items: e.Play, Loop: e.Loop},
+	})
+}
+
+func (c *Core) write(w call.Write) {
+	e := w.Entry
+	e.EventID, e.At = c.world.NewID(c.now), c.now
+	log := c.world.Log.With("stub", e.StubID, "event", e.Event)
+	c.world.Tickets.Put(e, func(err error) {
+		if err != nil {
+			log.Error("a ticket entry is not on disk", "err", err)
+		}
+	})
+}
+
+func (c *Core) tell(t call.Tell) {
+	c.world.Tell(t.What, map[string]string{
+		"call_ref": c.state.Ref, "leg": strconv.Itoa(int(t.Leg)), "note": t.Note,
+	})
+}
+
+// farewells maps why a leg is released to a Reason (RFC 3326).
+var farewells = map[call.Farewell]header.Reason{
+	call.Normal:    {Protocol: "Q.850", Cause: 16, Text: "Normal call clearing"},
+	call.Elsewhere: {Protocol: "SIP", Cause: 200, Text: "Call completed elsewhere"},
+	call.NoAnswer:  {Protocol: "Q.850", Cause: 19, Text: "No answer"},
+	call.Withdrawn: {Protocol: "SIP", Cause: 487, Text: "Call withdrawn"},
+	call.Failure:   {Protocol: "Q.850", Cause: 41, Text: "Temporary failure"},
+}
+
+func reason(f call.Farewell) []header.Field {
+	r, ok := farewells[f]
+	if !ok {
+		return nil
+	}
+	return []header.Field{{Name: "Reason", Value: r.String()}}
+}

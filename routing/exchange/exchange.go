@@ -1,0 +1,257 @@
+// Package exchange runs the calls: one actor per call, which owns the call's
+// state, its legs and its timers, and carries out what package call decides
+// through signalling (sip/leg, sip/ua), sound (media/engine) and tickets
+// (routing/outbox).
+package exchange
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/verb"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+// Config is what an exchange is made of.
+type Config struct {
+	Directory *desk.Directory
+	Leg       leg.Config
+	MaxCalls  int // more are refused with 503; 0: no limit
+	Sessions  func(ref string, sink func(engine.Event)) Media
+	Wire      Transport
+	Tickets   Tickets
+	Tell      func(event string, fields map[string]string)
+	NewID     func(now time.Time) string
+	NewRef    func() string
+}
+
+// Transport is the part of sip/ua that calls use.
+type Transport interface {
+	Send(leg.Packet)
+	Bind(callID string, s ua.Sink)
+	Unbind(callID string)
+	Locate(user string) []ua.Binding
+	Local(network, transport string) (leg.Local, bool)
+}
+
+// Exchange holds all calls. Guarded by mu where marked; an actor never takes
+// the lock while it works.
+type Exchange struct {
+	cfg    Config
+	log    *slog.Logger
+	dir    atomic.Pointer[desk.Directory]
+	seats  *Seats
+	stop   chan struct{}
+	wg     sync.WaitGroup
+	panics atomic.Uint64
+	total  atomic.Uint64
+
+	mu     sync.Mutex
+	calls  map[string]*actor // by call reference
+	closed bool
+}
+
+// New makes an exchange with no calls. It implements [ua.Handler].
+func New(cfg Config, log *slog.Logger) *Exchange {
+	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{}}
+	x.dir.Store(cfg.Directory)
+	x.seats = NewSeats(func(user string) bool { return len(cfg.Wire.Locate(user)) > 0 })
+	return x
+}
+
+// SetDirectory lets calls that begin from now on use another directory.
+func (x *Exchange) SetDirectory(d *desk.Directory) { x.dir.Store(d) }
+
+// SeatOnline tells that a user's phone has registered: a waiting call may have
+// it.
+func (x *Exchange) SeatOnline(user string) { x.seats.Online(user) }
+
+// Incoming opens a call for an INVITE that begins a dialog. nil: no room.
+func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
+	a := x.open(o)
+	if a == nil {
+		return nil // not a nil *actor in the interface
+	}
+	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, true)
+	return a
+}
+
+func (x *Exchange) open(o ua.Origin) *actor {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls {
+		return nil
+	}
+	a := &actor{inbox: newInbox(), ex: x, ref: x.cfg.NewRef()}
+	core, err := NewCore(x.world(a), x.dir.Load(), o, a.ref)
+	if err != nil {
+		x.log.Error("no call can begin", "err", err)
+		return nil
+	}
+	a.core = core
+	x.calls[a.ref] = a
+	x.total.Add(1)
+	x.wg.Go(a.run)
+	return a
+}
+
+// world is the switch as one call sees it.
+func (x *Exchange) world(a *actor) World {
+	return World{
+		Wire:    bound{x.cfg.Wire, a},
+		Media:   x.cfg.Sessions(a.ref, func(e engine.Event) { a.inbox.put(input{sound: e}, false) }),
+		Seats:   x.seats,
+		Tickets: x.cfg.Tickets,
+		Place:   x.place,
+		Local:   x.cfg.Wire.Local,
+		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, true) },
+		Tell:    x.cfg.Tell,
+		NewID:   x.cfg.NewID,
+		Leg:     x.cfg.Leg,
+		Log:     x.log.With("call", a.ref),
+	}
+}
+
+// place is where a seat's phone has registered last.
+func (x *Exchange) place(user string) (Place, bool) {
+	at := x.cfg.Wire.Locate(user)
+	if len(at) == 0 {
+		return Place{}, false
+	}
+	flow := at[0].Flow
+	flow.Symmetric = true // phones sit behind NAT more often than not
+	return Place{URI: at[0].Contact, Flow: flow}, true
+}
+
+// gone takes an actor that has ended out of the books. Seats that were
+// promised to it in its last moment are given back.
+func (x *Exchange) gone(a *actor) {
+	for _, in := range a.inbox.close() {
+		switch {
+		case in.seats != nil:
+			for _, s := range in.seats.Seats {
+				x.seats.Release(a.ref, s, time.Now())
+			}
+		case in.press != nil:
+			in.press.done <- ErrGone
+		}
+	}
+	a.core.Close()
+	x.mu.Lock()
+	delete(x.calls, a.ref)
+	x.mu.Unlock()
+}
+
+// pressWait is how long a request from outside waits for a call to take it.
+const pressWait = 2 * time.Second
+
+// Press carries out a verb for the desk of a user, in the call named or, with
+// no call named, in whichever call the user is. It waits for the call to take
+// it.
+func (x *Exchange) Press(ref, user string, v verb.Verb) error {
+	err := ErrGone
+	for _, a := range x.actors() {
+		if ref != "" && a.ref != ref {
+			continue
+		}
+		done := make(chan error, 1)
+		if !a.inbox.put(input{press: &press{user, v, done}}, false) {
+			continue
+		}
+		select {
+		case err = <-done:
+		case <-time.After(pressWait):
+			err = ErrBusy
+		}
+		if err == nil || ref != "" {
+			return err
+		}
+	}
+	return err
+}
+
+// Calls lists the state of every call that is not over, oldest first.
+func (x *Exchange) Calls() []call.Call {
+	var all []call.Call
+	for _, a := range x.actors() {
+		got := make(chan call.Call, 1)
+		if a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, false) {
+			select {
+			case c := <-got:
+				if !c.Over() && c.Phase != "" {
+					all = append(all, c)
+				}
+			case <-x.stop:
+				return all
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b call.Call) int { return strings.Compare(a.At.String()+a.Ref, b.At.String()+b.Ref) })
+	return all
+}
+
+func (x *Exchange) actors() []*actor {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	all := make([]*actor, 0, len(x.calls))
+	for _, a := range x.calls {
+		all = append(all, a)
+	}
+	return all
+}
+
+// stopGrace is how long Stop lets farewells be repeated until they are answered.
+const stopGrace = time.Second
+
+// Stop refuses new calls, says goodbye in those that are on, and waits for all
+// actors to end.
+func (x *Exchange) Stop() {
+	x.mu.Lock()
+	closed := x.closed
+	x.closed = true
+	x.mu.Unlock()
+	if closed {
+		return
+	}
+	for _, a := range x.actors() {
+		a.inbox.put(input{ask: func(c *Core) { c.End(time.Now()) }}, true)
+	}
+	ended := make(chan struct{})
+	go func() { x.wg.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(stopGrace):
+	}
+	close(x.stop)
+	<-ended
+}
+
+// Stats are figures for the metrics page.
+type Stats struct {
+	Live, Total, Panics uint64
+	SeatsBusy           int
+}
+
+// Stats counts now.
+func (x *Exchange) Stats() Stats {
+	x.mu.Lock()
+	live := uint64(len(x.calls))
+	x.mu.Unlock()
+	return Stats{Live: live, Total: x.total.Load(), Panics: x.panics.Load(), SeatsBusy: x.seats.Busy()}
+}
+
+// bound is the transport with this call's inbox as the sink.
+type bound struct {
+	Transport
+	sink ua.Sink
+}
+
+func (b bound) Bind(callID string) { b.Transport.Bind(callID, b.sink) }

@@ -1,0 +1,181 @@
+package exchange
+
+import (
+	"encoding/hex"
+	"net"
+	"strings"
+
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/sip/auth"
+	"liandong/sip/header"
+	"liandong/sip/leg"
+)
+
+// maxHistory bounds how often a call may have been diverted before it is taken
+// for a loop.
+const maxHistory = 10
+
+// invited routes the caller's INVITE to a hotline.
+func (c *Core) invited(p *party, i leg.Invited) {
+	if c.state.Phase != "" {
+		return
+	}
+	dialed := i.RequestURI.User
+	line, ok := c.dir.Dialed(dialed)
+	switch {
+	case !ok:
+		c.dismiss(p.id, leg.Reject{Code: 404})
+	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:
+		c.dismiss(p.id, leg.Reject{Code: 482})
+	default:
+		c.fact(call.Arrived{Ref: c.state.Ref, Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID})
+	}
+}
+
+// callerOf reads who calls: a phone by the user it has proved, a trunk's call
+// by what the trunk says, as far as it is trusted.
+func (c *Core) callerOf(i leg.Invited) number.Number {
+	if c.origin.User != "" {
+		return number.Number{E164: c.origin.User, Raw: c.origin.User, Status: number.OK, Source: "from"}
+	}
+	t, ok := c.dir.Trunks[c.origin.Trunk]
+	return c.dir.Plan.Read(i.Identity, ok && t.Trusted)
+}
+
+// anonymous is the caller a desk sees when there is no number to show
+// (RFC 3323 §4.1.1.3).
+var anonymous = header.URI{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
+
+// toDesk is the INVITE for a phone. From and P-Asserted-Identity both carry the
+// citizen's own number: phones differ in which of them they show.
+func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
+	host := c.host(at.Flow)
+	caller := anonymous
+	line := c.dir.Hotlines[e.Hotline]
+	if c.shown(line) {
+		caller = header.URI{Scheme: "sip", User: c.callerID(), Host: host}
+	}
+	fields := []header.Field{{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: caller}.String()}}
+	fields = append(fields, c.diverted(e.From, host, true, true)...)
+	fields = append(fields, c.ids(e.Stub, host)...)
+	return leg.Invite{
+		From:   header.NameAddr{URI: caller},
+		To:     header.NameAddr{URI: header.URI{Scheme: "sip", User: e.Seat, Host: host}},
+		Fields: fields,
+	}
+}
+
+// toTrunk is the INVITE for a number behind a trunk, by that trunk's policy.
+func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
+	host := c.host(leg.Flow{Network: t.Network, Transport: t.Transport})
+	caller := anonymous
+	switch {
+	case t.From == desk.Own:
+		caller = header.URI{Scheme: "sip", User: t.OwnNumber, Host: host}
+	case c.shown(c.dir.Hotlines[e.Hotline]):
+		caller = header.URI{Scheme: "sip", User: c.callerID(), Host: host}
+	}
+	var fields []header.Field
+	if id := c.callerID(); t.PAI && id != "" {
+		// RFC 3325 §9.1: the identity goes to a trusted peer only, with the
+		// caller's wish for privacy beside it.
+		fields = append(fields, header.Field{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}.String()})
+		if c.state.Caller.Status == number.Restricted {
+			fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
+		}
+	}
+	fields = append(fields, c.diverted(e.From, host, t.Diversion, t.HistoryInfo)...)
+	fields = append(fields, c.ids(e.Stub, host)...)
+	return leg.Invite{
+		From:        header.NameAddr{URI: caller},
+		To:          header.NameAddr{URI: header.URI{Scheme: "sip", User: e.Number, Host: hostOf(t.Target)}},
+		Fields:      fields,
+		Credentials: credentials(t),
+	}
+}
+
+// callerID is the citizen's number as it came, which is how the desk's own
+// system knows to call back; without one there is nothing to show.
+func (c *Core) callerID() string {
+	if c.state.Caller.Status == number.Unavailable {
+		return ""
+	}
+	return c.state.Caller.Raw
+}
+
+// shown says whether a line's desks may see the caller's number. A withheld
+// one is for lines whose policy says so: an emergency desk's.
+func (c *Core) shown(line *desk.Hotline) bool {
+	switch c.state.Caller.Status {
+	case number.OK, number.Invalid:
+		return true
+	case number.Restricted:
+		return line != nil && line.RevealRestricted
+	}
+	return false
+}
+
+// diverted names the line that hands over, as Diversion (RFC 5806) and
+// History-Info (RFC 7044): the call was for it first.
+func (c *Core) diverted(from, host string, diversion, history bool) []header.Field {
+	if from == "" {
+		return nil
+	}
+	first := header.URI{Scheme: "sip", User: from, Host: host}
+	var fields []header.Field
+	if diversion {
+		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: "deflection", Counter: 1}
+		fields = append(fields, header.Field{Name: "Diversion", Value: d.String()})
+	}
+	if history {
+		to := first
+		to.User = c.dir.Hotlines[from].Partner
+		for _, e := range []header.HistoryEntry{
+			{Who: header.NameAddr{URI: first}, Index: "1", Reasons: []header.Reason{{Protocol: "SIP", Cause: 302}}},
+			{Who: header.NameAddr{URI: to}, Index: "1.1", How: "mp", From: "1"},
+		} {
+			fields = append(fields, header.Field{Name: "History-Info", Value: e.String()})
+		}
+	}
+	return fields
+}
+
+// ids carry the call's and the matter's names: in User-to-User (RFC 7433) for
+// the partner's systems, in Call-Info as NG911 does for whoever looks there.
+func (c *Core) ids(stub, host string) []header.Field {
+	data := "call=" + c.state.Ref
+	infos := []header.CallInfo{{URI: "urn:liandong:call:" + c.state.Ref, Purpose: "emergency-CallId"}}
+	if stub != "" {
+		data += ",stub=" + stub
+		infos = append(infos, header.CallInfo{URI: "urn:liandong:stub:" + stub, Purpose: "emergency-IncidentId"})
+	}
+	uui := header.UserToUser{Data: hex.EncodeToString([]byte(data)), Encoding: "hex"}
+	fields := []header.Field{{Name: "User-to-User", Value: uui.String()}}
+	for _, i := range infos {
+		fields = append(fields, header.Field{Name: "Call-Info", Value: i.String()})
+	}
+	return fields
+}
+
+// host is our own name in a network, for addresses that we write.
+func (c *Core) host(f leg.Flow) string {
+	l, _ := c.world.Local(f.Network, f.Transport)
+	return hostOf(l.ViaHost)
+}
+
+// hostOf is host:port without the port, an IPv6 address without brackets.
+func hostOf(s string) string {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		return host
+	}
+	return strings.Trim(s, "[]")
+}
+
+func credentials(t *desk.Trunk) *auth.Credentials {
+	if t.Username == "" {
+		return nil
+	}
+	return &auth.Credentials{Username: t.Username, Password: t.Password.Reveal()}
+}

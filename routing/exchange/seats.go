@@ -1,0 +1,157 @@
+package exchange
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"liandong/routing/call"
+	"liandong/routing/desk"
+)
+
+// Seats knows which desk of a hotline is free, and which calls wait for one.
+// A seat is claimed by one call at a time, while it rings and while it talks.
+// It is the only thing that calls share. Guarded by mu; nothing under the lock
+// blocks or calls out.
+type Seats struct {
+	mu      sync.Mutex
+	online  func(user string) bool // has the seat's phone registered
+	busy    map[string]string      // seat → call
+	idle    map[string]time.Time   // since when a seat has been free
+	waiting map[string][]Claim     // hotline → calls in line, first come first
+}
+
+// Claim asks for seats of a line on behalf of a call.
+type Claim struct {
+	Call  string    // the call's reference
+	Since time.Time // when it came: its place in the queue
+	Line  *desk.Hotline
+	Tried []string                   // seats that had their turn
+	Max   int                        // at most so many; 0: all
+	Tell  func(call.SeatsFound) bool // nil: does not queue. Called under the lock: must not block; false: not taken
+}
+
+// NewSeats makes an empty register. online tells whether a user's phone can
+// be reached; it is asked under no lock of its own making.
+func NewSeats(online func(user string) bool) *Seats {
+	return &Seats{online: online, busy: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
+}
+
+// Claim takes free seats for a call. When there is none the call joins the
+// line's queue, and is told of the first seat that becomes free.
+func (s *Seats) Claim(c Claim) call.SeatsFound {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := call.SeatsFound{Hotline: c.Line.ID}
+	for _, seat := range s.order(c.Line) {
+		if !s.online(seat) {
+			continue
+		}
+		found.Online++
+		if _, taken := s.busy[seat]; taken || slices.Contains(c.Tried, seat) || c.Max > 0 && len(found.Seats) == c.Max {
+			continue
+		}
+		s.busy[seat] = c.Call
+		found.Seats = append(found.Seats, seat)
+	}
+	switch {
+	case len(found.Seats) > 0:
+		s.leave(c.Call, c.Line.ID)
+	case c.Tell != nil:
+		found.Full = !s.join(c)
+	}
+	return found
+}
+
+// order lists a line's seats as its ring rule wants them offered.
+func (s *Seats) order(line *desk.Hotline) []string {
+	if line.Ring != desk.LongestIdle {
+		return line.Seats
+	}
+	seats := slices.Clone(line.Seats)
+	slices.SortStableFunc(seats, func(a, b string) int { return s.idle[a].Compare(s.idle[b]) })
+	return seats
+}
+
+// join puts a call in line, by the time it came; false when there is no room.
+func (s *Seats) join(c Claim) bool {
+	line := s.waiting[c.Line.ID]
+	if slices.ContainsFunc(line, func(o Claim) bool { return o.Call == c.Call }) {
+		return true
+	}
+	if most := c.Line.Queue.MaxCalls; most > 0 && len(line) >= most {
+		return false
+	}
+	i, _ := slices.BinarySearchFunc(line, c.Since, func(o Claim, t time.Time) int { return o.Since.Compare(t) })
+	s.waiting[c.Line.ID] = slices.Insert(line, i, c)
+	return true
+}
+
+// Release gives a seat back and offers it to whoever has waited longest for
+// its line. A call that does not hold the seat releases nothing.
+func (s *Seats) Release(ref, seat string, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[seat] != ref {
+		return
+	}
+	delete(s.busy, seat)
+	s.idle[seat] = now
+	s.offer(seat)
+}
+
+// Online offers a seat whose phone has just registered.
+func (s *Seats) Online(seat string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.busy[seat]; !taken {
+		s.offer(seat)
+	}
+}
+
+func (s *Seats) offer(seat string) {
+	if !s.online(seat) {
+		return
+	}
+	for id, line := range s.waiting {
+		for _, w := range line {
+			if !slices.Contains(w.Line.Seats, seat) {
+				continue
+			}
+			s.busy[seat] = w.Call
+			if w.Tell(call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}) {
+				s.leave(w.Call, id)
+				return
+			}
+			delete(s.busy, seat)
+		}
+	}
+}
+
+// Leave takes a call out of a line.
+func (s *Seats) Leave(ref, hotline string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leave(ref, hotline)
+}
+
+func (s *Seats) leave(ref, hotline string) {
+	s.waiting[hotline] = slices.DeleteFunc(s.waiting[hotline], func(c Claim) bool { return c.Call == ref })
+	if len(s.waiting[hotline]) == 0 {
+		delete(s.waiting, hotline)
+	}
+}
+
+// Busy counts the claimed seats, Waiting the calls in line.
+func (s *Seats) Busy() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.busy)
+}
+
+// Waiting counts the calls that wait for a seat of a hotline.
+func (s *Seats) Waiting(hotline string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting[hotline])
+}

@@ -1,0 +1,234 @@
+package exchange
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/ticket"
+	"liandong/sip/leg"
+)
+
+var (
+	oneSeed = flag.Uint64("seed", 0, "replay one seed of the simulation and print what happened")
+	seeds   = flag.Uint64("seeds", 10000, "how many seeds the simulation runs")
+)
+
+// TestSimulation runs whole calls in virtual time, one world per seed, and
+// checks in each what must hold whatever the network and the people do:
+// every call ends; no port, seat, place in a queue or Call-ID leaks; a caller
+// who is connected is never with nobody, nor in silence, for more than 1 s;
+// each stub has one opened entry and one final one; no desk is rung without
+// the citizen's number.
+func TestSimulation(t *testing.T) {
+	if *oneSeed != 0 {
+		s := simulate(*oneSeed, true)
+		t.Log("\n" + s.log.String())
+		if s.err != nil {
+			t.Fatalf("seed %d: %v", *oneSeed, s.err)
+		}
+		return
+	}
+	n := *seeds
+	if testing.Short() || raceEnabled {
+		n /= 20
+	}
+	var next, calls, entries atomic.Uint64
+	var wg sync.WaitGroup
+	var told sync.Once
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for seed := next.Add(1); seed <= n; seed = next.Add(1) {
+				s := simulate(seed, false)
+				if s.err != nil {
+					told.Do(func() {
+						t.Errorf("seed %d: %v\nreplay: go test ./routing/exchange -run TestSimulation -seed %d -v", seed, s.err, seed)
+					})
+					next.Store(n)
+				}
+				for _, c := range s.cores {
+					calls.Add(1)
+					entries.Add(uint64(len(c.entries)))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if calls.Load() < n || entries.Load() < n {
+		t.Errorf("%d seeds made only %d calls and %d entries: the simulation no longer does its work", n, calls.Load(), entries.Load())
+	}
+	t.Logf("%d seeds, %d calls, %d ticket entries", n, calls.Load(), entries.Load())
+}
+
+// simulate plays one seed: one to three citizens who call while the desks
+// answer, refuse, ignore, press keys, hold and hang up.
+func simulate(seed uint64, trace bool) *simulation {
+	s := newSimulation(seed, trace)
+	for i, user := range []string{"1101", "1102", "2101", "2102"} {
+		p := s.addPhone(user, fmt.Sprintf("127.0.1.%d:5060", i+1))
+		p.registered = s.chance(0.95)
+		p.dead = s.chance(0.05)
+	}
+	fire := s.addPhone("119", "127.0.0.11:5060")
+	fire.dead = s.chance(0.1)
+	for i := range 1 + s.rng.IntN(3) {
+		citizen := s.addPhone(fmt.Sprintf("1381234567%d", i), fmt.Sprintf("127.0.0.10:%d", 5060+i))
+		line := []string{"110", "110", "12345", "12345", "119"}[s.rng.IntN(5)]
+		s.after(s.upTo(20*time.Second), func() {
+			l := citizen.dial(line)
+			s.after(s.between(200*time.Millisecond, 100*time.Second), l.hangUp)
+		})
+	}
+	s.run(3 * time.Hour)
+	for _, c := range s.cores {
+		c.finished()
+	}
+	if n := s.seats.Busy(); n != 0 && s.err == nil {
+		s.fail("%d seats are still claimed", n)
+	}
+	for line := range s.dir.Hotlines {
+		if n := s.seats.Waiting(line); n != 0 {
+			s.fail("%d calls still wait for %s", n, line)
+		}
+	}
+	return s
+}
+
+func simDirectory() *desk.Directory {
+	line := func(id, partner string, seats ...string) *desk.Hotline {
+		return &desk.Hotline{
+			ID: id, Name: id, Numbers: []string{id}, Network: "lab", Seats: seats, NoAnswer: 8 * time.Second, Partner: partner,
+			Queue: desk.Queue{MaxWait: 40 * time.Second, MaxCalls: 10},
+			Prompts: desk.Prompts{
+				Handover: "transfer", Failed: "transfer_failed", TakerGone: "keep_waiting", Conference: "three_way",
+				Left: "party_left", Wait: "queue", Sorry: "all_busy", Confirm: "accepted", Refuse: "refused",
+			},
+		}
+	}
+	d := &desk.Directory{
+		Hotlines: map[string]*desk.Hotline{
+			"110": line("110", "12345", "1101", "1102"), "12345": line("12345", "119", "2101", "2102"), "119": line("119", "110"),
+		},
+		Seats: map[string]*desk.Seat{},
+		Trunks: map[string]*desk.Trunk{
+			"pstn": {Name: "pstn", Network: "lab", Trusted: true, Target: "127.0.0.10:5060", Transport: "udp"},
+			"fire": {Name: "fire", Network: "lab", Trusted: true, Target: "127.0.0.11:5060", Transport: "udp", PAI: true, Diversion: true, HistoryInfo: true},
+		},
+		Keys: map[string]string{
+			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
+			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+		},
+		Emergency: "110",
+		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 20 * time.Second},
+	}
+	d.Hotlines["119"].Trunk, d.Hotlines["119"].TrunkNumber = "fire", "119"
+	d.Hotlines["12345"].Ring, d.Hotlines["12345"].RingEach = desk.LongestIdle, 5*time.Second
+	d.Hotlines["12345"].Queue.Answer = true
+	d.Hotlines["12345"].Queue.Overflow.Hotline = "110"
+	return d
+}
+
+// watch is asked before time passes on to at: may the state last as long?
+func (s *simulation) watch(at time.Time) {
+	for _, c := range s.cores {
+		if !c.alone.IsZero() && at.Sub(c.alone) > time.Second {
+			s.fail("%s: the caller has nobody since %v (%s)", c.ref, at.Sub(c.alone), c.core.state.Phase)
+		}
+		if !c.mute.IsZero() && at.Sub(c.mute) > time.Second {
+			s.fail("%s: the caller hears nothing since %v (%s)", c.ref, at.Sub(c.mute), c.core.state.Phase)
+		}
+	}
+}
+
+// check notes since when the caller has nobody, or hears nothing.
+func (c *simCall) check() {
+	st := c.core.State()
+	connected := st.Answered && !st.Over()
+	somebody := st.Desk != 0 || st.Hunt != nil || st.Phase == call.Leaving
+	c.alone = since(c.alone, connected && !somebody, c.sim.now)
+	c.mute = since(c.mute, connected && !c.hears(), c.sim.now)
+}
+
+func since(t time.Time, is bool, now time.Time) time.Time {
+	switch {
+	case !is:
+		return time.Time{}
+	case t.IsZero():
+		return now
+	}
+	return t
+}
+
+// hears says whether any sound can reach the caller: a playlist, or a party
+// whose port is open and whose sound we take.
+func (c *simCall) hears() bool {
+	ear := c.ears[engine.LegID(call.CallerLeg)]
+	if ear.Play.ID != 0 {
+		return true
+	}
+	for _, id := range ear.From {
+		if c.open[id] && c.stream[id].Receive {
+			return true
+		}
+	}
+	return false
+}
+
+// checkIdentity: no desk is rung without the original number.
+func (c *simCall) checkIdentity(p leg.Packet) {
+	req, ok := p.Msg.(*gosip.Request)
+	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
+		return
+	}
+	text := req.String()
+	for _, name := range []string{"From: ", "P-Asserted-Identity: "} {
+		if _, rest, _ := strings.Cut(text, "\r\n"+name); !strings.Contains(strings.SplitN(rest, "\r\n", 2)[0], c.number) {
+			c.sim.fail("%s: an INVITE without %s in %s\n%s", c.ref, c.number, name, text)
+		}
+	}
+}
+
+// finished checks a call that is over: its matters are told to the end.
+func (c *simCall) finished() {
+	if !c.closed {
+		c.sim.fail("%s is not over", c.ref)
+	}
+	for stub, told := range byStub(c.entries) {
+		if got := strings.Join(told, " "); !finalOnce(told) {
+			c.sim.fail("%s: stub %s was told as %q", c.ref, stub, got)
+		}
+	}
+}
+
+func byStub(entries []ticket.Entry) map[string][]string {
+	stubs := map[string][]string{}
+	for _, e := range entries {
+		word := string(e.Event)
+		if e.Event == ticket.Answered && e.Mode == ticket.ThreeWay {
+			word = "joined"
+		}
+		if e.Event != ticket.Enriched {
+			stubs[e.StubID] = append(stubs[e.StubID], word)
+		}
+	}
+	return stubs
+}
+
+// finalOnce lists the only ways a stub may be told.
+func finalOnce(told []string) bool {
+	switch strings.Join(told, " ") {
+	case "opened answered", "opened failed", "opened abandoned", "opened joined decided", "opened urgent":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package exchange
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/media/codec"
+	"liandong/media/engine"
+	"liandong/sip/header"
+	"liandong/sip/leg"
+	"liandong/sip/sdp"
+)
+
+// phone is a party of the simulation: a citizen behind the trunk or a desk.
+// Its signalling is a real leg; what it does is drawn from the seed.
+type phone struct {
+	sim        *simulation
+	user       string
+	addr       netip.AddrPort
+	registered bool
+	legs       []*line
+	ports      uint16
+	dead       bool // answers nothing
+}
+
+// line is one dialog of a phone.
+type line struct {
+	phone *phone
+	leg   *leg.Leg
+	up    bool
+	ended bool
+}
+
+func (s *simulation) addPhone(user, addr string) *phone {
+	p := &phone{sim: s, user: user, addr: netip.MustParseAddrPort(addr), registered: true, ports: 30000}
+	s.phones[p.addr] = p
+	return p
+}
+
+func (p *phone) local() leg.Local {
+	p.ports += 2
+	return leg.Local{
+		Contact: "sip:" + p.user + "@" + p.addr.String(), ViaHost: p.addr.String(), Transport: "udp",
+		Media: sdp.Local{
+			Addr: netip.AddrPortFrom(p.addr.Addr(), p.ports), SessionID: uint64(p.ports), Version: 1,
+			Codecs: []codec.ID{codec.PCMA}, DTMF: 101, Ptime: 20 * time.Millisecond,
+		},
+	}
+}
+
+func (p *phone) deadline() (at time.Time, ok bool) {
+	for _, l := range p.legs {
+		if t, some := l.leg.Deadline(); some && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	return at, ok
+}
+
+func (p *phone) tick() {
+	for _, l := range slices.Clone(p.legs) {
+		if at, ok := l.leg.Deadline(); ok && !p.sim.now.Before(at) {
+			l.take(l.leg.Tick(p.sim.now))
+		}
+	}
+}
+
+func (p *phone) receive(packet leg.Packet) {
+	if p.dead {
+		return
+	}
+	id := packet.CallID()
+	for _, l := range p.legs {
+		if l.leg.CallID() == id {
+			l.take(l.leg.Receive(p.sim.now, packet))
+			return
+		}
+	}
+	req, ok := packet.Msg.(*gosip.Request)
+	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
+		return
+	}
+	l := &line{phone: p}
+	var out leg.Out
+	l.leg, out = leg.NewInbound(p.sim.legConfig(), p.sim.now, packet, p.local())
+	p.legs = append(p.legs, l)
+	l.take(out)
+}
+
+// dial calls a number of the switch as a citizen behind the trunk does.
+func (p *phone) dial(number string) *line {
+	l := &line{phone: p, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
+	p.legs = append(p.legs, l)
+	me := header.NameAddr{URI: header.URI{Scheme: "sip", User: p.user, Host: "127.0.0.10"}}
+	l.do(leg.Invite{
+		RequestURI: "sip:" + number + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: "udp", Local: p.addr, Remote: switchAddr},
+		From: me, To: header.NameAddr{URI: header.URI{Scheme: "sip", User: number, Host: "127.0.0.1"}},
+		Fields:       []header.Field{{Name: "P-Asserted-Identity", Value: me.String()}},
+		DelayedOffer: p.sim.chance(0.1),
+	})
+	return l
+}
+
+func (l *line) do(c leg.Command) { l.take(l.leg.Do(l.phone.sim.now, c)) }
+
+func (l *line) take(out leg.Out) {
+	p := l.phone
+	for _, packet := range out.Packets {
+		p.sim.transmit(p.addr, packet, func() {})
+	}
+	for _, e := range out.Events {
+		switch e.(type) {
+		case leg.Invited:
+			l.rings()
+		case leg.Answered:
+			l.up = true
+		case leg.Failed, leg.Ended:
+			l.ended = true
+		}
+	}
+	p.legs = slices.DeleteFunc(p.legs, func(l *line) bool { return l.leg != nil && l.leg.Done() })
+}
+
+func (l *line) hangUp() {
+	if !l.ended {
+		l.ended = true
+		l.do(leg.End{})
+	}
+}
+
+// rings decides what a desk does with a call.
+func (l *line) rings() {
+	s := l.phone.sim
+	if s.chance(0.9) {
+		l.do(leg.Progress{Code: 180})
+	}
+	busy := slices.ContainsFunc(l.phone.legs, func(o *line) bool { return o != l && o.up && !o.ended })
+	think := s.between(100*time.Millisecond, 12*time.Second)
+	switch n := s.rng.IntN(20); {
+	case busy || n == 0:
+		l.refuse(486, think/20)
+	case n == 1:
+		l.refuse([]int{480, 500, 503, 603, 404}[s.rng.IntN(5)], think)
+	case n <= 3: // nobody there
+	case n == 4:
+		l.answer(think)
+		s.after(think+s.between(50*time.Millisecond, 2*time.Second), l.hangUp)
+	default:
+		l.answer(think / 3)
+		s.after(think/3+s.between(time.Second, time.Minute), l.hangUp)
+		l.atWork(think / 3)
+	}
+}
+
+func (l *line) refuse(code int, after time.Duration) {
+	l.phone.sim.after(after, func() {
+		if !l.ended {
+			l.ended = true
+			l.do(leg.Reject{Code: code})
+		}
+	})
+}
+
+func (l *line) answer(after time.Duration) {
+	l.phone.sim.after(after, func() {
+		if !l.ended {
+			l.up = true
+			l.do(leg.Answer{})
+		}
+	})
+}
+
+var codes = []string{"*1", "*1", "*1", "*2", "*3", "*3", "*4", "*5", "*6", "*9", "*807", "*7", "42", "*"}
+
+// atWork lets a desk press keys and hold at random times of its conversation.
+func (l *line) atWork(from time.Duration) {
+	s := l.phone.sim
+	for range s.rng.IntN(6) {
+		code := codes[s.rng.IntN(len(codes))]
+		s.after(from+s.between(200*time.Millisecond, 30*time.Second), func() { l.press(code) })
+	}
+	if s.chance(0.2) {
+		dir := []sdp.Direction{sdp.SendOnly, sdp.Inactive}[s.rng.IntN(2)]
+		s.after(from+s.between(200*time.Millisecond, 20*time.Second), func() { l.hold(dir) })
+	}
+}
+
+func (l *line) hold(d sdp.Direction) {
+	if !l.up || l.ended {
+		return
+	}
+	l.do(leg.Modify{Direction: d})
+	l.phone.sim.after(l.phone.sim.between(100*time.Millisecond, 5*time.Second), func() {
+		if !l.ended {
+			l.do(leg.Modify{Direction: sdp.SendRecv})
+		}
+	})
+}
+
+// press reaches the switch as the media engine reports it.
+func (l *line) press(code string) {
+	s := l.phone.sim
+	for i, d := range []byte(code) {
+		s.after(time.Duration(i)*80*time.Millisecond, func() {
+			if l.ended {
+				return
+			}
+			for _, c := range s.cores {
+				if p := c.core.byCallID(l.leg.CallID()); p != nil && !c.closed {
+					s.note("%s presses %c", l.phone.user, d)
+					c.core.Heard(s.now, engine.DigitReceived{Leg: engine.LegID(p.id), Digit: d})
+					c.rest()
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,402 @@
+package exchange
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/ticket"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+// simulation is a whole switch in virtual time: the calls' real cores and legs,
+// phones made of real legs, and a network between them that drops, doubles,
+// delays and reorders by a seed. Nothing in it waits.
+type simulation struct {
+	seed  uint64
+	rng   *rand.Rand
+	now   time.Time
+	todo  []todo // what the network and the people will do, soonest first
+	seq   int
+	dir   *desk.Directory
+	seats *Seats
+	fault faults
+
+	cores  []*simCall
+	phones map[netip.AddrPort]*phone
+	log    strings.Builder
+	trace  bool
+	err    error
+	ids    *ticket.IDs
+	ports  int
+}
+
+type todo struct {
+	at  time.Time
+	seq int
+	do  func()
+}
+
+// faults are the network's, as chances per packet.
+type faults struct {
+	drop, double float64
+	delay        time.Duration // the longest; packets overtake each other by it
+}
+
+// simCall is one call of the switch with the ports and the outbox it uses.
+type simCall struct {
+	sim     *simulation
+	core    *Core
+	ref     string
+	began   bool
+	bound   map[string]bool
+	open    map[engine.LegID]bool
+	ears    map[engine.LegID]engine.Listen
+	stream  map[engine.LegID]engine.Stream
+	entries []ticket.Entry
+	number  string    // of the caller
+	alone   time.Time // since when the caller has nobody, zero: has somebody
+	mute    time.Time // since when the caller hears nothing
+	closed  bool
+	keys    int
+}
+
+func newSimulation(seed uint64, trace bool) *simulation {
+	s := &simulation{
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 110)), now: time.Unix(1712109600, 0),
+		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
+	}
+	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
+	if seed%4 != 0 { // a quarter of the seeds run on a clean network
+		s.fault = faults{drop: s.rng.Float64() * 0.25, double: s.rng.Float64() * 0.25, delay: s.upTo(900 * time.Millisecond)}
+	}
+	return s
+}
+
+func (s *simulation) upTo(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(s.rng.Int64N(int64(d)))
+}
+
+func (s *simulation) between(a, b time.Duration) time.Duration { return a + s.upTo(b-a) }
+
+func (s *simulation) chance(p float64) bool { return s.rng.Float64() < p }
+
+func (s *simulation) after(d time.Duration, do func()) {
+	s.seq++
+	t := todo{s.now.Add(d), s.seq, do}
+	i, _ := slices.BinarySearchFunc(s.todo, t, func(a, b todo) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.seq, b.seq))
+	})
+	s.todo = slices.Insert(s.todo, i, t)
+}
+
+func (s *simulation) note(format string, args ...any) {
+	if s.trace {
+		fmt.Fprintf(&s.log, "%9.3f "+format+"\n", append([]any{s.now.Sub(time.Unix(1712109600, 0)).Seconds()}, args...)...)
+	}
+}
+
+func (s *simulation) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+		s.note("FAIL %v", s.err)
+	}
+}
+
+// run lets time pass until nothing is left to do, or for as long as given.
+func (s *simulation) run(longest time.Duration) {
+	end := s.now.Add(longest)
+	for s.err == nil {
+		at, who := s.next()
+		if who == nil {
+			return
+		}
+		if at.After(end) {
+			s.fail("not over after %v: %s", longest, s.alive())
+			return
+		}
+		if at.After(s.now) {
+			s.watch(at)
+			s.now = at
+		}
+		who()
+	}
+}
+
+// next is who acts next, and when.
+func (s *simulation) next() (at time.Time, who func()) {
+	earlier := func(t time.Time, ok bool, f func()) {
+		if ok && (who == nil || t.Before(at)) {
+			at, who = t, f
+		}
+	}
+	if len(s.todo) > 0 {
+		earlier(s.todo[0].at, true, func() {
+			do := s.todo[0].do
+			s.todo = s.todo[1:]
+			do()
+		})
+	}
+	for _, c := range s.cores {
+		if t, ok := c.core.Deadline(); ok && !c.closed {
+			earlier(t, true, func() { c.core.Tick(s.now); c.rest() })
+		}
+	}
+	for _, p := range s.everyPhone() {
+		t, ok := p.deadline()
+		earlier(t, ok, p.tick)
+	}
+	return at, who
+}
+
+func (s *simulation) everyPhone() []*phone {
+	all := make([]*phone, 0, len(s.phones))
+	for _, p := range s.phones {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *phone) int { return cmp.Compare(a.user, b.user) })
+	return all
+}
+
+func (s *simulation) phoneOf(user string) *phone {
+	for _, p := range s.phones {
+		if p.user == user {
+			return p
+		}
+	}
+	return &phone{}
+}
+
+func (s *simulation) alive() string {
+	var b strings.Builder
+	for _, c := range s.cores {
+		if !c.closed {
+			fmt.Fprintf(&b, "call %s %s parties %d; ", c.ref, c.core.state.Phase, len(c.core.parties))
+		}
+	}
+	for _, p := range s.everyPhone() {
+		if len(p.legs) > 0 {
+			fmt.Fprintf(&b, "phone %s legs %d; ", p.user, len(p.legs))
+		}
+	}
+	return b.String()
+}
+
+var switchAddr = netip.MustParseAddrPort("127.0.0.1:5060")
+
+// transmit carries a packet from one address to another, through the faults,
+// as bytes: what arrives is what a parser reads.
+func (s *simulation) transmit(from netip.AddrPort, p leg.Packet, unsent func()) {
+	to := p.Flow.Remote
+	if !to.IsValid() {
+		to, _ = netip.ParseAddrPort(p.Target)
+	}
+	text := p.Msg.String()
+	s.note("%v → %v %s", from, to, firstLine(text))
+	if to != switchAddr && s.phones[to] == nil {
+		s.after(time.Millisecond, unsent)
+		return
+	}
+	copies := 1
+	if s.chance(s.fault.double) {
+		copies = 2
+	}
+	for range copies {
+		if s.chance(s.fault.drop) {
+			s.note("  lost")
+			continue
+		}
+		delay := time.Millisecond + s.upTo(s.fault.delay/16)
+		if s.fault.delay > 0 && s.chance(0.1) {
+			delay += s.upTo(s.fault.delay)
+		}
+		s.after(delay, func() { s.arrive(from, to, text) })
+	}
+}
+
+func firstLine(text string) string {
+	line, rest, _ := strings.Cut(text, "\r\n")
+	for _, h := range strings.Split(rest, "\r\n") {
+		if strings.HasPrefix(h, "CSeq:") {
+			line += " | " + h
+		}
+	}
+	return line
+}
+
+func (s *simulation) arrive(from, to netip.AddrPort, text string) {
+	msg, err := gosip.ParseMessage([]byte(text))
+	if err != nil {
+		s.fail("a message of ours cannot be read: %v\n%s", err, text)
+		return
+	}
+	msg.SetTransport("UDP")
+	msg.SetSource(from.String())
+	p := leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Local: to, Remote: from}}
+	if to == switchAddr {
+		s.deliver(p)
+		return
+	}
+	s.phones[to].receive(p)
+}
+
+// deliver is what sip/ua does: find the call by Call-ID, or open one.
+func (s *simulation) deliver(p leg.Packet) {
+	id := p.CallID()
+	for _, c := range s.cores {
+		if c.bound[id] && !c.closed {
+			c.core.Receive(s.now, p)
+			c.rest()
+			return
+		}
+	}
+	req, ok := p.Msg.(*gosip.Request)
+	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
+		return
+	}
+	c := s.newCall(ua.Origin{Network: "lab", Trunk: "pstn"})
+	c.bound[id] = true
+	c.number = s.phones[p.Flow.Remote].user
+	c.core.Start(s.now, p)
+	c.rest()
+}
+
+func (s *simulation) newCall(o ua.Origin) *simCall {
+	c := &simCall{
+		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, open: map[engine.LegID]bool{},
+		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{},
+	}
+	core, err := NewCore(World{
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Place: s.place,
+		Local: func(_, transport string) (leg.Local, bool) {
+			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
+		},
+		Offer: func(f call.SeatsFound) bool {
+			if c.closed {
+				return false
+			}
+			s.after(0, func() { c.core.SeatFree(s.now, f); c.rest() })
+			return true
+		},
+		Tell:  func(what string, f map[string]string) { s.note("  %s tells %s %s", c.ref, what, f["note"]) },
+		NewID: s.ids.New,
+		Leg:   s.legConfig(), Log: slog.New(slog.DiscardHandler),
+	}, s.dir, o, c.ref)
+	if err != nil {
+		s.fail("no call: %v", err)
+	}
+	c.core = core
+	s.cores = append(s.cores, c)
+	return c
+}
+
+func (s *simulation) legConfig() leg.Config {
+	cfg := leg.Default()
+	cfg.Rand = s.rng.Uint64
+	return cfg
+}
+
+func (s *simulation) place(user string) (Place, bool) {
+	p := s.phoneOf(user)
+	if !p.registered {
+		return Place{}, false
+	}
+	return Place{URI: "sip:" + user + "@" + p.addr.String(), Flow: leg.Flow{Network: "lab", Transport: "udp", Local: switchAddr, Remote: p.addr, Symmetric: true}}, true
+}
+
+// rest is called when a call has worked: it may be over, its parties may have
+// come and gone.
+func (c *simCall) rest() {
+	c.began = true
+	if c.core.Done() && !c.closed {
+		c.closed = true
+		c.core.Close()
+	}
+	c.check()
+}
+
+// Wire, Media and Tickets of the call.
+
+func (c *simCall) Send(p leg.Packet) {
+	c.checkIdentity(p)
+	c.sim.transmit(switchAddr, p, func() {
+		if !c.closed {
+			c.core.Unsent(c.sim.now, p)
+			c.rest()
+		}
+	})
+}
+
+func (c *simCall) Bind(id string)   { c.bound[id] = true }
+func (c *simCall) Unbind(id string) { delete(c.bound, id) }
+
+var errNoPorts = errors.New("no ports")
+
+func (c *simCall) Open(id engine.LegID, network string) (netip.AddrPort, error) {
+	if c.sim.chance(0.01) {
+		return netip.AddrPort{}, errNoPorts
+	}
+	if c.open[id] {
+		c.sim.fail("%s: leg %d opened twice", c.ref, id)
+	}
+	c.open[id] = true
+	c.sim.ports += 2
+	return netip.AddrPortFrom(switchAddr.Addr(), uint16(c.sim.ports)), nil
+}
+
+func (c *simCall) Do(cmd engine.Command) {
+	switch cmd := cmd.(type) {
+	case engine.Close:
+		if !c.open[cmd.Leg] {
+			c.sim.fail("%s: leg %d closed twice", c.ref, cmd.Leg)
+		}
+		delete(c.open, cmd.Leg)
+		delete(c.ears, cmd.Leg)
+	case engine.Listen:
+		c.sim.note("  %s leg %d hears %v %v", c.ref, cmd.Leg, cmd.From, cmd.Play)
+		c.ears[cmd.Leg] = cmd
+		if p := cmd.Play; p.ID != 0 && !p.Loop {
+			c.sim.after(time.Second, func() {
+				if !c.closed {
+					c.core.Heard(c.sim.now, engine.PlayDone{Leg: cmd.Leg, ID: p.ID})
+					c.rest()
+				}
+			})
+		}
+	case engine.Stream:
+		c.stream[cmd.Leg] = cmd
+	}
+}
+
+func (c *simCall) Close() {
+	if len(c.open) > 0 {
+		c.sim.fail("%s: ports left open: %v", c.ref, c.open)
+	}
+	if len(c.bound) > 0 && c.began {
+		c.sim.fail("%s: Call-IDs left bound: %d", c.ref, len(c.bound))
+	}
+}
+
+func (c *simCall) Put(e ticket.Entry, done func(error)) {
+	c.sim.note("  %s ticket %s %s %s", c.ref, e.Event, e.StubID, e.Result)
+	if err := e.Validate(); err != nil {
+		c.sim.fail("%s: %v", c.ref, err)
+	}
+	c.entries = append(c.entries, e)
+	done(nil)
+}

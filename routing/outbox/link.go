@@ -1,0 +1,137 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// link is the connection to Redis, of whatever kind. Safe for use by several goroutines.
+type link struct {
+	mu     sync.Mutex
+	opt    *redis.UniversalOptions // guarded by mu
+	client redis.UniversalClient   // guarded by mu
+}
+
+func newLink(cfg Config) (*link, error) {
+	opt, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	return &link{opt: opt, client: redis.NewUniversalClient(opt)}, nil
+}
+
+func (l *link) get() redis.UniversalClient {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.client
+}
+
+// follow turns to the cluster of which a single address has turned out to be a node (MOVED).
+func (l *link) follow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opt.IsClusterMode || l.opt.MasterName != "" {
+		return
+	}
+	opt := *l.opt
+	opt.IsClusterMode = true
+	old := l.client
+	l.opt, l.client = &opt, redis.NewUniversalClient(&opt)
+	_ = old.Close()
+}
+
+func (l *link) close() { _ = l.get().Close() }
+
+// The library would write to stderr, past the log; its errors come to us anyway.
+func init() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+// options reads the URL. No error quotes it, since it may hold a password.
+func (c Config) options() (*redis.UniversalOptions, error) {
+	u, err := url.Parse(c.URL.Reveal())
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
+		return nil, errors.New("outbox: redis.url: must be like redis://host:port/db, or rediss:// for TLS")
+	}
+	opt, err := parseURL(u)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: redis.url: %w", err)
+	}
+	if !c.Password.IsZero() {
+		opt.Password = c.Password.Reveal()
+	}
+	c.temper(opt)
+	return opt, nil
+}
+
+// parseURL understands the three kinds of URL that go-redis has.
+func parseURL(u *url.URL) (*redis.UniversalOptions, error) {
+	switch q := u.Query(); {
+	case q.Has("master_name"):
+		o, err := redis.ParseFailoverURL(u.String())
+		if err != nil {
+			return nil, err
+		}
+		return &redis.UniversalOptions{
+			Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB, TLSConfig: o.TLSConfig,
+			Username: o.Username, Password: o.Password,
+			SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+		}, nil
+	case q.Has("addr"):
+		o, err := redis.ParseClusterURL(u.String())
+		if err != nil {
+			return nil, err
+		}
+		return &redis.UniversalOptions{
+			Addrs: o.Addrs, IsClusterMode: true, TLSConfig: o.TLSConfig, Username: o.Username, Password: o.Password,
+		}, nil
+	}
+	o, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, err
+	}
+	return &redis.UniversalOptions{
+		Addrs: []string{o.Addr}, DB: o.DB, TLSConfig: o.TLSConfig, Username: o.Username, Password: o.Password,
+	}, nil
+}
+
+// temper keeps a Redis that hangs from holding anybody up for long, and leaves it to us to try again: the library's
+// own attempts would only stretch that time. Connections send nothing that a user with few rights may not.
+func (c Config) temper(o *redis.UniversalOptions) {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = c.Timeout, c.Timeout, c.Timeout, c.Timeout
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries = -1
+	o.DialerRetries = 1
+	o.PoolSize, o.PipelinePoolSize = 4, -1
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// deadline bounds one exchange, with the redirections that a cluster may need.
+func (c Config) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 3*c.Timeout)
+}
+
+// replied says that Redis has answered, if only with an error.
+func replied(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// digits finds what could be a caller's number.
+var digits = regexp.MustCompile(`\d{7,}`)
+
+// plain makes an error fit for the log: replies of Redis may quote what was sent.
+func plain(err error) string {
+	text := digits.ReplaceAllString(err.Error(), "*")
+	return text[:min(len(text), 200)]
+}

@@ -1,0 +1,182 @@
+// Package outbox takes ticket entries off a call's hands and brings each to its Redis stream, whatever happens to
+// Redis, the disk or this process in the meantime: [Outbox.Put] returns at once, done is called when the entry is on
+// disk, and from there it is shipped in the background.
+//
+// What consumers may rely on, and how it comes about:
+//
+//   - Nothing is lost. An entry leaves the disk only after Redis has held it for [Config.Keep]: long enough for an
+//     append-only file that is synced each second, or for a replica that takes over. When Redis comes back without
+//     entries that it had confirmed, they are shipped again. See chain in deliver.lua.
+//   - Nothing comes twice. One script asks the set of seen event ids and appends to the stream in one atomic step, so
+//     a delivery whose answer was lost can be repeated. Ids are remembered for [Config.Remember].
+//   - Nothing overtakes within a matter. Entries of a stub are shipped in the order of Put; where a stream refuses
+//     entries, later ones of the same stubs wait, even for other streams.
+//
+// Entries hold callers' numbers. They are in the file (mode 0600) and in Redis, never in a log line or an error.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"liandong/routing/ticket"
+)
+
+// Errors that done may be called with.
+var (
+	ErrFull   = errors.New("outbox: no room")       // neither on disk nor in memory
+	ErrClosed = errors.New("outbox: closed")        // Put after Stop, or Stop while the disk failed
+	ErrEntry  = errors.New("outbox: entry refused") // it cannot be sent at all, see ticket.Entry.Deliverable
+)
+
+// Outbox is the durable queue. Its methods are safe for use by several goroutines.
+type Outbox struct {
+	cfg   Config
+	log   *slog.Logger
+	disk  store
+	queue *queue
+	link  *link
+	calls *publisher
+	stats counters
+
+	fresh  chan struct{} // capacity 1: there is something new to ship
+	cancel context.CancelFunc
+	ships  sync.WaitGroup // shipper and publisher
+	writes sync.WaitGroup // writer
+	finish chan struct{}  // closed when the writer shall do its last round
+	once   sync.Once
+}
+
+// Open opens the file of cfg.Path, or makes it. A file that is damaged is put aside under another name, which is
+// logged and told in [Stats.PutAside]; what can be read of it is taken over. Redis need not be there.
+func Open(cfg Config, log *slog.Logger) (*Outbox, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	link, err := newLink(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDisk(cfg.Path, cfg.MaxBytes, log)
+	if err != nil {
+		link.close()
+		return nil, err
+	}
+	return assemble(cfg, log, d, link), nil
+}
+
+func assemble(cfg Config, log *slog.Logger, d store, link *link) *Outbox {
+	o := &Outbox{
+		cfg: cfg, log: log, disk: d, link: link,
+		queue:  newQueue(cfg.MaxMemory, d.last()),
+		calls:  newPublisher(cfg, link, log),
+		fresh:  make(chan struct{}, 1),
+		finish: make(chan struct{}),
+	}
+	o.stats.diskUp.Store(true)
+	o.stats.unshipped.Store(d.size().entries)
+	return o
+}
+
+// Start begins to write and to ship. Call it once.
+func (o *Outbox) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
+	o.writes.Go(newWriter(o).run)
+	o.ships.Go(func() { newShipper(o).run(ctx) })
+	o.ships.Go(func() { o.calls.run(ctx) })
+}
+
+// Stop brings what was Put to disk, ends the shipping, closes the file and waits for all of it. What Redis does not
+// have yet is shipped after the next Start.
+func (o *Outbox) Stop() {
+	o.once.Do(func() {
+		o.queue.close()
+		if o.cancel != nil {
+			o.cancel()
+			o.ships.Wait()
+			close(o.finish)
+			o.writes.Wait()
+		}
+		o.abandon()
+		o.link.close()
+		if err := o.disk.close(); err != nil {
+			o.log.Error("outbox: cannot close the file", "err", err)
+		}
+	})
+}
+
+// abandon tells the owners of entries that no disk has taken that they are lost.
+func (o *Outbox) abandon() {
+	for _, it := range o.queue.clear() {
+		o.drop(it.entry, it.done, ErrClosed)
+	}
+}
+
+// Put takes an entry. It never waits for disk or Redis. done is called once, on the outbox's own goroutine and so
+// must not block: with nil when the entry is on disk (or in Redis already, when the disk has failed). When the entry
+// cannot be taken, done is called with the error before Put returns, and the loss is counted and logged with its stub.
+// An empty EventID or At is filled in; done may be nil.
+func (o *Outbox) Put(e ticket.Entry, done func(error)) {
+	complete(&e)
+	if err := e.Deliverable(); err != nil {
+		o.drop(e, done, errors.Join(ErrEntry, err))
+		return
+	}
+	if err := e.Validate(); err != nil { // an imperfect entry is better than none
+		o.stats.imperfect.Add(1)
+		o.log.Warn("outbox: entry is not as it should be", "entry", e, "err", err)
+	}
+	it := &item{entry: e, stream: e.Stream(), body: encode(recordOf(e)), done: done}
+	if err := o.queue.push(it); err != nil {
+		o.drop(e, done, err)
+	}
+}
+
+// complete fills in what a caller may leave out.
+func complete(e *ticket.Entry) {
+	now := time.Now()
+	if e.At.IsZero() {
+		e.At = now
+	}
+	if e.EventID == "" {
+		e.EventID = ids.New(now)
+	}
+}
+
+// drop is the one way in which an entry is lost, and never a silent one.
+func (o *Outbox) drop(e ticket.Entry, done func(error), err error) {
+	o.stats.dropped.Add(1)
+	o.log.Error("outbox: entry lost", "entry", e, "err", err)
+	if done != nil {
+		done(err)
+	}
+}
+
+// Publish sends a call event for screen pop and wallboards, best effort: it never waits, is not written to disk, and
+// while Redis is away the oldest events are dropped and counted. fields belong to the outbox from now on.
+func (o *Outbox) Publish(stream string, fields map[string]string) { o.calls.publish(stream, fields) }
+
+// wake tells the shipper that there may be something to do.
+func (o *Outbox) wake() { nudge(o.fresh) }
+
+// nudge leaves a note that somebody reads later; one note is enough.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// counters are what Stats reports. All fields are atomic.
+type counters struct {
+	written, shipped, repeated, revived     atomic.Uint64
+	dropped, imperfect, diskErrors, commits atomic.Uint64
+	unshipped                               atomic.Int64 // on disk, and Redis does not have it
+	diskUp, redisUp                         atomic.Bool
+	diskErr, redisErr                       atomic.Pointer[string]
+}

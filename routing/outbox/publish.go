@@ -1,0 +1,113 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// publishRound is how many call events go in one round trip.
+const publishRound = 256
+
+// publisher sends call events, best effort. An event whose delivery failed is not tried again: it would come late
+// and perhaps twice, and a screen that pops up late is worse than none.
+type publisher struct {
+	cfg  Config
+	link *link
+	log  *slog.Logger
+	wake chan struct{} // capacity 1
+
+	mu     sync.Mutex
+	events []callEvent // guarded by mu; at most cfg.Events, the oldest goes first
+
+	sent, dropped atomic.Uint64
+}
+
+type callEvent struct {
+	stream string
+	fields map[string]string
+}
+
+func newPublisher(cfg Config, link *link, log *slog.Logger) *publisher {
+	return &publisher{cfg: cfg, link: link, log: log, wake: make(chan struct{}, 1)}
+}
+
+func (p *publisher) publish(stream string, fields map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.events) >= p.cfg.Events {
+		p.events = slices.Delete(p.events, 0, 1)
+		p.dropped.Add(1)
+	}
+	p.events = append(p.events, callEvent{stream, fields})
+	nudge(p.wake)
+}
+
+// take removes the oldest events.
+func (p *publisher) take() []callEvent {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.events), publishRound)
+	events := slices.Clone(p.events[:n])
+	p.events = slices.Delete(p.events, 0, n)
+	return events
+}
+
+func (p *publisher) run(ctx context.Context) {
+	wait := backoff{min: 100 * time.Millisecond, max: p.cfg.Backoff}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		for events := p.take(); len(events) > 0 && ctx.Err() == nil; events = p.take() {
+			if p.send(ctx, events) {
+				wait.reset()
+				continue
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait.next()):
+			}
+		}
+	}
+}
+
+// send says whether Redis is there.
+func (p *publisher) send(ctx context.Context, events []callEvent) bool {
+	ctx, cancel := p.cfg.deadline(ctx)
+	defer cancel()
+	pipe := p.link.get().Pipeline()
+	for _, e := range events {
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: p.cfg.EventsKept, Approx: true, Values: flat(e.fields)})
+	}
+	answers, err := pipe.Exec(ctx)
+	sent := 0
+	for _, a := range answers {
+		if a.Err() == nil {
+			sent++
+		}
+	}
+	p.sent.Add(uint64(sent))
+	p.dropped.Add(uint64(len(events) - sent))
+	if err != nil {
+		p.log.Warn("outbox: call events dropped", "events", len(events)-sent, "err", plain(err))
+	}
+	return err == nil
+}
+
+// flat orders the fields by name.
+func flat(fields map[string]string) []string {
+	list := make([]string, 0, 2*len(fields))
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
+		list = append(list, k, fields[k])
+	}
+	return list
+}

@@ -1,0 +1,171 @@
+// Package redistest gives tests a real redis-server of their own, which they may kill, stop and start again.
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ready is how long a server may take to start, or to come back with its data.
+const ready = 20 * time.Second
+
+// Server is a redis-server process on loopback that keeps its data in an append-only file, synced before each answer.
+// Its methods are for the test's goroutine and fail the test when they cannot do what they say.
+type Server struct {
+	t    testing.TB
+	args []string
+	port int
+	cmd  *exec.Cmd
+	out  bytes.Buffer
+	done chan struct{} // closed when cmd has ended
+	end  error         // of cmd; read after done
+}
+
+// Start runs a server until the test ends. Further arguments are redis-server's, as in "--maxmemory", "1mb"; of two
+// settings the last counts. With no redis-server on the PATH the test is skipped, or fails when LIANDONG_PEERS=required.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	Need(t)
+	s := &Server{t: t, port: freePort(t)}
+	s.args = slices.Concat([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning", "--daemonize", "no",
+	}, args)
+	t.Cleanup(s.stop)
+	s.run()
+	return s
+}
+
+// Need skips or fails the test when there is no redis-server.
+func Need(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err == nil {
+		return
+	}
+	if os.Getenv("LIANDONG_PEERS") == "required" {
+		t.Fatal("redis-server is not on the PATH, and LIANDONG_PEERS=required")
+	}
+	t.Skip("redis-server is not on the PATH (apt-get install redis-server)")
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Port is the port alone.
+func (s *Server) Port() int { return s.port }
+
+// URL is what a config calls redis.url.
+func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
+
+// Do runs one command, as in Do("REPLICAOF", "NO", "ONE").
+func (s *Server) Do(args ...string) any {
+	s.t.Helper()
+	v, err := s.try(args...)
+	if err != nil && !errors.Is(err, redis.Nil) {
+		s.t.Fatalf("redis: %s: %v", strings.Join(args, " "), err)
+	}
+	return v
+}
+
+// Kill ends the process at once, as a power cut would (SIGKILL), and waits for its end.
+func (s *Server) Kill() {
+	s.t.Helper()
+	s.signal(syscall.SIGKILL)
+	<-s.done
+}
+
+// Restart starts a killed server with the data that it had, and waits until it answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.run()
+}
+
+// Pause makes the server hang: connections stay open, and nothing is answered (SIGSTOP).
+func (s *Server) Pause() { s.t.Helper(); s.signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
+func (s *Server) Resume() { s.t.Helper(); s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatalf("redis-server: %v: %v", sig, err)
+	}
+}
+
+// run starts the process and waits until it answers.
+func (s *Server) run() {
+	s.t.Helper()
+	s.cmd, s.done = exec.Command("redis-server", s.args...), make(chan struct{})
+	s.out.Reset()
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatalf("redis-server: %v", err)
+	}
+	cmd, done := s.cmd, s.done
+	go func() { // ends with the process, for which stop and Kill wait
+		s.end = cmd.Wait()
+		close(done)
+	}()
+	s.await()
+}
+
+func (s *Server) await() {
+	s.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(ready)
+	for {
+		if _, err := s.try("PING"); err == nil {
+			return
+		}
+		select {
+		case <-s.done:
+			s.t.Fatalf("redis-server has ended: %v\n%s", s.end, s.out.String())
+		case <-late:
+			s.t.Fatalf("redis-server does not answer after %v", ready)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) try(args ...string) (any, error) {
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1, DialerRetries: 1, Protocol: 2})
+	defer c.Close()
+	list := make([]any, len(args))
+	for i, a := range args {
+		list[i] = a
+	}
+	return c.Do(context.Background(), list...).Result()
+}
+
+// stop ends the process, paused or not.
+func (s *Server) stop() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}

@@ -1,0 +1,54 @@
+package outbox
+
+// Stats is how the outbox stands.
+type Stats struct {
+	Waiting     int64 // entries that Redis does not have yet, on disk or in memory
+	OnDisk      int64 // entries in the file, with those that Redis has and that are kept a little longer
+	Bytes       int64 // of OnDisk
+	MaxBytes    int64
+	InMemory    int64 // entries that are not on disk yet; large while the disk fails
+	MemoryBytes int64
+
+	Written   uint64 // entries brought to disk
+	Commits   uint64 // in so many transactions
+	Shipped   uint64 // entries appended to a stream
+	Repeated  uint64 // deliveries that Redis had already seen
+	Revived   uint64 // entries that Redis confirmed, lost, and was sent again
+	Dropped   uint64 // entries lost; each is logged with its stub
+	Imperfect uint64 // entries sent although a field is not as it should be
+
+	EventsSent, EventsDropped uint64 // call events, see Publish
+
+	DiskUp     bool
+	DiskErrors uint64
+	DiskError  string // the last one
+	RedisUp    bool
+	RedisError string // the last one
+	PutAside   string // the damaged file that Open has renamed, if any
+	Unreadable int64  // entries in it that are known to be lost
+}
+
+// Stats tells how the outbox stands.
+func (o *Outbox) Stats() Stats {
+	c := &o.stats
+	inMemory, cost := o.queue.size() // first: an entry that moves on meanwhile counts twice rather than not at all
+	waiting := c.unshipped.Load() + inMemory
+	d := o.disk.size()
+	s := Stats{
+		Waiting: waiting, InMemory: inMemory, MemoryBytes: cost,
+		OnDisk: d.entries, Bytes: d.bytes, MaxBytes: o.cfg.MaxBytes, PutAside: d.putAside, Unreadable: d.unreadable,
+		Written: c.written.Load(), Commits: c.commits.Load(), Shipped: c.shipped.Load(), Repeated: c.repeated.Load(),
+		Revived: c.revived.Load(), Dropped: c.dropped.Load(), Imperfect: c.imperfect.Load(),
+		DiskUp: c.diskUp.Load(), DiskErrors: c.diskErrors.Load(), DiskError: deref(c.diskErr.Load()),
+		RedisUp: c.redisUp.Load(), RedisError: deref(c.redisErr.Load()),
+	}
+	s.EventsSent, s.EventsDropped = o.calls.sent.Load(), o.calls.dropped.Load()
+	return s
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,173 @@
+// Package auth proves who a phone is (digest access authentication, RFC 3261
+// §22 with RFC 8760), and answers the challenges of trunks that want to know
+// who we are. It reads no clock: the time is an argument.
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/icholy/digest"
+
+	"liandong/sip/header"
+)
+
+// What Verify may say. ErrStale and ErrReplay ask for another try with a new
+// nonce; ErrDenied does not.
+var (
+	ErrMissing = errors.New("auth: no usable credentials")
+	ErrStale   = errors.New("auth: the nonce has expired")
+	ErrReplay  = errors.New("auth: the nonce was used like this before")
+	ErrDenied  = errors.New("auth: wrong user or password")
+)
+
+// Algorithms that are offered, the stronger first (RFC 8760 §2.4: "the topmost
+// header field" is what the server prefers).
+var algorithms = []string{"SHA-256", "MD5"}
+
+// Config of a server.
+type Config struct {
+	Realm  string
+	Secret []byte        // signs nonces; empty: random, so nonces end with the process
+	Life   time.Duration // of a nonce
+	Nonces int           // how many used nonces are remembered against replay
+}
+
+// Default is the configuration for a realm.
+func Default(realm string) Config {
+	return Config{Realm: realm, Life: 5 * time.Minute, Nonces: 65536}
+}
+
+// Server challenges and verifies. Nonces carry their own time and signature,
+// so a challenge costs no memory; only nonces that were used with success are
+// remembered, at most Config.Nonces of them. Safe for use by several goroutines.
+type Server struct {
+	cfg Config
+
+	mu   sync.Mutex
+	used map[string]int // guarded by mu: nonce → highest nc seen
+	ring []string       // guarded by mu: the nonces of used, oldest at next
+	next int
+}
+
+// NewServer makes a server.
+func NewServer(cfg Config) *Server {
+	if len(cfg.Secret) == 0 {
+		cfg.Secret = make([]byte, 32)
+		_, _ = rand.Read(cfg.Secret) // never fails, crypto/rand says
+	}
+	return &Server{cfg: cfg, used: map[string]int{}, ring: make([]string, max(cfg.Nonces, 1))}
+}
+
+// Challenge is one WWW-Authenticate for each algorithm. stale tells the phone
+// that its password was not the trouble.
+func (s *Server) Challenge(now time.Time, stale bool) []header.Field {
+	nonce := s.nonce(now)
+	fields := make([]header.Field, 0, len(algorithms))
+	for _, a := range algorithms {
+		c := digest.Challenge{Realm: s.cfg.Realm, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}
+		fields = append(fields, header.Field{Name: "WWW-Authenticate", Value: c.String()})
+	}
+	return fields
+}
+
+// Verify checks an Authorization value. lookup gives a user's password. The
+// digest covers the URI that the phone names in it; that this is where the
+// request went is for the caller to say (phones rewrite it, so nobody does).
+func (s *Server) Verify(now time.Time, method, authorization string, lookup func(user string) (string, bool)) (user string, err error) {
+	if len(authorization) > 2048 || !digest.IsDigest(authorization) {
+		return "", ErrMissing
+	}
+	c, err := digest.ParseCredentials(authorization)
+	if err != nil || c.Realm != s.cfg.Realm || !offered(c.Algorithm) || c.QOP != "" && c.QOP != "auth" {
+		return "", ErrMissing
+	}
+	if err := s.check(now, c.Nonce); err != nil {
+		return "", err
+	}
+	password, known := lookup(c.Username)
+	if !matches(c, method, password) || !known {
+		return "", ErrDenied
+	}
+	return c.Username, s.use(c)
+}
+
+func offered(algorithm string) bool {
+	for _, a := range algorithms {
+		if strings.EqualFold(a, algorithm) {
+			return true
+		}
+	}
+	return algorithm == "" // RFC 3261 §22: MD5
+}
+
+// matches recomputes the response. An unknown user costs the same time.
+func matches(c *digest.Credentials, method, password string) bool {
+	if c.QOP == "auth" && (c.Cnonce == "" || c.Nc < 1) {
+		return false
+	}
+	chal := &digest.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm}
+	if c.QOP != "" {
+		chal.QOP = []string{c.QOP}
+	}
+	want, err := digest.Digest(chal, digest.Options{
+		Method: method, URI: c.URI, Count: c.Nc, Username: c.Username, Password: password, Cnonce: c.Cnonce,
+	})
+	return err == nil && subtle.ConstantTimeCompare([]byte(want.Response), []byte(strings.ToLower(c.Response))) == 1
+}
+
+// nonceSize: 8 bytes of time, 8 random ones, and half of an HMAC over both.
+const nonceSize = 8 + 8 + 16
+
+func (s *Server) nonce(now time.Time) string {
+	b := make([]byte, 16, nonceSize)
+	binary.BigEndian.PutUint64(b, uint64(now.UnixNano()))
+	_, _ = rand.Read(b[8:16])
+	return base64.RawURLEncoding.EncodeToString(append(b, s.sign(b)...))
+}
+
+func (s *Server) sign(b []byte) []byte {
+	h := hmac.New(sha256.New, s.cfg.Secret)
+	h.Write(b)
+	return h.Sum(nil)[:16]
+}
+
+// check tells whether a nonce is one of ours and young enough.
+func (s *Server) check(now time.Time, nonce string) error {
+	b, err := base64.RawURLEncoding.DecodeString(nonce)
+	if err != nil || len(b) != nonceSize || !hmac.Equal(b[16:], s.sign(b[:16])) {
+		return fmt.Errorf("%w: not one of ours", ErrStale)
+	}
+	age := now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(b))))
+	if age > s.cfg.Life || age < -s.cfg.Life {
+		return ErrStale
+	}
+	return nil
+}
+
+// use notes that a nonce was used and refuses it when it is used again: by a
+// count that does not rise (RFC 7616 §3.4 nc), or, without qop, at all.
+func (s *Server) use(c *digest.Credentials) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, seen := s.used[c.Nonce]
+	if seen && c.Nc <= last {
+		return ErrReplay
+	}
+	s.used[c.Nonce] = c.Nc
+	if !seen {
+		delete(s.used, s.ring[s.next])
+		s.ring[s.next] = c.Nonce
+		s.next = (s.next + 1) % len(s.ring)
+	}
+	return nil
+}

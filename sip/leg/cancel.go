@@ -1,0 +1,86 @@
+package leg
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+	"liandong/sip/txn"
+)
+
+// cancelling is how far an INVITE of ours has been taken back.
+type cancelling struct {
+	wanted   bool
+	ready    bool // a provisional response has come: CANCEL may be sent
+	sent     bool
+	fields   []header.Field
+	patience time.Time // the INVITE is taken back then by itself
+	giveUp   time.Time // no final response is waited for any longer
+}
+
+// cancel takes an INVITE back. RFC 3261 §9.1: "If no provisional response has
+// been received, the CANCEL request MUST NOT be sent; rather, the client MUST
+// wait for the arrival of a provisional response before sending the request."
+func (l *Leg) cancel(now time.Time, c *client, fields []header.Field) {
+	c.cancel.wanted, c.cancel.fields, c.cancel.patience = true, fields, time.Time{}
+	if c.cancel.ready {
+		l.sendCancel(now, c)
+	}
+}
+
+// cancelNow notes a provisional response.
+func (l *Leg) cancelNow(now time.Time, c *client) {
+	c.cancel.ready = true
+	if c.cancel.wanted {
+		l.sendCancel(now, c)
+	}
+}
+
+func (l *Leg) sendCancel(now time.Time, c *client) {
+	if c.cancel.sent || c.req == nil {
+		return
+	}
+	c.cancel.sent = true
+	c.cancel.giveUp = now.Add(l.life())
+	l.start(now, &client{req: l.cancelRequest(c), flow: c.flow, target: c.target})
+}
+
+// cancelRequest: RFC 3261 §9.1: Request-URI, Call-ID, To, CSeq number and From
+// identical to those of the INVITE, a single Via equal to its top one, and its
+// Route headers.
+func (l *Leg) cancelRequest(c *client) *gosip.Request {
+	invite := c.req
+	req := gosip.NewRequest(gosip.CANCEL, invite.Recipient)
+	req.AppendHeader(invite.Via())
+	for _, h := range invite.GetHeaders("route") {
+		req.AppendHeader(h)
+	}
+	hops := gosip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	req.AppendHeader(invite.From())
+	req.AppendHeader(invite.To())
+	req.AppendHeader(invite.CallID())
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: c.seq, MethodName: gosip.CANCEL})
+	l.sign(req, "User-Agent")
+	addFields(req, c.cancel.fields)
+	req.SetBody(nil)
+	return req
+}
+
+// receiveCancel: RFC 3261 §9.2: 481 when it matches no INVITE; else 200, and
+// the INVITE is refused with 487 if it has no final response yet.
+func (l *Leg) receiveCancel(now time.Time, key txn.Key, p Packet, req *gosip.Request) {
+	s := l.serve(key, p)
+	target := l.serverOf(key.Invite())
+	if target == nil {
+		l.refuse(now, s, p, 481)
+		return
+	}
+	l.respond(now, s, l.plain(p, 200))
+	if l.phase == ringing && target == l.accept.server {
+		l.refuseInvite(now, 487, "", nil)
+		l.tell(Ended{Cause: Cancel, Reasons: reasonsOf(req)})
+		l.close(now)
+	}
+}

@@ -1,0 +1,63 @@
+package leg
+
+import (
+	"liandong/sip/auth"
+	"liandong/sip/header"
+	"liandong/sip/sdp"
+)
+
+// Command is an order to a leg. A command that makes no sense any more (the
+// party was faster) is ignored: the event that says so is on its way or has
+// been given already.
+type Command interface{ command() }
+
+// Invite calls the party of an outbound leg. It is given once.
+type Invite struct {
+	RequestURI   string
+	Flow         Flow
+	Target       string          // host:port, used when Flow.Remote is zero
+	From, To     header.NameAddr // without tags
+	Fields       []header.Field  // P-Asserted-Identity, Diversion, History-Info, User-to-User, Call-Info, Alert-Info …
+	DelayedOffer bool            // no SDP in the INVITE: the party offers, our ACK answers
+	Credentials  *auth.Credentials
+	MaxForwards  int // 0: 70
+}
+
+// Progress tells the caller of an inbound leg how its call is doing.
+type Progress struct {
+	Code   int  // 180, 181, 182 or 183
+	Media  bool // with our SDP: early media
+	Fields []header.Field
+}
+
+// Answer accepts the call of an inbound leg.
+type Answer struct {
+	Fields []header.Field
+}
+
+// Reject refuses the call of an inbound leg. Once answered it is as End.
+type Reject struct {
+	Code   int
+	Phrase string // empty: the usual one
+	Fields []header.Field
+}
+
+// End ends the leg, whatever that takes: CANCEL, BYE or a final failure.
+// Nothing is told by events from then on. A second End is ignored.
+type End struct {
+	Fields []header.Field // Reason …
+}
+
+// Modify offers the session anew in a direction as seen from us. It waits for
+// its turn by itself, also through glare; a later Modify replaces one that
+// still waits. MediaChanged or ModifyRefused follows.
+type Modify struct {
+	Direction sdp.Direction
+}
+
+func (Invite) command()   {}
+func (Progress) command() {}
+func (Answer) command()   {}
+func (Reject) command()   {}
+func (End) command()      {}
+func (Modify) command()   {}

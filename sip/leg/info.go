@@ -1,0 +1,43 @@
+package leg
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+)
+
+// receiveInfo answers an INFO: 200 for keys, a recording mark or nothing at
+// all, 415 for what we do not read, 400 for keys that make no sense.
+func (l *Leg) receiveInfo(now time.Time, s *server, p Packet, req *gosip.Request) {
+	e := InfoReceived{ContentType: contentType(req), Body: req.Body(), RecordHeader: value(req, "record")}
+	var err error
+	if len(e.Body) > 0 || e.ContentType != "" {
+		e.Keys, err = header.Digits(e.ContentType, e.Body)
+	}
+	switch {
+	case err == nil || e.RecordHeader != "":
+		l.refuse(now, s, p, 200)
+	case errors.Is(err, header.ErrNotDigits):
+		res := l.begin(p, 415)
+		res.AppendHeader(acceptInfo)
+		l.respond(now, s, finished(res))
+	default:
+		l.refuse(now, s, p, 400)
+	}
+	l.tell(e)
+}
+
+// receiveOptions: RFC 3261 §11.2: as an INVITE would be answered, with what we
+// can do.
+func (l *Leg) receiveOptions(now time.Time, s *server, p Packet) {
+	res := Reply(p, 200, "", l.dialog.LocalTag)
+	l.introduceAs(res)
+	res.AppendHeader(acceptSDP)
+	l.respond(now, s, finished(res))
+}
+
+func transportName(f Flow) string { return strings.ToUpper(f.Transport) }

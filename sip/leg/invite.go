@@ -1,0 +1,302 @@
+package leg
+
+import (
+	"bytes"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/auth"
+	"liandong/sip/dialog"
+	"liandong/sip/header"
+	"liandong/sip/sdp"
+)
+
+// inviting is our first INVITE and what comes back on it.
+type inviting struct {
+	client      *client
+	credentials *auth.Credentials
+	delayed     bool          // without an offer: the party makes it
+	half        dialog.Dialog // what each fork's dialog begins with
+	forks       []*fork
+	won         bool // one fork has the call
+
+	lastCode int // the provisional response told last
+	lastTag  string
+	lastBody []byte
+}
+
+// fork is one phone that the INVITE has reached; a proxy may reach several.
+type fork struct {
+	dialog  dialog.Dialog
+	rseq    uint32 // of the last reliable provisional response
+	agreed  bool   // offer and answer are complete, session is the outcome
+	firm    bool   // and so by a reliable response: another offer may follow
+	session sdp.Session
+}
+
+func (l *Leg) doInvite(now time.Time, cmd Invite) {
+	if l.phase != idle || !l.caller {
+		return
+	}
+	l.flow, l.target = cmd.Flow, cmd.Target
+	l.phase = calling
+	l.invite = inviting{credentials: cmd.Credentials, delayed: cmd.DelayedOffer}
+	req, err := l.firstInvite(cmd)
+	if err != nil {
+		l.fail(now, Failed{Code: 400, Phrase: "Unusable Address"})
+		return
+	}
+	c := &client{req: req, flow: cmd.Flow, target: cmd.Target, final: (*Leg).inviteRefused}
+	l.invite.client = c
+	l.invite.half = dialog.Inviting(req)
+	l.start(now, c)
+}
+
+func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
+	var uri gosip.Uri
+	if err := gosip.ParseUri(cmd.RequestURI, &uri); err != nil {
+		return nil, err
+	}
+	from, to := &gosip.FromHeader{}, &gosip.ToHeader{}
+	var err error
+	if from.DisplayName, err = gosip.ParseAddressValue(cmd.From.String(), &from.Address, &from.Params); err != nil {
+		return nil, err
+	}
+	if to.DisplayName, err = gosip.ParseAddressValue(cmd.To.String(), &to.Address, &to.Params); err != nil {
+		return nil, err
+	}
+	l.dialog.LocalTag = l.word()
+	from.Params.Add("tag", l.dialog.LocalTag)
+	// RFC 3261 §8.1.1.5: the first CSeq is any number under 2^31; a small one
+	// leaves room to count.
+	seq := uint32(l.cfg.Rand()%1_000_000) + 1
+	req := gosip.NewRequest(gosip.INVITE, uri)
+	req.AppendHeader(l.newVia(cmd.Flow.Transport))
+	hops := gosip.MaxForwardsHeader(70)
+	if cmd.MaxForwards > 0 {
+		hops = gosip.MaxForwardsHeader(cmd.MaxForwards)
+	}
+	req.AppendHeader(&hops)
+	req.AppendHeader(from)
+	req.AppendHeader(to)
+	id := gosip.CallIDHeader(l.callID)
+	req.AppendHeader(&id)
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: gosip.INVITE})
+	l.introduce(req)
+	l.askTimer(req)
+	addFields(req, cmd.Fields)
+	if cmd.DelayedOffer {
+		req.AppendHeader(acceptSDP)
+		req.SetBody(nil)
+	} else {
+		addBody(req, mediaSDP, l.media.offer())
+	}
+	return req, nil
+}
+
+// provisional takes a 1xx of any request of ours.
+func (l *Leg) provisional(now time.Time, c *client, res *gosip.Response) {
+	if c.method != gosip.INVITE {
+		return
+	}
+	l.cancelNow(now, c)
+	if c != l.invite.client || res.StatusCode == 100 || l.phase != calling {
+		return
+	}
+	tag := toTag(res)
+	if tag == "" {
+		l.progressed(res, nil, tag) // RFC 2543: no dialog comes of it
+		return
+	}
+	f := l.fork(res, tag)
+	if !l.reliablyNew(res, f) {
+		return
+	}
+	answer, news := l.earlyMedia(f, res)
+	if isReliable(res) {
+		l.acknowledgeReliably(now, f, c, answer)
+	}
+	l.progressed(res, news, tag)
+}
+
+// earlyMedia reads the session description in a provisional response: the
+// answer to our offer or, when we made none, an offer that wants our answer,
+// which is possible only in a reliable one (RFC 3262 §5).
+func (l *Leg) earlyMedia(f *fork, res *gosip.Response) (answer []byte, news *sdp.Session) {
+	body, err := bodyOf(res)
+	if body == nil || err != nil {
+		return nil, nil
+	}
+	var s sdp.Session
+	switch {
+	case !l.invite.delayed:
+		s, err = l.media.accept(body)
+	case isReliable(res) && !f.agreed:
+		answer, s, err = l.media.answer(body)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, nil // the 2xx decides
+	}
+	f.session, f.agreed, f.firm = s, true, f.firm || isReliable(res)
+	return answer, &s
+}
+
+// progressed tells a provisional response once, however often it comes.
+func (l *Leg) progressed(res *gosip.Response, media *sdp.Session, tag string) {
+	in := &l.invite
+	if in.lastCode == res.StatusCode && in.lastTag == tag && bytes.Equal(in.lastBody, res.Body()) {
+		return
+	}
+	in.lastCode, in.lastTag, in.lastBody = res.StatusCode, tag, res.Body()
+	l.tell(Progressed{Code: res.StatusCode, Media: media})
+}
+
+func (l *Leg) fork(res *gosip.Response, tag string) *fork {
+	for _, f := range l.invite.forks {
+		if f.dialog.RemoteTag == tag {
+			return f
+		}
+	}
+	f := &fork{dialog: l.invite.half.With(res)}
+	l.invite.forks = append(l.invite.forks, f)
+	return f
+}
+
+// acceptedBy takes a 2xx of an INVITE of ours, first or re-INVITE, new or copy.
+func (l *Leg) acceptedBy(now time.Time, c *client, res *gosip.Response) {
+	c.cancel = cancelling{}
+	c.keepProofs()
+	tag := toTag(res)
+	if l.ackAgain(c, tag) {
+		return
+	}
+	if c != l.invite.client {
+		l.finish(now, c, outcome{code: res.StatusCode, res: res})
+		return
+	}
+	f := l.fork(res, tag)
+	f.dialog.Settle(res)
+	if l.invite.won || l.phase != calling {
+		// RFC 3261 §13.2.2.4: another fork answered too, or the answer crossed
+		// our CANCEL: the caller "MUST" ACK, and ends what it does not want
+		l.decline(now, c, f, res, l.farewell.fields)
+		return
+	}
+	l.answered(now, c, f, res)
+}
+
+// answered is the first 2xx: the call is the phone's that sent it.
+func (l *Leg) answered(now time.Time, c *client, f *fork, res *gosip.Response) {
+	l.invite.won = true
+	answer, ok := l.finalMedia(f, res)
+	if !ok {
+		l.decline(now, c, f, res, reasonField(488, phraseOf(488)))
+		l.fail(now, Failed{Code: 488, Phrase: phraseOf(488)})
+		return
+	}
+	l.dialog = f.dialog
+	for _, other := range l.clients {
+		if other.dialog == &f.dialog { // a PRACK
+			other.dialog = &l.dialog
+		}
+	}
+	l.ack(c, &l.dialog, l.dialog.RemoteTag, answer)
+	l.media.keep(f.session)
+	l.phase = talking
+	l.timerAgreed(now, c, res)
+	l.tell(Answered{Media: f.session})
+	l.invite.release()
+}
+
+// finalMedia completes offer and answer by the 2xx.
+func (l *Leg) finalMedia(f *fork, res *gosip.Response) (answer []byte, ok bool) {
+	body, err := bodyOf(res)
+	switch {
+	case err != nil:
+		return nil, false
+	case body == nil:
+		return nil, f.agreed
+	case l.invite.delayed && f.agreed:
+		return nil, true // the PRACK has answered the offer
+	case l.invite.delayed:
+		answer, f.session, err = l.media.answer(body)
+	default:
+		// RFC 3261 §13.2.1 has the first description count and the later ones
+		// ignored. Phones behind a gateway do send another one in the 2xx, and
+		// mean it: where they listen now is what matters.
+		f.session, err = l.media.accept(body)
+	}
+	return answer, err == nil
+}
+
+// decline acknowledges a 2xx and ends the dialog that it made.
+func (l *Leg) decline(now time.Time, c *client, f *fork, res *gosip.Response, reason []header.Field) {
+	var answer []byte
+	if body, err := bodyOf(res); l.invite.delayed && !f.agreed && err == nil && body != nil {
+		// RFC 3261 §13.2.2.4: what cannot be accepted gets "a valid answer in
+		// the ACK and then a BYE" all the same
+		answer, _, _ = l.media.answer(body)
+	}
+	l.ack(c, &f.dialog, f.dialog.RemoteTag, answer)
+	l.bye(now, &f.dialog, reason)
+}
+
+// inviteRefused is the end of our first INVITE without an answer.
+func (l *Leg) inviteRefused(now time.Time, c *client, o outcome) {
+	if l.phase != calling || c != l.invite.client {
+		return
+	}
+	l.fail(now, failure(o))
+}
+
+func failure(o outcome) Failed {
+	f := Failed{Code: o.code, Phrase: phraseOf(o.code)}
+	if o.res != nil {
+		f.Phrase = o.res.Reason
+		f.Reasons = reasonsOf(o.res)
+		if s, ok := number(o.res, "retry-after"); ok {
+			f.RetryAfter = time.Duration(s) * time.Second
+		}
+	}
+	return f
+}
+
+// release drops what is of no use once the party has answered. What other
+// forks need to be acknowledged and ended stays.
+func (in *inviting) release() {
+	in.forks, in.lastBody = nil, nil
+}
+
+// fail ends an outbound leg that was never answered.
+func (l *Leg) fail(now time.Time, f Failed) {
+	l.tell(f)
+	l.close(now)
+}
+
+func toTag(res *gosip.Response) string {
+	if to := res.To(); to != nil {
+		return dialog.Tag(to.Params)
+	}
+	return ""
+}
+
+// credentials answers the challenge of a 401 or 407; nil: we have none to give.
+func (l *Leg) credentials(c *client, res *gosip.Response) []header.Field {
+	if l.invite.credentials == nil {
+		return nil
+	}
+	var challenges []header.Field
+	for _, name := range [...]string{"WWW-Authenticate", "Proxy-Authenticate"} {
+		for _, v := range values(res, name) {
+			challenges = append(challenges, header.Field{Name: name, Value: v})
+		}
+	}
+	f, err := l.invite.credentials.Respond(challenges, string(c.method), c.req.Recipient.String(), 1, l.word())
+	if err != nil {
+		return nil
+	}
+	return []header.Field{f}
+}

@@ -1,0 +1,241 @@
+// Package leg speaks SIP with one party of a call: it is told what the call
+// wants (ring, answer, hold, end) and tells what the party did, and does
+// everything in between itself, whatever the network loses, doubles or
+// reorders.
+//
+// A Leg is a pure machine. Messages, commands and the time go in; messages for
+// the wire and events come out. It owns no socket, reads no clock, and takes
+// its random numbers from Config.Rand, so that a whole call can be replayed.
+// A Leg is owned by one goroutine.
+//
+// The owner feeds every message with the leg's Call-ID to Receive in the order
+// of the wire, calls Tick when Deadline has come, sends Out.Packets in their
+// order, and forgets the leg when it is Done. After the End command, or after
+// an Ended or Failed event, a leg becomes Done in bounded time.
+package leg
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/dialog"
+)
+
+// phase is how far the leg has come.
+type phase uint8
+
+const (
+	idle    phase = iota // outbound, not yet invited
+	calling              // outbound, our INVITE has no final response
+	ringing              // inbound, the INVITE has no final response
+	talking              // answered
+	over                 // nothing more to tell, only copies to resend and farewells to say
+)
+
+// Leg is one party's signalling. Owned by one goroutine.
+type Leg struct {
+	cfg    Config
+	self   self
+	callID string
+	phase  phase
+	caller bool // we sent the first INVITE, and own the Call-ID
+
+	// Where the party is and what we know of each other.
+	dialog dialog.Dialog // inbound from the start, outbound from the answer on
+	flow   Flow
+	target string // host:port, while flow.Remote is not known
+
+	// Transactions under way.
+	clients []*client
+	servers []*server
+
+	// Acts.
+	invite  inviting
+	accept  accepting
+	early   reliable
+	unacked []acceptance
+	media   negotiation
+	modify  modifying
+	timer   sessionTimer
+	farewell
+
+	out Out
+}
+
+// NewOutbound is a leg that will call: Do(Invite) begins. Its Call-ID is known
+// at once.
+func NewOutbound(cfg Config, local Local) *Leg {
+	l := &Leg{cfg: cfg, caller: true}
+	l.self = newSelf(&l.cfg, local)
+	l.callID = l.word() + l.word()
+	l.media.begin(local.Media, cfg.Rand)
+	return l
+}
+
+// NewInbound is a leg that is called by the INVITE in p. Without an Invited
+// event the leg has refused the INVITE by itself; it has to be kept until Done
+// like any other, as the refusal may have to be resent, and the caller may mend
+// its INVITE, which then gives Invited from Receive.
+func NewInbound(cfg Config, now time.Time, p Packet, local Local) (*Leg, Out) {
+	l := &Leg{cfg: cfg, phase: over, flow: p.Flow}
+	l.self = newSelf(&l.cfg, local)
+	l.media.begin(local.Media, cfg.Rand)
+	l.dialog.LocalTag = l.word()
+	l.accept.open = true
+	if id := p.Msg.CallID(); id != nil {
+		l.callID = id.Value()
+	}
+	return l, l.Receive(now, p)
+}
+
+// CallID names the leg on the wire.
+func (l *Leg) CallID() string { return l.callID }
+
+// Do carries out a command.
+func (l *Leg) Do(now time.Time, c Command) Out {
+	switch c := c.(type) {
+	case Invite:
+		l.doInvite(now, c)
+	case Progress:
+		l.doProgress(now, c)
+	case Answer:
+		l.doAnswer(now, c)
+	case Reject:
+		l.doReject(now, c)
+	case End:
+		l.doEnd(now, c)
+	case Modify:
+		l.doModify(now, c)
+	}
+	return l.flush(now)
+}
+
+// Receive takes any message of this Call-ID, in the order of the wire.
+func (l *Leg) Receive(now time.Time, p Packet) Out {
+	switch m := p.Msg.(type) {
+	case *gosip.Request:
+		l.receiveRequest(now, p, m)
+	case *gosip.Response:
+		l.receiveResponse(now, p, m)
+	}
+	return l.flush(now)
+}
+
+// Failed says that the transport could not send p. RFC 3261 §8.1.3.1: that is
+// as a 503 for the transaction.
+func (l *Leg) Failed(now time.Time, p Packet) Out {
+	if req, ok := p.Msg.(*gosip.Request); ok {
+		l.unsendable(now, req)
+	}
+	return l.flush(now)
+}
+
+// Tick lets everything act that is due.
+func (l *Leg) Tick(now time.Time) Out {
+	// Each round moves every due timer on, so that two are enough; the bound
+	// is there for a clock that makes no sense.
+	for range 8 {
+		if at, ok := l.Deadline(); !ok || at.After(now) {
+			break
+		}
+		l.tick(now)
+	}
+	return l.flush(now)
+}
+
+func (l *Leg) tick(now time.Time) {
+	if due(l.limit, now) {
+		l.drop()
+		return
+	}
+	for _, c := range l.clients {
+		l.tickClient(now, c)
+	}
+	for _, s := range l.servers {
+		l.tickServer(now, s)
+	}
+	l.tickAccept(now)
+	l.tickEarly(now)
+	l.tickUnacked(now)
+	l.tickModify(now)
+	l.tickTimer(now)
+	l.sweep()
+}
+
+// Deadline is when Tick wants to be called; false: never, as things stand.
+func (l *Leg) Deadline() (time.Time, bool) {
+	var d deadline
+	d.at(l.limit)
+	for _, c := range l.clients {
+		d.any(c.deadline())
+	}
+	for _, s := range l.servers {
+		d.any(s.deadline())
+	}
+	for i := range l.unacked {
+		d.at(l.unacked[i].resend)
+		d.at(l.unacked[i].end)
+	}
+	d.at(l.accept.repeat)
+	d.at(l.accept.expires)
+	d.at(l.early.resend)
+	d.at(l.early.end)
+	d.at(l.modify.retry)
+	d.at(l.timer.refresh)
+	d.at(l.timer.expire)
+	return time.Time(d), !time.Time(d).IsZero()
+}
+
+// Done says that the leg has ended and has nothing left to resend: it may be
+// forgotten.
+func (l *Leg) Done() bool {
+	return l.phase == over && len(l.clients) == 0 && len(l.servers) == 0 && len(l.unacked) == 0
+}
+
+// flush hands out what has come up.
+func (l *Leg) flush(now time.Time) Out {
+	l.sweep()
+	l.takeTurn(now)
+	if l.Done() {
+		l.limit = time.Time{}
+	} else if l.phase == over && l.limit.IsZero() {
+		// Each transaction ends by itself after 64*T1, and there are at most
+		// four in a row (INVITE, CANCEL, late answer, BYE): this is the net
+		// under all of them.
+		l.limit = now.Add(5 * l.life())
+	}
+	out := l.out
+	l.out = Out{}
+	return out
+}
+
+func (l *Leg) tell(e Event) {
+	if l.phase != over {
+		l.out.Events = append(l.out.Events, e)
+	}
+}
+
+func (l *Leg) put(m gosip.Message, flow Flow, target string) {
+	l.out.Packets = append(l.out.Packets, Packet{Msg: m, Flow: flow, Target: target})
+}
+
+// life is how long a transaction waits for the other side.
+func (l *Leg) life() time.Duration { return 64 * l.cfg.T1 }
+
+// deadline gathers the earliest of several timers, of which zero does not run.
+type deadline time.Time
+
+func (d *deadline) at(t time.Time) {
+	if old := time.Time(*d); !t.IsZero() && (old.IsZero() || t.Before(old)) {
+		*d = deadline(t)
+	}
+}
+
+func (d *deadline) any(t time.Time, ok bool) {
+	if ok {
+		d.at(t)
+	}
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }

@@ -1,0 +1,185 @@
+package leg
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/sdp"
+)
+
+// modifying is our own change of the session in the middle of the call: a new
+// direction, or the refresh that a session timer asks for.
+type modifying struct {
+	wanted    bool // a Modify waits for its turn
+	direction sdp.Direction
+	refresh   bool // a refresh does
+
+	client *client // the re-INVITE or UPDATE under way
+	before sdp.Direction
+	retry  time.Time // after a glare: not before then
+	update bool      // the party takes UPDATE
+}
+
+func (l *Leg) doModify(now time.Time, cmd Modify) {
+	if l.phase == over || l.phase == idle {
+		return
+	}
+	l.modify.wanted, l.modify.direction = true, cmd.Direction
+}
+
+// takeTurn sends what waits, if its turn has come. RFC 3261 §14.1: "a UAC MUST
+// NOT initiate a new INVITE transaction within a dialog while another INVITE
+// transaction is in progress in either direction."
+func (l *Leg) takeTurn(now time.Time) {
+	m := &l.modify
+	if l.phase != talking || m.client != nil || !m.retry.IsZero() || len(l.unacked) > 0 {
+		return
+	}
+	switch {
+	case m.wanted:
+		m.wanted, m.refresh = false, false
+		m.before = l.media.local.Direction
+		l.media.local.Direction = m.direction
+		l.reinvite(now, (*Leg).modified)
+	case m.refresh:
+		m.refresh = false
+		if m.update {
+			l.update(now)
+		} else {
+			l.reinvite(now, (*Leg).refreshed)
+		}
+	}
+}
+
+// reinvite offers the session anew.
+func (l *Leg) reinvite(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
+	c := l.request(gosip.INVITE, &l.dialog)
+	if c == nil {
+		l.lost(now, Lost)
+		return
+	}
+	l.introduce(c.req)
+	l.repeatTimer(c.req)
+	addBody(c.req, mediaSDP, l.media.offer())
+	c.final = final
+	c.cancel.patience = now.Add(l.life()) // nobody has to be asked there: it is stuck
+	l.modify.client = c
+	l.start(now, c)
+}
+
+// modified is the outcome of a Modify.
+func (l *Leg) modified(now time.Time, c *client, o outcome) {
+	l.modify.client = nil
+	if !l.settled(now, c, o, l.modifyLater) {
+		return
+	}
+	code := o.code
+	if o.ok() {
+		body, err := bodyOf(o.res)
+		if err == nil && body != nil {
+			err = l.takeAnswer(body, true)
+		} else {
+			err = errMedia
+		}
+		if err == nil {
+			return
+		}
+		code = 488
+	}
+	l.media.local.Direction = l.modify.before
+	l.tell(ModifyRefused{Code: code})
+}
+
+// modifyLater takes a Modify back until it can be tried again. A newer one
+// takes its place.
+func (l *Leg) modifyLater() {
+	m := &l.modify
+	if !m.wanted {
+		m.wanted, m.direction = true, l.media.local.Direction
+	}
+	l.media.local.Direction = m.before
+}
+
+// refreshed is the outcome of a session refresh (RFC 4028 §10).
+func (l *Leg) refreshed(now time.Time, c *client, o outcome) {
+	l.modify.client = nil
+	if !l.settled(now, c, o, func() { l.modify.refresh = true }) {
+		return
+	}
+	if !o.ok() {
+		l.notRefreshed(now, c, o)
+		return
+	}
+	if body, err := bodyOf(o.res); err == nil && body != nil && c.method == gosip.INVITE {
+		_ = l.takeAnswer(body, false) // an answer that we cannot read leaves the session as it was
+	}
+}
+
+// settled deals with what is common to every request of ours that offers or
+// refreshes, and says whether the act has anything left to do.
+func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
+	if o.ok() {
+		l.dialog.Refresh(o.res)
+		if c.method == gosip.INVITE {
+			l.ack(c, &l.dialog, l.dialog.RemoteTag, nil)
+		}
+		if l.phase != talking {
+			return false
+		}
+		l.noteAllowed(o.res)
+		l.timerAgreed(now, c, o.res)
+		return true
+	}
+	if l.phase != talking {
+		return false
+	}
+	switch {
+	case o.code == 481 || o.code == 408:
+		// RFC 3261 §12.2.1.2: on 481, 408 or no response at all "the UAC SHOULD
+		// terminate the dialog"
+		l.lost(now, Lost)
+	case o.res == nil && l.timing(c.flow).Reliable:
+		l.lost(now, TransportFailed)
+	case o.code == 491:
+		l.modify.retry = now.Add(l.glare())
+		later()
+	case o.code == 500 && o.res != nil && value(o.res, "retry-after") != "":
+		s, _ := number(o.res, "retry-after")
+		l.modify.retry = now.Add(time.Duration(min(s, 10))*time.Second + l.cfg.T1)
+		later()
+	default:
+		return true
+	}
+	return false
+}
+
+// glare: RFC 3261 §14.1: the owner of the Call-ID waits "between 2.1 and 4
+// seconds in units of 10 ms", the other one "between 0 and 2 seconds in units
+// of 10 ms".
+func (l *Leg) glare() time.Duration {
+	if l.caller {
+		return time.Duration(210+l.cfg.Rand()%191) * 10 * time.Millisecond
+	}
+	return time.Duration(l.cfg.Rand()%201) * 10 * time.Millisecond
+}
+
+// lost ends a leg whose party is no longer there. A BYE is said all the same:
+// it may only be our view of the party that is lost.
+func (l *Leg) lost(now time.Time, cause Cause) {
+	l.tell(Ended{Cause: cause})
+	l.closeWithBye(now, reasonField(408, "Dialog Lost"))
+}
+
+func (l *Leg) tickModify(now time.Time) {
+	if due(l.modify.retry, now) {
+		l.modify.retry = time.Time{} // flush gives it its turn
+	}
+}
+
+// noteAllowed learns whether the party takes UPDATE.
+func (l *Leg) noteAllowed(m gosip.Message) {
+	if len(m.GetHeaders("allow")) > 0 {
+		l.modify.update = tokens(m, "UPDATE", "allow")
+	}
+}

@@ -1,0 +1,96 @@
+package leg
+
+import (
+	"bytes"
+	"reflect"
+
+	"liandong/sip/sdp"
+)
+
+// negotiation is our side of offer and answer (RFC 3264): one owner and a
+// version that rises whenever what we say differs from what we said last.
+type negotiation struct {
+	local   sdp.Local
+	sent    []byte // what we said last
+	session sdp.Session
+	known   bool // session is the outcome so far
+}
+
+func (n *negotiation) begin(local sdp.Local, rand func() uint64) {
+	n.local = local
+	if n.local.SessionID == 0 {
+		n.local.SessionID = rand()>>34 + 1 // some phones read 32 bits, signed
+	}
+	if n.local.Version == 0 {
+		n.local.Version = 1
+	}
+}
+
+// offer is all that we can do, whatever was agreed before: who joins a call
+// late may need another codec.
+func (n *negotiation) offer() []byte {
+	body := sdp.Offer(n.local)
+	if n.news(body) {
+		body = sdp.Offer(n.local)
+	}
+	n.sent = body
+	return body
+}
+
+func (n *negotiation) answer(offer []byte) ([]byte, sdp.Session, error) {
+	body, s, err := sdp.Answer(n.local, offer)
+	if err != nil {
+		return nil, s, err
+	}
+	if n.news(body) {
+		if body, s, err = sdp.Answer(n.local, offer); err != nil {
+			return nil, s, err
+		}
+	}
+	n.sent = body
+	return body, s, nil
+}
+
+// news raises the version when body is not what we said last. RFC 3264 §8: a
+// new description with the old version "MUST be identical" to the old one.
+func (n *negotiation) news(body []byte) bool {
+	if n.sent == nil || bytes.Equal(body, n.sent) {
+		return false
+	}
+	n.local.Version++
+	return true
+}
+
+func (n *negotiation) accept(answer []byte) (sdp.Session, error) {
+	return sdp.Accept(n.local, answer)
+}
+
+// keep notes an outcome and says whether it differs from the last one.
+func (n *negotiation) keep(s sdp.Session) bool {
+	if n.known && reflect.DeepEqual(n.session, s) {
+		return false
+	}
+	n.session, n.known = s, true
+	return true
+}
+
+// release drops what an ended leg has no use for.
+func (n *negotiation) release() {
+	n.sent, n.session, n.known = nil, sdp.Session{}, false
+}
+
+// agreed notes and tells an outcome of offer and answer.
+func (l *Leg) agreed(s sdp.Session, always bool) {
+	if l.media.keep(s) || always {
+		l.tell(MediaChanged{Media: s})
+	}
+}
+
+// takeAnswer completes an offer of ours.
+func (l *Leg) takeAnswer(body []byte, always bool) error {
+	s, err := l.media.accept(body)
+	if err == nil {
+		l.agreed(s, always)
+	}
+	return err
+}

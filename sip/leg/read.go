@@ -1,0 +1,64 @@
+package leg
+
+import (
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/dialog"
+	"liandong/sip/header"
+)
+
+// readInvite gathers what an INVITE says about who calls, whom, and how the
+// call has come here. A header that cannot be read is left out: the call goes on.
+func (l *Leg) readInvite(req *gosip.Request) Invited {
+	e := Invited{
+		MaxForwards: 70,
+		UserAgent:   value(req, "user-agent"),
+		UserToUser:  value(req, "user-to-user"),
+		HasOffer:    l.accept.offered,
+	}
+	if hops := req.MaxForwards(); hops != nil {
+		e.MaxForwards = int(hops.Val())
+	}
+	e.RequestURI, _ = header.ParseURI(req.Recipient.String())
+	e.From, _ = header.ParseNameAddr(req.From().Value())
+	e.To, _ = header.ParseNameAddr(req.To().Value())
+	e.Identity, _ = header.ReadIdentity(req)
+	for _, v := range values(req, "diversion") {
+		if list, err := header.ParseDiversions(v); err == nil {
+			e.Diversions = append(e.Diversions, list...)
+		}
+	}
+	for _, v := range values(req, "history-info") {
+		if list, err := header.ParseHistory(v); err == nil {
+			e.History = append(e.History, list...)
+		}
+	}
+	for _, v := range values(req, "call-info") {
+		if list, err := header.ParseCallInfo(v); err == nil {
+			e.CallInfo = append(e.CallInfo, list...)
+		}
+	}
+	return e
+}
+
+// reasonsOf reads the Reason headers of a message (RFC 3326).
+func reasonsOf(m gosip.Message) []header.Reason {
+	var all []header.Reason
+	for _, v := range values(m, "reason") {
+		if list, err := header.ParseReasons(v); err == nil {
+			all = append(all, list...)
+		}
+	}
+	return all
+}
+
+func values(m gosip.Message, name string) []string {
+	headers := m.GetHeaders(name)
+	list := make([]string, len(headers))
+	for i, h := range headers {
+		list[i] = h.Value()
+	}
+	return list
+}
+
+func tagOf(to *gosip.ToHeader) string { return dialog.Tag(to.Params) }

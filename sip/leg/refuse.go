@@ -1,0 +1,160 @@
+package leg
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+	"liandong/sip/txn"
+)
+
+// receiveRequest finds what a request belongs to.
+func (l *Leg) receiveRequest(now time.Time, p Packet, req *gosip.Request) {
+	key, ok := txn.KeyOf(req)
+	if !ok || req.To() == nil {
+		l.malformed(p, req)
+		return
+	}
+	if req.Method == gosip.ACK {
+		l.receiveAck(now, key, req)
+		return
+	}
+	if s := l.serverOf(key); s != nil {
+		l.receiveCopy(now, s, p, req)
+		return
+	}
+	switch {
+	case !strings.EqualFold(strings.TrimSpace(string(req.CSeq().MethodName)), string(req.Method)):
+		l.refuse(now, l.serve(key, p), p, 400)
+	case req.Method == gosip.CANCEL:
+		l.receiveCancel(now, key, p, req)
+	case req.Method == gosip.INVITE && tagOf(req.To()) == "":
+		l.receiveInvite(now, key, p, req)
+	default:
+		l.receiveInDialog(now, l.serve(key, p), p, req)
+	}
+}
+
+// malformed answers a request that lacks headers, as far as it can be answered.
+func (l *Leg) malformed(p Packet, req *gosip.Request) {
+	if req.Method == gosip.ACK || req.Via() == nil {
+		return
+	}
+	l.put(finished(Reply(p, 400, "", l.dialog.LocalTag)), ReplyFlow(p), "")
+}
+
+func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request) {
+	s.flow = ReplyFlow(p)
+	var step txn.Step
+	if s.key.Method == gosip.INVITE {
+		step = s.invite.Receive(now, req)
+	} else {
+		step = s.other.Receive()
+	}
+	if step.Send != nil {
+		l.put(step.Send, s.flow, "")
+	}
+}
+
+// receiveInDialog takes a request with a To tag that is not a copy.
+func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Request) {
+	d := l.dialogOf(req)
+	switch {
+	case d == nil, l.phase == over && req.Method != gosip.BYE:
+		l.refuse(now, s, p, 481) // RFC 3261 §12.2.2
+		return
+	case !d.InOrder(req.CSeq().SeqNo):
+		l.refuseFor(now, s, p, 500)
+		return
+	}
+	if l.flow.Symmetric && d.Matches(req) {
+		l.flow.Remote = p.Flow.Remote // the phone's router has moved it
+	}
+	if res := l.objectionToForm(p, req); res != nil {
+		l.respond(now, s, res)
+		return
+	}
+	switch req.Method {
+	case gosip.BYE:
+		l.receiveBye(now, s, p, req)
+	case gosip.INVITE:
+		l.receiveReinvite(now, s, p, req)
+	case gosip.UPDATE:
+		l.receiveUpdate(now, s, p, req)
+	case gosip.PRACK:
+		l.receivePrack(now, s, p, req)
+	case gosip.INFO:
+		l.receiveInfo(now, s, p, req)
+	case gosip.OPTIONS:
+		l.receiveOptions(now, s, p)
+	case gosip.REGISTER, gosip.SUBSCRIBE, gosip.NOTIFY, gosip.REFER, gosip.MESSAGE, gosip.PUBLISH:
+		l.refuse(now, s, p, 405)
+	default:
+		l.refuse(now, s, p, 501) // RFC 3261 §8.2.1, §21.5.2
+	}
+}
+
+// objectionToForm finds what we cannot understand in any request: an extension
+// it requires (RFC 3261 §8.2.2.3) or its body (§8.2.3).
+func (l *Leg) objectionToForm(p Packet, req *gosip.Request) *gosip.Response {
+	var unsupported []string
+	each(req, func(tag string) {
+		if !strings.EqualFold(tag, "timer") && !strings.EqualFold(tag, "100rel") {
+			unsupported = append(unsupported, tag)
+		}
+	}, "require")
+	if len(unsupported) > 0 {
+		res := l.begin(p, 420)
+		add(res, "Unsupported", strings.Join(unsupported, ", "))
+		return finished(res)
+	}
+	switch req.Method {
+	case gosip.INVITE, gosip.UPDATE, gosip.PRACK:
+		if _, err := bodyOf(req); err != nil {
+			res := l.begin(p, 415)
+			res.AppendHeader(acceptSDP)
+			res.AppendHeader(acceptIdentity)
+			return finished(res)
+		}
+	}
+	return nil
+}
+
+// refuse answers with a final response that needs no more than its code.
+func (l *Leg) refuse(now time.Time, s *server, p Packet, code int) {
+	l.respond(now, s, l.plain(p, code))
+}
+
+// refuseFor refuses for a moment. RFC 3261 §14.2: "a Retry-After header field
+// with a randomly chosen value of between 0 and 10 seconds".
+func (l *Leg) refuseFor(now time.Time, s *server, p Packet, code int) {
+	res := l.begin(p, code)
+	add(res, "Retry-After", strconv.FormatUint(l.cfg.Rand()%11, 10))
+	l.respond(now, s, finished(res))
+}
+
+// refuseInvite is the final failure of the party's first INVITE.
+func (l *Leg) refuseInvite(now time.Time, code int, phrase string, fields []header.Field) {
+	res := Reply(l.accept.packet, code, phrase, l.dialog.LocalTag)
+	l.sign(res, "Server")
+	addFields(res, fields)
+	l.respond(now, l.accept.server, finished(res))
+}
+
+// plain is a whole response without a body.
+func (l *Leg) plain(p Packet, code int) *gosip.Response {
+	return finished(l.begin(p, code))
+}
+
+// begin is a response up to what its code asks for.
+func (l *Leg) begin(p Packet, code int) *gosip.Response {
+	res := Reply(p, code, "", l.dialog.LocalTag)
+	if code == 405 || code == 501 {
+		res.AppendHeader(allowHeader)
+	}
+	l.sign(res, "Server")
+	return res
+}

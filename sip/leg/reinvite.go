@@ -1,0 +1,73 @@
+package leg
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/sdp"
+)
+
+// receiveReinvite answers the party's re-INVITE: hold, resume, another address,
+// a refresh.
+func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Request) {
+	switch {
+	case l.phase == ringing:
+		// RFC 3261 §14.2: a second INVITE before the final response to a first
+		// one "MUST" get 500 with Retry-After
+		l.refuseFor(now, s, p, 500)
+		return
+	case l.phase != talking, l.offering():
+		// RFC 3261 §14.2: "A UAS that receives an INVITE on a dialog while an
+		// INVITE it had sent on that dialog is in progress MUST return a 491"
+		l.refuse(now, s, p, 491)
+		return
+	}
+	if res := l.tooBrief(p, req); res != nil {
+		l.respond(now, s, res)
+		return
+	}
+	body, session, offered, ok := l.reanswer(req)
+	if !ok {
+		l.refuse(now, s, p, 488) // RFC 3261 §14.2: the session goes on as it was
+		return
+	}
+	l.dialog.Refresh(req)
+	l.noteAllowed(req)
+	res := Reply(p, 200, "", l.dialog.LocalTag)
+	l.introduceAs(res)
+	l.timerAccepted(now, req, res)
+	addBody(res, mediaSDP, body)
+	l.accepted(now, s, res, !offered)
+	if offered {
+		l.agreed(session, false)
+	}
+}
+
+// reanswer is our answer to the offer in a request, or our offer when it
+// carries none.
+func (l *Leg) reanswer(req *gosip.Request) (body []byte, s sdp.Session, offered, ok bool) {
+	offer, err := bodyOf(req)
+	if err != nil {
+		return nil, s, false, false
+	}
+	if offer == nil {
+		return l.media.offer(), s, false, true
+	}
+	body, s, err = l.media.answer(offer)
+	return body, s, true, err == nil
+}
+
+// offering says that an offer of ours is out without an answer, or an INVITE
+// of ours is in progress.
+func (l *Leg) offering() bool {
+	if c := l.modify.client; c != nil && c.method == gosip.INVITE {
+		return true
+	}
+	for i := range l.unacked {
+		if l.unacked[i].offered {
+			return true
+		}
+	}
+	return false
+}

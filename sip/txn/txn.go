@@ -1,0 +1,61 @@
+// Package txn is the four transaction machines of SIP: what to resend and
+// when, what is new to the user of the transaction and what is a copy, and
+// when to give up (RFC 3261 §17, RFC 6026).
+//
+// A machine is a plain value without clock, socket or lock. Each input (a
+// message, a response to send, the time) gives a Step: what to put on the wire
+// and what to tell upwards. A finished machine holds only what it may have to
+// send again, never the request it began with.
+package txn
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// Timing is the timers' base. Immutable.
+type Timing struct {
+	T1, T2, T4 time.Duration // RFC 3261 §17.1.1.1: 500 ms, 4 s, 5 s
+	Reliable   bool          // TCP: nothing is retransmitted, copies are not waited for
+}
+
+// Life is how long a transaction waits for the other side: timers B, F, H, L, M.
+func (t Timing) Life() time.Duration { return 64 * t.T1 }
+
+// Step is what a machine wants done after one input. The zero Step is nothing.
+type Step struct {
+	Send    gosip.Message // put on the wire; nil: nothing
+	Deliver bool          // the message given in is for the user of the transaction
+	Timeout bool          // the other side never answered: the transaction is over
+}
+
+// State is where a transaction stands. Not every machine knows every state.
+type State uint8
+
+// The states of RFC 3261 §17 and, for an INVITE answered by 2xx, RFC 6026.
+const (
+	Idle State = iota
+	Calling
+	Trying
+	Proceeding
+	Accepted
+	Completed
+	Confirmed
+	Terminated
+)
+
+func (s State) String() string {
+	return [...]string{"idle", "calling", "trying", "proceeding", "accepted", "completed", "confirmed", "terminated"}[s]
+}
+
+// earliest is the sooner of two timers, of which zero is one that does not run.
+func earliest(a, b time.Time) (time.Time, bool) {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		a = b
+	}
+	return a, !a.IsZero()
+}
+
+// due says whether a timer runs and has come.
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }

@@ -1,0 +1,159 @@
+package ua
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Secret is a password that does not show itself in logs or when printed.
+type Secret string
+
+func (Secret) String() string       { return "***" }
+func (Secret) GoString() string     { return "***" }
+func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
+
+// MarshalText keeps it out of JSON and YAML.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// Strangers: what happens to requests of those who are neither a trunk nor a phone.
+const (
+	Drop   = "drop" // no answer at all: a scanner learns nothing
+	Forbid = "403"
+)
+
+// Network is one foot of the switch. A zero AddrPort switches that transport off.
+type Network struct {
+	UDP, TCP  netip.AddrPort
+	Advertise string // host that others reach us by; empty: the address bound
+}
+
+// Trunk is a peer that is known by its source address on one network.
+type Trunk struct {
+	Network   string
+	Match     []netip.Prefix
+	Target    string // host[:port] that requests are sent to
+	Transport string // "udp" or "tcp"
+}
+
+// User is a phone's account; it may register on its own network only.
+type User struct {
+	Password Secret
+	Network  string
+}
+
+// Config of the socket layer. Immutable after New.
+type Config struct {
+	Networks  map[string]Network
+	Trunks    map[string]Trunk
+	Users     map[string]User
+	Realm     string
+	Secret    []byte // signs nonces and tags; empty: a new one for each New
+	UserAgent string
+	Strangers string // Drop or Forbid
+
+	MaxRate        int           // requests per second of one source that is not known (yet)
+	MaxBurst       int           // that many at once
+	MaxConnections int           // TCP, both ways; a quarter may be of unknown peers
+	MaxContacts    int           // of one user; the oldest gives way
+	MinExpires     time.Duration // shorter registrations are refused with 423
+	MaxExpires     time.Duration // longer ones are cut to this
+	MTU            int           // requests longer than this (bytes) go by TCP where the peer has it
+	ReadBuffer     int           // SO_RCVBUF of a UDP socket, bytes
+	DialTimeout    time.Duration // TCP
+	ProbeTimeout   time.Duration // TCP attempt for a request over the MTU
+	WriteTimeout   time.Duration // TCP peer that does not read
+	IdleTimeout    time.Duration // TCP peer that has not shown who it is
+
+	// Bindings is told of each change of a user's registrations, with those now
+	// live. It runs on the reader's goroutine: it must not block, nor call Stop.
+	Bindings func(user string, live []Binding)
+	Now      func() time.Time // nil: time.Now
+}
+
+// Default is a configuration without networks, trunks and users.
+func Default() Config {
+	return Config{
+		Realm: "liandong", UserAgent: "liandong", Strangers: Drop,
+		MaxRate: 100, MaxBurst: 400, MaxConnections: 4096, MaxContacts: 8,
+		MinExpires: 30 * time.Second, MaxExpires: time.Hour,
+		MTU: 1300, ReadBuffer: 4 << 20,
+		DialTimeout: 4 * time.Second, ProbeTimeout: 500 * time.Millisecond,
+		WriteTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second,
+	}
+}
+
+// Validate names every setting that is wrong and what is allowed.
+func (c Config) Validate() error {
+	return errors.Join(append(c.checkPeers(), c.checkLimits()...)...)
+}
+
+func (c Config) checkPeers() []error {
+	var errs []error
+	if len(c.Networks) == 0 {
+		errs = append(errs, errors.New("networks: at least one is needed"))
+	}
+	for _, name := range sortedKeys(c.Networks) {
+		if n := c.Networks[name]; !n.UDP.IsValid() && !n.TCP.IsValid() {
+			errs = append(errs, fmt.Errorf("networks.%s: an address for udp, tcp or both", name))
+		}
+	}
+	for _, name := range sortedKeys(c.Trunks) {
+		t := c.Trunks[name]
+		if _, ok := c.Networks[t.Network]; !ok {
+			errs = append(errs, fmt.Errorf("trunks.%s.network: %q is not one of %v", name, t.Network, sortedKeys(c.Networks)))
+		}
+		if t.Transport != "" && t.Transport != "udp" && t.Transport != "tcp" {
+			errs = append(errs, fmt.Errorf("trunks.%s.transport: %q is not udp or tcp", name, t.Transport))
+		}
+	}
+	for _, name := range sortedKeys(c.Users) {
+		if _, ok := c.Networks[c.Users[name].Network]; !ok {
+			errs = append(errs, fmt.Errorf("users.%s.network: %q is not one of %v", name, c.Users[name].Network, sortedKeys(c.Networks)))
+		}
+	}
+	return errs
+}
+
+func (c Config) checkLimits() []error {
+	var errs []error
+	positive := func(key string, ok bool) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: more than 0", key))
+		}
+	}
+	if c.Strangers != Drop && c.Strangers != Forbid {
+		errs = append(errs, fmt.Errorf("strangers: %q is not %q or %q", c.Strangers, Drop, Forbid))
+	}
+	if c.Realm == "" {
+		errs = append(errs, errors.New("realm: a name that phones show, such as the domain"))
+	}
+	positive("max_rate", c.MaxRate > 0)
+	positive("max_burst", c.MaxBurst > 0)
+	positive("max_connections", c.MaxConnections > 0)
+	positive("max_contacts", c.MaxContacts > 0)
+	positive("min_expires", c.MinExpires > 0)
+	positive("dial_timeout", c.DialTimeout > 0)
+	positive("probe_timeout", c.ProbeTimeout > 0)
+	positive("write_timeout", c.WriteTimeout > 0)
+	positive("idle_timeout", c.IdleTimeout > 0)
+	if c.MaxExpires < c.MinExpires {
+		errs = append(errs, errors.New("max_expires: not less than min_expires"))
+	}
+	if c.MTU < 500 || c.MTU > 65000 {
+		errs = append(errs, errors.New("mtu: 500 to 65000 bytes"))
+	}
+	return errs
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,279 @@
+package ua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"liandong/sip/leg"
+)
+
+// maxQueue bounds what waits for one TCP peer, in messages.
+const maxQueue = 256
+
+// conn is one TCP connection, ours or the peer's. A reader and a writer
+// goroutine serve it; either ends both.
+type conn struct {
+	u      *UA
+	key    connKey
+	since  time.Time
+	probe  bool // made only to see whether the peer has TCP
+	proven atomic.Bool
+	wake   chan struct{} // room for one: the queue is not empty, or closed
+	ended  context.Context
+	end    context.CancelFunc
+
+	mu     sync.Mutex
+	nc     net.Conn   // guarded by mu; nil while dialling, settled before read and write run
+	queue  []outgoing // guarded by mu
+	last   bool       // guarded by mu; no more messages after the queue
+	closed bool       // guarded by mu
+}
+
+func (u *UA) newConn(key connKey, nc net.Conn) *conn {
+	c := &conn{u: u, key: key, nc: nc, since: time.Now(), wake: make(chan struct{}, 1)}
+	c.ended, c.end = context.WithCancel(u.ctx)
+	return c
+}
+
+// accept takes connections of one network.
+func (u *UA) accept(network string, l *net.TCPListener) {
+	for {
+		nc, err := l.AcceptTCP()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !u.pause(10*time.Millisecond) {
+				return
+			}
+			u.log.say(slog.LevelError, "TCP accept", "network", network, "error", err)
+			continue
+		}
+		u.accepted(network, nc)
+	}
+}
+
+func (u *UA) accepted(network string, nc net.Conn) {
+	remote := unmap(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
+	c := u.newConn(connKey{network, remote}, nc)
+	if u.origins.trunk(leg.Flow{Network: network, Remote: remote}) != "" {
+		c.proven.Store(true)
+	}
+	old, ok := u.conns.put(c, u.cfg.MaxConnections)
+	if old != nil {
+		old.close(net.ErrClosed) // the peer began again from the same port
+	}
+	if !ok || !u.spawn(c.write) || !u.spawn(c.read) {
+		u.log.say(slog.LevelWarn, "TCP connection refused: too many", "network", network, "source", remote)
+		c.close(net.ErrClosed)
+	}
+}
+
+// connTo gives the connection to a peer, dialling in the background.
+func (u *UA) connTo(key connKey, patience time.Duration) (*conn, error) {
+	if _, ok := u.listen[key.network]; !ok {
+		return nil, ErrNoTransport
+	}
+	if c := u.conns.get(key); c != nil {
+		return c, nil
+	}
+	c := u.newConn(key, nil)
+	c.probe = patience == u.cfg.ProbeTimeout
+	c.proven.Store(true)
+	c, fresh, err := u.conns.getOrPut(c, u.cfg.MaxConnections)
+	if err != nil || !fresh {
+		return c, err
+	}
+	if !u.spawn(func() { c.dial(patience) }) {
+		return nil, ErrStopped
+	}
+	return c, nil
+}
+
+func (c *conn) dial(patience time.Duration) {
+	d := net.Dialer{Timeout: patience}
+	if l, ok := c.u.Addr(c.key.network, "tcp"); ok && !l.Addr().IsUnspecified() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.Addr(), 0)) // leave by this network's door
+	}
+	nc, err := d.DialContext(c.ended, "tcp", c.key.remote.String())
+	if err != nil {
+		if c.probe {
+			c.u.reach.refuse(c.u.cfg.Now(), c.key)
+		}
+		c.close(err)
+		return
+	}
+	c.mu.Lock()
+	c.nc = nc
+	closed := c.closed
+	c.mu.Unlock()
+	if closed || !c.u.spawn(c.read) {
+		_ = nc.Close()
+		c.close(net.ErrClosed)
+		return
+	}
+	c.write()
+}
+
+func (c *conn) prove() { c.proven.Store(true) }
+
+// push queues a message; it never blocks.
+func (c *conn) push(o outgoing) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed || c.last:
+		return ErrUnreachable
+	case len(c.queue) >= maxQueue:
+		return ErrBacklog
+	}
+	c.queue = append(c.queue, o)
+	c.rouse()
+	return nil
+}
+
+// finish closes after what is queued.
+func (c *conn) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = true
+	c.rouse()
+}
+
+func (c *conn) rouse() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *conn) finished() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+func (c *conn) write() {
+	for {
+		select {
+		case <-c.ended.Done():
+			c.close(net.ErrClosed)
+			return
+		case <-c.wake:
+		}
+		for o, ok := c.pop(); ok; o, ok = c.pop() {
+			if err := c.writeOne(o); err != nil {
+				c.u.undelivered(o, fmt.Errorf("%w: %w", ErrUnreachable, err))
+				c.close(err)
+				return
+			}
+		}
+		if c.finished() {
+			c.close(net.ErrClosed)
+			return
+		}
+	}
+}
+
+func (c *conn) pop() (outgoing, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.queue) == 0 {
+		return outgoing{}, false
+	}
+	o := c.queue[0]
+	c.queue = c.queue[1:]
+	return o, true
+}
+
+// writeOne: a peer that does not read loses its connection, since after a half
+// message nothing else can be said on it.
+func (c *conn) writeOne(o outgoing) error {
+	_ = c.nc.SetWriteDeadline(time.Now().Add(c.u.cfg.WriteTimeout)) // nc is set before write runs
+	if _, err := c.nc.Write(o.data); err != nil {
+		return err
+	}
+	c.u.counts.sent.Add(1)
+	return nil
+}
+
+func (c *conn) read() {
+	err := c.readAll()
+	if errors.Is(err, errUnframed) {
+		c.finish() // the sender is to hear why
+		return
+	}
+	c.close(err)
+}
+
+func (c *conn) readAll() error {
+	flow := leg.Flow{Network: c.key.network, Transport: "tcp", Remote: c.key.remote}
+	flow.Local = unmap(c.nc.LocalAddr().(*net.TCPAddr).AddrPort())
+	buf := make([]byte, 8192)
+	var f framer
+	for {
+		c.allow()
+		n, err := c.nc.Read(buf)
+		f.feed(buf[:n])
+		if fault := c.drain(&f, flow); fault != nil {
+			return fault
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// allow gives a peer that has not shown who it is a limited stay.
+func (c *conn) allow() {
+	var until time.Time
+	if !c.proven.Load() {
+		until = c.since.Add(c.u.cfg.IdleTimeout)
+	}
+	_ = c.nc.SetReadDeadline(until)
+}
+
+func (c *conn) drain(f *framer, flow leg.Flow) error {
+	for {
+		msg, ping, err := f.next()
+		switch {
+		case ping:
+			_ = c.push(outgoing{packet: leg.Packet{Flow: flow}, data: []byte("\r\n"), to: flow.Remote})
+		case errors.Is(err, errMore):
+			return nil
+		case errors.Is(err, errUnframed):
+			c.u.unframed(msg, flow, c)
+			return err
+		case err != nil:
+			return err
+		case !c.u.receive(msg, flow, c):
+			return errNotSIP // the boundary is lost
+		}
+	}
+}
+
+// close ends the connection once; what waited is told or goes another way.
+func (c *conn) close(cause error) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	rest, nc := c.queue, c.nc
+	c.queue = nil
+	c.mu.Unlock()
+	c.end()
+	c.u.conns.remove(c)
+	if nc != nil {
+		_ = nc.Close()
+	}
+	for _, o := range rest {
+		c.u.undelivered(o, fmt.Errorf("%w: %w", ErrUnreachable, cause))
+	}
+	c.u.flowLost(leg.Flow{Network: c.key.network, Transport: "tcp", Remote: c.key.remote})
+}

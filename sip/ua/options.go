@@ -1,0 +1,51 @@
+package ua
+
+import (
+	"strings"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+)
+
+const supported = "timer, 100rel"
+
+// options says what we can do: RFC 3261 §11.2. Max-Forwards 0 is no obstacle, as
+// the question ends here (RFC 4475 §3.3.11).
+func (u *UA) options(in *inbound) {
+	if a, ok := demandsTooMuch(in.req, supported); ok {
+		u.respond(in, a)
+		return
+	}
+	u.respond(in, say(gosip.StatusOK, "OK",
+		header.Field{Name: "Allow", Value: allow},
+		header.Field{Name: "Accept", Value: "application/sdp"},
+		header.Field{Name: "Supported", Value: supported},
+	))
+}
+
+// demandsTooMuch: RFC 3261 §8.2.2.3, 420 names what of Require we lack.
+func demandsTooMuch(req *gosip.Request, have string) (answer, bool) {
+	var lacking []string
+	for _, h := range req.GetHeaders("Require") {
+		for _, tag := range strings.Split(h.Value(), ",") {
+			if tag = trim(tag); tag != "" && !contains(have, tag) {
+				lacking = append(lacking, tag)
+			}
+		}
+	}
+	if len(lacking) == 0 {
+		return answer{}, false
+	}
+	return say(gosip.StatusBadExtension, "Bad Extension",
+		header.Field{Name: "Unsupported", Value: strings.Join(lacking, ", ")}), true
+}
+
+func contains(have, tag string) bool {
+	for _, h := range strings.Split(have, ",") {
+		if strings.EqualFold(trim(h), tag) {
+			return true
+		}
+	}
+	return false
+}

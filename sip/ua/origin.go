@@ -1,0 +1,77 @@
+package ua
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"liandong/sip/leg"
+)
+
+// Origin is who an INVITE outside of a dialog is from: a trunk, known by its
+// source address, or a phone's user, known by digest. One of both is empty.
+type Origin struct{ Network, Trunk, User string }
+
+// origins answers who may be behind a source address or a name. Immutable.
+type origins struct {
+	trunks []trunkPrefix // longest prefix first
+	users  map[string]User
+	phones map[string]bool // networks that have users
+}
+
+type trunkPrefix struct {
+	network, trunk string
+	prefix         netip.Prefix
+}
+
+func newOrigins(cfg Config) *origins {
+	o := &origins{users: cfg.Users, phones: map[string]bool{}}
+	for name, t := range cfg.Trunks {
+		for _, prefix := range t.prefixes() {
+			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix})
+		}
+	}
+	slices.SortFunc(o.trunks, func(a, b trunkPrefix) int {
+		return cmp.Or(cmp.Compare(b.prefix.Bits(), a.prefix.Bits()), cmp.Compare(a.trunk, b.trunk))
+	})
+	for _, user := range cfg.Users {
+		o.phones[user.Network] = true
+	}
+	return o
+}
+
+// prefixes: a trunk that names no sources is believed from its target only.
+func (t Trunk) prefixes() []netip.Prefix {
+	if len(t.Match) > 0 {
+		return t.Match
+	}
+	if addr, ok := numericTarget(t.Target); ok {
+		return []netip.Prefix{netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen())}
+	}
+	return nil
+}
+
+func (o *origins) trunk(f leg.Flow) string {
+	for _, t := range o.trunks {
+		if t.network == f.Network && t.prefix.Contains(f.Remote.Addr()) {
+			return t.trunk
+		}
+	}
+	return ""
+}
+
+// user says whether the name has an account on the network.
+func (o *origins) user(network, name string) bool {
+	u, ok := o.users[name]
+	return ok && u.Network == network
+}
+
+// password is the lookup for digest on one network.
+func (o *origins) password(network string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if !o.user(network, name) {
+			return "", false
+		}
+		return string(o.users[name].Password), true
+	}
+}

@@ -1,0 +1,188 @@
+package ua
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/leg"
+)
+
+// inbound is one request on its way through the checks.
+type inbound struct {
+	message
+	req    *gosip.Request
+	method gosip.RequestMethod
+	flow   leg.Flow
+	conn   *conn // TCP only
+	trunk  string
+	known  bool // a trunk, or the flow of a registered phone
+}
+
+func (in *inbound) callID() string { return in.echo.callID }
+
+func (in *inbound) packet() leg.Packet { return leg.Packet{Msg: in.msg, Flow: in.flow} }
+
+// inDialog: the request names a dialog, or makes sense in one only.
+func (in *inbound) inDialog() bool {
+	switch in.method {
+	case gosip.BYE, gosip.CANCEL, gosip.PRACK, gosip.UPDATE, gosip.INFO:
+		return true
+	}
+	return in.req.To().Params.Has("tag")
+}
+
+// receive handles one message of a socket, in the order of the wire. ok is
+// false when the bytes were not SIP at all.
+func (u *UA) receive(data []byte, flow leg.Flow, c *conn) (ok bool) {
+	defer u.survive()
+	u.counts.received.Add(1)
+	m, err := read(data)
+	if err != nil {
+		u.counts.garbage.Add(1)
+		u.log.say(slog.LevelWarn, "not a SIP message", "network", flow.Network, "source", flow.Remote, "bytes", len(data))
+		return false
+	}
+	if req, is := m.msg.(*gosip.Request); is {
+		u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c})
+	} else {
+		u.response(m, flow)
+	}
+	return true
+}
+
+// survive keeps a reader alive when the handling of one message panics. The
+// panic's value is not logged: it may hold a caller's data.
+func (u *UA) survive() {
+	if r := recover(); r != nil {
+		u.counts.panics.Add(1)
+		u.log.say(slog.LevelError, "panic while handling a message", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+	}
+}
+
+// response: RFC 3261 §8.1.3.3, more than one Via is not for us; a malformed
+// response is dropped, the transaction's timers see to the rest.
+func (u *UA) response(m message, flow leg.Flow) {
+	if m.fault.code != 0 || len(m.echo.via) != 1 {
+		u.malformed(flow, m.fault)
+		return
+	}
+	sink, ok := u.sink(m.echo.callID)
+	if !ok {
+		u.counts.unmatched.Add(1)
+		return
+	}
+	if !sink.Post(Inbound{Packet: leg.Packet{Msg: m.msg, Flow: flow}}) {
+		u.counts.inboxFull.Add(1)
+	}
+}
+
+func (u *UA) malformed(flow leg.Flow, f fault) {
+	u.counts.malformed.Add(1)
+	u.log.say(slog.LevelWarn, "malformed message", "network", flow.Network, "source", flow.Remote, "fault", f.phrase)
+}
+
+func (u *UA) request(in *inbound) {
+	if in.top != nil {
+		stampVia(in.top, in.flow.Remote)
+		in.echo.via[0] = in.top.Value()
+	}
+	in.trunk = u.origins.trunk(in.flow)
+	in.known = in.trunk != "" || u.registrar.knows(in.flow)
+	if in.known {
+		in.prove()
+		in.flow.Symmetric = in.trunk == "" // a phone is reached the way it came
+	}
+	switch sink, bound := u.sink(in.callID()); {
+	case in.fault.code != 0:
+		u.refuseMalformed(in)
+	case bound:
+		in.prove()
+		u.post(sink, in)
+	case in.method == gosip.ACK:
+		u.counts.unmatched.Add(1) // for an answer of ours that needed no state
+	case !in.known && !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1):
+		u.counts.limited.Add(1)
+		u.log.say(slog.LevelWarn, "too many requests", "network", in.flow.Network, "source", in.flow.Remote)
+	default:
+		u.newcomer(in)
+	}
+}
+
+// prove lifts the limits on a TCP connection whose peer has shown who it is.
+func (in *inbound) prove() {
+	if in.conn != nil {
+		in.conn.prove()
+	}
+}
+
+// refuseMalformed answers where an answer may reach a caller's phone or PBX:
+// known peers, and any source on a network where phones are at home.
+func (u *UA) refuseMalformed(in *inbound) {
+	u.malformed(in.flow, in.fault)
+	if !in.known {
+		if !u.origins.phones[in.flow.Network] && u.cfg.Strangers == Drop {
+			u.counts.strangers.Add(1)
+			return
+		}
+		if !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1) {
+			u.counts.limited.Add(1)
+			return
+		}
+	}
+	u.respond(in, say(in.fault.code, in.fault.phrase))
+}
+
+// post hands a request to its call. Without room, UDP peers will send it again;
+// on TCP they will not, and are told.
+func (u *UA) post(sink Sink, in *inbound) {
+	if sink.Post(Inbound{Packet: in.packet()}) {
+		return
+	}
+	u.counts.inboxFull.Add(1)
+	u.log.say(slog.LevelWarn, "inbox full", "network", in.flow.Network, "method", in.method)
+	if in.conn != nil {
+		u.respond(in, unavailable())
+	}
+}
+
+// newcomer sorts the requests whose Call-ID belongs to nobody.
+func (u *UA) newcomer(in *inbound) {
+	switch {
+	case in.method == gosip.REGISTER:
+		u.register(in)
+	case in.method == gosip.INVITE && !in.inDialog():
+		u.invite(in)
+	case !in.known && !u.claims(in):
+		u.stranger(in)
+	case in.inDialog():
+		u.respond(in, noDialog()) // RFC 3261 §12.2.2
+	case in.method == gosip.OPTIONS:
+		u.options(in)
+	default:
+		u.respond(in, unwanted(in.method))
+	}
+}
+
+// unwanted: RFC 3261 §8.2.1 for methods that we know and do not take outside of
+// a dialog, §21.5.2 for those nobody here has heard of.
+func unwanted(m gosip.RequestMethod) answer {
+	switch m {
+	case gosip.SUBSCRIBE, gosip.NOTIFY, gosip.REFER, gosip.MESSAGE, gosip.PUBLISH:
+		return notAllowed()
+	}
+	return say(gosip.StatusNotImplemented, "Not Implemented")
+}
+
+func (u *UA) stranger(in *inbound) {
+	u.counts.strangers.Add(1)
+	u.log.say(slog.LevelWarn, "stranger", "network", in.flow.Network, "source", in.flow.Remote, "method", method(in.method))
+	if u.cfg.Strangers == Forbid {
+		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
+	}
+}
+
+// method shortens what a stranger calls its method for the log.
+func method(m gosip.RequestMethod) string { return string(m[:min(len(m), 16)]) }

@@ -1,0 +1,139 @@
+package ua
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+)
+
+// register is RFC 3261 §10.3, with digest before anything is believed.
+func (u *UA) register(in *inbound) {
+	now, key := u.cfg.Now(), replyKey(in)
+	if data, ok := u.replies.get(now, key); ok {
+		u.sendBack(in, data)
+		return
+	}
+	if to := in.req.To(); !in.known && !u.claims(in) && !u.origins.user(in.flow.Network, to.Address.User) {
+		u.stranger(in)
+		return
+	}
+	if a, ok := demandsTooMuch(in.req, ""); ok {
+		u.respond(in, a)
+		return
+	}
+	user, ok := u.authenticate(in)
+	if !ok {
+		return
+	}
+	a, changed := u.registered(now, user, in)
+	u.counts.refused(a.code)
+	data := u.render(&in.echo, a)
+	u.replies.put(now, key, data)
+	u.sendBack(in, data)
+	if changed {
+		u.tellBindings(user)
+	}
+}
+
+// registered works out the answer to an authenticated REGISTER.
+func (u *UA) registered(now time.Time, user string, in *inbound) (answer, bool) {
+	if in.req.To().Address.User != user {
+		return say(gosip.StatusForbidden, "Forbidden"), false // step 4: only one's own address
+	}
+	reg, refusal := u.readRegistration(user, in)
+	if refusal.code != 0 {
+		return refusal, false
+	}
+	changed, err := u.registrar.apply(now, reg)
+	if err != nil {
+		return say(gosip.StatusInternalServerError, "REGISTER Out Of Order"), false
+	}
+	return say(gosip.StatusOK, "OK", u.contacts(now, user)...), changed
+}
+
+// contacts lists all bindings with the seconds left: §10.3 step 8.
+func (u *UA) contacts(now time.Time, user string) []header.Field {
+	var fields []header.Field
+	for _, b := range u.registrar.live(now, user) {
+		left := int((b.Expires.Sub(now) + time.Second - 1) / time.Second)
+		fields = append(fields, header.Field{Name: "Contact", Value: "<" + b.Contact + ">;expires=" + strconv.Itoa(left)})
+	}
+	return fields
+}
+
+func (u *UA) readRegistration(user string, in *inbound) (registration, answer) {
+	reg := registration{user: user, callID: in.callID(), cseq: in.req.CSeq().SeqNo}
+	contacts := in.req.GetHeaders("Contact")
+	for _, h := range contacts {
+		c := h.(*gosip.ContactHeader) // read makes no others
+		if c.Address.Wildcard {
+			// §10.2.2: "*" stands alone and with Expires: 0
+			if len(contacts) != 1 || headerText(in.req, "Expires") != "0" {
+				return reg, say(gosip.StatusBadRequest, "Bad Request (Contact *)")
+			}
+			reg.everything = true
+			return reg, answer{}
+		}
+		change, refusal := u.readContact(user, in, c)
+		if refusal.code != 0 {
+			return reg, refusal
+		}
+		reg.changes = append(reg.changes, change)
+	}
+	return reg, answer{}
+}
+
+func (u *UA) readContact(user string, in *inbound, c *gosip.ContactHeader) (change, answer) {
+	if c.Address.Scheme != "sip" && c.Address.Scheme != "sips" {
+		return change{}, say(gosip.StatusBadRequest, "Bad Request (Contact)")
+	}
+	lifetime := u.lifetime(in.req, c)
+	if lifetime > 0 && lifetime < u.cfg.MinExpires {
+		return change{}, say(gosip.StatusIntervalToBrief, "Interval Too Brief",
+			header.Field{Name: "Min-Expires", Value: strconv.Itoa(int(u.cfg.MinExpires / time.Second))})
+	}
+	flow := in.flow
+	flow.Symmetric = true
+	return change{
+		Binding:  Binding{User: user, Contact: c.Address.String(), Flow: flow, UserAgent: headerText(in.req, "User-Agent")},
+		key:      contactKey(c),
+		lifetime: lifetime,
+	}, answer{}
+}
+
+// lifetime: §10.2.1.1, the parameter before the header field, and a malformed
+// one of either counts as an hour.
+func (u *UA) lifetime(req *gosip.Request, c *gosip.ContactHeader) time.Duration {
+	text, ok := c.Params.Get("expires")
+	if !ok {
+		text = headerText(req, "Expires")
+	}
+	seconds, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		seconds = 3600
+	}
+	return min(time.Duration(seconds)*time.Second, u.cfg.MaxExpires)
+}
+
+// contactKey says when two Contacts are one phone: the instance that it names
+// (RFC 5626 §4.1), else where it is (RFC 3261 §19.1.4).
+func contactKey(c *gosip.ContactHeader) string {
+	if id, ok := c.Params.Get("+sip.instance"); ok && id != "" {
+		reg, _ := c.Params.Get("reg-id")
+		return "instance " + id + " " + reg
+	}
+	a := &c.Address
+	transport, _ := a.UriParams.Get("transport")
+	return strings.Join([]string{a.Scheme, a.User, strings.ToLower(a.Host), strconv.Itoa(a.Port), strings.ToLower(transport)}, " ")
+}
+
+func headerText(req *gosip.Request, name string) string {
+	if h := req.GetHeader(name); h != nil {
+		return trim(h.Value())
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+package ua
+
+import "sync/atomic"
+
+// Stats are totals since New, except Bindings and Connections, which are now.
+type Stats struct {
+	Received, Sent                uint64 // messages
+	Malformed, Garbage            uint64 // answerable or not even SIP
+	Strangers, Limited, Denied    uint64 // refused or dropped: unknown, too fast, wrong password
+	Unmatched, InboxFull          uint64 // messages of no known Call-ID; Sinks without room
+	SendErrors, Panics            uint64
+	Refused400, Refused401, Other uint64 // answers given without a leg
+	Bindings, Connections         int
+}
+
+type counts struct {
+	received, sent, malformed, garbage  atomic.Uint64
+	strangers, limited, denied          atomic.Uint64
+	unmatched, inboxFull                atomic.Uint64
+	sendErrors, panics                  atomic.Uint64
+	refused400, refused401, refusedElse atomic.Uint64
+}
+
+func (c *counts) refused(code int) {
+	switch code {
+	case 400:
+		c.refused400.Add(1)
+	case 401:
+		c.refused401.Add(1)
+	default:
+		c.refusedElse.Add(1)
+	}
+}
+
+// Stats may be called at any time.
+func (u *UA) Stats() Stats {
+	c := &u.counts
+	return Stats{
+		Received: c.received.Load(), Sent: c.sent.Load(),
+		Malformed: c.malformed.Load(), Garbage: c.garbage.Load(),
+		Strangers: c.strangers.Load(), Limited: c.limited.Load(), Denied: c.denied.Load(),
+		Unmatched: c.unmatched.Load(), InboxFull: c.inboxFull.Load(),
+		SendErrors: c.sendErrors.Load(), Panics: c.panics.Load(),
+		Refused400: c.refused400.Load(), Refused401: c.refused401.Load(), Other: c.refusedElse.Load(),
+		Bindings: u.registrar.size(), Connections: u.conns.size(),
+	}
+}

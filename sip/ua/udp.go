@@ -1,0 +1,58 @@
+package ua
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"liandong/sip/leg"
+)
+
+const maxMessage = 65535 // bytes, a UDP datagram and our limit for TCP
+
+// readUDP is the only reader of its socket, so that messages keep their order.
+func (u *UA) readUDP(network string, c *net.UDPConn) {
+	buf := make([]byte, maxMessage)
+	local, _ := u.Addr(network, "udp")
+	for {
+		n, remote, err := c.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !u.pause(10*time.Millisecond) {
+				return
+			}
+			u.log.say(slog.LevelError, "UDP read", "network", network, "error", err)
+			continue
+		}
+		if keepAlive(buf[:n]) {
+			continue
+		}
+		u.receive(buf[:n], leg.Flow{Network: network, Transport: "udp", Local: local, Remote: unmap(remote)}, nil)
+	}
+}
+
+// keepAlive: phones hold their NAT's door open with CRLF or with zero bytes.
+// RFC 5626 §4.4.2 answers neither on UDP.
+func keepAlive(b []byte) bool {
+	if len(b) > 8 {
+		return false
+	}
+	for _, c := range b {
+		if c != '\r' && c != '\n' && c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// pause waits so that a lasting error does not spin; false once stopped.
+func (u *UA) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-u.ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
