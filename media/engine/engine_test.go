@@ -235,6 +235,13 @@ func TestLoopbackPorts(t *testing.T) {
 		s.Close()
 		eventually(t, "the legs are closed", func() bool { return e.Stats().Legs == 0 })
 	}
+	eventually(t, "the half of a pair that could not be had is given back", func() bool {
+		half, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(cfg.Networks["lab"].PortMin)})
+		if err == nil {
+			half.Close()
+		}
+		return err == nil
+	})
 }
 
 // TestSlowSink: a sink that does not return holds up events, never sound.
@@ -329,5 +336,39 @@ func TestStop(t *testing.T) {
 	s.Close()
 	if _, err := New(Config{}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("an empty config was taken")
+	}
+}
+
+// TestEventsOverflow: a queue that is full costs events and is counted.
+func TestEventsOverflow(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	for range maxOccurred + 10 {
+		r.shard.emit(r.session, MediaBack{Leg: 1})
+	}
+	if got, dropped := len(r.events()), r.engine.Stats().EventsDropped; got != maxOccurred || dropped != 10 {
+		t.Errorf("%d events and %d dropped, want %d and 10", got, dropped, maxOccurred)
+	}
+}
+
+func TestMailbox(t *testing.T) {
+	var m mailbox
+	for round := range 3 {
+		for i := range 5 {
+			if !m.post(order{what: i}) {
+				t.Fatal("refused")
+			}
+		}
+		for i, o := range m.take() {
+			if o.what != i {
+				t.Errorf("round %d: %v in place %d", round, o.what, i)
+			}
+		}
+	}
+	m.post(order{what: "last"})
+	if got := m.close(); len(got) != 1 || got[0].what != "last" {
+		t.Errorf("left at the end: %v", got)
+	}
+	if m.post(order{}) || len(m.take()) != 0 {
+		t.Error("an order was taken after close")
 	}
 }

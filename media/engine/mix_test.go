@@ -62,6 +62,44 @@ func TestTranscoding(t *testing.T) {
 	}
 }
 
+// TestTranscodingIsExact: each byte becomes the other law's byte for it.
+func TestTranscodingIsExact(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, u := r.phone(1, codec.PCMA), r.phone(2, codec.PCMU)
+	a.talks, u.talks = false, false
+	u.hears(Playlist{}, a)
+	payload, want := make([]byte, 256), make([]byte, 256)
+	for i := range payload {
+		payload[i] = byte(i)
+	}
+	codec.Transcode(codec.PCMU, want, codec.PCMA, payload)
+	a.send(payload)
+	r.pass(time.Millisecond)
+	if len(u.got) != 1 || string(u.got[0].Payload) != string(want) {
+		t.Errorf("%d packets, want the one in µ-law", len(u.got))
+	}
+}
+
+// TestLegCloses: when one of three leaves, the two others are in a plain relay.
+func TestLegCloses(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
+	a.hears(Playlist{}, b, c)
+	b.hears(Playlist{}, a, c)
+	c.hears(Playlist{}, a, b)
+	r.run(time.Second)
+	r.session.Do(Close{Leg: 3})
+	r.run(100 * time.Millisecond)
+	a.forget()
+	b.forget()
+	r.run(time.Second)
+	for _, pair := range [][2]*phone{{a, b}, {b, a}} {
+		if like := pair[0].likeness(pair[1]); like < 0.98 {
+			t.Errorf("leg %d hears leg %d with correlation %.2f, want nothing else beside it", pair[0].leg, pair[1].leg, like)
+		}
+	}
+}
+
 // TestRelayIsExact: with one codec on both sides not a byte of the sound is touched, and
 // it does not wait for the tick.
 func TestRelayIsExact(t *testing.T) {

@@ -28,6 +28,7 @@ func reportsTo(t *testing.T, p *phone) (all [][]rtcp.Packet) {
 func TestSenderReports(t *testing.T) {
 	r := newRig(t, labConfig(nil))
 	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.header.SequenceNumber = 65500
 	a.hears(Playlist{}, b)
 	r.run(time.Second)
 	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()

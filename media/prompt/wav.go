@@ -78,8 +78,9 @@ func chunks(file []byte) (f format, data []byte, err error) {
 	return f, nil, fmt.Errorf("%w: it has no data chunk, or is cut off", ErrNotWAV)
 }
 
-// streamed says that a size was not known when the file was begun: it was piped.
-func streamed(size uint64) bool { return size == 0 || size >= 0x7ffff000 }
+// streamed says that a size was not known when the file was begun: sox and
+// others that write into a pipe put the largest there.
+func streamed(size uint64) bool { return size >= 0x7ffff000 }
 
 func sound(body []byte, size uint64) []byte {
 	if streamed(size) {

@@ -44,7 +44,15 @@ func isDamage(err error) bool {
 
 // survey walks through the whole file before anything is written to it. No file is an empty one.
 func survey(path string) (found contents, err error) {
-	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return contents{}, nil
+	case err != nil:
+		return contents{}, fmt.Errorf("outbox: %w", err)
+	case !info.Mode().IsRegular():
+		return contents{}, fmt.Errorf("outbox: %s is not a file", path)
+	case info.Size() == 0:
 		return contents{}, nil
 	}
 	err = walk(path, func(seq uint64, value []byte) error {

@@ -44,9 +44,11 @@ func encode(r record) []byte {
 	b = appendText(b, r.stream, r.stub, r.id)
 	b = appendText(b, r.fields...)
 	b[0] = layout
-	binary.BigEndian.PutUint32(b[1:], crc32.Checksum(b[header:], castagnoli))
+	seal(b)
 	return b
 }
+
+func seal(b []byte) { binary.BigEndian.PutUint32(b[1:], crc32.Checksum(b[header:], castagnoli)) }
 
 func appendText(b []byte, texts ...string) []byte {
 	for _, s := range texts {

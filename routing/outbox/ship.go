@@ -93,6 +93,9 @@ func (s *shipper) round(ctx context.Context, now time.Time) time.Duration {
 	}
 	if !s.forget.After(now) {
 		s.clean(ctx, now, s.o.cfg.Keep)
+		if d := s.pause.Sub(now); d > 0 {
+			return d
+		}
 	}
 	load, more, err := s.load()
 	switch {

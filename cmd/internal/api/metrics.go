@@ -1,0 +1,66 @@
+package api
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gauges reads the parts' own figures when Prometheus asks; nothing is counted
+// twice.
+type gauges struct{ sw Switch }
+
+// Describe is empty: which figures there are is seen when they are read.
+func (gauges) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads all figures.
+func (g gauges) Collect(out chan<- prometheus.Metric) {
+	put := func(name, help string, kind prometheus.ValueType, v float64) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_"+name, help, nil, nil), kind, v)
+	}
+	now, total := prometheus.GaugeValue, prometheus.CounterValue
+	c := g.sw.Calls.Stats()
+	put("calls", "Calls that are on, with those whose farewells are not over.", now, float64(c.Live))
+	put("calls_total", "Calls since the start.", total, float64(c.Total))
+	put("call_panics_total", "Events of a call that were dropped because of a bug.", total, float64(c.Panics))
+	put("seats_busy", "Seats that ring or talk.", now, float64(c.SeatsBusy))
+	o := g.sw.Outbox.Stats()
+	put("outbox_waiting", "Ticket entries that Redis does not have yet.", now, float64(o.Waiting))
+	put("outbox_bytes", "Bytes of entries on disk.", now, float64(o.Bytes))
+	put("outbox_shipped_total", "Ticket entries appended to a stream.", total, float64(o.Shipped))
+	put("outbox_dropped_total", "Ticket entries lost.", total, float64(o.Dropped))
+	put("outbox_disk_errors_total", "Writes to the outbox file that failed.", total, float64(o.DiskErrors))
+	put("redis_up", "1 while Redis takes entries.", now, flag(o.RedisUp))
+	put("disk_up", "1 while the outbox file takes entries.", now, flag(o.DiskUp))
+	u := g.sw.UA.Stats()
+	put("sip_received_total", "SIP messages received.", total, float64(u.Received))
+	put("sip_sent_total", "SIP messages sent.", total, float64(u.Sent))
+	put("sip_malformed_total", "SIP messages that could not be read.", total, float64(u.Malformed+u.Garbage))
+	put("sip_strangers_total", "Requests of nobody we know.", total, float64(u.Strangers))
+	put("sip_denied_total", "Wrong passwords.", total, float64(u.Denied))
+	put("sip_send_errors_total", "SIP messages that could not be sent.", total, float64(u.SendErrors))
+	put("sip_registrations", "Phones registered.", now, float64(u.Bindings))
+	g.media(put, now, total)
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (g gauges) media(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
+	e := g.sw.Engine.Stats()
+	put("media_legs", "Legs with an RTP port.", now, float64(e.Legs))
+	put("media_packets_in_total", "RTP packets received.", total, float64(e.PacketsIn))
+	put("media_packets_out_total", "RTP packets sent.", total, float64(e.PacketsOut))
+	put("media_strangers_total", "RTP packets from another source than the locked one.", total, float64(e.Strangers))
+	put("media_late_ticks_total", "20 ms ticks that began late.", total, float64(e.LateTicks))
+	put("media_skipped_ticks_total", "20 ms ticks that were left out after a stall.", total, float64(e.SkippedTicks))
+	put("media_silences_total", "Times a party had nothing to hear for a second.", total, float64(e.Silences))
+	put("media_lost_total", "Times nothing came from a party for the media timeout.", total, float64(e.MediaLost))
+	free := 0
+	for _, p := range e.Ports {
+		free += p.Free
+	}
+	put("media_ports_free", "RTP port pairs that are free.", now, float64(free))
+}
