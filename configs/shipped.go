@@ -43,3 +43,9 @@ func defaultRoles() Roles {
 		Music: "music", Ringback: "ring", Busy: "busy", Confirm: "confirm", Refuse: "refuse",
 	}
 }
+
+//go:embed lab.yaml
+var lab []byte
+
+// Lab is the lab's config, for programs that run a lab of their own.
+func Lab(o Options) (*Config, error) { return Parse("lab.yaml", lab, o) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"text/template"
 	"time"
@@ -109,6 +110,25 @@ func (s *sipp) story() string {
 		out = out[len(out)-2000:]
 	}
 	return fmt.Sprintf("SIPp %s\n%s\n%s\n%s", s.file, errors, messages, out)
+}
+
+// saw fails unless a message that SIPp got, starting with start, has a line with this beginning and part.
+func (s *sipp) saw(t testing.TB, start, line, part string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.dir, "messages.log"))
+	must(t, err)
+	for _, m := range strings.Split(string(raw), "-----------------------------------------------")[1:] {
+		_, m, received := strings.Cut(m, "message received")
+		if _, text, ok := strings.Cut(m, "\n\n"); !received || !ok || !strings.HasPrefix(text, start) {
+			continue
+		}
+		for _, l := range strings.Split(m, "\n") {
+			if strings.HasPrefix(l, line) && strings.Contains(l, part) {
+				return
+			}
+		}
+	}
+	t.Errorf("SIPp %s got no %s with %q %q", s.file, start, line, part)
 }
 
 // sippRegisters lets SIPp register from the port where it will then wait for calls.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -109,11 +110,13 @@ func talking(t testing.TB, partner phone.Policy, set ...string) handing {
 	return h
 }
 
-// unbroken fails when a party's stream changed its source, SSRC, sequence or timing.
+// unbroken fails when a party's stream changed its source, SSRC, sequence or timing. A machine that is busy with other
+// tests may hold the switch up; then the timestamp follows the clock and the marker says so, which is no break.
 func unbroken(t testing.TB, c *phone.Call) {
 	t.Helper()
 	s := c.Continuity()
-	if len(s.SSRCs) != 1 || len(s.Sources) != 1 || len(s.Gaps) != 0 || len(s.Jumps) != 0 || s.Late != 0 {
+	broken := slices.ContainsFunc(s.Jumps, func(j phone.Jump) bool { return !j.Marker || j.Off < -4000 || j.Off > 4000 })
+	if len(s.SSRCs) != 1 || len(s.Sources) != 1 || len(s.Gaps) != 0 || s.Late != 0 || broken {
 		t.Errorf("the stream broke: %+v", s)
 	}
 }

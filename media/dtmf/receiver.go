@@ -91,7 +91,7 @@ func (p *press) add(e Event, seq uint16, ts uint32) {
 	if ts != p.ts {
 		p.ts, p.duration = ts, 0
 	}
-	p.seq, p.duration, p.ended = seq, max(p.duration, e.Duration), p.ended || e.End
+	p.seq, p.duration, p.ended = seq, max(p.duration, e.Duration), e.End
 }
 
 // isKey says whether a character is one of Keys.

@@ -61,7 +61,7 @@ func TestSenderLeavesAGap(t *testing.T) {
 	if !second.marker || second.tick != keyTicks || second.ts-packets[0].ts != keyTicks*tickSamples {
 		t.Errorf("the second key begins with %+v", second)
 	}
-	if quiet := second.ts - packets[0].ts - uint32(packets[6].event.Duration); quiet < 400 {
+	if quiet := second.ts - packets[0].ts - uint32(packets[6].event.Duration); quiet != 800 {
 		t.Errorf("%d samples between the tones", quiet)
 	}
 }

@@ -23,7 +23,7 @@ func TestRewriter(t *testing.T) {
 		{"in order", []relayed{{0, 0, false, 0}, {1, 20, false, 1}, {2, 20, false, 2}}},
 		{"loss stays visible", []relayed{{0, 0, false, 0}, {3, 60, false, 3}, {4, 20, false, 4}}},
 		{"reordered", []relayed{{0, 0, false, 0}, {2, 40, false, 2}, {1, 0, false, 1}, {3, 20, false, 3}}},
-		{"late at the end", []relayed{{0, 0, false, 0}, {2, 40, false, 2}, {3, 20, false, 3}, {1, 0, false, 1}, {3, 0, false, 3}}},
+		{"late at the end", []relayed{{0, 0, false, 0}, {2, 40, false, 2}, {3, 20, false, 3}, {1, 0, false, 1}}},
 		{"doubled", []relayed{{0, 0, false, 0}, {1, 20, false, 1}, {1, 0, false, 1}, {2, 20, false, 2}}},
 		{"before the first", []relayed{{0, 0, false, 0}, {-1, 0, true, 0}, {1, 20, false, 1}}},
 		{"starts anew", []relayed{{0, 0, false, 0}, {1, 20, false, 1}, {9000, 20, false, 2}, {9001, 20, false, 3}}},
@@ -48,7 +48,11 @@ func TestRewriter(t *testing.T) {
 					}
 					o.frame(gotSeq, gotTS, 160, 160, now)
 				}
-				if last := c.packets[len(c.packets)-1].want; o.seq != first+uint16(last)+1 || o.last != o.base+uint32(last)*160 {
+				last := 0
+				for _, p := range c.packets {
+					last = max(last, p.want)
+				}
+				if o.seq != first+uint16(last)+1 || o.last != o.base+uint32(last)*160 {
 					t.Fatalf("%s at %d: goes on with %d, %d", c.name, seq, o.seq-first, o.last-o.base)
 				}
 			}

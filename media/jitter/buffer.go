@@ -81,14 +81,14 @@ type suspect struct {
 // New makes a buffer; c must be valid.
 func New(c Config) *Buffer {
 	b := &Buffer{delay: ticks(c.Delay), max: ticks(c.Max), wait: c.Delay}
-	size := uint32(1) << bits.Len32(max(b.max, uint32(largest)))
+	size := uint32(1) << bits.Len32(max(b.max, b.delay+uint32(largest)))
 	b.data, b.have, b.mask = make([]byte, size), make([]byte, size), size-1
 	return b
 }
 
 // Reset forgets everything: another stream begins.
 func (b *Buffer) Reset() {
-	b.stats, b.suspect = Stats{}, suspect{}
+	b.stats = Stats{}
 	b.drain(fresh)
 }
 

@@ -2,6 +2,7 @@ package jitter
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -119,14 +120,15 @@ func TestLate(t *testing.T) {
 	})
 }
 
-// Half of a packet has missed its turn: the other half is still good.
+// The beginning of a packet has missed its turn: the rest is still good.
 func TestHalfLate(t *testing.T) {
 	scenes(t, Default(), func(r *rig) {
 		r.run(0, 1)
-		r.ticks(2) // 0 1, and 2 was missed
-		r.packet(2, 2*frame, 2*frame)
-		r.tick()
-		r.heard(". 0 1 ~ 3")
+		r.ticks(3) // 1, and 2 and 3 are missed
+		r.packet(2, 2*frame, 5*frame)
+		r.ticks(3)
+		r.heard(". 0 1 ~ ~ 4 5 6")
+		r.holes(8)
 	})
 }
 
@@ -154,6 +156,7 @@ func TestBurstIsBounded(t *testing.T) {
 		}
 		r.run(17, 22)
 		r.heard(". 0 1 2 3 4 ~ ~ ~ . . . . . . . . . 15 16 17 18 19")
+		r.holes(24)
 	})
 }
 
@@ -225,9 +228,11 @@ func TestTimestampJumps(t *testing.T) {
 		scenes(t, Default(), func(r *rig) {
 			r.run(0, 3)
 			r.heard(". 0 1 2")
+			r.send(4, 5) // held, and then given up
 			r.ts += uint32(jump)
-			r.run(4, 8)
-			r.heard(". 4 5 6 7")
+			r.run(6, 10)
+			r.heard(". 6 7 8 9")
+			r.holes(12)
 			if s := r.b.Stats(); s.Strange != 0 {
 				r.t.Errorf("%+v", s)
 			}
@@ -257,9 +262,12 @@ func TestStrayPacketsChangeNothing(t *testing.T) {
 		r.run(3, 3)
 		r.packet(900, 1<<22, frame)
 		r.packet(700, 1<<21, frame)
-		r.run(4, 5)
+		r.packet(702, 1<<21+frame, frame)
+		r.run(4, 4)
+		r.packet(703, 1<<21+2*frame, frame)
+		r.run(5, 5)
 		r.heard(". 0 1 2 3 4")
-		if s := r.b.Stats(); s.Strange != 3 {
+		if s := r.b.Stats(); s.Strange != 5 {
 			r.t.Errorf("%+v", s)
 		}
 	})
@@ -289,6 +297,42 @@ func TestLossOfLongPackets(t *testing.T) {
 		r.packet(2, 2*size, size)
 		r.ticks(7)
 		r.heard(". 0 ~ ~ 3 ~ ~") // 1.5 to 3 is lost, and 4.5 is not there yet
+	})
+}
+
+// A packet longer than the delay, and than all that may be held, is no reason to leave anything out.
+func TestPacketsLongerThanTheBuffer(t *testing.T) {
+	for _, frames := range []int{3, 4, 6} {
+		scenes(t, Config{Delay: 20 * time.Millisecond, Max: 40 * time.Millisecond}, func(r *rig) {
+			for n := range 10 {
+				r.packet(n, n*frames*frame, frames*frame)
+				r.ticks(frames - min(1, n%2)) // the next one comes with a frame still there, or not
+				if n%2 == 0 && n > 0 {
+					r.tick()
+				}
+			}
+			if s := r.b.Stats(); s.Skipped+s.Late+s.Strange+s.Duplicate+s.Concealed != 0 || s.Played < uint64(9*frames) {
+				r.t.Errorf("%d frames: %+v: %s", frames, s, r.log.String())
+			}
+			r.packet(10, 10*frames*frame, frames*frame)
+			r.packet(11, 11*frames*frame, frames*frame)
+			r.log.Reset()
+			if r.tick(); r.log.String() != fmt.Sprintf(" %d", 11*frames) {
+				r.t.Errorf("%d frames: after a burst of two %s", frames, r.log.String())
+			}
+		})
+	}
+}
+
+// What is far behind the packet that began does not lengthen the delay.
+func TestFarBehindTheFirst(t *testing.T) {
+	scenes(t, Default(), func(r *rig) {
+		r.send(20, 10)
+		if d := r.b.Depth(); d != 20*time.Millisecond {
+			r.t.Errorf("%v are held", d)
+		}
+		r.ticks(2)
+		r.heard(". 20")
 	})
 }
 

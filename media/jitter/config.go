@@ -18,7 +18,7 @@ const (
 // Config is how long a buffer holds packets.
 type Config struct {
 	Delay time.Duration // between a packet's arrival and its turn, in a network that is steady
-	Max   time.Duration // more than this is never held: the oldest is left out down to Delay
+	Max   time.Duration // more is not held, but for long packets: the oldest is left out down to Delay
 }
 
 // Default suits phones on the networks of an authority.

@@ -75,10 +75,10 @@ func (b *Buffer) store(ts uint32, payload []byte) {
 	}
 }
 
-// bound moves the cursor on when more would be held than is allowed. What is
-// held between two bounds is as much as the ring has room for.
+// bound moves the cursor on when more would be held than is allowed: Max, or a
+// packet on top of the delay. The ring has room for so much.
 func (b *Buffer) bound(end, size uint32) {
-	if int32(end-b.cursor) <= int32(max(b.max, size)) {
+	if int32(end-b.cursor) <= int32(max(b.max, b.delay+size)) {
 		return
 	}
 	cursor := end - max(b.delay, size)

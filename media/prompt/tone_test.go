@@ -112,6 +112,10 @@ func TestMusic(t *testing.T) {
 		}
 		largest = max(largest, int(math.Abs(float64(next)-float64(samples[i]))))
 	}
+	// The last of the long notes, 196 Hz, still sounds in the first beat.
+	if p := power(samples[:count(beat)], 220*math.Pow(2, -2./12)); p < 0.01 {
+		t.Errorf("nothing rings on from the end into the beginning: %.4f of the power", p)
+	}
 	if seam := int(math.Abs(float64(samples[0]) - float64(samples[len(samples)-1]))); seam > largest/2 {
 		t.Errorf("the loop's seam is a step of %d, no other is larger than %d", seam, largest)
 	}

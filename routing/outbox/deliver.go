@@ -31,6 +31,7 @@ type load struct {
 	parcels        []*parcel
 	streams        map[string]*parcel
 	stubs          map[uint64]string // hash of stub → its stream in this load
+	room           int               // entries that it may hold
 	entries, bytes int
 }
 
@@ -40,15 +41,15 @@ type parcel struct {
 	cargo  []cargo
 }
 
-func newLoad() *load {
-	return &load{streams: map[string]*parcel{}, stubs: map[uint64]string{}}
+func newLoad(room int) *load {
+	return &load{room: room, streams: map[string]*parcel{}, stubs: map[uint64]string{}}
 }
 
 // add says false when the entry must wait for the next round: the load is full, or the stub is in it for another
 // stream. Parcels of a load are independent, and the entry must not arrive when that other one fails.
 func (l *load) add(c cargo, stub uint64) bool {
 	stream, ok := l.stubs[stub]
-	if l.entries >= roundEntries || l.bytes >= roundBytes || ok && stream != c.stream {
+	if l.entries >= l.room || l.bytes >= roundBytes || ok && stream != c.stream {
 		return false
 	}
 	l.stubs[stub] = c.stream
@@ -159,6 +160,7 @@ func (s *shipper) arrived(now time.Time, p *parcel, fresh int) {
 		s.o.stats.unshipped.Add(-1)
 	}
 	s.o.queue.landed(items)
+	s.room = min(2*s.room, roundEntries)
 	s.o.stats.shipped.Add(uint64(fresh))
 	s.o.stats.repeated.Add(uint64(len(p.cargo) - fresh))
 	s.up(now)
@@ -184,6 +186,7 @@ func (s *shipper) block(now time.Time, p *parcel, err error) {
 func (s *shipper) lost(now time.Time, err error) {
 	s.down(err)
 	if !s.pause.After(now) {
+		s.room = max(s.room/2, 16)
 		s.pause = now.Add(s.wait.next())
 	}
 }

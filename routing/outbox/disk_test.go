@@ -108,7 +108,7 @@ func TestDiskFailsRedisTakes(t *testing.T) {
 	for range 10 {
 		l.put(o, m.next())
 	}
-	eventually(t, "shipped", func() bool { return o.Stats().Shipped == 1410 })
+	eventually(t, "shipped", shipped(o))
 	exactly(t, cfg, 1410, stream110)
 	eventually(t, "the disk is empty", func() bool { return o.Stats().OnDisk == 0 })
 }

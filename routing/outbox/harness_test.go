@@ -58,7 +58,7 @@ func config(t testing.TB, url string) Config {
 	cfg := Default()
 	cfg.Path = filepath.Join(t.TempDir(), "outbox.db")
 	cfg.URL = desk.NewSecret(url)
-	cfg.Timeout, cfg.Backoff, cfg.Keep = 500*time.Millisecond, 50*time.Millisecond, 0
+	cfg.Timeout, cfg.Backoff, cfg.Keep = 5*time.Second, 50*time.Millisecond, 0
 	return cfg
 }
 
@@ -147,6 +147,7 @@ func shipped(o *Outbox) func() bool { return func() bool { return o.Stats().Wait
 // read gives everything in the streams.
 func read(t testing.TB, cfg Config, streams ...string) []Message {
 	t.Helper()
+	cfg.Timeout = patience
 	r, err := NewReader(cfg)
 	if err != nil {
 		t.Fatal(err)

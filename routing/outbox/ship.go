@@ -32,6 +32,7 @@ type shipper struct {
 	pause  time.Time       // Redis is away: no attempt before
 	probe  time.Time       // when to ask an idle Redis whether it is there
 	wait   backoff
+	room   int // entries that the next round may carry: fewer when Redis is too slow to answer in time
 }
 
 // lane is the way to one stream.
@@ -54,7 +55,7 @@ type kept struct {
 func newShipper(o *Outbox) *shipper {
 	return &shipper{
 		o: o, lanes: map[string]*lane{}, held: map[uint64]struct{}{}, kept: map[uint64]kept{},
-		seed: maphash.MakeSeed(), wait: o.backoff(),
+		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries,
 	}
 }
 
@@ -113,7 +114,7 @@ func (s *shipper) round(ctx context.Context, now time.Time) time.Duration {
 
 // load reads on in this pass. more says that it stopped before the end.
 func (s *shipper) load() (l *load, more bool, err error) {
-	l = newLoad()
+	l = newLoad(s.room)
 	newest, looked := s.o.queue.newest(), 0
 	err = s.o.disk.scan(s.pos, func(seq uint64, value []byte) bool {
 		looked++

@@ -2,33 +2,30 @@ package header
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
 
-// What Digits says of a body without keys.
-var (
-	ErrNotDigits  = errors.New("header: not a content type for key presses") // 415
-	ErrBadDigits  = errors.New("header: no key press in the body")           // 400
-	digitsOfEvent = "0123456789*#ABCD!"                                      // by RFC 4733 §3.2 event code
-)
+// ErrNotDigits says that a content type is none for key presses: 415.
+var ErrNotDigits = errors.New("header: not a content type for key presses")
 
-// Digits reads the keys that an INFO reports, as one of 0–9, *, #, A–D and !
-// for hook flash. A body may hold several.
+// digitsOfEvent are the keys by their event code: RFC 4733 §3.2.
+const digitsOfEvent = "0123456789*#ABCD!"
+
+// Digits reads the keys that an INFO reports, as 0–9, *, #, A–D, and ! for hook
+// flash. A body may hold several. A known content type with a body that makes
+// no sense is ErrSyntax.
 func Digits(contentType string, body []byte) (keys string, err error) {
 	kind, _, _ := strings.Cut(contentType, ";")
 	text := strings.TrimSpace(string(body))
 	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "application/dtmf-relay", "application/dtmf":
-		// Each is seen with the body of the other.
-		if signal, ok := lineValue(text, "signal"); ok {
-			text = signal
-		}
-		return readKeys(text)
+		return readLines(text) // each is seen with the body of the other
 	case "application/vnd.nortelnetworks.digits":
 		d, ok := lineValue(text, "d")
 		if !ok {
-			return "", ErrBadDigits
+			return "", fmt.Errorf("%w: no d= in the INFO body", ErrSyntax)
 		}
 		return readKeys(d)
 	case "audio/telephone-event":
@@ -36,11 +33,21 @@ func Digits(contentType string, body []byte) (keys string, err error) {
 		if len(body) == 4 && int(body[0]) < len(digitsOfEvent) {
 			return digitsOfEvent[body[0] : body[0]+1], nil
 		}
-		return readKeys(text)
+		return readLines(text)
 	case "application/hook-flash":
 		return "!", nil
 	}
 	return "", ErrNotDigits
+}
+
+// readLines takes the key from Signal= or d=, or else from the whole body.
+func readLines(text string) (string, error) {
+	for _, key := range [...]string{"signal", "d"} {
+		if v, ok := lineValue(text, key); ok {
+			return readKeys(v)
+		}
+	}
+	return readKeys(text)
 }
 
 // lineValue finds "key = value" in a body of lines.
@@ -64,8 +71,11 @@ func readKeys(text string) (string, error) {
 		return digitsOfEvent[code : code+1], nil
 	}
 	text = strings.ToUpper(text)
+	if text == "FLASH" {
+		return "!", nil
+	}
 	if text == "" || len(text) > maxKeys || strings.Trim(text, digitsOfEvent) != "" {
-		return "", ErrBadDigits
+		return "", fmt.Errorf("%w: no key in the INFO body", ErrSyntax)
 	}
 	return text, nil
 }

@@ -31,6 +31,9 @@ func ParseNameAddr(s string) (NameAddr, error) {
 // ParseNameAddrs reads a comma list of parties.
 func ParseNameAddrs(s string) ([]NameAddr, error) { return each(s, ParseNameAddr) }
 
+// FormatNameAddrs writes a comma list of parties.
+func FormatNameAddrs(list []NameAddr) string { return join(list) }
+
 // String always writes the angle brackets.
 func (n NameAddr) String() string {
 	var b strings.Builder
@@ -76,7 +79,7 @@ func splitNameAddr(s string) (display, uri, params string, err error) {
 		display = strings.Trim(clean(s[:open]), " ")
 	}
 	uri, params, closed := strings.Cut(s[open+1:], ">")
-	if !closed || strings.Contains(display, `"`) {
+	if !closed || strings.Contains(s[:open], `"`) {
 		return "", "", "", fmt.Errorf("%w: quote or bracket left open", ErrSyntax)
 	}
 	return display, unfold(uri), unfold(params), nil

@@ -56,6 +56,9 @@ func (u URI) parseSIP(s string) (URI, error) {
 	// @ either (RFC 3261 §25.1), so the first one ends it.
 	if user, rest, ok := strings.Cut(s, "@"); ok {
 		user, password, _ := strings.Cut(user, ":")
+		if user == "" {
+			return u, fmt.Errorf("%w: no user before the @", ErrURI)
+		}
 		u.User, u.Password, s = unescape(user), unescape(password), rest
 	}
 	s, u.Headers, _ = strings.Cut(s, "?")
@@ -141,7 +144,7 @@ func (u URI) writeSIP(b *strings.Builder) {
 		b.WriteByte('s')
 	}
 	b.WriteByte(':')
-	if u.User != "" || u.Password != "" {
+	if u.User != "" {
 		b.WriteString(escape(u.User, userMarks))
 		if u.Password != "" {
 			b.WriteByte(':')

@@ -146,8 +146,8 @@ func (l *Leg) doAnswer(now time.Time, cmd Answer) {
 		return
 	}
 	if l.early.holdsMedia() {
-		// RFC 3262 §3: with a session description unacknowledged "the UAS MUST
-		// NOT send a final response until" its PRACK has come
+		// RFC 3262 §3: with a session description unacknowledged, "it MUST NOT send
+		// a final response until those provisional responses are acknowledged"
 		l.accept.waiting = &cmd
 		return
 	}
@@ -194,7 +194,7 @@ func (l *Leg) tickAccept(now time.Time) {
 		return
 	}
 	if due(l.accept.expires, now) {
-		// RFC 3261 §13.3.1: "the UAS core SHOULD generate a 487"
+		// RFC 3261 §13.3.1: "a 487 (Request Terminated) response SHOULD be generated"
 		l.refuseInvite(now, 487, "", nil)
 		l.tell(Ended{Cause: Timeout})
 		l.close(now)

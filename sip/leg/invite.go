@@ -236,8 +236,8 @@ func (l *Leg) finalMedia(f *fork, res *gosip.Response) (answer []byte, ok bool) 
 func (l *Leg) decline(now time.Time, c *client, f *fork, res *gosip.Response, reason []header.Field) {
 	var answer []byte
 	if body, err := bodyOf(res); l.invite.delayed && !f.agreed && err == nil && body != nil {
-		// RFC 3261 §13.2.2.4: what cannot be accepted gets "a valid answer in
-		// the ACK and then a BYE" all the same
+		// RFC 3261 §13.2.2.4: also an offer that is not wanted gets "a valid answer
+		// in the ACK" before the BYE
 		answer, _, _ = l.media.answer(body)
 	}
 	l.ack(c, &f.dialog, f.dialog.RemoteTag, answer)

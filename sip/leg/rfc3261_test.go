@@ -15,7 +15,7 @@ import (
 // RFC 3261 §8.1.1: "A valid SIP request formulated by a UAC MUST, at a minimum,
 // contain the following header fields: To, From, CSeq, Call-ID, Max-Forwards,
 // and Via". §13.2.1: the INVITE also carries Contact, and should carry Allow and
-// Supported. RFC 3581 §3: "the client MUST include the rport parameter".
+// Supported. RFC 3581 §3: the client asks for its port by an empty rport.
 func TestInviteIsCompleteOnTheWire(t *testing.T) {
 	s := outbound(t)
 	text := s.sent[0].Msg.String()
@@ -204,7 +204,7 @@ func TestAnswerCrossingCancelGetsAckAndBye(t *testing.T) {
 
 // RFC 3261 §9.2: "If the UAS did not find a matching transaction for the CANCEL
 // according to the procedure above, it SHOULD respond to the CANCEL with a 481";
-// "it [...] SHOULD immediately respond to the INVITE with a 487"; "the To tag of
+// else "the UAS SHOULD immediately respond to the INVITE with a 487"; "the To tag of
 // the response to the CANCEL and the To tag in the response to the original
 // request SHOULD be the same".
 func TestCancelEndsTheInvite(t *testing.T) {
@@ -233,8 +233,8 @@ func TestCancelWithoutInviteGets481(t *testing.T) {
 	s.want("481/CANCEL", "invited")
 }
 
-// RFC 3261 §9.2: "If it has already responded with a final response, the CANCEL
-// has no effect".
+// RFC 3261 §9.2: after a final response the CANCEL has no effect on the INVITE, its
+// responses and the session.
 func TestCancelAfterAnswerHasNoEffect(t *testing.T) {
 	s := inbound(t)
 	s.do(Answer{})
@@ -293,9 +293,9 @@ func TestEachCopyOfAnswerIsAcknowledged(t *testing.T) {
 }
 
 // RFC 3261 §17.1.1.2: timer B: "the client transaction SHOULD inform the TU that
-// a timeout has occurred"; §8.1.3.1: "a timeout error [...] MUST be treated as
-// if a 408 (Request Timeout) status code has been received", a transport error
-// "as a 503 (Service Unavailable) status code".
+// a timeout has occurred"; §8.1.3.1: "it MUST be treated as if a 408 (Request
+// Timeout) status code has been received", a fatal transport error "MUST be treated
+// as a 503 (Service Unavailable) status code."
 func TestNoAnswerAtAll(t *testing.T) {
 	s := outbound(t)
 	s.wantDone()
@@ -788,8 +788,9 @@ func TestResponsesFindTheirWay(t *testing.T) {
 		// without rport the response goes there at the port of sent-by.
 		{"received", "SIP/2.0/UDP 192.168.0.7:6000;branch=z9hG4bKx", ";received=10.0.0.2", "10.0.0.2:6000"},
 		{"default port", "SIP/2.0/UDP phone.example;branch=z9hG4bKx", ";received=10.0.0.2", "10.0.0.2:5060"},
-		// RFC 3581 §4: "The server MUST set the value of the rport parameter to
-		// the source port of the request [and] insert a "received" parameter".
+		// RFC 3581 §4: with an empty rport the server "MUST set the value of the
+		// parameter to the source port of the request. [...] it MUST also insert a
+		// "received" parameter containing the source IP address".
 		{"rport", "SIP/2.0/UDP 192.168.0.7:6000;rport;branch=z9hG4bKx", ";received=10.0.0.2", "10.0.0.2:40000"},
 	}
 	for _, c := range cases {

@@ -23,8 +23,7 @@ func (s *script) prack(body string) {
 
 // RFC 3262 §3: "the UAS MUST send any non-100 provisional response reliably if
 // the initial request contained a Require header field with the option tag
-// 100rel"; "The provisional response to be sent reliably [...] MUST contain a
-// Require header field containing the option tag 100rel, and MUST include an
+// 100rel"; "it MUST contain a Require header field containing the option tag 100rel, and MUST include an
 // RSeq header field. The value of the header field for the first reliable
 // provisional response in a transaction MUST be between 1 and 2**31 - 1."
 func TestProvisionalIsReliableWhenRequired(t *testing.T) {

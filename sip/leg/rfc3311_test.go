@@ -7,8 +7,8 @@ import (
 	"liandong/sip/sdp"
 )
 
-// RFC 3311 §5.2: "The UAS MUST [...] adjust the session parameters as needed",
-// and answers the offer in the 2xx.
+// RFC 3311 §5.2: an UPDATE changes the session and the remote target as a re-INVITE
+// does, and its offer is answered in the 2xx.
 func TestUpdateChangesTheSession(t *testing.T) {
 	s := talkingIn(t)
 	s.events = nil

@@ -13,9 +13,8 @@ func timedIn(c *Config)                { c.SessionExpires = 1800 * time.Second }
 func allowsUpdate() string             { return "Allow: INVITE, ACK, BYE, CANCEL, UPDATE" }
 func (s *script) since() time.Duration { return s.now.Sub(epoch) }
 
-// RFC 4028 §7.1: "The UAC MUST [...] include a Supported header field in the
-// request with the option tag timer"; it may put the interval into
-// Session-Expires.
+// RFC 4028 §7.1: the request says by Supported that the timer is known, and asks for
+// an interval by Session-Expires.
 func TestInviteAsksForTimer(t *testing.T) {
 	s := outbound(t, timed)
 	invite := s.last("INVITE")
@@ -27,10 +26,10 @@ func TestInviteAsksForTimer(t *testing.T) {
 	}
 }
 
-// RFC 4028 §7.2: "If the refresher parameter [...] is uac, the UA is the
-// refresher"; it "generates refreshes [...] RECOMMENDED that this refresh be sent
-// once half the session interval has elapsed". §7.4: "It is RECOMMENDED that the
-// UPDATE request not contain an offer"; an UPDATE only where the peer allows it.
+// RFC 4028 §7.2: the side that the 2xx names refreshes: "It is RECOMMENDED that this
+// refresh be sent once half the session interval has elapsed." §7.4: "It is
+// RECOMMENDED that the UPDATE request not contain an offer, but a re-INVITE SHOULD
+// contain one, even if the details of the session have not changed."
 func TestWeRefresh(t *testing.T) {
 	for name, c := range map[string]struct{ allow, method string }{
 		"UPDATE": {allowsUpdate(), "UPDATE"}, "INVITE": {"Allow: INVITE, ACK, BYE", "INVITE"},
@@ -95,7 +94,7 @@ func originOf(t *testing.T, body []byte) []string {
 }
 
 // RFC 4028 §10: "if the side not performing refreshes does not receive a session
-// refresh request before the session expires, it SHOULD send a BYE to terminate
+// refresh request before the session expiration, it SHOULD send a BYE to terminate
 // the session, slightly before the session expiration. The minimum of 32 seconds
 // and one third of the session interval is RECOMMENDED."
 func TestWithoutRefreshTheSessionExpires(t *testing.T) {
@@ -127,8 +126,8 @@ func TestRefreshThatIsLostEndsTheCall(t *testing.T) {
 	s.wantDone()
 }
 
-// RFC 4028 §10: "If the session refresh request transaction generates any other
-// [refusal], the session continues" until it expires.
+// RFC 4028 §10: if "a response other than 408 or 481 is received, the UAC SHOULD
+// follow the rules specific to that response code and retry if possible."
 func TestRefusedRefreshIsTriedAgain(t *testing.T) {
 	s := outbound(t, timed)
 	s.reply(s.last("INVITE"), 200, peerSDP, "Session-Expires: 600;refresher=uac", allowsUpdate())
@@ -142,10 +141,9 @@ func TestRefusedRefreshIsTriedAgain(t *testing.T) {
 	}
 }
 
-// RFC 4028 §7.3: "If the response to a session refresh request is a 422 [...]
-// the UAC MAY retry the request. [...] the Session-Expires header field [...]
-// MUST contain a value at least as large as the Min-SE header field value in the
-// 422 response", with the same Call-ID and a higher CSeq, and Min-SE as learnt.
+// RFC 4028 §7.3: "If the response to a session refresh request is a 422 (Session
+// Interval Too Small) response message, then the UAC MAY retry the request": with
+// the interval and the Min-SE of the response, the same Call-ID and a higher CSeq.
 func TestIntervalTooSmallIsMended(t *testing.T) {
 	s := outbound(t, timed)
 	invite := s.last("INVITE")
@@ -193,12 +191,12 @@ func TestTooSmallIntervalGets422(t *testing.T) {
 	s.want("100/INVITE", "invited")
 }
 
-// RFC 4028 §9: "The UAS MUST set the value of the refresher parameter in the
-// Session-Expires header field in the 2xx response. [...] If the refresher
-// parameter [is] uac, the UAS MUST place a Require header field into the response
-// with the value timer." "the UAS MUST NOT increase the value of the
-// Session-Expires header field." Without support of the UAC, "the refresher
-// parameter MUST be uas".
+// RFC 4028 §9: "The UAS MUST NOT increase the value of the Session-Expires header
+// field." "The UAS MUST set the value of the refresher parameter in the
+// Session-Expires header field in the 2xx response": as the request says; if it says
+// nothing the UAS chooses, and is itself the refresher for a caller that does not
+// know the timer. If it is "uac, the UAS MUST place a Require header field into the
+// response with the value timer."
 func TestTimerInAnswer(t *testing.T) {
 	cases := []struct {
 		name    string

@@ -34,7 +34,7 @@ func (t *ClientInvite) Receive(now time.Time, res *gosip.Response) Step {
 	case Calling, Proceeding:
 		return t.answered(now, res)
 	case Accepted:
-		// RFC 6026 §7.2: further 2xx, of this or another fork, go up
+		// RFC 6026 §8.4: further 2xx, of this or another fork, go up
 		return Step{Deliver: res.IsSuccess()}
 	case Completed:
 		if res.StatusCode >= 300 {

@@ -118,7 +118,7 @@ func (u *UA) flowLost(flow leg.Flow) {
 		return
 	}
 	for _, user := range u.registrar.lost(flow, reachable) {
-		u.tellBindings(user)
+		u.tellBindings(u.cfg.Now(), user)
 	}
 }
 

@@ -33,10 +33,10 @@ func (u *UA) register(in *inbound) {
 	u.counts.refused(a.code)
 	data := u.render(&in.echo, a)
 	u.replies.put(now, key, data)
-	u.sendBack(in, data)
 	if changed {
-		u.tellBindings(user)
+		u.tellBindings(now, user)
 	}
+	u.sendBack(in, data)
 }
 
 // registered works out the answer to an authenticated REGISTER.

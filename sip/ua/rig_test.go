@@ -2,11 +2,13 @@ package ua
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,7 @@ type inbox struct {
 	refuse  bool
 	panics  bool
 	hook    func(leg.Packet)
+	instead Handler
 	origins []Origin
 	got     chan Inbound
 }
@@ -34,6 +37,9 @@ func newInbox() *inbox { return &inbox{got: make(chan Inbound, 10000)} }
 func (b *inbox) Incoming(o Origin, p leg.Packet) Sink {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.instead != nil {
+		return b.instead.Incoming(o, p)
+	}
 	if b.panics {
 		panic("a handler's mistake")
 	}
@@ -209,6 +215,12 @@ func (p *peer) receive() string {
 	return text
 }
 
+// hungUp says whether the other side ends the connection, without a word.
+func (p *peer) hungUp() bool {
+	_, err := p.tryReceive()
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 func (p *peer) tryReceive() (string, error) {
 	_ = p.conn.SetReadDeadline(time.Now().Add(patience))
 	b := make([]byte, 65535)
@@ -313,10 +325,13 @@ func wantCode(t testing.TB, text string, want int) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); {
-		if time.Now().After(deadline) {
+	poll, deadline := time.NewTicker(time.Millisecond), time.After(patience)
+	defer poll.Stop()
+	for !ok() {
+		select {
+		case <-poll.C:
+		case <-deadline:
 			t.Fatal("never happened: " + what)
 		}
-		time.Sleep(time.Millisecond) // yields the processor; nothing depends on its length
 	}
 }

@@ -29,10 +29,11 @@ func (u *UA) Send(p leg.Packet) {
 	if id := p.Msg.CallID(); id != nil {
 		o.callID = id.Value()
 	}
-	if res, ok := p.Msg.(*gosip.Response); ok && p.Flow.Transport != "tcp" {
-		o.packet.Flow.Remote = answerTo(res.Via(), p.Flow.Remote)
+	remote := p.Flow.Remote
+	if res, ok := p.Msg.(*gosip.Response); ok && !remote.IsValid() {
+		remote = answerTo(res.Via(), remote)
 	}
-	if remote := o.packet.Flow.Remote; remote.IsValid() {
+	if remote.IsValid() {
 		o.to = unmap(remote)
 		u.dispatch(o)
 		return
@@ -145,7 +146,7 @@ func (u *UA) sendBack(in *inbound, data []byte) {
 		}
 		return
 	}
-	if in.top != nil {
+	if in.top != nil && !in.flow.Symmetric {
 		o.to = answerTo(in.top, in.flow.Remote)
 	}
 	u.sendUDP(o)

@@ -264,13 +264,13 @@ func (u *UA) watchExpiry() {
 
 func (u *UA) expire(now time.Time) {
 	for _, user := range u.registrar.expire(now) {
-		u.tellBindings(user)
+		u.tellBindings(now, user)
 	}
 }
 
-func (u *UA) tellBindings(user string) {
+func (u *UA) tellBindings(now time.Time, user string) {
 	if u.cfg.Bindings != nil {
 		defer u.survive()
-		u.cfg.Bindings(user, u.Locate(user))
+		u.cfg.Bindings(user, u.registrar.live(now, user))
 	}
 }

@@ -17,21 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/routing/call"
-	"liandong/routing/desk"
 	"liandong/routing/exchange"
 	"liandong/routing/outbox"
 	"liandong/routing/verb"
 	"liandong/sip/ua"
 )
-
-// Config of the server. A zero Listen is off.
-type Config struct {
-	Listen netip.AddrPort
-	Token  desk.Secret    // "Authorization: Bearer …" or ?token=…; zero: none is accepted
-	Allow  []netip.Prefix // who may ask without the token
-}
 
 // Switch is what the server shows and drives.
 type Switch struct {
@@ -43,7 +36,7 @@ type Switch struct {
 
 // Server answers HTTP between Start and Stop.
 type Server struct {
-	cfg    Config
+	cfg    configs.API
 	sw     Switch
 	log    *slog.Logger
 	server http.Server
@@ -51,8 +44,8 @@ type Server struct {
 	done   chan struct{}
 }
 
-// New makes a server that hears nothing yet.
-func New(cfg Config, sw Switch, log *slog.Logger) (*Server, error) {
+// New makes a server that hears nothing yet. A zero Listen is off.
+func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	metrics := prometheus.NewRegistry()
 	if err := metrics.Register(gauges{sw}); err != nil {
 		return nil, fmt.Errorf("api: %w", err)

@@ -70,7 +70,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		NewRef:   uuid.NewString,
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
-	if a.api, err = api.New(api.Config{Listen: cfg.HTTP.Listen, Token: cfg.HTTP.Token, Allow: cfg.HTTP.Allow}, api.Switch{Calls: a.exchange, Outbox: a.outbox, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
+	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return a, nil

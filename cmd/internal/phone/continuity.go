@@ -26,6 +26,8 @@ type Continuity struct {
 	voiceTS uint32
 	voiceAt uint16
 	event   bool // keys have come since
+	start   time.Time
+	startTS uint32
 }
 
 // Gap is packets missing in the sequence.
@@ -39,6 +41,9 @@ type Jump struct {
 	At      time.Time
 	Samples int
 	Marker  bool // the sender says so itself: a new talk spurt
+	// Off is how far the new timestamp is from the time that went by since the stream's first packet, in samples:
+	// near 0 for a sender that stood still for a while and says so.
+	Off int
 }
 
 func (c *Continuity) take(p *rtp.Packet, from netip.AddrPort, at time.Time, voice bool) {
@@ -81,8 +86,11 @@ func (c *Continuity) takeVoice(p *rtp.Packet, at time.Time) {
 			off = 0
 		}
 		if off != 0 {
-			c.Jumps = append(c.Jumps, Jump{at, off, p.Marker})
+			passed := int(at.Sub(c.start).Seconds() * 8000)
+			c.Jumps = append(c.Jumps, Jump{at, off, p.Marker, int(int32(p.Timestamp-c.startTS)) - passed})
 		}
+	} else {
+		c.start, c.startTS = at, p.Timestamp
 	}
 	c.voice, c.voiceTS, c.voiceAt, c.event = true, p.Timestamp, p.SequenceNumber, false
 }

@@ -126,7 +126,7 @@ func TestContinuity(t *testing.T) {
 		put(2, 320, 1) // late
 		put(4, 9000, 1)
 		put(5, 9160, 2)
-		if len(c.Gaps) != 1 || c.Gaps[0].Lost != 1 || c.Late != 1 || len(c.Jumps) != 1 || c.Jumps[0].Samples != 9000-640 || !slices.Equal(c.SSRCs, []uint32{1, 2}) {
+		if len(c.Gaps) != 1 || c.Gaps[0].Lost != 1 || c.Late != 1 || len(c.Jumps) != 1 || c.Jumps[0].Samples != 9000-640 || c.Jumps[0].Off != 9000-5*160+160 || !slices.Equal(c.SSRCs, []uint32{1, 2}) {
 			t.Errorf("from %d: %+v", start, c)
 		}
 	}

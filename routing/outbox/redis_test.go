@@ -1,0 +1,169 @@
+package outbox
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"liandong/routing/outbox/redistest"
+)
+
+// load puts entries of several matters while act goes on, and checks in the end that each is in the stream once.
+func underLoad(t *testing.T, cfg Config, act func(o *Outbox, put func(n int))) {
+	t.Helper()
+	o, _ := open(t, cfg)
+	l, ms := newLedger(), []*matter{newMatter("110"), newMatter("12345"), newMatter("110"), newMatter("12345")}
+	total := 0
+	act(o, func(n int) {
+		for range n {
+			for _, m := range ms {
+				l.put(o, m.next())
+			}
+		}
+		total += n * len(ms)
+	})
+	eventually(t, "safe", l.reached(total))
+	eventually(t, "shipped", shipped(o))
+	list := append(read(t, cfg, stream110), read(t, cfg, stream12345)...)
+	check(t, list)
+	if len(list) != total {
+		t.Errorf("%d entries in the streams, want %d", len(list), total)
+	}
+	t.Logf("%d entries; %+v", total, o.Stats())
+}
+
+// redis-server dies in the middle of shipping, and comes back with its append-only file.
+func TestRealKilled(t *testing.T) {
+	server := redistest.Start(t)
+	underLoad(t, config(t, server.URL()), func(o *Outbox, put func(int)) {
+		for range 4 {
+			before := o.Stats().Shipped
+			put(1000)
+			eventually(t, "shipping has begun", func() bool { return o.Stats().Shipped > before })
+			server.Kill()
+			put(100)
+			eventually(t, "its absence is noticed", func() bool { return !o.Stats().RedisUp })
+			server.Restart()
+		}
+	})
+}
+
+// It dies without having written anything down: what it had confirmed is still kept, and comes again.
+func TestRealForgets(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "no")
+	cfg := config(t, server.URL())
+	cfg.Keep = time.Hour
+	underLoad(t, cfg, func(o *Outbox, put func(int)) {
+		for range 3 {
+			put(500)
+			eventually(t, "shipped", shipped(o))
+			server.Kill()
+			server.Restart()
+		}
+		put(1) // shows that the chain has broken
+	})
+}
+
+// It becomes a replica of something that is not there (READONLY), and a master again.
+func TestRealReadOnly(t *testing.T) {
+	server := redistest.Start(t)
+	underLoad(t, config(t, server.URL()), func(o *Outbox, put func(int)) {
+		for range 3 {
+			put(200)
+			server.Do("REPLICAOF", "127.0.0.1", "1")
+			put(200)
+			eventually(t, "it is noticed", func() bool { return !o.Stats().RedisUp })
+			server.Do("REPLICAOF", "NO", "ONE")
+			eventually(t, "shipped", shipped(o))
+		}
+	})
+}
+
+// It hangs with connections open, and goes on: what stood in its sockets is done late, and twice.
+func TestRealHangs(t *testing.T) {
+	server := redistest.Start(t)
+	cfg := config(t, server.URL())
+	cfg.Timeout = 100 * time.Millisecond
+	underLoad(t, cfg, func(o *Outbox, put func(int)) {
+		for range 4 {
+			put(500)
+			server.Pause()
+			put(500)
+			eventually(t, "it is noticed", func() bool { return !o.Stats().RedisUp })
+			server.Resume()
+			eventually(t, "shipped", shipped(o))
+		}
+	})
+}
+
+// Its memory is full (OOM), until an admin gives it more.
+func TestRealOutOfMemory(t *testing.T) {
+	server := redistest.Start(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
+	underLoad(t, config(t, server.URL()), func(o *Outbox, put func(int)) {
+		put(3000)
+		eventually(t, "it is full", func() bool { return !o.Stats().RedisUp })
+		put(100)
+		server.Do("CONFIG", "SET", "maxmemory", "0")
+	})
+}
+
+// A URL names one node of a cluster whose streams live on others, and slots move meanwhile.
+func TestRealCluster(t *testing.T) {
+	cluster := startCluster(t)
+	for name, url := range map[string]string{
+		"one address": cluster[0].URL(),
+		"addresses":   fmt.Sprintf("redis://%s?addr=%s", cluster[0].Addr(), cluster[1].Addr()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, url)
+			o, _ := open(t, cfg)
+			m, l := newMatter("110"), newMatter("12345")
+			for range 300 {
+				o.Put(m.next(), nil)
+				o.Put(l.next(), nil)
+			}
+			o.Publish("liandong:calls", map[string]string{"n": "1"})
+			eventually(t, "shipped", func() bool { s := o.Stats(); return s.Written == 600 && s.Waiting == 0 })
+			cfg.URL = config(t, fmt.Sprintf("redis://%s?addr=%s", cluster[0].Addr(), cluster[1].Addr())).URL
+			check(t, append(read(t, cfg, stream110), read(t, cfg, stream12345)...))
+			r, err := NewReader(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if names, err := r.Streams(t.Context()); err != nil || len(names) != 2 {
+				t.Errorf("%v %v", names, err)
+			}
+		})
+	}
+}
+
+// startCluster runs two nodes, each with half of the slots.
+func startCluster(t *testing.T) []*redistest.Server {
+	var nodes []*redistest.Server
+	for range 2 {
+		nodes = append(nodes, redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t)))
+	}
+	nodes[0].Do("CLUSTER", "ADDSLOTSRANGE", "0", "8191")
+	nodes[1].Do("CLUSTER", "ADDSLOTSRANGE", "8192", "16383")
+	nodes[1].Do("CLUSTER", "SET-CONFIG-EPOCH", "2")
+	busPort := nodes[1].Do("CONFIG", "GET", "cluster-port").([]any)[1].(string)
+	nodes[0].Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(nodes[1].Port()), busPort)
+	for _, n := range nodes {
+		eventually(t, "the cluster stands", func() bool {
+			return n.Do("CLUSTER", "INFO").(string)[:len("cluster_state:ok")] == "cluster_state:ok"
+		})
+	}
+	return nodes
+}
+
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}

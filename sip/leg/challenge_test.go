@@ -1,0 +1,117 @@
+package leg
+
+import (
+	"strings"
+	"testing"
+
+	"liandong/sip/auth"
+	"liandong/sip/header"
+	"liandong/sip/sdp"
+)
+
+const challenge = `WWW-Authenticate: Digest realm="trunk", nonce="abc", qop="auth", algorithm=MD5`
+
+func known(_ *Config, i *Invite) {
+	i.Credentials = &auth.Credentials{Username: "liandong", Password: "secret"}
+}
+
+// RFC 3261 §22.2: "When a UAC resubmits a request with its credentials after
+// receiving a 401 (Unauthorized) or 407 (Proxy Authentication Required) response, it
+// MUST increment the CSeq header field value as it would normally when sending an
+// updated request." §8.1.3.5: same Call-ID, To and From. §13.2.2.4: "The ACK MUST
+// contain the same credentials as the INVITE."
+func TestChallengeIsAnswered(t *testing.T) {
+	s := outbound(t, known)
+	invite := s.last("INVITE")
+	s.take()
+	s.reply(invite, 401, "", challenge)
+	s.want("ACK INVITE", "")
+	again := s.last("INVITE")
+	if again.CSeq().SeqNo != invite.CSeq().SeqNo+1 || again.From().Value() != invite.From().Value() ||
+		again.To().Value() != invite.To().Value() || string(again.Body()) != string(invite.Body()) {
+		t.Errorf("\n%s", again)
+	}
+	if again.Via().Value() == invite.Via().Value() {
+		t.Error("the same branch")
+	}
+	proof := header1(t, again, "authorization")
+	if !strings.Contains(proof, `username="liandong"`) || strings.Contains(proof, "secret") {
+		t.Errorf("Authorization: %s", proof)
+	}
+	s.take()
+	s.reply(again, 200, peerSDP)
+	if ack := s.last("ACK"); header1(t, ack, "authorization") != proof || ack.CSeq().SeqNo != again.CSeq().SeqNo {
+		t.Errorf("\n%s", ack)
+	}
+	for _, method := range []string{"INVITE", "BYE"} {
+		if method == "INVITE" {
+			s.do(Modify{Direction: sdp.SendOnly})
+		} else {
+			s.do(End{})
+		}
+		first := s.last(method)
+		s.reply(first, 407, "", strings.Replace(challenge, "WWW", "Proxy", 1))
+		second := s.last(method)
+		if second.CSeq().SeqNo != first.CSeq().SeqNo+1 || header1(t, second, "proxy-authorization") == "" {
+			t.Errorf("%s\n%s", method, second)
+		}
+		if method == "INVITE" {
+			s.reply(second, 200, strings.Replace(peerSDP, "sendrecv", "recvonly", 1))
+		} else {
+			s.reply(second, 200, "")
+		}
+	}
+	if told := s.told(); told != "answered, changed" {
+		t.Errorf("told %q", told)
+	}
+	s.wantDone()
+}
+
+func TestWrongCredentialsAreGivenOnce(t *testing.T) {
+	s := outbound(t, known)
+	s.reply(s.last("INVITE"), 401, "", challenge)
+	s.reply(s.last("INVITE"), 401, "", challenge)
+	s.want("INVITE ACK INVITE ACK", "failed 401")
+	s = outbound(t)
+	s.reply(s.last("INVITE"), 401, "", challenge)
+	s.want("INVITE ACK", "failed 401")
+}
+
+// A connection that is gone takes the call with it; a datagram that could not be sent
+// does not.
+func TestUnsendableInTheCall(t *testing.T) {
+	for transport, told := range map[string]string{"udp": "answered, refused 503", "tcp": "answered, transport failed"} {
+		s := newScript(t)
+		s.way.Transport = transport
+		s.leg = NewOutbound(testConfig(1), localAt(addrA, mediaA, transport))
+		s.callID = s.leg.CallID()
+		s.do(inviteTo(t, addrB, transport))
+		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
+		s.take()
+		s.do(Modify{Direction: sdp.SendOnly})
+		s.note(s.leg.Failed(s.now, s.sent[0]))
+		if got := s.told(); got != told {
+			t.Errorf("%s: told %q, want %q", transport, got, told)
+		}
+	}
+}
+
+// RFC 3326, RFC 3261 §21.5.4: what a refusal says goes up.
+func TestFailureSaysWhy(t *testing.T) {
+	s := outbound(t)
+	s.reply(s.last("INVITE"), 503, "", "Retry-After: 7 (soon)", "Reason: Q.850;cause=34;text=\"No circuit\"")
+	f, ok := s.events[0].(Failed)
+	if !ok || f.Code != 503 || f.RetryAfter.Seconds() != 7 || len(f.Reasons) != 1 || f.Reasons[0].Cause != 34 {
+		t.Errorf("told %+v", s.events)
+	}
+}
+
+// What another party wrote cannot begin a header of its own in our messages.
+func TestFieldsCannotInject(t *testing.T) {
+	s := inbound(t)
+	s.take()
+	s.do(Reject{Code: 486, Fields: []header.Field{{Name: "Reason", Value: "a\r\nX-Evil: 1\nb"}}})
+	if s.answer().GetHeaders("X-Evil") != nil {
+		t.Errorf("\n%s", s.answer())
+	}
+}
