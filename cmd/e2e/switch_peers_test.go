@@ -41,7 +41,7 @@ func TestSIPpHandover(t *testing.T) {
 		"dtmf":       {info: []info{{"application/dtmf", "10"}, {"application/dtmf", "1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := startSwitch(t, redistest.Start(t).Addr())
+			l := startSwitch(t, redistest.Start(t).Addr(), "timers.settle=200ms")
 			desk := l.sippDesk(t, "1101", "phone_answers.xml", deskTone, first.keys, map[string]any{"info": first.info, "before": 1500})
 			partner := l.sippDesk(t, "2101", "phone_answers.xml", partnerTone, nil, map[string]any{"hangup": 1000})
 			caller := l.sippCaller(t, "trunk_call.xml", map[string]any{})
@@ -127,8 +127,8 @@ func TestBaresipDesk(t *testing.T) {
 			if s := phone.Share(b.heard(t), callerTone); s < 0.3 {
 				t.Errorf("baresip heard %.2f of the caller", s)
 			}
-			must(t, p.Hangup(within(t, 10*time.Second)))
-			must(t, c.WaitState(within(t, 10*time.Second), phone.Ended))
+			must(t, c.Hangup(within(t, 10*time.Second)))
+			must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 			unbroken(t, c)
 			if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "answered" {
 				t.Errorf("entries %v", e)

@@ -93,17 +93,17 @@ const (
 // handing is the lab with a call between caller and first desk, and a partner desk with a policy.
 type handing struct {
 	*lab
-	caller, desk *phone.Call
-	partner      *phone.Phone
+	caller, desk   *phone.Call
+	first, partner *phone.Phone
 }
 
 func talking(t testing.TB, partner phone.Policy, set ...string) handing {
 	t.Helper()
 	l := startLab(t, set...)
 	h := handing{lab: l, partner: l.desk(t, "2101", partnerTone, partner)}
-	first := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	h.first = l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	h.caller = l.call(t, l.caller(t, callerTone), "110")
-	h.desk = next(t, first)
+	h.desk = next(t, h.first)
 	waitConfirmed(t, h.caller)
 	hears(t, h.caller, deskTone)
 	hears(t, h.desk, callerTone)
@@ -185,6 +185,20 @@ func TestCallerHangsUpDuringHandover(t *testing.T) {
 	if l := readEntries(t, h.redis, "liandong:tickets:12345", 2); l[1]["event"] != "abandoned" {
 		t.Errorf("entries %v", l)
 	}
+}
+
+// A partner that answers and hangs up at once has not taken the call over: the first line's seat rings again.
+func TestPartnerHangsUpAtOnce(t *testing.T) {
+	h := talking(t, phone.AnswerAfter(0).HangUp(300*time.Millisecond))
+	must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
+	must(t, next(t, h.partner).WaitState(within(t, 10*time.Second), phone.Ended))
+	again := next(t, h.first)
+	waitConfirmed(t, again)
+	hears(t, h.caller, deskTone)
+	hears(t, again, callerTone)
+	must(t, again.Hangup(within(t, 10*time.Second)))
+	must(t, h.caller.WaitState(within(t, 10*time.Second), phone.Ended))
+	unbroken(t, h.caller)
 }
 
 func TestThreeWay(t *testing.T) {

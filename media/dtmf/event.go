@@ -35,8 +35,8 @@ type Event struct {
 	Duration uint16 // so far, in samples at 8 kHz
 }
 
-// Parse reads a payload. Bytes past the first event are left alone: a second
-// event in a packet (RFC 4733 §2.5.1.5) is for states, not for keys.
+// Parse reads a payload. Bytes past the first event are left alone: only
+// events without a pause between them share a packet (RFC 4733 §2.5.1.5), and keys have one.
 func Parse(payload []byte) (Event, error) {
 	if len(payload) < eventBytes {
 		return Event{}, fmt.Errorf("%w: %d bytes", ErrShort, len(payload))

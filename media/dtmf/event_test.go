@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 		{"A", []byte{12, 0, 0, 0}, Event{Digit: 'A'}, nil},
 		{"D", []byte{15, 0, 0, 0}, Event{Digit: 'D'}, nil},
 		{"flash", []byte{16, 0, 0, 0}, Event{Digit: '!'}, nil},
-		// RFC 4733 §2.3.3: the reserved bit "MUST be ignored by the receiver".
+		// RFC 4733 §2.3.3: the receiver ignores the reserved bit.
 		{"reserved bit", []byte{1, 0x40, 0, 0}, Event{Digit: '1'}, nil},
 		{"more behind", []byte{1, 0, 0, 160, 2, 0, 0, 160}, Event{Digit: '1', Duration: 160}, nil},
 		{"fax tone", []byte{36, 0, 0, 0}, Event{}, ErrEvent},

@@ -25,7 +25,7 @@ type press struct {
 
 // Receiver finds the key presses in one stream of event packets. A press is
 // reported with its first packet that comes, so neither a lost beginning nor a
-// lost end matters, and is then known by its RTP timestamp: RFC 4733 §2.5.1.2.
+// lost end matters, and is then known by its RTP timestamp: RFC 4733 §2.2.1.
 // The zero value is ready. Owned by the leg; begin with a fresh one when the
 // SSRC changes.
 type Receiver struct {

@@ -208,4 +208,3 @@ func TestDiskFull(t *testing.T) {
 	}
 	t.Logf("%s%d entries", out, len(list))
 }
-

@@ -2,14 +2,11 @@ package leg
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
-
-	"liandong/sip/sdp"
 )
 
 // script is a leg and the test that plays its party, by text as on the wire.
@@ -357,6 +354,3 @@ func direction(t *testing.T, body []byte) string {
 	}
 	return "sendrecv"
 }
-
-var _ = sdp.SendRecv
-var _ = netip.AddrPort{}

@@ -3,92 +3,117 @@ package sdp
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pion/sdp/v3"
-
-	"liandong/media/codec"
 )
 
 // Offer is our offer: every codec we have, telephone-event, and the direction.
+// Streams that were declined before keep their places.
 func Offer(l Local) []byte {
 	m := stream(l, "RTP/AVP")
 	for _, id := range l.Codecs {
-		addCodec(m, id, id.PayloadType())
+		addCodec(m, choice{id, id.PayloadType()})
 	}
-	addEvents(m, l.DTMF)
+	addEvents(m, events{l.DTMF, eventRate})
 	addTail(m, l.Ptime, l.Direction)
-	return marshal(l, m)
+	if len(l.Streams) == 0 {
+		return marshal(l, m)
+	}
+	lines := make([]*sdp.MediaDescription, len(l.Streams))
+	for i, declined := range l.Streams {
+		if lines[i] = m; declined != "" {
+			lines[i] = emptied(declined)
+		}
+	}
+	return marshal(l, lines...)
 }
 
 // Accept reads the answer to our offer.
 func Accept(l Local, answer []byte) (Session, error) {
-	d, err := parse(answer)
+	streams, err := parse(answer)
 	if err != nil {
 		return Session{}, err
 	}
-	for _, m := range d.audio() {
-		c, ok := m.choose(l.Codecs)
-		if !ok {
+	for i := range streams {
+		m := &streams[i]
+		found := m.choose(l.Codecs)
+		if len(found) == 0 || !m.usable(l) {
 			continue
 		}
-		s := m.session(l, c)
-		s.DTMFRecv = l.DTMF
-		s.Recv = map[uint8]codec.ID{}
+		s := m.session(l, found[0], false) // we do not offer rtcp-mux
 		for _, id := range l.Codecs {
 			s.Recv[id.PayloadType()] = id
 		}
-		s.RTCPMux = false // we do not offer it
+		if e := m.events(); l.DTMF != 0 && e.pt != 0 {
+			s.DTMFSend, s.DTMFRecv = e.sendable(), l.DTMF
+		}
+		s.Streams = l.Streams
 		return s, nil
 	}
 	return Session{}, ErrNoCodec
 }
 
-// Answer answers an offer: the first codec of the party's list that we have.
-// ErrNoCodec when no stream can be agreed on.
+// Answer answers an offer. RFC 3264 §6.1: with every codec of it that we have,
+// in the offer's order and by its payload types; we send the first. ErrNoCodec
+// when no stream can be agreed on.
 func Answer(l Local, offer []byte) (answer []byte, s Session, err error) {
-	d, err := parse(offer)
+	streams, err := parse(offer)
 	if err != nil {
 		return nil, Session{}, err
 	}
-	var lines []*sdp.MediaDescription
+	// RFC 3264 §6: the answer has exactly the m= lines of the offer.
+	lines := make([]*sdp.MediaDescription, len(streams))
+	places := make([]string, len(streams))
 	agreed := false
-	for i := range d.streams {
-		m := &d.streams[i]
-		c, ok := m.choose(l.Codecs)
-		if agreed || !ok || !m.usable() {
-			lines = append(lines, declined(m))
+	for i := range streams {
+		m := &streams[i]
+		if found := m.choose(l.Codecs); !agreed && len(found) > 0 && m.usable(l) {
+			agreed = true
+			lines[i], s = accept(l, m, found)
 			continue
 		}
-		agreed = true
-		s = m.session(l, c)
-		s.DTMFRecv = s.DTMFSend
-		lines = append(lines, accepted(l, m, s))
+		places[i] = m.declined()
+		lines[i] = emptied(places[i])
 	}
 	if !agreed {
 		return nil, Session{}, ErrNoCodec
 	}
+	if len(places) > 1 {
+		s.Streams = places
+	}
 	return marshal(l, lines...), s, nil
 }
 
-func accepted(l Local, m *media, s Session) *sdp.MediaDescription {
+func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) {
+	s := m.session(l, found[0], m.mux)
 	out := stream(l, m.proto)
-	addCodec(out, s.Codec, s.PT)
-	addEvents(out, s.DTMFRecv)
+	for _, c := range found {
+		addCodec(out, c)
+		s.Recv[c.pt] = c.id
+	}
+	if e := m.events(); l.DTMF != 0 && e.pt != 0 {
+		addEvents(out, e)
+		s.DTMFSend, s.DTMFRecv = e.sendable(), e.pt
+	}
 	if s.RTCPMux {
 		out.WithPropertyAttribute("rtcp-mux")
 	}
 	addTail(out, l.Ptime, s.Direction)
-	return out
+	return out, s
 }
 
-// declined repeats an m= line with port 0 (RFC 3264 §6).
-func declined(m *media) *sdp.MediaDescription {
-	return &sdp.MediaDescription{MediaName: sdp.MediaName{
-		Media: m.kind, Port: sdp.RangedPort{Value: 0}, Protos: []string{m.proto}, Formats: slices.Clone(m.formats),
-	}}
+// declined is the m= line with port 0: RFC 3264 §6.
+func (m *media) declined() string {
+	return m.kind + " 0 " + m.proto + " " + strings.Join(m.formats, " ")
+}
+
+// emptied writes what declined made.
+func emptied(declined string) *sdp.MediaDescription {
+	f := strings.Fields(declined)
+	return &sdp.MediaDescription{MediaName: sdp.MediaName{Media: f[0], Protos: []string{f[2]}, Formats: f[3:]}}
 }
 
 func stream(l Local, proto string) *sdp.MediaDescription {
@@ -97,18 +122,18 @@ func stream(l Local, proto string) *sdp.MediaDescription {
 	}}
 }
 
-func addCodec(m *sdp.MediaDescription, id codec.ID, pt uint8) {
-	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s/%d", pt, id.Name(), id.ClockRate()))
+func addCodec(m *sdp.MediaDescription, c choice) {
+	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(c.pt)))
+	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s/%d", c.pt, c.id.Name(), c.id.ClockRate()))
 }
 
-func addEvents(m *sdp.MediaDescription, pt uint8) {
-	if pt == 0 {
+func addEvents(m *sdp.MediaDescription, e events) {
+	if e.pt == 0 {
 		return
 	}
-	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d telephone-event/8000", pt))
-	m.WithValueAttribute("fmtp", fmt.Sprintf("%d 0-16", pt))
+	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(e.pt)))
+	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d telephone-event/%d", e.pt, e.rate))
+	m.WithValueAttribute("fmtp", fmt.Sprintf("%d 0-16", e.pt)) // the keys and hook flash
 }
 
 func addTail(m *sdp.MediaDescription, ptime time.Duration, d Direction) {

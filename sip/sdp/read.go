@@ -1,22 +1,12 @@
 package sdp
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/pion/sdp/v3"
-
 	"liandong/media/codec"
-)
-
-// Bounds on what is read: no phone's description comes near them.
-const (
-	maxBytes   = 16 << 10
-	maxStreams = 16
-	maxFormats = 64
 )
 
 // Bounds on the packet time that we send by.
@@ -25,15 +15,10 @@ const (
 	maxPtime = 60 * time.Millisecond
 )
 
-// description is what matters of the party's SDP.
-type description struct {
-	streams []media
-}
-
-// media is one m= line of the party.
+// media is one stream of the party.
 type media struct {
 	kind, proto string
-	port        int
+	port        uint16
 	formats     []string
 	addr        netip.Addr
 	rtpmap      map[string]string // format → "PCMA/8000", upper case
@@ -41,88 +26,38 @@ type media struct {
 	receives    bool
 	rtcp        netip.AddrPort
 	mux         bool
-	ptime       time.Duration
+	ptime       time.Duration // the party's wish; 0: none
+	maxptime    time.Duration // 0: none
 }
 
-func parse(body []byte) (description, error) {
-	if len(body) > maxBytes {
-		return description{}, fmt.Errorf("%w: longer than %d bytes", ErrSyntax, maxBytes)
+// parse reads what matters of the party's SDP.
+func parse(body []byte) ([]media, error) {
+	session, sections, err := split(body)
+	if err != nil {
+		return nil, err
 	}
-	var in sdp.SessionDescription
-	if err := in.Unmarshal(tidy(body)); err != nil {
-		return description{}, fmt.Errorf("%w: %w", ErrSyntax, err)
-	}
-	if len(in.MediaDescriptions) > maxStreams {
-		return description{}, fmt.Errorf("%w: more than %d streams", ErrSyntax, maxStreams)
-	}
-	var d description
-	for _, m := range in.MediaDescriptions {
-		if len(m.MediaName.Formats) > maxFormats {
-			return description{}, fmt.Errorf("%w: more than %d formats", ErrSyntax, maxFormats)
+	streams := make([]media, 0, len(sections))
+	for _, s := range sections {
+		m, err := mediaLine(s.media)
+		if err != nil {
+			return nil, err
 		}
-		d.streams = append(d.streams, readMedia(&in, m))
-	}
-	return d, nil
-}
-
-// tidy brings what phones send into the form the parser wants: CRLF line ends,
-// no blank lines, and the s= and t= lines that some leave out.
-func tidy(body []byte) []byte {
-	var lines []string
-	seen := map[byte]bool{}
-	for line := range strings.Lines(string(body)) {
-		line = strings.TrimRight(line, "\r\n \t\x00")
-		if len(line) < 2 {
-			continue
+		m.sends, m.receives = true, true
+		m.addr = session.addr
+		if s.named {
+			m.addr = s.addr
 		}
-		if line[0] == 'm' && !seen['m'] {
-			if !seen['s'] {
-				lines = insertAfterOrigin(lines, "s=-")
-			}
-			if !seen['t'] {
-				lines = append(lines, "t=0 0")
-			}
+		m.rtpmap = map[string]string{}
+		for _, a := range session.attrs { // RFC 4566 §6: session level is the default
+			m.direct(a.key)
+			m.times(a)
 		}
-		seen[line[0]] = true
-		lines = append(lines, line)
-	}
-	return []byte(strings.Join(lines, "\r\n") + "\r\n")
-}
-
-func insertAfterOrigin(lines []string, line string) []string {
-	for i, l := range lines {
-		if l[0] == 'o' {
-			return append(lines[:i+1], append([]string{line}, lines[i+1:]...)...)
+		for _, a := range s.attrs {
+			m.attribute(a)
 		}
+		streams = append(streams, m)
 	}
-	return lines
-}
-
-func readMedia(d *sdp.SessionDescription, in *sdp.MediaDescription) media {
-	m := media{
-		kind: in.MediaName.Media, proto: strings.Join(in.MediaName.Protos, "/"), port: in.MediaName.Port.Value,
-		formats: in.MediaName.Formats, rtpmap: map[string]string{}, sends: true, receives: true,
-	}
-	if c := in.ConnectionInformation; c != nil {
-		m.addr = address(c)
-	} else if d.ConnectionInformation != nil {
-		m.addr = address(d.ConnectionInformation)
-	}
-	for _, a := range d.Attributes { // RFC 4566 §6: session level is the default
-		m.direct(a.Key)
-	}
-	for _, a := range in.Attributes {
-		m.attribute(a)
-	}
-	return m
-}
-
-func address(c *sdp.ConnectionInformation) netip.Addr {
-	if c.Address == nil {
-		return netip.Addr{}
-	}
-	a, _ := netip.ParseAddr(c.Address.Address)
-	return a.Unmap()
+	return streams, nil
 }
 
 func (m *media) direct(key string) {
@@ -138,24 +73,36 @@ func (m *media) direct(key string) {
 	}
 }
 
-func (m *media) attribute(a sdp.Attribute) {
-	switch a.Key {
-	case "rtpmap":
-		format, name, _ := strings.Cut(a.Value, " ")
-		m.rtpmap[format] = strings.ToUpper(strings.TrimSpace(name))
+func (m *media) times(a attribute) {
+	ms, err := strconv.ParseUint(a.value, 10, 12)
+	if err != nil {
+		return
+	}
+	switch t := time.Duration(ms) * time.Millisecond; a.key {
 	case "ptime":
-		if ms, err := strconv.Atoi(strings.TrimSpace(a.Value)); err == nil && ms > 0 && ms < 1000 {
-			m.ptime = time.Duration(ms) * time.Millisecond
-		}
-	case "rtcp-mux":
-		m.mux = true
-	case "rtcp": // RFC 3605
-		m.readRTCP(a.Value)
-	default:
-		m.direct(a.Key)
+		m.ptime = t
+	case "maxptime":
+		m.maxptime = t
 	}
 }
 
+func (m *media) attribute(a attribute) {
+	switch a.key {
+	case "rtpmap":
+		format, name, _ := strings.Cut(a.value, " ")
+		m.rtpmap[format] = strings.ToUpper(strings.TrimSpace(name))
+	case "ptime", "maxptime":
+		m.times(a)
+	case "rtcp-mux":
+		m.mux = true
+	case "rtcp":
+		m.readRTCP(a.value)
+	default:
+		m.direct(a.key)
+	}
+}
+
+// readRTCP: RFC 3605 §2.1, a port and perhaps an address.
 func (m *media) readRTCP(value string) {
 	f := strings.Fields(value)
 	if len(f) == 0 {
@@ -176,20 +123,23 @@ func (m *media) readRTCP(value string) {
 	}
 }
 
-// audio lists the streams that could carry the call.
-func (d description) audio() (all []*media) {
-	for i := range d.streams {
-		if d.streams[i].usable() {
-			all = append(all, &d.streams[i])
-		}
-	}
-	return all
+// usable: plain RTP audio with a port, at an address that we can send to. The
+// feedback profile differs in RTCP timing only; the secure ones need keys.
+func (m *media) usable(l Local) bool {
+	return strings.EqualFold(m.kind, "audio") && m.port > 0 && m.reachable(l.Addr.Addr().Unmap()) &&
+		(strings.EqualFold(m.proto, "RTP/AVP") || strings.EqualFold(m.proto, "RTP/AVPF"))
 }
 
-// usable: plain RTP audio with a port. The feedback profile differs in RTCP
-// timing only; the secure ones need keys.
-func (m *media) usable() bool {
-	return m.kind == "audio" && m.port > 0 && m.port < 65536 && m.addr.IsValid() && (m.proto == "RTP/AVP" || m.proto == "RTP/AVPF")
+// reachable: an address of our own family and of one party alone. The
+// unspecified one is a hold, of whatever family.
+func (m *media) reachable(from netip.Addr) bool {
+	switch {
+	case !m.addr.IsValid() || m.addr.IsMulticast():
+		return false
+	case m.addr.IsUnspecified() || !from.IsValid():
+		return true
+	}
+	return m.addr.Is4() == from.Is4()
 }
 
 type choice struct {
@@ -197,20 +147,25 @@ type choice struct {
 	pt uint8
 }
 
-// choose takes the first codec of the party's list that is among ours.
-func (m *media) choose(ours []codec.ID) (choice, bool) {
+// choose lists the party's formats that are codecs of ours, in the party's order.
+func (m *media) choose(ours []codec.ID) []choice {
+	var all []choice
+	seen := map[uint8]bool{}
 	for _, f := range m.formats {
-		pt, err := strconv.ParseUint(f, 10, 7)
-		if err != nil {
+		n, err := strconv.ParseUint(f, 10, 7)
+		pt := uint8(n)
+		if err != nil || seen[pt] {
 			continue
 		}
+		seen[pt] = true
 		for _, id := range ours {
-			if m.is(f, uint8(pt), id) {
-				return choice{id, uint8(pt)}, true
+			if m.is(f, pt, id) {
+				all = append(all, choice{id, pt})
+				break
 			}
 		}
 	}
-	return choice{}, false
+	return all
 }
 
 // is tells whether a format is a codec; static payload types need no rtpmap
@@ -224,54 +179,77 @@ func (m *media) is(format string, pt uint8, id codec.ID) bool {
 	return name == want || name == want+"/1"
 }
 
-// events finds the telephone-event of the stream; that of 8 kHz goes before
-// one of another clock.
-func (m *media) events() (found uint8) {
+// events is telephone-event as one side has it: RFC 4733 §2.4.
+type events struct {
+	pt   uint8 // 0: none
+	rate int
+}
+
+// eventRate is the clock of every codec that we have.
+const eventRate = 8000
+
+// events finds the telephone-event of the stream; that of our clock goes
+// before one of another.
+func (m *media) events() (found events) {
 	for _, f := range m.formats {
-		name, rate, _ := strings.Cut(m.rtpmap[f], "/")
+		name, text, _ := strings.Cut(m.rtpmap[f], "/")
 		pt, err := strconv.ParseUint(f, 10, 7)
 		if name != "TELEPHONE-EVENT" || err != nil || pt == 0 {
 			continue
 		}
-		if rate == "8000" {
-			return uint8(pt)
+		text, _, _ = strings.Cut(text, "/")
+		rate, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			rate = eventRate
 		}
-		if found == 0 {
-			found = uint8(pt)
+		if rate == eventRate {
+			return events{uint8(pt), eventRate}
+		}
+		if found.pt == 0 {
+			found = events{uint8(pt), int(rate)}
 		}
 	}
 	return found
 }
 
-// session is what the party's stream and our side agree on.
-func (m *media) session(l Local, c choice) Session {
-	s := Session{Codec: c.id, PT: c.pt, Recv: map[uint8]codec.ID{c.pt: c.id}, Ptime: m.packetTime(l)}
-	if l.DTMF != 0 {
-		s.DTMFSend = m.events()
+// sendable is the payload type that our key presses may take: our durations
+// would be false by another clock, so there we play tones instead.
+func (e events) sendable() uint8 {
+	if e.rate != eventRate {
+		return 0
 	}
+	return e.pt
+}
+
+// session is what the party's stream and our side agree on. mux: we agreed to
+// RTCP on the port of RTP.
+func (m *media) session(l Local, c choice, mux bool) Session {
+	s := Session{Codec: c.id, PT: c.pt, Recv: map[uint8]codec.ID{}, Ptime: m.packetTime(l), RTCPMux: mux}
 	held := m.addr.IsUnspecified() // RFC 3264 §8.4, the old way to hold
 	s.Direction = direction(l.Direction.Sends() && m.receives && !held, l.Direction.Receives() && m.sends)
 	if held {
 		return s
 	}
-	s.Remote = netip.AddrPortFrom(m.addr, uint16(m.port))
-	s.RTCPMux = m.mux
+	s.Remote = netip.AddrPortFrom(m.addr, m.port)
 	switch {
-	case m.mux:
+	case mux:
 		s.RemoteRTCP = s.Remote
 	case m.rtcp.IsValid():
 		s.RemoteRTCP = m.rtcp
 	case m.port < 65535:
-		s.RemoteRTCP = netip.AddrPortFrom(m.addr, uint16(m.port+1))
+		s.RemoteRTCP = netip.AddrPortFrom(m.addr, m.port+1)
 	}
 	return s
 }
 
-// packetTime is the party's wish within our bounds, in whole 10 ms.
+// packetTime is the party's wish within its limit and our bounds, in whole 10 ms.
 func (m *media) packetTime(l Local) time.Duration {
 	t := m.ptime
 	if t == 0 {
 		t = l.Ptime
+	}
+	if m.maxptime != 0 {
+		t = min(t, m.maxptime)
 	}
 	return min(max(t.Truncate(10*time.Millisecond), minPtime), maxPtime)
 }

@@ -66,6 +66,18 @@ type Local struct {
 	DTMF      uint8      // our payload type of telephone-event; 0: none
 	Ptime     time.Duration
 	Direction Direction // the most we want
+	Streams   []string  // of what was agreed before, see After
+}
+
+// After is our side for the next offer or answer once s was agreed on. RFC 3264
+// §8: the m= lines of a later offer keep their number and places; §8.3.2: a
+// payload type keeps its meaning.
+func (l Local) After(s Session) Local {
+	l.Streams = s.Streams
+	if s.DTMFRecv != 0 {
+		l.DTMF = s.DTMFRecv
+	}
+	return l
 }
 
 // Session is what was agreed on.
@@ -80,4 +92,5 @@ type Session struct {
 	DTMFRecv   uint8
 	Ptime      time.Duration // of what we send
 	Direction  Direction
+	Streams    []string // nil for one stream; else its m= line for each declined one, "" for ours
 }

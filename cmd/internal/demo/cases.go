@@ -21,7 +21,7 @@ type one struct {
 }
 
 var cases = []one{
-	{"a", "hand-over: the 110 desk presses *1, 12345 answers", phone.AnswerAfter(time.Second), (*scene).handedOver},
+	{"a", "hand-over: the 110 desk presses *1, 12345 answers", phone.AnswerAfter(3 * time.Second), (*scene).handedOver},
 	{"b", "hand-over to a busy line: the caller is back with the taker", phone.Busy(), (*scene).refused},
 	{"c", "three-way: the 110 desk presses *3, 12345 accepts, 110 leaves", phone.AnswerAfter(time.Second), (*scene).threeWay},
 	{"d", "the caller hangs up while 12345 rings", phone.NeverAnswer(), (*scene).abandoned},
@@ -66,7 +66,7 @@ func (s *scene) handedOver() {
 	s.must("12345 answers", s.confirmed(s.partner))
 	s.must("the 110 desk is released", s.ended(s.taker))
 	s.hears(s.caller, caller, gov)
-	s.time("key → caller hears partner (who took 1 s to answer)", s.key, s.firstHeard(s.caller, gov))
+	s.time("key → caller hears partner (who took 3 s to answer)", s.key, s.firstHeard(s.caller, gov))
 	s.hears(s.partner, gov, caller)
 	s.unbroken(s.caller, "the citizen")
 	s.must("the citizen hangs up", within(s.ctx, s.caller.Hangup))

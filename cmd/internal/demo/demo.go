@@ -95,10 +95,14 @@ func raise(ctx context.Context, o Options) (_ *stage, err error) {
 	if s.server, err = freePort(netip.MustParseAddr("127.0.0.1")); err != nil {
 		return nil, err
 	}
+	web, err := freePort(s.server.Addr())
+	if err != nil {
+		return nil, err
+	}
 	if s.cfg, err = configs.Lab(configs.Options{Set: []string{
 		"networks.lab.sip.udp=" + s.server.String(), "networks.lab.sip.tcp=" + s.server.String(),
 		"redis.url=redis://" + s.redis.Addr() + "/0", "outbox.path=" + filepath.Join(s.dir, "outbox.db"),
-		"http.listen=127.0.0.1:0",
+		"http.listen=" + web.String(),
 	}}); err != nil {
 		return nil, err
 	}

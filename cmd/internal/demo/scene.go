@@ -26,8 +26,11 @@ const (
 	foreign = 0.3
 )
 
-// window is how much is listened to at a time.
-const window = 1500 * time.Millisecond
+// How much is listened to at a time: of a voice, and of an announcement.
+const (
+	window = 1500 * time.Millisecond
+	phrase = 600 * time.Millisecond
+)
 
 // scene is one case being played.
 type scene struct {
@@ -161,7 +164,7 @@ func (s *scene) hearsClip(c *phone.Call, name, what string) {
 		sound = append(sound, clip.Frame(i)[:]...)
 	}
 	err := within(s.ctx, func(ctx context.Context) error {
-		return c.WaitHeard(ctx, window, func(heard []int16) bool {
+		return c.WaitHeard(ctx, phrase, func(heard []int16) bool {
 			_, r := pcm.Correlate(heard, sound, 1<<20)
 			return r >= alone
 		})
@@ -189,8 +192,7 @@ func (s *scene) time(what string, from, to time.Time) {
 // unbroken checks that a phone saw one RTP stream from beginning to end.
 func (s *scene) unbroken(c *phone.Call, who string) {
 	t := c.Continuity()
-	s.check(len(t.SSRCs) == 1 && len(t.Gaps) == 0 && len(t.Jumps) == 0,
-		who+" received one RTP stream without a break", "%+v", t)
+	s.check(t.Unbroken(), who+" received one RTP stream without a break", "%+v", t)
 }
 
 // entries waits for exactly these entries of one stub.

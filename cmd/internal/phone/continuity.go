@@ -102,3 +102,11 @@ func (c *Continuity) copy() Continuity {
 	out.Gaps, out.Jumps = slices.Clone(c.Gaps), slices.Clone(c.Jumps)
 	return out
 }
+
+// Unbroken says that it was one stream all along: one SSRC from one source, no
+// packet missing. A jump that the sender marks as a new talk spurt (it was held
+// up for some ticks and says so) does not break a stream; any other does.
+func (c *Continuity) Unbroken() bool {
+	honest := !slices.ContainsFunc(c.Jumps, func(j Jump) bool { return !j.Marker || j.Samples < 0 })
+	return len(c.SSRCs) == 1 && len(c.Sources) == 1 && len(c.Gaps) == 0 && c.Late == 0 && honest
+}

@@ -38,6 +38,7 @@ func (m *media) key() *press {
 	k := &m.presses[0]
 	if k.ticks == 0 {
 		k.start = m.ts
+		m.begun++
 	}
 	if k.ticks++; k.ticks <= toneTicks {
 		return k
@@ -178,9 +179,10 @@ func (c *Call) press(digit byte, inBand bool) (func(context.Context) error, erro
 	m.presses = append(m.presses, press{digit: digit, inBand: inBand})
 	want := m.pressed + len(m.presses)
 	return func(ctx context.Context) error {
-		err := m.wait(ctx, func() bool { return m.pressed >= want || m.closed })
-		if err == nil && c.State() == Ended {
-			err = ErrState
+		begun := false
+		err := m.wait(ctx, func() bool { begun = m.begun >= want; return m.pressed >= want || m.closed })
+		if err == nil && !begun {
+			err = ErrState // a key that ends its own call is as good as pressed
 		}
 		if err != nil {
 			return fmt.Errorf("phone: key %q: %w", digit, err)

@@ -35,6 +35,7 @@ type media struct {
 	marker     bool
 	spoken     int
 	presses    []press
+	begun      int // keys that have started to sound, and below: that are done
 	pressed    int
 	sent       uint32
 	octets     uint32
