@@ -12,7 +12,7 @@ func (c *Config) UA() ua.Config {
 	u.Realm, u.Strangers = c.Realm, c.Strangers
 	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
 	for name, n := range c.Networks {
-		u.Networks[name] = ua.Network{UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise}
+		u.Networks[name] = ua.Network{UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow)}
 	}
 	for name, t := range c.Trunks {
 		u.Trunks[name] = ua.Trunk{Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport}

@@ -80,6 +80,7 @@ type Leg struct {
 	Seat    string // the user; "" for a desk behind a trunk
 	Up      bool   // answered
 	Held    bool   // it has put us on hold
+	Silent  bool   // nothing has come from it for the media timeout
 	Notice  string // a clip it is to hear once, now
 	Noticed uint32 // counts notices, so that the same one can be heard twice
 }

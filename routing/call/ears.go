@@ -127,12 +127,16 @@ func (m *machine) deskEar(l Leg) Ear {
 	return m.voices(l.ID)
 }
 
-// voices is a leg in conversation: it hears all others of it that have not
-// put it on hold, and music when none is left.
+// audible: a desk that holds us or has gone dead is replaced by music. Of a
+// citizen who is quiet every sound counts.
+func (l Leg) audible() bool { return !l.Held && (!l.Silent || l.ID == CallerLeg) }
+
+// voices is a leg in conversation: it hears all others of it that are audible,
+// and music when none is.
 func (m *machine) voices(leg LegID) Ear {
 	var e Ear
 	for _, id := range m.conversation() {
-		if l, ok := m.Leg(id); ok && id != leg && !l.Held {
+		if l, ok := m.Leg(id); ok && id != leg && l.audible() {
 			e.From = append(e.From, id)
 		}
 	}

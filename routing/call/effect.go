@@ -64,6 +64,9 @@ const (
 	Failure   Farewell = "failure"
 )
 
+// ProbeLeg asks a party whether it is still there; [LegEnded] follows if not.
+type ProbeLeg struct{ Leg LegID }
+
 // Hear tells the whole of what a leg hears from now on.
 type Hear struct{ Ear }
 
@@ -98,6 +101,7 @@ func (ReleaseSeats) effect() {}
 func (RingSeat) effect()     {}
 func (RingTrunk) effect()    {}
 func (EndLeg) effect()       {}
+func (ProbeLeg) effect()     {}
 func (Hear) effect()         {}
 func (SendDigits) effect()   {}
 func (Write) effect()        {}

@@ -49,6 +49,13 @@ type LegHeld struct {
 	Held bool
 }
 
+// LegSilent tells that no sound has come from a party for the media timeout,
+// or that it comes again.
+type LegSilent struct {
+	Leg    LegID
+	Silent bool
+}
+
 // KeyPressed is a verb from a party. Stub is a fresh id, used if the verb
 // opens a matter.
 type KeyPressed struct {
@@ -82,6 +89,7 @@ func (LegAnswered) event()   {}
 func (LegFailed) event()     {}
 func (LegEnded) event()      {}
 func (LegHeld) event()       {}
+func (LegSilent) event()     {}
 func (KeyPressed) event()    {}
 func (DigitsPressed) event() {}
 func (PlayDone) event()      {}

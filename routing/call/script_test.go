@@ -126,6 +126,8 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		return LegEnded{leg(1), has("lost")}
 	case "held":
 		return LegHeld{leg(1), f[2] == "on"}
+	case "silent":
+		return LegSilent{leg(1), f[2] == "on"}
 	case "key":
 		v, err := verb.Parse(strings.Join(f[2:], " "))
 		if err != nil {

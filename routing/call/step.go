@@ -59,6 +59,8 @@ func (m *machine) take(e Event) {
 		m.legEnded(e)
 	case LegHeld:
 		m.legHeld(e)
+	case LegSilent:
+		m.legSilent(e)
 	case KeyPressed:
 		m.keyPressed(e)
 	case DigitsPressed:
@@ -243,6 +245,20 @@ func (m *machine) legHeld(e LegHeld) {
 		return
 	}
 	l.Held = e.Held
+}
+
+// legSilent: a party from which nothing comes may be dead. It is asked; a call
+// without its desk goes back to the line as soon as that is certain.
+func (m *machine) legSilent(e LegSilent) {
+	l, ok := m.Leg(e.Leg)
+	if !ok || !l.Up || l.Silent == e.Silent {
+		m.ignore("no change of silence")
+		return
+	}
+	l.Silent = e.Silent
+	if e.Silent {
+		m.do(ProbeLeg{e.Leg})
+	}
 }
 
 // digitsPressed passes digits on to everybody the leg talks with.

@@ -72,6 +72,7 @@ type Core struct {
 	queue   []call.Event // facts found while effects were carried out
 	now     time.Time
 	origin  ua.Origin
+	hops    int // Max-Forwards for the legs that go out
 }
 
 // party is a leg with its signalling, media and key presses.
@@ -156,6 +157,9 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 		c.fact(call.PlayDone{Leg: call.LegID(e.Leg), ID: e.ID})
 	case engine.MediaLost:
 		c.world.Log.Warn("no sound from a party", "leg", e.Leg)
+		c.fact(call.LegSilent{Leg: call.LegID(e.Leg), Silent: true})
+	case engine.MediaBack:
+		c.fact(call.LegSilent{Leg: call.LegID(e.Leg)})
 	}
 	c.settle()
 }

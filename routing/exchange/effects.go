@@ -40,6 +40,8 @@ func (c *Core) carryOut(e call.Effect) {
 		c.ringTrunk(e)
 	case call.EndLeg:
 		c.dismiss(e.Leg, leg.End{Fields: reason(e.Why)})
+	case call.ProbeLeg:
+		c.toParty(e.Leg, leg.Modify{Direction: sdp.SendRecv})
 	case call.Hear:
 		c.hear(e.Ear)
 	case call.SendDigits:
@@ -135,7 +137,7 @@ func (c *Core) invite(p *party, to Place, invite leg.Invite) {
 	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, to.Flow.Transport, addr))
 	c.parties = append(c.parties, p)
 	c.world.Wire.Bind(p.leg.CallID())
-	invite.RequestURI, invite.Flow, invite.Target = to.URI, to.Flow, to.Target
+	invite.RequestURI, invite.Flow, invite.Target, invite.MaxForwards = to.URI, to.Flow, to.Target, c.hops
 	c.command(p, invite)
 }
 

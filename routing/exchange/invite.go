@@ -24,7 +24,10 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	}
 	dialed := i.RequestURI.User
 	line, ok := c.dir.Dialed(dialed)
+	c.hops = i.MaxForwards - 1 // RFC 7332: a loop through back-to-back agents ends too
 	switch {
+	case c.hops <= 0:
+		c.dismiss(p.id, leg.Reject{Code: 483})
 	case !ok:
 		c.dismiss(p.id, leg.Reject{Code: 404})
 	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:

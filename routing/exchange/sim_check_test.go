@@ -79,6 +79,10 @@ func simulate(seed uint64, trace bool) *simulation {
 		p.registered = s.chance(0.95)
 		p.dead = s.chance(0.05)
 	}
+	if s.chance(0.2) { // a desk's phone loses its power in the middle
+		dies := s.everyPhone()[s.rng.IntN(4)]
+		s.after(s.between(10*time.Second, 60*time.Second), dies.die)
+	}
 	fire := s.addPhone("119", "127.0.0.11:5060")
 	fire.dead = s.chance(0.1)
 	for i := range 1 + s.rng.IntN(3) {

@@ -91,6 +91,26 @@ func (p *phone) receive(packet leg.Packet) {
 	l.take(out)
 }
 
+// die: the power is gone. What the media engine notices of it comes after its
+// timeout.
+func (p *phone) die() {
+	s := p.sim
+	s.note("%s dies", p.user)
+	p.dead = true
+	lines := p.legs
+	p.legs = nil
+	s.after(10*time.Second, func() {
+		for _, c := range s.cores {
+			for _, l := range lines {
+				if at := c.core.byCallID(l.leg.CallID()); at != nil && !c.closed && !at.gone {
+					c.core.Heard(s.now, engine.MediaLost{Leg: engine.LegID(at.id)})
+					c.rest()
+				}
+			}
+		}
+	})
+}
+
 // dial calls a number of the switch as a citizen behind the trunk does.
 func (p *phone) dial(number string) *line {
 	l := &line{phone: p, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
@@ -105,7 +125,11 @@ func (p *phone) dial(number string) *line {
 	return l
 }
 
-func (l *line) do(c leg.Command) { l.take(l.leg.Do(l.phone.sim.now, c)) }
+func (l *line) do(c leg.Command) {
+	if !l.phone.dead {
+		l.take(l.leg.Do(l.phone.sim.now, c))
+	}
+}
 
 func (l *line) take(out leg.Out) {
 	p := l.phone

@@ -76,8 +76,7 @@ func (l *Leg) receiveBye(now time.Time, s *server, p Packet, req *gosip.Request)
 	if l.phase == calling {
 		// The party may not do so before it has answered, but means it.
 		c := l.invite.client
-		l.tell(Ended{Cause: Bye, Reasons: reasonsOf(req)})
-		l.close(now)
+		l.fail(now, Failed{Code: 480, Phrase: phraseOf(480), Reasons: reasonsOf(req)})
 		l.cancel(now, c, nil)
 		return
 	}

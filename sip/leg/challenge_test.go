@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	gosip "github.com/emiago/sipgo/sip"
+
 	"liandong/sip/auth"
 	"liandong/sip/header"
 	"liandong/sip/sdp"
@@ -114,4 +116,28 @@ func TestFieldsCannotInject(t *testing.T) {
 	if s.answer().GetHeaders("X-Evil") != nil {
 		t.Errorf("\n%s", s.answer())
 	}
+}
+
+// A copy is answered where it comes from, also when a router has moved the sender.
+func TestCopyIsAnsweredWhereItComesFrom(t *testing.T) {
+	s := inbound(t)
+	s.do(Progress{Code: 180})
+	s.take()
+	s.way.Remote = addrNAT
+	s.receive(s.textVia("z9hG4bKp1", "INVITE", s.seq, "", peerSDP))
+	s.want("180/INVITE", "invited")
+	if got := s.sent[0].Flow.Remote; got != addrNAT {
+		t.Errorf("sent to %v", got)
+	}
+}
+
+// Whatever is forgotten by the acts, an ended leg becomes Done.
+func TestEndedLegIsDroppedInTheEnd(t *testing.T) {
+	s := talkingOut(t)
+	s.do(End{})
+	stuck := &client{method: gosip.INVITE}
+	stuck.invite.Start(s.now, s.leg.timing(s.way), s.last("BYE"))
+	stuck.invite.Receive(s.now, gosip.NewResponse(180, "Ringing"))
+	s.leg.clients = append(s.leg.clients, stuck)
+	s.wantDone()
 }

@@ -54,16 +54,8 @@ func (l *Leg) doInvite(now time.Time, cmd Invite) {
 }
 
 func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
-	var uri gosip.Uri
-	if err := gosip.ParseUri(cmd.RequestURI, &uri); err != nil {
-		return nil, err
-	}
-	from, to := &gosip.FromHeader{}, &gosip.ToHeader{}
-	var err error
-	if from.DisplayName, err = gosip.ParseAddressValue(cmd.From.String(), &from.Address, &from.Params); err != nil {
-		return nil, err
-	}
-	if to.DisplayName, err = gosip.ParseAddressValue(cmd.To.String(), &to.Address, &to.Params); err != nil {
+	uri, from, to, err := addresses(cmd)
+	if err != nil {
 		return nil, err
 	}
 	l.dialog.LocalTag = l.word()
@@ -93,6 +85,18 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 		addBody(req, mediaSDP, l.media.offer())
 	}
 	return req, nil
+}
+
+func addresses(cmd Invite) (uri gosip.Uri, from *gosip.FromHeader, to *gosip.ToHeader, err error) {
+	from, to = &gosip.FromHeader{}, &gosip.ToHeader{}
+	if err = gosip.ParseUri(cmd.RequestURI, &uri); err != nil {
+		return uri, nil, nil, err
+	}
+	if from.DisplayName, err = gosip.ParseAddressValue(cmd.From.String(), &from.Address, &from.Params); err != nil {
+		return uri, nil, nil, err
+	}
+	to.DisplayName, err = gosip.ParseAddressValue(cmd.To.String(), &to.Address, &to.Params)
+	return uri, from, to, err
 }
 
 // provisional takes a 1xx of any request of ours.
@@ -206,7 +210,7 @@ func (l *Leg) answered(now time.Time, c *client, f *fork, res *gosip.Response) {
 	l.ack(c, &l.dialog, l.dialog.RemoteTag, answer)
 	l.media.keep(f.session)
 	l.phase = talking
-	l.timerAgreed(now, c, res)
+	l.timerAgreed(now, res)
 	l.tell(Answered{Media: f.session})
 	l.invite.release()
 }

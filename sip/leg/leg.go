@@ -106,7 +106,7 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 	case End:
 		l.doEnd(now, c)
 	case Modify:
-		l.doModify(now, c)
+		l.doModify(c)
 	}
 	return l.flush(now)
 }

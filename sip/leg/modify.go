@@ -18,10 +18,11 @@ type modifying struct {
 	client *client // the re-INVITE or UPDATE under way
 	before sdp.Direction
 	retry  time.Time // after a glare: not before then
+	tries  int       // since the last one that was not put off
 	update bool      // the party takes UPDATE
 }
 
-func (l *Leg) doModify(now time.Time, cmd Modify) {
+func (l *Leg) doModify(cmd Modify) {
 	if l.phase == over || l.phase == idle {
 		return
 	}
@@ -127,8 +128,8 @@ func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
 		if l.phase != talking {
 			return false
 		}
-		l.noteAllowed(o.res)
-		l.timerAgreed(now, c, o.res)
+		l.modify.tries = 0
+		l.timerAgreed(now, o.res)
 		return true
 	}
 	if l.phase != talking {
@@ -141,17 +142,25 @@ func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
 		l.lost(now, Lost)
 	case o.res == nil && l.timing(c.flow).Reliable:
 		l.lost(now, TransportFailed)
-	case o.code == 491:
+	case o.code == 491 && l.modify.again():
 		l.modify.retry = now.Add(l.glare())
 		later()
-	case o.code == 500 && o.res != nil && value(o.res, "retry-after") != "":
+	case o.code == 500 && o.res != nil && value(o.res, "retry-after") != "" && l.modify.again():
 		s, _ := number(o.res, "retry-after")
 		l.modify.retry = now.Add(time.Duration(min(s, 10))*time.Second + l.cfg.T1)
 		later()
 	default:
+		l.modify.tries = 0
 		return true
 	}
 	return false
+}
+
+// again says whether to try once more what the party has put off: a party that
+// is never ready has refused.
+func (m *modifying) again() bool {
+	m.tries++
+	return m.tries <= 10
 }
 
 // glare: RFC 3261 §14.1: the owner of the Call-ID waits "between 2.1 and 4

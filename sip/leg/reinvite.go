@@ -8,11 +8,15 @@ import (
 	"liandong/sip/sdp"
 )
 
+// maxUnacked is how many 2xx wait for an ACK at most: a party that sends one
+// re-INVITE after the other and acknowledges none is put off.
+const maxUnacked = 4
+
 // receiveReinvite answers the party's re-INVITE: hold, resume, another address,
 // a refresh.
 func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Request) {
 	switch {
-	case l.phase == ringing:
+	case l.phase == ringing, len(l.unacked) >= maxUnacked:
 		// RFC 3261 §14.2: a second INVITE before the final response to a first
 		// one "MUST" get 500 with Retry-After
 		l.refuseFor(now, s, p, 500)

@@ -878,3 +878,45 @@ func TestEndIsIdempotent(t *testing.T) {
 	s.note(s.leg.Failed(s.now, s.sent[0]))
 	s.wantDone()
 }
+
+// A party that is never ready for our re-INVITE has refused it.
+func TestGlareEndsInTheEnd(t *testing.T) {
+	s := talkingIn(t)
+	s.events = nil
+	s.do(Modify{Direction: sdp.Inactive})
+	tries := 0
+	for len(s.events) == 0 && tries < 20 {
+		s.reply(s.last("INVITE"), 491, "")
+		s.take()
+		for len(s.events) == 0 && !strings.HasPrefix(s.names(), "INVITE") {
+			s.tick()
+		}
+		tries++
+	}
+	s.want("", "refused 491")
+	if tries != 11 {
+		t.Errorf("tried %d times", tries)
+	}
+}
+
+// A party that acknowledges none of our 2xx is put off, and what is resent stays
+// bounded.
+func TestReinvitesWithoutAck(t *testing.T) {
+	s := talkingIn(t)
+	for range 6 {
+		s.request("INVITE", peerSDP)
+	}
+	s.want("200/INVITE 200/INVITE 200/INVITE 200/INVITE 500/INVITE 500/INVITE", "invited, changed")
+}
+
+// A BYE before the answer is against the rules, but clear.
+func TestCalleeByeBeforeAnswer(t *testing.T) {
+	s := outbound(t)
+	invite := s.last("INVITE")
+	s.reply(invite, 180, "")
+	s.take()
+	s.request("BYE", "")
+	s.want("200/BYE CANCEL", "progressed 180, failed 480")
+	s.reply(invite, 487, "")
+	s.wantDone()
+}

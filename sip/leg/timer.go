@@ -119,13 +119,13 @@ func (l *Leg) timerAccepted(now time.Time, req *gosip.Request, res *gosip.Respon
 		add(res, "Require", "timer")
 	}
 	add(res, "Session-Expires", seconds(se.Interval)+";refresher="+se.Refresher)
-	l.arm(now, se.Interval, se.Refresher == "uas", true)
+	l.arm(now, se.Interval, se.Refresher == "uas", given || knowsTimer(req))
 }
 
 // timerAgreed takes what the party's 2xx to a request of ours says (RFC 4028
 // §7.2). A party that says nothing has no timer: we refresh for ourselves then,
 // as that is how a phone that lost its power is found out.
-func (l *Leg) timerAgreed(now time.Time, c *client, res *gosip.Response) {
+func (l *Leg) timerAgreed(now time.Time, res *gosip.Response) {
 	l.noteAllowed(res)
 	se, ok := sessionExpires(res)
 	switch {

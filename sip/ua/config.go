@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -29,6 +30,11 @@ const (
 type Network struct {
 	UDP, TCP  netip.AddrPort
 	Advertise string // host that others reach us by; empty: the address bound
+
+	// Allow are the sources that are heard at all; empty: anybody. Trunks of this
+	// network are heard from their Match and their Target, unless that is a name:
+	// then Match or Allow has to hold its address.
+	Allow []netip.Prefix
 }
 
 // Trunk is a peer that is known by its source address on one network.
@@ -97,8 +103,12 @@ func (c Config) checkPeers() []error {
 		errs = append(errs, errors.New("networks: at least one is needed"))
 	}
 	for _, name := range sortedKeys(c.Networks) {
-		if n := c.Networks[name]; !n.UDP.IsValid() && !n.TCP.IsValid() {
+		n := c.Networks[name]
+		if !n.UDP.IsValid() && !n.TCP.IsValid() {
 			errs = append(errs, fmt.Errorf("networks.%s: an address for udp, tcp or both", name))
+		}
+		if slices.ContainsFunc(n.Allow, func(p netip.Prefix) bool { return !p.IsValid() }) {
+			errs = append(errs, fmt.Errorf("networks.%s.allow: ranges of addresses such as 10.1.0.0/16", name))
 		}
 	}
 	for _, name := range sortedKeys(c.Trunks) {
@@ -149,11 +159,4 @@ func (c Config) checkLimits() []error {
 	return errs
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -59,6 +59,10 @@ func (u *UA) accept(network string, l *net.TCPListener) {
 
 func (u *UA) accepted(network string, nc net.Conn) {
 	remote := unmap(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
+	if !u.admits(network, remote) {
+		_ = nc.Close()
+		return
+	}
 	c := u.newConn(connKey{network, remote}, nc)
 	if u.origins.trunk(leg.Flow{Network: network, Remote: remote}) != "" {
 		c.proven.Store(true)

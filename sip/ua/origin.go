@@ -16,7 +16,8 @@ type Origin struct{ Network, Trunk, User string }
 type origins struct {
 	trunks []trunkPrefix // longest prefix first
 	users  map[string]User
-	phones map[string]bool // networks that have users
+	phones map[string]bool           // networks that have users
+	allow  map[string][]netip.Prefix // by network; none: anybody
 }
 
 type trunkPrefix struct {
@@ -25,7 +26,7 @@ type trunkPrefix struct {
 }
 
 func newOrigins(cfg Config) *origins {
-	o := &origins{users: cfg.Users, phones: map[string]bool{}}
+	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}}
 	for name, t := range cfg.Trunks {
 		for _, prefix := range t.prefixes() {
 			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix})
@@ -37,7 +38,31 @@ func newOrigins(cfg Config) *origins {
 	for _, user := range cfg.Users {
 		o.phones[user.Network] = true
 	}
+	for name, n := range cfg.Networks {
+		if len(n.Allow) > 0 {
+			o.allow[name] = slices.Concat(n.Allow, trunkSources(cfg.Trunks, name))
+		}
+	}
 	return o
+}
+
+// trunkSources are whence the trunks of a network may speak: where they call
+// from, and where they answer from.
+func trunkSources(trunks map[string]Trunk, network string) (all []netip.Prefix) {
+	for _, t := range trunks {
+		if t.Network == network {
+			all = append(all, t.Match...)
+			all = append(all, t.targetPrefix()...)
+		}
+	}
+	return all
+}
+
+// admits says whether a source is heard on a network at all.
+func (o *origins) admits(network string, source netip.Addr) bool {
+	allow := o.allow[network]
+	source = source.WithZone("") // no prefix contains an address with a zone
+	return len(allow) == 0 || slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Contains(source) })
 }
 
 // prefixes: a trunk that names no sources is believed from its target only.
@@ -45,6 +70,10 @@ func (t Trunk) prefixes() []netip.Prefix {
 	if len(t.Match) > 0 {
 		return t.Match
 	}
+	return t.targetPrefix()
+}
+
+func (t Trunk) targetPrefix() []netip.Prefix {
 	if addr, ok := numericTarget(t.Target); ok {
 		return []netip.Prefix{netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen())}
 	}

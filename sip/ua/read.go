@@ -233,18 +233,18 @@ func (r *reader) via(value string) error {
 }
 
 func (r *reader) from(value string) error {
-	a, err := readAddress(value)
-	if err != nil || a.uri.Wildcard {
-		return errNoURI
+	a, err := readParty(value)
+	if err != nil {
+		return err
 	}
 	r.msg.AppendHeader(&gosip.FromHeader{DisplayName: a.display, Address: a.uri, Params: a.params})
 	return nil
 }
 
 func (r *reader) to(value string) error {
-	a, err := readAddress(value)
-	if err != nil || a.uri.Wildcard {
-		return errNoURI
+	a, err := readParty(value)
+	if err != nil {
+		return err
 	}
 	r.msg.AppendHeader(&gosip.ToHeader{DisplayName: a.display, Address: a.uri, Params: a.params})
 	return nil

@@ -3,6 +3,7 @@ package ua
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -51,6 +52,17 @@ func (u *UA) receive(data []byte, flow leg.Flow, c *conn) (ok bool) {
 		u.response(m, flow)
 	}
 	return true
+}
+
+// admits says whether a source is heard on a network. One that is not gets no
+// answer, whatever Strangers says, and nothing of what it sent is read.
+func (u *UA) admits(network string, source netip.AddrPort) bool {
+	if u.origins.admits(network, source.Addr()) {
+		return true
+	}
+	u.counts.strangers.Add(1)
+	u.log.say(slog.LevelWarn, "source not allowed", "network", network, "source", source)
+	return false
 }
 
 // survive keeps a reader alive when the handling of one message panics. The

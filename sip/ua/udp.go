@@ -24,10 +24,11 @@ func (u *UA) readUDP(network string, c *net.UDPConn) {
 			u.log.say(slog.LevelError, "UDP read", "network", network, "error", err)
 			continue
 		}
-		if keepAlive(buf[:n]) {
+		remote = unmap(remote)
+		if !u.admits(network, remote) || keepAlive(buf[:n]) {
 			continue
 		}
-		u.receive(buf[:n], leg.Flow{Network: network, Transport: "udp", Local: local, Remote: unmap(remote)}, nil)
+		u.receive(buf[:n], leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
 	}
 }
 

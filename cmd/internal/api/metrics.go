@@ -34,7 +34,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("sip_received_total", "SIP messages received.", total, float64(u.Received))
 	put("sip_sent_total", "SIP messages sent.", total, float64(u.Sent))
 	put("sip_malformed_total", "SIP messages that could not be read.", total, float64(u.Malformed+u.Garbage))
-	put("sip_strangers_total", "Requests of nobody we know.", total, float64(u.Strangers))
+	put("sip_strangers_total", "Requests of nobody we know, and all that came from addresses not allowed.", total, float64(u.Strangers))
 	put("sip_denied_total", "Wrong passwords.", total, float64(u.Denied))
 	put("sip_send_errors_total", "SIP messages that could not be sent.", total, float64(u.SendErrors))
 	put("sip_registrations", "Phones registered.", now, float64(u.Bindings))

@@ -1,0 +1,231 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/media/engine"
+	"liandong/routing/ticket"
+	"liandong/routing/verb"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+// fakeWire is a transport that keeps what was sent and answers nothing by
+// itself. Guarded by mu.
+type fakeWire struct {
+	mu    sync.Mutex
+	sent  []string
+	sinks map[string]ua.Sink
+}
+
+func (w *fakeWire) Send(p leg.Packet) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, p.Msg.String())
+}
+
+func (w *fakeWire) Bind(id string, s ua.Sink) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sinks[id] = s
+}
+
+func (w *fakeWire) Unbind(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sinks, id)
+}
+
+func (w *fakeWire) Locate(user string) []ua.Binding {
+	if user != "1101" {
+		return nil
+	}
+	return []ua.Binding{{User: user, Contact: "sip:1101@127.0.0.1:7000", Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.1:7000")}}}
+}
+
+func (w *fakeWire) Local(_, transport string) (leg.Local, bool) {
+	return leg.Local{Contact: "sip:127.0.0.1:5060", ViaHost: "127.0.0.1:5060", Transport: transport}, true
+}
+
+// find returns the last message sent that begins with a word.
+func (w *fakeWire) find(start string) (string, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.sent) - 1; i >= 0; i-- {
+		if strings.HasPrefix(w.sent[i], start) {
+			return w.sent[i], true
+		}
+	}
+	return "", false
+}
+
+type fakeMedia struct{}
+
+func (fakeMedia) Open(engine.LegID, string) (netip.AddrPort, error) {
+	return netip.MustParseAddrPort("127.0.0.1:20000"), nil
+}
+func (fakeMedia) Do(engine.Command) {}
+func (fakeMedia) Close()            {}
+
+type fakeTickets struct{}
+
+func (fakeTickets) Put(_ ticket.Entry, done func(error)) { done(nil) }
+
+func exchangeOf(w *fakeWire, change func(*Config)) *Exchange {
+	cfg := Config{
+		Directory: simDirectory(), Leg: leg.Default(), Wire: w, Tickets: fakeTickets{},
+		Sessions: func(string, func(engine.Event)) Media { return fakeMedia{} },
+		Tell:     func(string, map[string]string) {},
+		NewID:    func(time.Time) string { return "01HTGTZ6CJRX90WDGAMG244Z4G" },
+		NewRef:   func() string { return "00000000-0000-4000-8000-000000000001" },
+	}
+	n := uint64(0)
+	cfg.Leg.Rand = func() uint64 { n += 0x9E3779B97F4A7C15; return n }
+	change(&cfg)
+	return New(cfg, slog.New(slog.DiscardHandler))
+}
+
+func invite(t *testing.T, number string) leg.Packet {
+	t.Helper()
+	msg, err := gosip.ParseMessage([]byte(strings.ReplaceAll(`INVITE sip:`+number+`@127.0.0.1:5060 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.10:5060;branch=z9hG4bKone;rport
+Max-Forwards: 70
+From: <sip:13812345678@127.0.0.10>;tag=a
+To: <sip:`+number+`@127.0.0.1>
+Call-ID: one@127.0.0.10
+CSeq: 1 INVITE
+Contact: <sip:13812345678@127.0.0.10:5060>
+Content-Type: application/sdp
+Content-Length: 122
+
+v=0
+o=- 1 1 IN IP4 127.0.0.10
+s=-
+c=IN IP4 127.0.0.10
+t=0 0
+m=audio 4000 RTP/AVP 8
+a=rtpmap:8 PCMA/8000
+a=sendrecv
+`, "\n", "\r\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.10:5060")}}
+}
+
+var pstn = ua.Origin{Network: "lab", Trunk: "pstn"}
+
+func TestCallIsRoutedToADesk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(*Config) {})
+		defer x.Stop()
+		if x.Incoming(pstn, invite(t, "110")) == nil {
+			t.Fatal("refused")
+		}
+		synctest.Wait()
+		if m, ok := w.find("INVITE sip:1101@127.0.0.1:7000"); !ok || !strings.Contains(m, "From: <sip:13812345678@") || !strings.Contains(m, "Max-Forwards: 69") {
+			t.Errorf("the desk was sent %q", m)
+		}
+		if s := x.Stats(); s.Live != 1 || s.SeatsBusy != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestUnknownNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(*Config) {})
+		defer x.Stop()
+		x.Incoming(pstn, invite(t, "999"))
+		synctest.Wait()
+		if _, ok := w.find("SIP/2.0 404"); !ok {
+			t.Errorf("sent %q", w.sent)
+		}
+		time.Sleep(5 * time.Minute) // virtual: the refusal is repeated, then forgotten
+		synctest.Wait()
+		if s := x.Stats(); s.Live != 0 {
+			t.Errorf("the refused call lives on: %+v", s)
+		}
+	})
+}
+
+// Whatever else is queued, what ends a call finds room.
+func TestInboxKeepsRoomForTheEnd(t *testing.T) {
+	b := newInbox()
+	for b.put(input{}, false) {
+	}
+	if len(b.queue) != inboxRoom {
+		t.Errorf("%d inputs were queued, %d are allowed", len(b.queue), inboxRoom)
+	}
+	if !b.put(input{}, true) {
+		t.Error("no room for a hang-up")
+	}
+	b.close()
+	if b.put(input{}, true) {
+		t.Error("a closed inbox takes inputs")
+	}
+}
+
+// A bug in one event does not end the call, nor the process.
+func TestPanicCostsOneEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(c *Config) {
+			c.Tell = func(what string, _ map[string]string) {
+				if what == "key" {
+					panic("a bug")
+				}
+			}
+		})
+		defer x.Stop()
+		a := x.open(pstn)
+		a.inbox.put(input{packet: &ua.Inbound{Packet: invite(t, "110")}}, true)
+		a.inbox.put(input{ask: func(*Core) { panic("a bug") }}, true)
+		synctest.Wait()
+		if s := x.Stats(); s.Panics != 1 || s.Live != 1 {
+			t.Errorf("%+v", s)
+		}
+		if err := x.Press("", "1101", verb.Verb{Name: verb.Handover}); err == nil {
+			t.Error("a desk that only rings has no keys")
+		}
+	})
+}
+
+func TestNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(c *Config) { c.MaxCalls = 1 })
+		if x.Incoming(pstn, invite(t, "110")) == nil {
+			t.Error("the first call was refused")
+		}
+		if s := x.Incoming(pstn, invite(t, "110")); s != nil {
+			t.Errorf("the second call was taken: %v", s)
+		}
+		synctest.Wait()
+		x.Stop()
+		if s := x.Incoming(pstn, invite(t, "110")); s != nil {
+			t.Error("a call was taken after Stop")
+		}
+		if _, ok := w.find("SIP/2.0 500"); !ok {
+			t.Errorf("the caller was not told that the switch stops: %q", w.sent)
+		}
+		if err := x.Press("", "1101", verb.Verb{Name: verb.Urgent}); !errors.Is(err, ErrGone) {
+			t.Errorf("Press after Stop: %v", err)
+		}
+		if c := x.Calls(); len(c) != 0 {
+			t.Errorf("calls after Stop: %s", fmt.Sprint(len(c)))
+		}
+	})
+}
