@@ -12,6 +12,10 @@ import (
 // seats did not answer, and as a guard against a lost word from the queue.
 const retryPause = 2 * time.Second
 
+// longestRing ends the ringing of a desk for which no time is configured: a
+// phone that answers 180 and then nothing must not hold a call for ever.
+const longestRing = 3 * time.Minute
+
 // hunt starts the search for a desk of a line.
 func (m *machine) hunt(line string, partner bool) {
 	m.Hunt = &Hunt{Hotline: line, Partner: partner, Since: m.now}
@@ -77,7 +81,7 @@ func (m *machine) seatTime() time.Duration {
 
 func (m *machine) ringFor(d time.Duration) {
 	if d <= 0 {
-		return
+		d = longestRing
 	}
 	m.Hunt.SeatAt = m.now.Add(d)
 	if n := m.line().NoAnswer; m.Hunt.Partner && n > 0 && m.Hunt.LineAt.IsZero() {

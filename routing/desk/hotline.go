@@ -1,6 +1,9 @@
 package desk
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Hotline is one line of the linkage: 110, 12345, 119 … Its calls go to its own seats, or out through a trunk when
 // the line lives on somebody else's PBX (Trunk is set then, and Seats is empty).
@@ -74,21 +77,22 @@ const (
 var ringNames = []string{All: "all", InOrder: "in_order", LongestIdle: "longest_idle"}
 
 // RingNames are the words of the config, in the order of the constants.
-func RingNames() []string { return append([]string(nil), ringNames...) }
+func RingNames() []string { return slices.Clone(ringNames) }
 
 // RingByName reads one of RingNames.
-func RingByName(s string) (Ring, bool) {
-	for i, n := range ringNames {
-		if n == s {
-			return Ring(i), true
-		}
-	}
-	return 0, false
+func RingByName(s string) (Ring, bool) { return byName[Ring](ringNames, s) }
+
+func (r Ring) String() string { return nameOf(ringNames, r) }
+
+// byName finds a constant by its word in the config; names stand at the index of their constant.
+func byName[T ~uint8](names []string, s string) (T, bool) {
+	i := slices.Index(names, s)
+	return T(max(i, 0)), i >= 0
 }
 
-func (r Ring) String() string {
-	if int(r) < len(ringNames) {
-		return ringNames[r]
+func nameOf[T ~uint8](names []string, v T) string {
+	if int(v) < len(names) {
+		return names[v]
 	}
 	return "unknown"
 }

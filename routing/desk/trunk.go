@@ -1,6 +1,9 @@
 package desk
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Trunk is a neighbour that is recognised by its address: the operator's SBC, the hotline's PBX, another switch.
 type Trunk struct {
@@ -32,21 +35,9 @@ const (
 var fromNames = []string{Original: "original", Own: "own"}
 
 // FromNames are the words of the config, in the order of the constants.
-func FromNames() []string { return append([]string(nil), fromNames...) }
+func FromNames() []string { return slices.Clone(fromNames) }
 
 // FromByName reads one of FromNames.
-func FromByName(s string) (FromPolicy, bool) {
-	for i, n := range fromNames {
-		if n == s {
-			return FromPolicy(i), true
-		}
-	}
-	return 0, false
-}
+func FromByName(s string) (FromPolicy, bool) { return byName[FromPolicy](fromNames, s) }
 
-func (p FromPolicy) String() string {
-	if int(p) < len(fromNames) {
-		return fromNames[p]
-	}
-	return "unknown"
-}
+func (p FromPolicy) String() string { return nameOf(fromNames, p) }

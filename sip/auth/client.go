@@ -32,11 +32,8 @@ func (c Credentials) GoString() string { return c.String() }
 func (c Credentials) Respond(challenges []header.Field, method, uri string, nc int, cnonce string) (header.Field, error) {
 	for _, f := range challenges {
 		chal, err := digest.ParseChallenge(f.Value)
-		if err != nil || !digest.CanDigest(chal) || len(chal.QOP) > 0 && !chal.SupportsQOP("auth") {
+		if err != nil || !chooseQOP(chal) || !digest.CanDigest(chal) {
 			continue
-		}
-		if len(chal.QOP) > 0 {
-			chal.QOP = []string{"auth"}
 		}
 		cred, err := digest.Digest(chal, digest.Options{
 			Method: method, URI: uri, Count: nc, Username: c.Username, Password: c.Password, Cnonce: cnonce,
@@ -51,4 +48,18 @@ func (c Credentials) Respond(challenges []header.Field, method, uri string, nc i
 		return header.Field{Name: name, Value: cred.String()}, nil
 	}
 	return header.Field{}, ErrChallenge
+}
+
+// chooseQOP settles for auth, or for none if none is offered.
+func chooseQOP(c *digest.Challenge) bool {
+	if len(c.QOP) == 0 {
+		return true
+	}
+	for _, q := range c.QOP {
+		if strings.EqualFold(strings.TrimSpace(q), "auth") { // qop="auth-int, auth" is cut at the comma only
+			c.QOP = []string{"auth"}
+			return true
+		}
+	}
+	return false
 }

@@ -30,8 +30,8 @@ var (
 	ErrDenied  = errors.New("auth: wrong user or password")
 )
 
-// Algorithms that are offered, the stronger first (RFC 8760 §2.4: "the topmost
-// header field" is what the server prefers).
+// Algorithms that are offered, the stronger first: RFC 8760 §2.3, in the order
+// that the server prefers, as a client takes the topmost one it knows (§2.4).
 var algorithms = []string{"SHA-256", "MD5"}
 
 // Config of a server.
@@ -53,10 +53,11 @@ func Default(realm string) Config {
 type Server struct {
 	cfg Config
 
-	mu   sync.Mutex
-	used map[string]int // guarded by mu: nonce → highest nc seen
-	ring []string       // guarded by mu: the nonces of used, oldest at next
-	next int
+	mu    sync.Mutex
+	used  map[string]int // guarded by mu: nonce → highest nc seen
+	ring  []string       // guarded by mu: the nonces of used, oldest at next
+	next  int            // guarded by mu
+	floor int64          // guarded by mu: nonces of this time and before have been forgotten; 0: none was made yet
 }
 
 // NewServer makes a server.
@@ -71,6 +72,7 @@ func NewServer(cfg Config) *Server {
 // Challenge is one WWW-Authenticate for each algorithm. stale tells the phone
 // that its password was not the trouble.
 func (s *Server) Challenge(now time.Time, stale bool) []header.Field {
+	s.begin(now)
 	nonce := s.nonce(now)
 	fields := make([]header.Field, 0, len(algorithms))
 	for _, a := range algorithms {
@@ -88,7 +90,7 @@ func (s *Server) Verify(now time.Time, method, authorization string, lookup func
 		return "", ErrMissing
 	}
 	c, err := digest.ParseCredentials(authorization)
-	if err != nil || c.Realm != s.cfg.Realm || !offered(c.Algorithm) || c.QOP != "" && c.QOP != "auth" {
+	if err != nil || c.Realm != s.cfg.Realm || !offered(c) {
 		return "", ErrMissing
 	}
 	if err := s.check(now, c.Nonce); err != nil {
@@ -98,16 +100,17 @@ func (s *Server) Verify(now time.Time, method, authorization string, lookup func
 	if !matches(c, method, password) || !known {
 		return "", ErrDenied
 	}
-	return c.Username, s.use(c)
+	if err := s.use(c); err != nil {
+		return "", err
+	}
+	return c.Username, nil
 }
 
-func offered(algorithm string) bool {
-	for _, a := range algorithms {
-		if strings.EqualFold(a, algorithm) {
-			return true
-		}
-	}
-	return algorithm == "" // RFC 3261 §22: MD5
+// offered tells whether the digest is of a kind that Challenge asks for, or the
+// old one of RFC 2069: MD5 without qop (RFC 3261 §22.4 item 8).
+func offered(c *digest.Credentials) bool {
+	old := c.Algorithm == "" || strings.EqualFold(c.Algorithm, "MD5")
+	return c.QOP == "auth" && (old || strings.EqualFold(c.Algorithm, "SHA-256")) || c.QOP == "" && old
 }
 
 // matches recomputes the response. An unknown user costs the same time.
@@ -141,17 +144,36 @@ func (s *Server) sign(b []byte) []byte {
 	return h.Sum(nil)[:16]
 }
 
+// begin forgets all nonces from before the first challenge: a server that has
+// just started cannot know how they were used.
+func (s *Server) begin(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.floor == 0 {
+		s.floor = now.UnixNano() - 1
+	}
+}
+
 // check tells whether a nonce is one of ours and young enough.
 func (s *Server) check(now time.Time, nonce string) error {
 	b, err := base64.RawURLEncoding.DecodeString(nonce)
 	if err != nil || len(b) != nonceSize || !hmac.Equal(b[16:], s.sign(b[:16])) {
 		return fmt.Errorf("%w: not one of ours", ErrStale)
 	}
-	age := now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(b))))
+	age := now.Sub(time.Unix(0, madeAt(nonce)))
 	if age > s.cfg.Life || age < -s.cfg.Life {
 		return ErrStale
 	}
 	return nil
+}
+
+// madeAt is the time of a nonce of ours.
+func madeAt(nonce string) int64 {
+	b, _ := base64.RawURLEncoding.DecodeString(nonce)
+	if len(b) != nonceSize {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
 }
 
 // use notes that a nonce was used and refuses it when it is used again: by a
@@ -160,14 +182,26 @@ func (s *Server) use(c *digest.Credentials) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last, seen := s.used[c.Nonce]
-	if seen && c.Nc <= last {
+	switch {
+	case seen && c.Nc <= last:
 		return ErrReplay
+	case !seen && (s.floor == 0 || madeAt(c.Nonce) <= s.floor):
+		return ErrStale // it may have been used and forgotten
 	}
 	s.used[c.Nonce] = c.Nc
 	if !seen {
-		delete(s.used, s.ring[s.next])
+		s.forget(s.ring[s.next])
 		s.ring[s.next] = c.Nonce
 		s.next = (s.next + 1) % len(s.ring)
 	}
 	return nil
+}
+
+// forget makes room. A nonce that is forgotten could be replayed, so all that
+// are as old end with it; their phones are asked again.
+func (s *Server) forget(nonce string) {
+	if nonce != "" {
+		delete(s.used, nonce)
+		s.floor = max(s.floor, madeAt(nonce))
+	}
 }

@@ -9,21 +9,14 @@ import (
 // Client sends any request but INVITE and ACK until a final response comes
 // (RFC 3261 §17.1.2).
 type Client struct {
-	timing   Timing
-	state    State
-	req      *gosip.Request // until a final response
-	interval time.Duration
-	resend   time.Time // timer E
-	end      time.Time // timer F or K
+	core                // resend: timer E; end: F or K
+	req  *gosip.Request // until a final response
 }
 
 // Start sends the request.
 func (t *Client) Start(now time.Time, timing Timing, req *gosip.Request) Step {
-	*t = Client{timing: timing, state: Trying, req: req, end: now.Add(timing.Life())}
-	if !timing.Reliable {
-		t.interval = timing.T1
-		t.resend = now.Add(t.interval)
-	}
+	*t = Client{core: core{timing: timing, state: Trying, end: now.Add(timing.Life())}, req: req}
+	t.keepSending(now)
 	return Step{Send: req}
 }
 
@@ -54,21 +47,15 @@ func (t *Client) Tick(now time.Time) Step {
 		return Step{Timeout: timeout}
 	case due(t.resend, now):
 		// RFC 3261 §17.1.2.2: E doubles up to T2, and is T2 once proceeding
-		t.interval = min(2*t.interval, t.timing.T2)
+		next := min(2*t.interval, t.timing.T2)
 		if t.state == Proceeding {
-			t.interval = t.timing.T2
+			next = t.timing.T2
 		}
-		t.resend = now.Add(t.interval)
+		t.sendAgain(now, next)
 		return Step{Send: t.req}
 	}
 	return Step{}
 }
 
 // Abandon ends the transaction at once.
-func (t *Client) Abandon() { *t = Client{timing: t.timing, state: Terminated} }
-
-// State is where the transaction stands.
-func (t *Client) State() State { return t.state }
-
-// Deadline is when Tick wants to be called.
-func (t *Client) Deadline() (time.Time, bool) { return earliest(t.resend, t.end) }
+func (t *Client) Abandon() { *t = Client{core: t.over()} }

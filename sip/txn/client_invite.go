@@ -9,22 +9,15 @@ import (
 // ClientInvite sends an INVITE until something comes back, and acknowledges a
 // refusal (RFC 3261 §17.1.1, RFC 6026 §7.2).
 type ClientInvite struct {
-	timing   Timing
-	state    State
-	req      *gosip.Request // until a final response
-	ack      *gosip.Request // after a refusal
-	interval time.Duration
-	resend   time.Time // timer A
-	end      time.Time // timer B, D or M
+	core                // resend: timer A; end: B, D or M
+	req  *gosip.Request // until a final response
+	ack  *gosip.Request // after a refusal
 }
 
 // Start sends the INVITE.
 func (t *ClientInvite) Start(now time.Time, timing Timing, invite *gosip.Request) Step {
-	*t = ClientInvite{timing: timing, state: Calling, req: invite, end: now.Add(timing.Life())}
-	if !timing.Reliable {
-		t.interval = timing.T1
-		t.resend = now.Add(t.interval)
-	}
+	*t = ClientInvite{core: core{timing: timing, state: Calling, end: now.Add(timing.Life())}, req: invite}
+	t.keepSending(now)
 	return Step{Send: invite}
 }
 
@@ -76,8 +69,7 @@ func (t *ClientInvite) Tick(now time.Time) Step {
 		t.Abandon()
 		return Step{Timeout: timeout}
 	case due(t.resend, now):
-		t.interval *= 2 // RFC 3261 §17.1.1.2: timer A doubles without a bound
-		t.resend = now.Add(t.interval)
+		t.sendAgain(now, 2*t.interval) // RFC 3261 §17.1.1.2: timer A doubles without a bound
 		return Step{Send: t.req}
 	}
 	return Step{}
@@ -86,14 +78,8 @@ func (t *ClientInvite) Tick(now time.Time) Step {
 // Abandon ends the transaction at once: it could not be sent, or nobody waits
 // for its outcome any more.
 func (t *ClientInvite) Abandon() {
-	*t = ClientInvite{timing: t.timing, state: Terminated}
+	*t = ClientInvite{core: t.over()}
 }
-
-// State is where the transaction stands.
-func (t *ClientInvite) State() State { return t.state }
-
-// Deadline is when Tick wants to be called.
-func (t *ClientInvite) Deadline() (time.Time, bool) { return earliest(t.resend, t.end) }
 
 // AckRefusal is the ACK to a final response other than 2xx. RFC 3261
 // §17.1.1.3: same Request-URI, top Via, Route, From, Call-ID and CSeq number

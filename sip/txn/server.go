@@ -9,14 +9,12 @@ import (
 // Server answers any request but INVITE and ACK, and its copies (RFC 3261
 // §17.2.2).
 type Server struct {
-	timing Timing
-	state  State
-	last   *gosip.Response
-	end    time.Time // timer J
+	core // end: timer J; a copy is answered, nothing is resent
+	last *gosip.Response
 }
 
 // Start takes the request.
-func (t *Server) Start(timing Timing) { *t = Server{timing: timing, state: Trying} }
+func (t *Server) Start(timing Timing) { *t = Server{core: core{timing: timing, state: Trying}} }
 
 // Respond sends a response; after a final one nothing more goes out.
 func (t *Server) Respond(now time.Time, res *gosip.Response) Step {
@@ -52,10 +50,4 @@ func (t *Server) Tick(now time.Time) Step {
 }
 
 // Abandon ends the transaction at once.
-func (t *Server) Abandon() { *t = Server{timing: t.timing, state: Terminated} }
-
-// State is where the transaction stands.
-func (t *Server) State() State { return t.state }
-
-// Deadline is when Tick wants to be called.
-func (t *Server) Deadline() (time.Time, bool) { return t.end, !t.end.IsZero() }
+func (t *Server) Abandon() { *t = Server{core: t.over()} }

@@ -10,17 +10,13 @@ import (
 // it is acknowledged (RFC 3261 §17.2.1, RFC 6026 §7.1). A 2xx is resent by the
 // user of the transaction, end to end (RFC 3261 §13.3.1.4), not by the machine.
 type ServerInvite struct {
-	timing   Timing
-	state    State
-	last     *gosip.Response // what a copy of the INVITE is answered with
-	interval time.Duration
-	resend   time.Time // timer G
-	end      time.Time // timer H, I or L
+	core                 // resend: timer G; end: H, I or L
+	last *gosip.Response // what a copy of the INVITE is answered with
 }
 
 // Start takes the INVITE; the user sends 100 at once by Respond.
 func (t *ServerInvite) Start(timing Timing) {
-	*t = ServerInvite{timing: timing, state: Proceeding}
+	*t = ServerInvite{core: core{timing: timing, state: Proceeding}}
 }
 
 // Respond sends a response, unless the state forbids it: after a final one
@@ -43,10 +39,7 @@ func (t *ServerInvite) Respond(now time.Time, res *gosip.Response) Step {
 
 func (t *ServerInvite) refuse(now time.Time, res *gosip.Response) {
 	t.state, t.last, t.end = Completed, res, now.Add(t.timing.Life()) // timer H
-	if !t.timing.Reliable {
-		t.interval = t.timing.T1
-		t.resend = now.Add(t.interval)
-	}
+	t.keepSending(now)
 }
 
 // Receive takes a copy of the INVITE, or an ACK. An ACK is delivered only after
@@ -85,18 +78,11 @@ func (t *ServerInvite) Tick(now time.Time) Step {
 		t.Abandon()
 		return Step{Timeout: timeout}
 	case due(t.resend, now):
-		t.interval = min(2*t.interval, t.timing.T2)
-		t.resend = now.Add(t.interval)
+		t.sendAgain(now, min(2*t.interval, t.timing.T2))
 		return Step{Send: t.last}
 	}
 	return Step{}
 }
 
 // Abandon ends the transaction at once.
-func (t *ServerInvite) Abandon() { *t = ServerInvite{timing: t.timing, state: Terminated} }
-
-// State is where the transaction stands.
-func (t *ServerInvite) State() State { return t.state }
-
-// Deadline is when Tick wants to be called.
-func (t *ServerInvite) Deadline() (time.Time, bool) { return earliest(t.resend, t.end) }
+func (t *ServerInvite) Abandon() { *t = ServerInvite{core: t.over()} }

@@ -49,6 +49,36 @@ func (s State) String() string {
 	return [...]string{"idle", "calling", "trying", "proceeding", "accepted", "completed", "confirmed", "terminated"}[s]
 }
 
+// core is what the machines have in common: the state and the timers.
+type core struct {
+	timing   Timing
+	state    State
+	interval time.Duration
+	resend   time.Time // timers A, E, G
+	end      time.Time // the others: until when it waits
+}
+
+// State is where the transaction stands.
+func (c *core) State() State { return c.state }
+
+// Deadline is when Tick wants to be called.
+func (c *core) Deadline() (time.Time, bool) { return earliest(c.resend, c.end) }
+
+// over is the machine at its end, without a timer.
+func (c *core) over() core { return core{timing: c.timing, state: Terminated} }
+
+// keepSending starts the timer of the copies: there are none on TCP.
+func (c *core) keepSending(now time.Time) {
+	if !c.timing.Reliable {
+		c.sendAgain(now, c.timing.T1)
+	}
+}
+
+// sendAgain sets it to the next copy.
+func (c *core) sendAgain(now time.Time, interval time.Duration) {
+	c.interval, c.resend = interval, now.Add(interval)
+}
+
 // earliest is the sooner of two timers, of which zero is one that does not run.
 func earliest(a, b time.Time) (time.Time, bool) {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {

@@ -154,6 +154,15 @@ func readAddress(s string) (address, error) {
 	return a, readURI(uri, &a.uri)
 }
 
+// readParty reads From or To: one party, which "*" is not.
+func readParty(s string) (address, error) {
+	a, err := readAddress(s)
+	if err != nil || a.uri.Wildcard {
+		return address{}, errNoURI
+	}
+	return a, nil
+}
+
 // splitAddress finds display name, URI and parameters of a trimmed value.
 func splitAddress(s string) (display, uri, rest string, err error) {
 	after := s

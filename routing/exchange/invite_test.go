@@ -1,0 +1,115 @@
+package exchange
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/sip/leg"
+)
+
+var wang = number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK, Source: "pai"}
+
+// coreWith is a call of a citizen, far enough to write INVITEs.
+func coreWith(caller number.Number) *Core {
+	return &Core{
+		dir: simDirectory(), state: call.Call{Ref: "CALL", Caller: caller},
+		world: World{Local: func(_, transport string) (leg.Local, bool) {
+			return leg.Local{ViaHost: "10.1.0.1:5060", Transport: transport}, true
+		}},
+	}
+}
+
+// headers are the fields of an INVITE by name, joined where there are several.
+func headers(i leg.Invite) map[string]string {
+	all := map[string]string{"From": i.From.String(), "To": i.To.String()}
+	for _, f := range i.Fields {
+		all[f.Name] = strings.TrimPrefix(all[f.Name]+" | "+f.Value, " | ")
+	}
+	return all
+}
+
+func compare(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for name, w := range want {
+		if got[name] != w {
+			t.Errorf("%s: got %q, want %q", name, got[name], w)
+		}
+	}
+}
+
+func TestDeskSeesTheCitizen(t *testing.T) {
+	c := coreWith(wang)
+	got := headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101", Stub: "STUB", From: "110"}, Place{}))
+	compare(t, got, map[string]string{
+		"From":                "<sip:13812345678@10.1.0.1>",
+		"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
+		"To":                  "<sip:2101@10.1.0.1>",
+		"Diversion":           "<sip:110@10.1.0.1>;reason=deflection;counter=1",
+		"Call-Info":           "<urn:liandong:call:CALL>;purpose=emergency-CallId | <urn:liandong:stub:STUB>;purpose=emergency-IncidentId",
+		"User-to-User":        hex.EncodeToString([]byte("call=CALL,stub=STUB")) + ";encoding=hex",
+	})
+	if h := got["History-Info"]; !strings.Contains(h, "sip:110@10.1.0.1") || !strings.Contains(h, "index=1.1") {
+		t.Errorf("History-Info: %q", h)
+	}
+}
+
+// A first call has no stub, and nobody has diverted it.
+func TestFirstCall(t *testing.T) {
+	got := headers(coreWith(wang).toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{}))
+	compare(t, got, map[string]string{
+		"From": "<sip:13812345678@10.1.0.1>", "Diversion": "", "History-Info": "",
+		"Call-Info": "<urn:liandong:call:CALL>;purpose=emergency-CallId",
+	})
+}
+
+func TestWithheldNumber(t *testing.T) {
+	hidden := wang
+	hidden.Status = number.Restricted
+	c := coreWith(hidden)
+	c.dir.Hotlines["110"].RevealRestricted = true
+	const anon = "<sip:anonymous@anonymous.invalid>"
+	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101"}, Place{})), map[string]string{"From": anon, "P-Asserted-Identity": anon})
+	// An emergency desk's policy overrides the caller's wish.
+	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})), map[string]string{"From": "<sip:13812345678@10.1.0.1>"})
+}
+
+func TestTrunkPolicy(t *testing.T) {
+	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119", Stub: "STUB", From: "110"}
+	trunk := desk.Trunk{Name: "fire", Network: "lab", Target: "10.2.0.9:5060", Transport: "udp"}
+	for name, c := range map[string]struct {
+		change func(*desk.Trunk)
+		caller number.Number
+		want   map[string]string
+	}{
+		"the original number": {
+			func(t *desk.Trunk) { t.PAI, t.Diversion, t.HistoryInfo = true, true, true }, wang,
+			map[string]string{
+				"From": "<sip:13812345678@10.1.0.1>", "To": "<sip:119@10.2.0.9>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
+				"Privacy": "", "Diversion": "<sip:110@10.1.0.1>;reason=deflection;counter=1",
+			},
+		},
+		"an own number, the original asserted": {
+			func(t *desk.Trunk) { t.From, t.OwnNumber, t.PAI = desk.Own, "031187650000", true }, wang,
+			map[string]string{"From": "<sip:031187650000@10.1.0.1>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Diversion": ""},
+		},
+		"nothing asserted": {func(*desk.Trunk) {}, wang, map[string]string{"From": "<sip:13812345678@10.1.0.1>", "P-Asserted-Identity": "", "History-Info": ""}},
+		"withheld, to a trusted peer": {
+			func(t *desk.Trunk) { t.PAI = true }, number.Number{E164: wang.E164, Raw: wang.Raw, Status: number.Restricted},
+			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Privacy": "id"},
+		},
+		"no number at all": {
+			func(t *desk.Trunk) { t.PAI = true }, number.Number{Raw: "anonymous", Status: number.Unavailable},
+			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": ""},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one := trunk
+			c.change(&one)
+			compare(t, headers(coreWith(c.caller).toTrunk(ring, &one)), c.want)
+		})
+	}
+}
