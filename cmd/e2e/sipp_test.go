@@ -27,7 +27,7 @@ type scenario struct {
 	server  netip.AddrPort // whom it calls; zero for one that waits to be called
 	service string         // the number called, or the phone's user
 	tone    float64        // Hz of its voice
-	keys    []press
+	keys    []keyPress
 	voice   time.Duration // length of the voice; 20 s when zero
 }
 

@@ -18,7 +18,7 @@ func (l *lab) sippCaller(t testing.TB, file string, values map[string]any) *sipp
 }
 
 // sippDesk is SIPp as a registered phone with one call to come.
-func (l *lab) sippDesk(t testing.TB, user, file string, tone float64, keys []press, values map[string]any) *sipp {
+func (l *lab) sippDesk(t testing.TB, user, file string, tone float64, keys []keyPress, values map[string]any) *sipp {
 	t.Helper()
 	at := freePort(t, here)
 	l.sippRegister(t, at, user)
@@ -33,7 +33,7 @@ func (l *lab) sippRegister(t testing.TB, at netip.AddrPort, user string) {
 // All three parties are SIPp, the entries go to a real Redis: nothing of ours but the switch.
 func TestSIPpHandover(t *testing.T) {
 	for name, first := range map[string]struct {
-		keys []press
+		keys []keyPress
 		info []info
 	}{
 		"RFC 4733":   {keys: presses(1500*time.Millisecond, "*1")},

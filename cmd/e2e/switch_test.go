@@ -22,6 +22,7 @@ type lab struct {
 	server netip.AddrPort // SIP, UDP and TCP
 	trunk  netip.AddrPort // where calls to the trunk go
 	redis  string         // host:port
+	http   string         // host:port
 	app    *app.App
 }
 
@@ -30,13 +31,13 @@ const domain = "liandong.lab"
 // startSwitch runs a switch until the test ends; set overrides the lab's config.
 func startSwitch(t testing.TB, redis string, set ...string) *lab {
 	t.Helper()
-	l := &lab{server: freePort(t, here), trunk: freePort(t, citizen), redis: redis}
+	l := &lab{server: freePort(t, here), trunk: freePort(t, citizen), redis: redis, http: freePort(t, here).String()}
 	rtp := 20000 + 400*rand.IntN(24) // below the ports that others get by chance
 	cfg, err := configs.Load(filepath.Join("..", "..", "configs", "lab.yaml"), configs.Options{Set: append([]string{
 		"networks.lab.sip.udp=" + l.server.String(), "networks.lab.sip.tcp=" + l.server.String(),
 		fmt.Sprintf("networks.lab.rtp.ports=%d-%d", rtp, rtp+399), "trunks.pstn.target=" + l.trunk.String(),
 		"redis.url=redis://" + redis + "/0", "outbox.path=" + filepath.Join(t.TempDir(), "outbox.db"),
-		"http.listen=" + freePort(t, here).String(),
+		"http.listen=" + l.http,
 	}, set...)})
 	must(t, err)
 	out := &lines{}

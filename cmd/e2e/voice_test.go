@@ -11,23 +11,23 @@ import (
 	"liandong/cmd/internal/phone"
 )
 
-// press is a key by RFC 4733 at a time of the voice.
-type press struct {
+// keyPress is a key by RFC 4733 at a time of the voice.
+type keyPress struct {
 	at    time.Duration
 	digit byte
 }
 
 // presses is digits from a time on, 200 ms each.
-func presses(at time.Duration, digits string) []press {
-	var out []press
+func presses(at time.Duration, digits string) []keyPress {
+	var out []keyPress
 	for i := range len(digits) {
-		out = append(out, press{at + time.Duration(i)*200*time.Millisecond, digits[i]})
+		out = append(out, keyPress{at + time.Duration(i)*200*time.Millisecond, digits[i]})
 	}
 	return out
 }
 
 // voicePcap writes a recording for SIPp to play: A-law of a tone as one RTP stream, keys (payload type 101) in their place.
-func voicePcap(t testing.TB, dir string, hz float64, length time.Duration, keys ...press) {
+func voicePcap(t testing.TB, dir string, hz float64, length time.Duration, keys ...keyPress) {
 	t.Helper()
 	speech := phone.Tone(hz, time.Second)
 	out := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
@@ -50,7 +50,7 @@ func voicePcap(t testing.TB, dir string, hz float64, length time.Duration, keys 
 }
 
 // keyAt is the event of this tick: 100 ms of lengthening, the last packet three times.
-func keyAt(keys []press, at time.Duration) (payload []byte, start uint32, times int) {
+func keyAt(keys []keyPress, at time.Duration) (payload []byte, start uint32, times int) {
 	for _, k := range keys {
 		if at < k.at || at >= k.at+100*time.Millisecond {
 			continue

@@ -87,7 +87,7 @@ func (e entries) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	return tickets.Print(ctx, stdout, tickets.Options{
-		URL: cfg.RedisURL(), Hotlines: cfg.HotlineIDs(), Follow: e.Follow, Group: e.Group,
+		Redis: cfg.Outbox(), Hotlines: cfg.HotlineIDs(), Follow: e.Follow, Group: e.Group,
 	})
 }
 

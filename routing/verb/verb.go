@@ -43,7 +43,7 @@ func Parse(s string) (Verb, error) {
 	name, category, _ := strings.Cut(strings.TrimSpace(s), " ")
 	v := Verb{Name: Name(name), Category: strings.TrimSpace(category)}
 	if !slices.Contains(Names, v.Name) {
-		return Verb{}, fmt.Errorf("verb: %q is unknown, allowed: %s", name, allowed())
+		return Verb{}, fmt.Errorf("verb: %q is unknown, allowed: %s", name, Allowed())
 	}
 	if (v.Name == Category) != (v.Category != "") {
 		return Verb{}, errors.New("verb: category, and only category, takes a number")
@@ -61,7 +61,8 @@ func (v Verb) String() string {
 	return string(v.Name)
 }
 
-func allowed() string {
+// Allowed lists all verbs, for messages.
+func Allowed() string {
 	all := make([]string, len(Names))
 	for i, n := range Names {
 		all[i] = string(n)
@@ -101,7 +102,7 @@ func checkCode(pattern string, name Name) error {
 	case len(pattern) < 2 || len(pattern) > 8 || strings.Trim(pattern, "0123456789*#ABCDN") != "":
 		return fmt.Errorf("key %q: a code is 2 to 8 of 0-9 * # A-D, N for any digit", pattern)
 	case !slices.Contains(Names, name):
-		return fmt.Errorf("key %q: verb %q is unknown, allowed: %s", pattern, name, allowed())
+		return fmt.Errorf("key %q: verb %q is unknown, allowed: %s", pattern, name, Allowed())
 	case (name == Category) != strings.Contains(pattern, "N"):
 		return fmt.Errorf("key %q: N stands in the code of category and in no other", pattern)
 	}

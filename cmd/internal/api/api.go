@@ -52,7 +52,7 @@ func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, done) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.known(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}).ServeHTTP))
 	mux.Handle("GET /v1/calls", s.known(s.calls))
@@ -102,7 +102,7 @@ func (s *Server) Stop() {
 func (s *Server) known(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.listed(r) && !s.hasToken(r) {
-			say(w, http.StatusForbidden, "not allowed")
+			s.say(w, http.StatusForbidden, notAllowed)
 			return
 		}
 		h(w, r)
@@ -142,10 +142,10 @@ func cutBearer(v string) (string, bool) {
 // it.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if o := s.sw.Outbox.Stats(); !o.DiskUp {
-		say(w, http.StatusServiceUnavailable, "outbox: the disk does not take entries")
+		s.say(w, http.StatusServiceUnavailable, noDisk)
 		return
 	}
-	say(w, http.StatusOK, "ready")
+	s.say(w, http.StatusOK, readyNow)
 }
 
 // shown is a call as the interface shows it, the number masked.
@@ -195,26 +195,20 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 	}
 	v, err := verb.Parse(text)
 	if err != nil {
-		say(w, http.StatusBadRequest, err.Error())
+		s.say(w, http.StatusBadRequest, noVerb, verb.Allowed())
 		return
 	}
 	user := r.URL.Query().Get("user")
 	if user == "" {
-		say(w, http.StatusBadRequest, "user: name the desk, as ?user=1101")
+		s.say(w, http.StatusBadRequest, noUser)
 		return
 	}
 	switch err := s.sw.Calls.Press(r.PathValue("id"), user, v); {
 	case err == nil:
-		say(w, http.StatusOK, "ok")
+		s.say(w, http.StatusOK, done)
 	case errors.Is(err, exchange.ErrBusy):
-		say(w, http.StatusServiceUnavailable, err.Error())
+		s.say(w, http.StatusServiceUnavailable, callBusy)
 	default:
-		say(w, http.StatusNotFound, err.Error())
+		s.say(w, http.StatusNotFound, noCall)
 	}
-}
-
-func say(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintln(w, text) // the reader may be gone
 }

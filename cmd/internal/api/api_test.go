@@ -101,10 +101,10 @@ func TestVerbs(t *testing.T) {
 	}{
 		{"GET", "/v1/keys/fly?user=1101", http.StatusBadRequest, "allowed: handover"},
 		{"GET", "/v1/keys/handover", http.StatusBadRequest, "?user=1101"},
-		{"GET", "/v1/keys/category?user=1101", http.StatusBadRequest, "takes a number"},
-		{"GET", "/v1/keys/handover?user=1101", http.StatusNotFound, "call is over"},
-		{"GET", "/v1/keys/category?user=1101&code=07", http.StatusNotFound, "call is over"},
-		{"POST", "/v1/calls/x/verbs/handover?user=1101", http.StatusNotFound, "call is over"},
+		{"GET", "/v1/keys/category?user=1101", http.StatusBadRequest, "?code=NN"},
+		{"GET", "/v1/keys/handover?user=1101", http.StatusNotFound, "in no call"},
+		{"GET", "/v1/keys/category?user=1101&code=07", http.StatusNotFound, "in no call"},
+		{"POST", "/v1/calls/x/verbs/handover?user=1101", http.StatusNotFound, "in no call"},
 		{"GET", "/v1/calls/x/verbs/handover?user=1101", http.StatusMethodNotAllowed, ""},
 	} {
 		if got, body := ask(s, c.method, c.target, friend); got != c.want || !strings.Contains(body, c.say) {

@@ -24,6 +24,7 @@ import (
 	"liandong/configs"
 	"liandong/media/prompt"
 	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 )
 
 // Options say where the demo writes.
@@ -126,7 +127,7 @@ func (s *stage) subscribe(ctx context.Context) (err error) {
 	}
 	s.consumer = &outbox.Consumer{Group: "demo", Name: "demo", Count: 100}
 	for _, id := range s.cfg.HotlineIDs() {
-		s.consumer.Streams = append(s.consumer.Streams, "liandong:tickets:"+id)
+		s.consumer.Streams = append(s.consumer.Streams, ticket.StreamOf(id))
 	}
 	return s.reader.Join(ctx, s.consumer.Group, s.consumer.Streams...)
 }

@@ -364,8 +364,11 @@ func TestGlare(t *testing.T) {
 
 func TestSessionTimer(t *testing.T) {
 	p := connect(t, Config{SessionExpires: 2 * time.Second}, Config{}, CallOptions{})
-	_, err := p.desk.WaitMessage(within(t), func(l Logged) bool { return !l.Out && l.Message.Method == "UPDATE" })
+	l, err := p.desk.WaitMessage(within(t), func(l Logged) bool { return l.Message.Method == "UPDATE" })
 	must(t, err)
+	if l.Out {
+		t.Error("the callee refreshed first, though the caller can")
+	}
 	p = connect(t, Config{SessionExpires: 2 * time.Second, Lose: func(out bool, m *Message) bool { return out && m.Method == "UPDATE" }}, Config{}, CallOptions{})
 	ended(t, p.desk, 408, true)
 	ended(t, p.caller, 200, false)

@@ -16,18 +16,17 @@ import (
 type registrar struct {
 	users map[string]string
 	realm string
-	nonce string
 	algs  []string
 
 	mu       *sync.Mutex
 	bindings map[string]string // user → Contact URI; guarded by mu
 	changed  chan struct{}     // closed at each change; guarded by mu
-	counts   map[string]int    // nonce|cnonce → highest nc; owned by loop
+	nonces   map[string]int    // challenge given out → highest nc answered with; owned by loop
 }
 
 func newRegistrar(cfg Config) registrar {
-	return registrar{users: cfg.Registrar, realm: cmp.Or(cfg.Domain, "phone.test"), nonce: token(), algs: cfg.Digests,
-		mu: &sync.Mutex{}, bindings: map[string]string{}, changed: make(chan struct{}), counts: map[string]int{}}
+	return registrar{users: cfg.Registrar, realm: cmp.Or(cfg.Domain, "phone.test"), algs: cfg.Digests,
+		mu: &sync.Mutex{}, bindings: map[string]string{}, changed: make(chan struct{}), nonces: map[string]int{}}
 }
 
 // Registered waits until a user has registered here and gives its contact URI.
@@ -70,9 +69,11 @@ func (p *Phone) registering(tx *serverTx) {
 
 func (r *registrar) challenges() []Header {
 	var out []Header
+	nonce := token()
+	r.nonces[nonce] = 0
 	for _, alg := range r.algs {
 		out = append(out, Header{"WWW-Authenticate",
-			fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s, qop="auth"`, r.realm, r.nonce, alg)})
+			fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s, qop="auth"`, r.realm, nonce, alg)})
 	}
 	return out
 }
@@ -83,19 +84,19 @@ func (r *registrar) check(m *Message) (string, error) {
 		return "", err
 	}
 	password, ok := r.users[got.Username]
-	if !ok || got.Nonce != r.nonce || got.Realm != r.realm {
+	count, given := r.nonces[got.Nonce]
+	if !ok || !given || got.Realm != r.realm {
 		return "", fmt.Errorf("phone: user %q, realm %q or nonce not ours", got.Username, got.Realm)
 	}
-	want, err := digest.Digest(&digest.Challenge{Realm: r.realm, Nonce: r.nonce, Algorithm: got.Algorithm, QOP: []string{"auth"}},
+	want, err := digest.Digest(&digest.Challenge{Realm: r.realm, Nonce: got.Nonce, Algorithm: got.Algorithm, QOP: []string{"auth"}},
 		digest.Options{Method: m.Method, URI: got.URI, Count: got.Nc, Cnonce: got.Cnonce, Username: got.Username, Password: password})
 	if err != nil || want.Response != got.Response {
 		return "", fmt.Errorf("phone: wrong response by %q (%v)", got.Username, err)
 	}
-	if key := got.Cnonce; got.Nc <= r.counts[key] {
+	if got.Nc <= count {
 		return "", fmt.Errorf("phone: nc %d again", got.Nc)
-	} else {
-		r.counts[key] = got.Nc
 	}
+	r.nonces[got.Nonce] = got.Nc
 	return got.Username, nil
 }
 

@@ -1,11 +1,9 @@
 // Package tickets prints the ticket entries of a switch as a ticket system would read them: from the Redis stream of
-// each hotline, through a consumer group.
+// each hotline.
 package tickets
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,52 +13,35 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/redis/go-redis/v9"
-
-	"liandong/routing/desk"
+	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 )
 
-// Options say what to read. Without Group all entries there are get printed and nothing is left behind; with it only
+// Options say what to read. Without Group all entries there are get printed and Redis is left as it was; with it only
 // those that the group has not acknowledged, and they are acknowledged once printed.
 type Options struct {
-	URL      desk.Secret // redis://…, may hold a password
-	Hotlines []string    // whose streams
-	Follow   bool        // go on as entries arrive, until ctx ends
+	Redis    outbox.Config // its URL and Password
+	Hotlines []string      // whose streams
+	Follow   bool          // go on as entries arrive, until ctx ends
 	Group    string
 }
 
-// ErrNoRedis is a config without redis.url.
-var ErrNoRedis = errors.New("tickets: the config names no redis.url")
-
-// errURL hides the URL that go-redis would quote.
-var errURL = errors.New("tickets: redis.url cannot be used")
-
 const (
 	consumer = "liandong-tickets"
-	batch    = 100
-	wait     = 2 * time.Second // one blocking read; ctx is looked at between two
+	batch    = 100                    // entries of a stream at a time
+	pause    = 200 * time.Millisecond // between two looks for new ones
 )
 
 // Print reads and prints until all is read, or with Follow until ctx ends.
 func Print(ctx context.Context, out io.Writer, o Options) error {
-	if o.URL.IsZero() {
-		return ErrNoRedis
-	}
-	opt, err := redis.ParseURL(o.URL.Reveal())
+	r, err := outbox.NewReader(o.Redis)
 	if err != nil {
-		return errURL
+		return fmt.Errorf("tickets: %w", err)
 	}
-	opt.MaxRetries, opt.DialerRetries = -1, 1 // someone is waiting at a terminal: say at once that Redis is away
-	client := redis.NewClient(opt)
-	defer client.Close()
-	r := reader{client, out, o, o.Group}
-	if r.group == "" {
-		r.group = "once-" + rand.Text()
-		defer r.leave()
-	}
-	streams, err := r.join(ctx)
-	if err == nil && len(streams) > 0 {
-		err = r.read(ctx, streams)
+	defer r.Close()
+	s, err := open(ctx, r, o)
+	if err == nil {
+		err = pour(ctx, out, s, o.Follow)
 	}
 	if ctx.Err() != nil {
 		return nil
@@ -68,106 +49,104 @@ func Print(ctx context.Context, out io.Writer, o Options) error {
 	return err
 }
 
-type reader struct {
-	client *redis.Client
-	out    io.Writer
-	o      Options
-	group  string
+// source is where entries come from: next gives some that it has not given before, none when there are none now.
+type source interface {
+	next(ctx context.Context) ([]outbox.Message, error)
+	printed(m outbox.Message) error
 }
 
-func stream(hotline string) string { return "liandong:tickets:" + hotline }
-
-// join makes the group on each stream. One that does not exist yet is only worth making when we wait for it.
-func (r reader) join(ctx context.Context) (streams []string, err error) {
-	for _, id := range r.o.Hotlines {
-		name := stream(id)
-		if r.o.Follow {
-			err = r.client.XGroupCreateMkStream(ctx, name, r.group, "0").Err()
-		} else {
-			err = r.client.XGroupCreate(ctx, name, r.group, "0").Err()
-		}
-		switch {
-		case err == nil, redis.HasErrorPrefix(err, "BUSYGROUP"):
-			streams = append(streams, name)
-		case strings.Contains(err.Error(), "requires the key to exist"):
-		default:
-			return nil, fmt.Errorf("tickets: group on %s: %w", name, err)
-		}
+func open(ctx context.Context, r *outbox.Reader, o Options) (source, error) {
+	var streams []string
+	for _, id := range o.Hotlines {
+		streams = append(streams, ticket.StreamOf(id))
 	}
-	return streams, nil
-}
-
-// leave takes a group of our own away again, also when ctx has ended.
-func (r reader) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	for _, id := range r.o.Hotlines {
-		r.client.XGroupDestroy(ctx, stream(id), r.group)
+	if o.Group == "" {
+		return &archive{r, streams, map[string]string{}}, nil
 	}
+	if !o.Follow { // joining makes the streams that do not exist: worth it only when we wait for them
+		there, err := r.Streams(ctx)
+		if err != nil {
+			return nil, err
+		}
+		streams = slices.DeleteFunc(streams, func(s string) bool { return !slices.Contains(there, s) })
+	}
+	return &member{r, &outbox.Consumer{Group: o.Group, Name: consumer, Streams: streams, Count: batch}}, r.Join(ctx, o.Group, streams...)
 }
 
-// read prints first what the group was given before and never acknowledged (a run that was cut off), then what is new.
-func (r reader) read(ctx context.Context, streams []string) error {
-	for _, from := range []string{"0", ">"} {
-		for {
-			n, err := r.batch(ctx, streams, from)
-			if err != nil {
+// archive reads the streams from their beginning, and writes nothing.
+type archive struct {
+	r       *outbox.Reader
+	streams []string
+	after   map[string]string // stream → the last id that was read
+}
+
+func (a *archive) next(ctx context.Context) (all []outbox.Message, err error) {
+	for _, s := range a.streams {
+		list, err := a.r.Range(ctx, s, a.after[s], batch)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > 0 {
+			a.after[s] = list[len(list)-1].ID
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+func (a *archive) printed(outbox.Message) error { return nil }
+
+// member reads as one of a group. What a run that was cut off did not acknowledge comes first.
+type member struct {
+	r *outbox.Reader
+	c *outbox.Consumer
+}
+
+func (m *member) next(ctx context.Context) ([]outbox.Message, error) { return m.r.Next(ctx, m.c, 0) }
+
+// printed acknowledges, also when the run has just been told to end.
+func (m *member) printed(e outbox.Message) error {
+	return m.r.Ack(context.Background(), m.c.Group, e)
+}
+
+// pour prints what the source has. An entry is done with only after it is printed: one that could not be comes again.
+func pour(ctx context.Context, out io.Writer, s source, follow bool) error {
+	for {
+		list, err := s.next(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			if _, err := fmt.Fprintln(out, line(m)); err != nil {
+				return fmt.Errorf("tickets: print: %w", err)
+			}
+			if err := s.printed(m); err != nil {
 				return err
 			}
-			if n == 0 && (from == "0" || !r.o.Follow) {
-				break
+		}
+		switch {
+		case len(list) > 0:
+		case !follow:
+			return nil
+		default:
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(pause):
 			}
 		}
 	}
-	return nil
-}
-
-func (r reader) batch(ctx context.Context, streams []string, from string) (n int, err error) {
-	block := time.Duration(-1)
-	if r.o.Follow {
-		block = wait
-	}
-	got, err := r.client.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: r.group, Consumer: consumer, Count: batch, Block: block,
-		Streams: append(slices.Clone(streams), slices.Repeat([]string{from}, len(streams))...),
-	}).Result()
-	if errors.Is(err, redis.Nil) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("tickets: read: %w", err)
-	}
-	for _, s := range got {
-		for _, m := range s.Messages {
-			n++
-			if err := r.one(ctx, s.Stream, m); err != nil {
-				return n, err
-			}
-		}
-	}
-	return n, nil
-}
-
-// one prints an entry and then acknowledges it: one that could not be printed comes again.
-func (r reader) one(ctx context.Context, stream string, m redis.XMessage) error {
-	if _, err := fmt.Fprintln(r.out, line(stream, m)); err != nil {
-		return fmt.Errorf("tickets: print: %w", err)
-	}
-	if err := r.client.XAck(ctx, stream, r.group, m.ID).Err(); err != nil {
-		return fmt.Errorf("tickets: acknowledge: %w", err)
-	}
-	return nil
 }
 
 // first are the fields a reader looks for; the rest follow by name.
 var first = []string{"event", "stub_id", "at", "direction", "mode", "result", "caller_e164"}
 
-func line(stream string, m redis.XMessage) string {
-	words := []string{stream, m.ID}
-	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(m.Values)), func(k string) bool { return slices.Contains(first, k) })
+func line(m outbox.Message) string {
+	words := []string{m.Stream, m.ID}
+	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(m.Fields)), func(k string) bool { return slices.Contains(first, k) })
 	for _, k := range slices.Concat(first, rest) {
-		if v, ok := m.Values[k]; ok {
-			words = append(words, k+"="+quoted(fmt.Sprint(v)))
+		if v, ok := m.Fields[k]; ok {
+			words = append(words, k+"="+quoted(v))
 		}
 	}
 	return strings.Join(words, " ")

@@ -4,22 +4,32 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"liandong/routing/desk"
+	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 )
 
 func server(t *testing.T) (*miniredis.Miniredis, Options) {
 	m := miniredis.RunT(t)
-	return m, Options{URL: desk.NewSecret("redis://" + m.Addr() + "/0"), Hotlines: []string{"110", "12345"}}
+	return m, Options{Redis: at("redis://" + m.Addr() + "/0"), Hotlines: []string{"110", "12345"}}
+}
+
+func at(url string) outbox.Config {
+	cfg := outbox.Default()
+	cfg.URL = desk.NewSecret(url)
+	return cfg
 }
 
 func put(t *testing.T, m *miniredis.Miniredis, hotline string, fields ...string) {
 	t.Helper()
-	if _, err := m.XAdd(stream(hotline), "*", fields); err != nil {
+	if _, err := m.XAdd(ticket.StreamOf(hotline), "*", fields); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -38,8 +48,33 @@ func TestPrintsAllThereIs(t *testing.T) {
 			t.Fatalf("%q", lines)
 		}
 	}
-	if m.Exists(stream("110")) {
+	if m.Exists(ticket.StreamOf("110")) {
 		t.Error("reading made a stream")
+	}
+}
+
+// More entries than one look takes are printed, each once and in order.
+func TestPrintsLongStreams(t *testing.T) {
+	for _, group := range []string{"", "tickets"} {
+		m, o := server(t)
+		o.Group = group
+		var want []string
+		for i := range 2*batch + 1 {
+			want = append(want, strconv.Itoa(i))
+			put(t, m, "110", "title", want[i])
+		}
+		var out bytes.Buffer
+		if err := Print(t.Context(), &out, o); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(out.String()) {
+			_, title, _ := strings.Cut(strings.TrimSpace(line), " title=")
+			got = append(got, title)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("group %q: %v", group, got)
+		}
 	}
 }
 
@@ -106,14 +141,39 @@ func TestFollow(t *testing.T) {
 	if err := Print(ctx, out, o); err != nil {
 		t.Fatal(err)
 	}
+	if strings.Count(out.String(), "\n") != 2 {
+		t.Error("an entry is printed twice")
+	}
 	if got := out.String(); !strings.Contains(got, "event=opened") || !strings.Contains(got, "event=urgent") {
 		t.Error(got)
 	}
 }
 
+// A run that is told to end has acknowledged what it printed: the next one does not print it again.
+func TestFollowAsAGroup(t *testing.T) {
+	m, o := server(t)
+	o.Follow, o.Group = true, "tickets"
+	put(t, m, "110", "event", "opened")
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &stopper{want: 1, seen: cancel}
+		if err := Print(ctx, out, o); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(out.String(), "\n") != 1 {
+			t.Fatal(out.String())
+		}
+		put(t, m, "110", "event", "answered")
+		if strings.Contains(out.String(), "answered") {
+			return
+		}
+	}
+	t.Error("the second run never got to the second entry")
+}
+
 func TestNoPasswordInErrors(t *testing.T) {
 	for _, url := range []string{"redis://:geheim@127.0.0.1:1/0", "http://:geheim@h", ""} {
-		err := Print(t.Context(), &bytes.Buffer{}, Options{URL: desk.NewSecret(url), Hotlines: []string{"110"}})
+		err := Print(t.Context(), &bytes.Buffer{}, Options{Redis: at(url), Hotlines: []string{"110"}})
 		if err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%v", err)
 		}
