@@ -23,6 +23,7 @@ func (c *checker) all() {
 	c.numbers()
 	c.prompts()
 	c.redis()
+	c.secretsSet()
 	c.http()
 	c.timers()
 	c.parts()

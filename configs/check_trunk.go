@@ -1,6 +1,9 @@
 package configs
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 func (c *checker) trunks() {
 	names := sorted(c.Trunks)
@@ -8,6 +11,7 @@ func (c *checker) trunks() {
 		t, key := c.Trunks[name], join("trunks", name)
 		if c.network(key, t.Network) {
 			c.trunkTransport(key, t)
+			c.trunkHeard(key, t)
 		}
 		c.oneTrunk(key, t)
 		for _, other := range names[:i] {
@@ -43,6 +47,16 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 	}
 	if t.Target != "" && !open[t.Transport] && len(on) > 0 {
 		c.add(key+".transport", textTransportOff.of(t.Network, t.Transport, on))
+	}
+}
+
+// trunkHeard: a network with allow hears its trunks by address. What a name stands for is not known beforehand, and
+// answers to our calls would go unheard.
+func (c *checker) trunkHeard(key string, t *Trunk) {
+	host, _, _ := net.SplitHostPort(t.Target)
+	_, err := netip.ParseAddr(host)
+	if len(c.Networks[t.Network].Allow) > 0 && len(t.Match) == 0 && host != "" && err != nil && !c.faulty(key+".match") {
+		c.add(key+".target", textTargetName.of(t.Network))
 	}
 }
 

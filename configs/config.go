@@ -127,6 +127,7 @@ type Phone struct {
 	Network      string      `yaml:"network" is:"name"`
 	Password     desk.Secret `yaml:"password"`
 	PasswordFile string      `yaml:"password_file" is:"path"`
+	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"` // any: both are offered; some older phones want to be offered MD5 alone
 }
 
 // Numbers is the number plan.

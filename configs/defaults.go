@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"time"
 
 	"liandong/routing/desk"
@@ -53,31 +54,31 @@ func (c *Config) complete() {
 	}
 	for _, p := range c.Phones {
 		if h, ok := c.Hotlines[p.Hotline]; ok {
-			p.Network = or(p.Network, h.Network)
+			p.Network = cmp.Or(p.Network, h.Network)
 		}
-		p.Network = or(p.Network, only)
+		p.Network = cmp.Or(p.Network, only)
 	}
 }
 
 // completeTrunk takes the transport that the network has, UDP where there is a choice.
 func (c *Config) completeTrunk(t *Trunk, only string) {
-	t.Network = or(t.Network, only)
+	t.Network = cmp.Or(t.Network, only)
 	n, ok := c.Networks[t.Network]
 	if ok && t.Transport == "" && !n.SIP.UDP.IsValid() && n.SIP.TCP.IsValid() {
 		t.Transport = "tcp"
 	}
-	t.Transport = or(t.Transport, "udp")
+	t.Transport = cmp.Or(t.Transport, "udp")
 }
 
 func (c *Config) completeHotline(id string, h *Hotline, only string) {
 	if t, ok := c.Trunks[h.Trunk]; ok {
-		h.Network = or(h.Network, t.Network)
+		h.Network = cmp.Or(h.Network, t.Network)
 	}
-	h.Network = or(h.Network, only)
-	h.Name = or(h.Name, id)
+	h.Network = cmp.Or(h.Network, only)
+	h.Name = cmp.Or(h.Name, id)
 	h.Prompts = h.Prompts.orFrom(c.Prompts.Roles)
 	if h.Trunk != "" && len(h.Numbers) > 0 {
-		h.TrunkNumber = or(h.TrunkNumber, h.Numbers[0])
+		h.TrunkNumber = cmp.Or(h.TrunkNumber, h.Numbers[0])
 	}
 	if h.Seats == nil && h.Trunk == "" {
 		for _, user := range sorted(c.Phones) {
@@ -93,11 +94,4 @@ func (c *Config) onlyNetwork() string {
 		return ""
 	}
 	return sorted(c.Networks)[0]
-}
-
-func or(own, fallback string) string {
-	if own != "" {
-		return own
-	}
-	return fallback
 }

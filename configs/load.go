@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -56,8 +57,8 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	}
 	d := &decoder{findings: newFindings(name), env: o.Env}
 	c := Default()
-	c.Lang = or(o.Lang, c.Lang)
-	lang := or(spokenLang(src), c.Lang)
+	c.Lang = cmp.Or(o.Lang, c.Lang)
+	lang := cmp.Or(spokenLang(src), c.Lang)
 	root, ok := d.parse(src)
 	if !ok {
 		return nil, d.problems(lang)

@@ -138,8 +138,8 @@ func TestSecretFiles(t *testing.T) {
 	if got := c.Phones["1101"].Password.Reveal(); got != "pass word" {
 		t.Errorf("password %q", got)
 	}
-	if got := c.RedisURL().Reveal(); got != "redis://user:p%40ss%2Fword@10.0.0.1:6379/2" {
-		t.Errorf("URL %q", got)
+	if o := c.Outbox(); o.URL.Reveal() != "redis://user@10.0.0.1:6379/2" || o.Password.Reveal() != "p@ss/word" {
+		t.Errorf("Redis %q, password %q", o.URL.Reveal(), o.Password.Reveal())
 	}
 }
 

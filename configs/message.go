@@ -131,11 +131,13 @@ var (
 	textPortsCross   = text{"与 %s 的端口 %s 在同一地址上重叠；请错开", "overlaps the ports %[2]s of %[1]s on the same address; move one of them"}
 	textPortsHit     = text{"端口范围包含 %s 的 UDP 端口 %d；请避开", "holds the UDP port %[2]d of %[1]s; leave it out"}
 	textTrunkNowhere = text{"match 和 target 至少要有一个：呼入的来源或呼出的去处", "needs match (whence it calls), target (where it is called) or both"}
+	textTargetName   = text{"是主机名，而网络 %s 有 allow，只按地址放行；请在 match 中写出其地址", "is a host name, and network %s has allow and so hears addresses only; give them in match"}
 	textMatchCross   = text{"%s 与中继 %s 的 %s 重叠，无法分辨来话；请收窄", "%s overlaps %[3]s of trunk %[2]s, so a call could be from either; narrow one of them"}
 	textTransportOff = text{"网络 %s 没有开启 sip.%s；可用：%s", "network %s has no sip.%s; allowed: %s"}
 	textNeedsOwn     = text{"from 为 own 时需要 own_number：本单位的号码", "from: own needs own_number, the number to show"}
 	textNeedsUser    = text{"给出密码时也需要 username", "a password needs a username beside it"}
 	textNeedsPass    = text{"需要 password 或 password_file", "needs password or password_file"}
+	textPlaceholder  = text{"是样例里的占位密钥（如 change-me），不能使用；请换成自己的密钥", "is the placeholder of an example, such as change-me; give a secret of your own"}
 	textSameNumber   = text{"号码 %q 已属于热线 %s；一个号码只能属于一条热线", "the number %q belongs to hotline %s already; a number leads to one hotline"}
 	textNoSeats      = text{"没有座席也没有中继；请在 phones 中登记话机，或给出 trunk", "has neither seats nor a trunk; list a phone for it under phones, or name a trunk"}
 	textSeatsTrunk   = text{"经中继到达的热线没有自己的座席；seats 与 trunk 只留一个", "a hotline behind a trunk has no seats here; keep seats or trunk"}

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -14,12 +15,17 @@ import (
 	"liandong/routing/verb"
 )
 
-// bare is an environment in which nothing is set: the files must pass as they are shipped.
-func bare(string) (string, bool) { return "", false }
+// own are the secrets that the production example asks for, and the only variables that the files are given.
+var own = []string{
+	"LIANDONG_OPERATOR_PASSWORD", "LIANDONG_PHONE_1101", "LIANDONG_PHONE_1102", "LIANDONG_PHONE_2101", "LIANDONG_PHONE_2102",
+	"LIANDONG_PHONE_2190", "LIANDONG_HTTP_TOKEN",
+}
+
+func ownSecrets(name string) (string, bool) { return "of " + name, slices.Contains(own, name) }
 
 func load(t *testing.T, file string, set ...string) *Config {
 	t.Helper()
-	c, err := Load(file, Options{Lang: "en", Env: bare, Set: set})
+	c, err := Load(file, Options{Lang: "en", Env: ownSecrets, Set: set})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +79,7 @@ func TestLabIsTheContract(t *testing.T) {
 		{"phones", sorted(c.Phones), []string{"1101", "1102", "2101", "2102"}},
 		{"HTTP", c.HTTP.Listen, netip.MustParseAddrPort("127.0.0.1:8080")},
 		{"HTTP open to", c.HTTP.Allow, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
-		{"Redis", c.RedisURL().Reveal(), "redis://127.0.0.1:6379/0"},
+		{"Redis", c.Outbox().URL.Reveal(), "redis://127.0.0.1:6379/0"},
 		{"emergency", d.Emergency, "110"},
 		{"keys", d.Keys, map[string]string{
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
@@ -117,6 +123,54 @@ func TestProductionExample(t *testing.T) {
 	}
 	if got := d.Hotlines["12345"].Seats; !slices.Equal(got, []string{"2101", "2102", "2190"}) {
 		t.Errorf("seats of a hotline that lists none: %v", got)
+	}
+}
+
+// Nobody goes live with a secret of ours: the example has none, and those of examples are refused.
+func TestProductionExampleNeedsSecrets(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		env  func(string) (string, bool)
+		says string
+	}{
+		{"not set", func(string) (string, bool) { return "", false }, "未设置"},
+		{"placeholder", func(name string) (string, bool) { return "change-me", slices.Contains(own, name) }, "占位"},
+	} {
+		_, err := Load("liandong.yaml", Options{Lang: "en", Env: tt.env})
+		problems, ok := errors.AsType[Problems](err)
+		if !ok || len(problems) != len(own) {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		for _, p := range problems {
+			if !strings.Contains(p.Text, tt.says) {
+				t.Errorf("%s: %v", tt.name, p)
+			}
+		}
+	}
+}
+
+// Only 110 may say that a matter is none for the police.
+func TestWhatIsSaidAtHandover(t *testing.T) {
+	for _, file := range []string{"lab.yaml", "liandong.yaml"} {
+		d := load(t, file).Directory()
+		if a, b := d.Hotlines["110"].Prompts.Handover, d.Hotlines["12345"].Prompts.Handover; a != "transfer" || b != "keep_waiting" {
+			t.Errorf("%s: 110 says %q, 12345 says %q", file, a, b)
+		}
+	}
+}
+
+// Each network hears its own phones' addresses only.
+func TestAllowReachesTheSockets(t *testing.T) {
+	c := load(t, "liandong.yaml")
+	u := c.UA()
+	for network, want := range map[string]string{"police": "[10.1.0.0/16]", "gov": "[172.20.0.0/16]"} {
+		if got := fmt.Sprint(u.Networks[network].Allow); got != want {
+			t.Fatalf("%s: %s, want %s", network, got, want)
+		}
+	}
+	u.Networks["gov"].Allow[0] = netip.Prefix{}
+	if !c.Networks["gov"].Allow[0].IsValid() {
+		t.Error("the sockets' config shares its list with the file's")
 	}
 }
 

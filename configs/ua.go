@@ -18,7 +18,18 @@ func (c *Config) UA() ua.Config {
 		u.Trunks[name] = ua.Trunk{Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport}
 	}
 	for user, p := range c.Phones {
-		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network}
+		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest()}
 	}
 	return u
 }
+
+// digest is the one algorithm a phone is challenged with; "" for any.
+func (p *Phone) digest() string {
+	if p.Digest == anyDigest {
+		return ""
+	}
+	return p.Digest
+}
+
+// anyDigest offers all algorithms, the stronger first.
+const anyDigest = "any"

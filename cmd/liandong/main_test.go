@@ -65,7 +65,8 @@ func TestCheck(t *testing.T) {
 		stdout, stderr string // each line of these, in this order, begins so
 	}{
 		{"lab", nil, []string{"configs/lab.yaml"}, 0, "configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 8 keys", ""},
-		{"production", nil, []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误", ""},
+		{"production", secrets(), []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误", ""},
+		{"placeholder", secrets("LIANDONG_HTTP_TOKEN=change-me"), []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
 		{"broken", nil, []string{broken}, 1, "",
 			broken + ":1:1: hotlines: at least one\n" + broken + ":1:1: networks: at least one\n" +
 				broken + `:2:7: node: "A B" will not do; allowed: ` + "\n" + broken + `:3:1: hotlnes: no such key, did you mean "hotlines"?`},
@@ -75,7 +76,7 @@ func TestCheck(t *testing.T) {
 		{"set", nil, []string{"configs/lab.yaml", "--set", "lang=zh", "--set=hotlines.110.numbers=110,911"}, 0, "configs/lab.yaml: 没有错误", ""},
 		{"set wrong", nil, []string{"configs/lab.yaml", "--set", "timers.settle=soon", "--set", "http.allow=0.0.0.0/0,::1"}, 1, "",
 			"--set http.allow: http.allow[0]: 0.0.0.0/0 lets everybody in\n" + `--set timers.settle: timers.settle: "soon" will not do; allowed: a time from`},
-		{"environment", []string{"LIANDONG_REDIS_URL=http://geheim"}, []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
+		{"environment", secrets("LIANDONG_REDIS_URL=http://geheim"), []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
 		{"no file", nil, nil, 2, "", "liandong: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,6 +92,14 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// secrets is an environment with those that the production example asks for, and what else is given.
+func secrets(more ...string) (env []string) {
+	for _, name := range []string{"OPERATOR_PASSWORD", "PHONE_1101", "PHONE_1102", "PHONE_2101", "PHONE_2102", "PHONE_2190", "HTTP_TOKEN"} {
+		env = append(env, "LIANDONG_"+name+"=of "+name)
+	}
+	return append(env, more...)
+}
+
 func begins(t *testing.T, where, got, want string) {
 	t.Helper()
 	lines, heads := strings.Split(strings.TrimSpace(got), "\n"), strings.Split(want, "\n")
@@ -101,6 +110,14 @@ func begins(t *testing.T, where, got, want string) {
 		if !strings.HasPrefix(lines[i], head) {
 			t.Errorf("%s: %q, want it to begin %q", where, lines[i], head)
 		}
+	}
+}
+
+// Serve does not start with the secrets of an example.
+func TestServeRefusesPlaceholders(t *testing.T) {
+	_, stderr, code := call(t, nil, "serve", "-c", "configs/lab.yaml", "--set", "phones.1101.password=change-me")
+	if code != 1 || !strings.HasPrefix(stderr, "--set phones.1101.password: phones.1101.password: is the placeholder") {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"slices"
 
 	"liandong/routing/desk"
@@ -97,17 +98,17 @@ func (m *machine) callerEar() Ear {
 	p := m.prompts()
 	switch {
 	case m.Phase == Leaving:
-		return playing(p.Sorry, or(p.Busy, clipBusy))
+		return playing(p.Sorry, cmp.Or(p.Busy, clipBusy))
 	case m.Phase == Ringing && m.Hunt != nil && m.Hunt.Queued:
-		return playing(p.Wait, or(p.Music, clipMusic))
+		return playing(p.Wait, cmp.Or(p.Music, clipMusic))
 	case m.Phase == Ringing && !m.Met:
-		return playing(or(p.Ringback, clipRing))
+		return playing(cmp.Or(p.Ringback, clipRing))
 	case m.Phase == Ringing, m.Phase == HandingOver && m.Desk == 0:
-		return playing(p.TakerGone, or(p.Ringback, clipRing))
+		return playing(p.TakerGone, cmp.Or(p.Ringback, clipRing))
 	case m.Phase == HandingOver:
-		return playing(p.Handover, or(p.Ringback, clipRing))
+		return playing(p.Handover, cmp.Or(p.Ringback, clipRing))
 	case m.Phase == Consulting:
-		return playing(or(p.Music, clipMusic))
+		return playing(cmp.Or(p.Music, clipMusic))
 	}
 	return m.voices(CallerLeg)
 }
@@ -118,11 +119,11 @@ func (m *machine) deskEar(l Leg) Ear {
 	case m.Phase == HandingOver, m.Phase == Conferencing:
 		e := m.voices(l.ID)
 		if len(e.From) > 0 {
-			e.Play, e.Loop = []string{or(p.Ringback, clipRing)}, true
+			e.Play, e.Loop = []string{cmp.Or(p.Ringback, clipRing)}, true
 		}
 		return e
 	case m.Phase == Consulting && m.Partner == 0:
-		return playing(or(p.Ringback, clipRing))
+		return playing(cmp.Or(p.Ringback, clipRing))
 	}
 	return m.voices(l.ID)
 }
@@ -141,7 +142,7 @@ func (m *machine) voices(leg LegID) Ear {
 		}
 	}
 	if len(e.From) == 0 {
-		return playing(or(m.prompts().Music, clipMusic))
+		return playing(cmp.Or(m.prompts().Music, clipMusic))
 	}
 	return e
 }
@@ -181,13 +182,6 @@ func (m *machine) prompts() desk.Prompts {
 // playing is an ear that hears clips only, the last in a loop.
 func playing(clips ...string) Ear {
 	return Ear{Play: slices.DeleteFunc(clips, func(s string) bool { return s == "" }), Loop: true}
-}
-
-func or(clip, fallback string) string {
-	if clip != "" {
-		return clip
-	}
-	return fallback
 }
 
 // notice lets a leg hear a clip once, over whatever else it hears.

@@ -76,13 +76,14 @@ func Mask(s string) string {
 	if rest, ok := strings.CutPrefix(s, "+86"); ok && len(rest) > 5 {
 		head, s = "+86", rest
 	}
-	if len(s) <= 5 {
+	r := []rune(s)
+	if len(r) <= 5 {
 		return head + s
 	}
 	show := 3
-	if len(s) < 10 {
+	if len(r) < 10 {
 		show = 2
 	}
-	tail := min(4, len(s)-show-3)
-	return head + s[:show] + "****" + s[len(s)-tail:]
+	tail := min(4, len(r)-show-3)
+	return head + string(r[:show]) + "****" + string(r[len(r)-tail:])
 }

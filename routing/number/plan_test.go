@@ -1,6 +1,10 @@
 package number
 
-import "testing"
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
 
 var shijiazhuang = Plan{AreaCode: "0311"}
 
@@ -34,6 +38,19 @@ func TestNormalise(t *testing.T) {
 		{"95588", "95588"}, {"96110", "96110"}, {"10086", "10086"},
 		{"4008123456", "4008123456"}, {"8008123456", "8008123456"},
 		{"+14155550123", "+14155550123"}, {"0014155550123", "+14155550123"}, {"+85212345678", "+85212345678"},
+		{"(+86) 138.1234.5678", "+8613812345678"}, {"SIP:+8613812345678@h", "+8613812345678"}, {"sips:13812345678:pw@h", "+8613812345678"},
+		{"tel:110;phone-context=+86", "110"}, {"tel:87654321;phone-context=+8610", "+861087654321"},
+		{"87654321;phone-context=example.com", "+8631187654321"}, {"tel:+8613812345678;phone-context=+1", "+8613812345678"},
+		{"tel:13812345678;phone-context=+86311", "+8613812345678"},
+		{"+031187654321", "+8631187654321"}, {"+0086031187654321", "+8631187654321"}, {"+8600868613812345678", "+8613812345678"},
+		{"+868613812345678", "+8613812345678"}, {"+8687654321", "+8631187654321"}, {"+86031112345", "031112345"},
+		{"+864008123456", "4008123456"}, {"04008123456", "4008123456"}, {"+8695588", "95588"}, {"+86110", "110"}, {"0086122", "122"},
+		{"0311110", "0311110"}, {"031112345", "031112345"}, {"+8631112345", "031112345"}, {"028110", "028110"}, {"+862812345", "02812345"}, {"01096110", "01096110"},
+		{"+8610110", "010110"}, {"+861012345", "01012345"}, {"+8610086", "10086"}, {"10110", "10110"},
+		{"+86951110", "951110"}, {"0951110", "0951110"}, // a 95 number, unless the 0 says that it is Yinchuan's 110
+		{"12300", "12300"}, {"12399", "12399"}, {"950130", "950130"}, {"10101111", "10101111"},
+		{"8610", ""}, {"87654321x", ""}, {"*31#13812345678", ""}, {"031117654321", ""}, {"12812345678", ""}, {"+12345", ""}, {"+1234567890123456", ""},
+		{"000000", ""}, {"0", ""}, {"460001234567890", ""},
 		{"", ""}, {"anonymous", ""}, {"+", ""}, {"1", ""}, {"123456789012345678", ""}, {"138x2345678", ""}, {"00", ""},
 	} {
 		got, ok := shijiazhuang.Normalise(c.in)
@@ -46,7 +63,7 @@ func TestNormalise(t *testing.T) {
 func TestMask(t *testing.T) {
 	for in, want := range map[string]string{
 		"13812345678": "138****5678", "+8613812345678": "+86138****5678", "12345": "12345", "110": "110", "": "",
-		"87654321": "87****321", "1234567": "12****67",
+		"87654321": "87****321", "1234567": "12****67", "anonymous": "an****mous", "公安局的值班电话是多少": "公安局****话是多少",
 	} {
 		if got := Mask(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
@@ -54,18 +71,64 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// A normalised number is its own normal form, in whatever town.
+// Without an area code local numbers stay as they are, and every city's codes.
+func TestNormaliseWithoutArea(t *testing.T) {
+	for in, want := range map[string]string{
+		"87654321": "87654321", "031187654321": "+8631187654321", "0311110": "0311110", "110": "110", "13812345678": "+8613812345678",
+	} {
+		if got, ok := (Plan{}).Normalise(in); got != want || !ok {
+			t.Errorf("%q: got %q %v, want %q", in, got, ok, want)
+		}
+	}
+	if got, _ := (Plan{AreaCode: "10"}).Normalise("87654321"); got != "+861087654321" {
+		t.Errorf("an area code without its 0: %q", got)
+	}
+}
+
+var plans = []Plan{shijiazhuang, {AreaCode: "010"}, {AreaCode: "28"}, {}}
+
+// again checks that a normalised number is its own normal form, in whatever
+// town, and never a short code with a country code.
+func again(t *testing.T, s string) {
+	t.Helper()
+	for _, p := range plans {
+		once, ok := p.Normalise(s)
+		if ok != (once != "") {
+			t.Fatalf("%q becomes %q %v", s, once, ok)
+		}
+		if twice, ok := p.Normalise(once); ok && twice != once || !ok && once != "" {
+			t.Fatalf("%v: %q becomes %q, then %q", p, s, once, twice)
+		}
+		if rest, ok := strings.CutPrefix(once, "+86"); ok && special(rest) {
+			t.Fatalf("%v: %q becomes %q", p, s, once)
+		}
+	}
+}
+
+// Prefixes in all combinations before all kinds of numbers.
+func TestNormaliseTwice(t *testing.T) {
+	prefixes := []string{"", "+", "0", "00", "86", "+86", "0086", "+860", "+0", "0311", "010", "028", "311", "10", "400", "800", "95", "1"}
+	bodies := []string{"13812345678", "87654321", "8765432", "110", "12345", "12399", "95588", "96110123", "4008123456", "8008123456", "1064812345678", "10086", "1", ""}
+	for _, a := range prefixes {
+		for _, b := range prefixes {
+			for _, body := range bodies {
+				again(t, a+b+body)
+			}
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		s := prefixes[rng.IntN(len(prefixes))]
+		for range rng.IntN(14) {
+			s += string(rune('0' + rng.IntN(10)))
+		}
+		again(t, s)
+	}
+}
+
 func FuzzNormalise(f *testing.F) {
-	f.Add("0311-87654321")
-	f.Add("+86031187654321")
-	f.Add("tel:12345")
-	f.Fuzz(func(t *testing.T, s string) {
-		once, ok := shijiazhuang.Normalise(s)
-		if !ok {
-			return
-		}
-		if twice, ok := shijiazhuang.Normalise(once); !ok || twice != once {
-			t.Fatalf("%q becomes %q, then %q", s, once, twice)
-		}
-	})
+	for _, s := range []string{"0311-87654321", "+86031187654321", "tel:12345", "sip:+86(138)1234.5678;phone-context=+86@h:5060"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) { again(t, s) })
 }

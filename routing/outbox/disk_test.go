@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -234,6 +235,7 @@ func TestDamagedFile(t *testing.T) {
 		"zeros":      {func(b []byte) []byte { return make([]byte, len(b)) }, 0},
 		"short":      {func(b []byte) []byte { return b[:100] }, 0},
 		"one page":   {func(b []byte) []byte { return b[:4096] }, 0},
+		"few pages":  {func(b []byte) []byte { return b[:6*4096] }, 0}, // reading past the end is a fault
 		"half":       {func(b []byte) []byte { return b[:len(b)/2] }, 0},
 		"metas gone": {func(b []byte) []byte { clear(b[:2*4096]); return b }, 0},
 		"one entry":  {func(b []byte) []byte { return spoil(b, `title`, 1) }, n - 1},
@@ -334,6 +336,18 @@ func TestDamagedAnywhere(t *testing.T) {
 	}
 }
 
+// Reading mapped memory that has no file behind it is a fault, which must not end the process.
+func TestFaultIsAnError(t *testing.T) {
+	b, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_NONE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if err := guarded(func() error { return errors.New(string(b[:1])) }); !errors.Is(err, errDamaged) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What is not damage is not treated as such: the file stays where it is.
 func TestOpenRefuses(t *testing.T) {
 	cfg := config(t, "redis://127.0.0.1:1")
@@ -409,4 +423,26 @@ func resum(b []byte) []byte {
 	b[0] = layout
 	seal(b)
 	return b
+}
+
+// Entries that a failing disk holds back are not shown before all that is on disk has been looked at: they are newer.
+func TestBypass(t *testing.T) {
+	q := newQueue(1<<20, 5)
+	it := &item{body: []byte("x")}
+	if err := q.push(it); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		failing, landed bool
+		pos             uint64
+		want            int
+	}{
+		{true, false, 5, 0}, {true, false, 6, 1}, {false, false, 6, 0}, {true, true, 6, 0},
+	} {
+		q.fail(c.failing)
+		it.landed = c.landed
+		if got := len(q.bypass(c.pos)); got != c.want {
+			t.Errorf("%+v: %d entries", c, got)
+		}
+	}
 }

@@ -111,7 +111,7 @@ type Consumer struct {
 }
 
 // Next reads entries with XREADGROUP: first those that this consumer was given before and has not acknowledged, then
-// new ones. With none it waits up to the given time; then the list is empty.
+// new ones. With none it waits up to the given time, which may be none; then the list is empty.
 func (r *Reader) Next(ctx context.Context, c *Consumer, wait time.Duration) ([]Message, error) {
 	if c.pending == nil {
 		c.pending = map[string]string{}
@@ -120,10 +120,16 @@ func (r *Reader) Next(ctx context.Context, c *Consumer, wait time.Duration) ([]M
 		}
 	}
 	for until := time.Now().Add(wait); ; {
+		old := len(c.pending)
 		list, err := r.poll(ctx, c)
 		left := time.Until(until)
-		if err != nil || len(list) > 0 || left <= 0 {
+		switch {
+		case err != nil || len(list) > 0:
 			return list, err
+		case len(c.pending) < old:
+			continue // of these streams only what was given before was asked for
+		case left <= 0:
+			return nil, nil
 		}
 		select {
 		case <-ctx.Done():

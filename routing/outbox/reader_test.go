@@ -76,6 +76,22 @@ func TestReaderGroup(t *testing.T) {
 	}
 }
 
+// With nothing given before, the first look is for new entries already, though it may not wait.
+func TestReaderDoesNotNeedToWait(t *testing.T) {
+	mini := miniredis.RunT(t)
+	if _, err := mini.XAdd(stream110, "*", []string{"x", "y"}); err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, config(t, "redis://"+mini.Addr()))
+	if err := r.Join(t.Context(), "g", stream110, stream12345); err != nil {
+		t.Fatal(err)
+	}
+	list, err := r.Next(t.Context(), &Consumer{Group: "g", Name: "a", Streams: []string{stream110, stream12345}}, 0)
+	if err != nil || len(list) != 1 {
+		t.Errorf("%v %v", list, err)
+	}
+}
+
 // next waits for the next entries.
 func next(t *testing.T, r *Reader, c *Consumer) []Message {
 	t.Helper()

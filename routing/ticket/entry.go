@@ -7,6 +7,7 @@
 package ticket
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
@@ -106,12 +107,12 @@ type Entry struct {
 	FirstFeedbackDue, CloseDue        time.Time
 }
 
+// StreamOf is the name of the stream for entries that are addressed to a hotline.
+func StreamOf(hotline string) string { return Prefix + hotline }
+
 // Stream is the name of the stream that the entry goes to.
 func (e Entry) Stream() string {
-	if e.Address != "" {
-		return Prefix + e.Address
-	}
-	return Prefix + e.To
+	return StreamOf(cmp.Or(e.Address, e.To))
 }
 
 // String names the entry without saying who called, for error texts and fmt's %v and %+v.

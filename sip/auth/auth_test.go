@@ -91,6 +91,9 @@ func TestVerify(t *testing.T) {
 	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "1101", "guess", 1), lookup); !errors.Is(err, ErrDenied) {
 		t.Errorf("a wrong password: %v", err)
 	}
+	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "9999", "lab-9999", 1), lookup); !errors.Is(err, ErrDenied) {
+		t.Errorf("a user that does not exist: %v", err)
+	}
 }
 
 // RFC 7616 §3.4: nc lets the server detect a replay.

@@ -32,7 +32,14 @@ var (
 
 // Algorithms that are offered, the stronger first: RFC 8760 §2.3, in the order
 // that the server prefers, as a client takes the topmost one it knows (§2.4).
-var algorithms = []string{"SHA-256", "MD5"}
+// Some older phones stop at the first that they do not know: those are to be
+// offered MD5 alone.
+const (
+	SHA256 = "SHA-256"
+	MD5    = "MD5"
+)
+
+var algorithms = []string{SHA256, MD5}
 
 // Config of a server.
 type Config struct {
@@ -69,13 +76,16 @@ func NewServer(cfg Config) *Server {
 	return &Server{cfg: cfg, used: map[string]int{}, ring: make([]string, max(cfg.Nonces, 1))}
 }
 
-// Challenge is one WWW-Authenticate for each algorithm. stale tells the phone
-// that its password was not the trouble.
-func (s *Server) Challenge(now time.Time, stale bool) []header.Field {
+// Challenge is one WWW-Authenticate for each algorithm, or for those named
+// only. stale tells the phone that its password was not the trouble.
+func (s *Server) Challenge(now time.Time, stale bool, only ...string) []header.Field {
+	if len(only) == 0 {
+		only = algorithms
+	}
 	s.begin(now)
 	nonce := s.nonce(now)
-	fields := make([]header.Field, 0, len(algorithms))
-	for _, a := range algorithms {
+	fields := make([]header.Field, 0, len(only))
+	for _, a := range only {
 		c := digest.Challenge{Realm: s.cfg.Realm, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}
 		fields = append(fields, header.Field{Name: "WWW-Authenticate", Value: c.String()})
 	}

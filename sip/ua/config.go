@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"liandong/sip/auth"
 )
 
 // Secret is a password that does not show itself in logs or when printed.
@@ -49,6 +51,7 @@ type Trunk struct {
 type User struct {
 	Password Secret
 	Network  string
+	Digest   string // the one algorithm it is challenged with, auth.SHA256 or auth.MD5; "": both, the stronger first
 }
 
 // Config of the socket layer. Immutable after New.
@@ -121,6 +124,9 @@ func (c Config) checkPeers() []error {
 		}
 	}
 	for _, name := range sortedKeys(c.Users) {
+		if d := c.Users[name].Digest; d != "" && d != auth.SHA256 && d != auth.MD5 {
+			errs = append(errs, fmt.Errorf("users.%s.digest: %q is not %q or %q", name, d, auth.SHA256, auth.MD5))
+		}
 		if _, ok := c.Networks[c.Users[name].Network]; !ok {
 			errs = append(errs, fmt.Errorf("users.%s.network: %q is not one of %v", name, c.Users[name].Network, sortedKeys(c.Networks)))
 		}

@@ -30,7 +30,7 @@ func (u *UA) authenticate(in *inbound) (user string, ok bool) {
 		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
 	default:
 		stale := errors.Is(err, auth.ErrStale) || errors.Is(err, auth.ErrReplay)
-		u.respond(in, say(gosip.StatusUnauthorized, "Unauthorized", u.digest.Challenge(now, stale)...))
+		u.respond(in, say(gosip.StatusUnauthorized, "Unauthorized", u.digest.Challenge(now, stale, u.origins.digests(in.req)...)...))
 	}
 	return "", false
 }

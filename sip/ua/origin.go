@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
+	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/auth"
 	"liandong/sip/leg"
 )
 
@@ -93,6 +97,25 @@ func (o *origins) trunk(f leg.Flow) string {
 func (o *origins) user(network, name string) bool {
 	u, ok := o.users[name]
 	return ok && u.Network == network
+}
+
+// onlyMD5 are User-Agents that give up at the first challenge of an algorithm
+// they do not know, wherever it stands (against RFC 8760 §2.4).
+var onlyMD5 = []string{"baresip v0.", "baresip v1.", "SIPp"}
+
+// digests are the algorithms that the phone in From is offered; none: all.
+func (o *origins) digests(req *gosip.Request) []string {
+	if from := req.From(); from != nil && o.users[from.Address.User].Digest != "" {
+		return []string{o.users[from.Address.User].Digest}
+	}
+	if h := req.GetHeader("User-Agent"); h != nil {
+		for _, agent := range onlyMD5 {
+			if strings.HasPrefix(h.Value(), agent) {
+				return []string{auth.MD5}
+			}
+		}
+	}
+	return nil
 }
 
 // password is the lookup for digest on one network.

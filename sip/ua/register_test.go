@@ -142,6 +142,28 @@ func TestChallengeOrder(t *testing.T) {
 	}
 }
 
+// Some phones give up at the first challenge of an algorithm they do not know:
+// those that say who they are, and those that the config names.
+func TestChallengeOfOneKind(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		u := c.Users["1102"]
+		u.Digest = "SHA-256"
+		c.Users["1102"] = u
+	})
+	for _, c := range []struct{ user, agent, want string }{
+		{"1101", "Yealink SIP-T46S", "MD5 SHA-256"},
+		{"1101", "baresip v1.0.0 (x86_64/linux)", "MD5"},
+		{"1102", "Yealink SIP-T46S", "SHA-256"},
+	} {
+		p := newPhone(r.udp("127.0.0.1"), c.user, "")
+		a := p.ask(p.bare("REGISTER", "User-Agent: "+c.agent).String())
+		wantCode(t, a, 401)
+		if got := strings.Join(sortedKeys(challenges(t, a)), " "); got != c.want {
+			t.Errorf("%s with %s was challenged for %s, want %s", c.user, c.agent, got, c.want)
+		}
+	}
+}
+
 func TestRegisterRefused(t *testing.T) {
 	r := newRig(t, nil)
 	fresh := func(t *testing.T) *phone {

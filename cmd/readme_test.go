@@ -1,0 +1,808 @@
+package cmd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"liandong/cmd/internal/phone"
+	"liandong/configs"
+	"liandong/routing/ticket"
+)
+
+// Every command, config and example output on the README pages is run or compared here. A page is walked from top to
+// bottom, as a newcomer would: a yaml block is saved under the name it bears, each line of a sh block is carried out,
+// and a text, json or sip block is what the line before it must have printed. Addresses and ports are overruled with
+// --set, so that pages and other tests do not meet; numbers, ids and times are masked before they are compared.
+
+var pages = []string{"README.md", "README.zh.md"}
+
+// patience is for anything that should happen at once.
+const patience = 20 * time.Second
+
+// Lines of the pages that are carried out elsewhere: go test is the run that this test is part of, go build makes the
+// binary before the walk, the demo is played once for all pages.
+const (
+	testLine  = "go test ./..."
+	buildLine = "CGO_ENABLED=0 go build -o liandong ./cmd/liandong"
+	demoLine  = "go run ./cmd/liandong demo"
+	wavLine   = demoLine + " --wav heard"
+)
+
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	t.Run("demo", func(t *testing.T) { t.Parallel(); playDemo(t, binary) })
+	for _, page := range pages {
+		t.Run(page, func(t *testing.T) { t.Parallel(); newWalk(t, page, binary).all() })
+	}
+}
+
+// TestReadmePagesAgree: whoever reads the other language is told to do the same.
+func TestReadmePagesAgree(t *testing.T) {
+	first := commandsOf(t, pages[0])
+	for _, line := range []string{testLine, buildLine, demoLine, wavLine} {
+		if !slices.Contains(first, line) {
+			t.Errorf("%s: %q is gone", pages[0], line)
+		}
+	}
+	for _, page := range pages[1:] {
+		if other := commandsOf(t, page); !slices.Equal(first, other) {
+			t.Errorf("%s has\n%s\n%s has\n%s", pages[0], strings.Join(first, "\n"), page, strings.Join(other, "\n"))
+		}
+	}
+}
+
+// inline is a command in running text.
+var inline = regexp.MustCompile("`((?:go (?:run|test|build)|\\./liandong|liandong (?:serve|check|tickets|demo|version)|curl|redis-cli)[^`]*)`")
+
+// TestReadmeRunningText: a command named in a sentence is the beginning of one that is run, and Go is the version that
+// go.mod asks for.
+func TestReadmeRunningText(t *testing.T) {
+	mod := source(t, "go.mod")
+	need := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(mod)
+	for _, page := range pages {
+		text := source(t, page)
+		if len(need) != 2 || !strings.Contains(text, "Go ("+need[1]) && !strings.Contains(text, "Go（"+need[1]) {
+			t.Errorf("%s does not name the Go version of go.mod, %v", page, need)
+		}
+		run := commandsOf(t, page)
+		for _, m := range inline.FindAllStringSubmatch(text, -1) {
+			line := regexp.MustCompile(`^liandong `).ReplaceAllString(m[1], "./liandong ")
+			if !slices.ContainsFunc(run, func(s string) bool { return strings.HasPrefix(s, line) }) {
+				t.Errorf("%s: `%s` stands in the text and is not run", page, m[1])
+			}
+		}
+	}
+}
+
+// TestReadmeFields: the table of stream fields is the whole of an entry, in its order.
+func TestReadmeFields(t *testing.T) {
+	var e ticket.Entry
+	for i, v := 0, reflect.ValueOf(&e).Elem(); i < v.NumField(); i++ {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("x")
+		default:
+			f.Set(reflect.ValueOf(time.Now()))
+		}
+	}
+	var want, always []string
+	for f := range slices.Chunk(e.Fields(), 2) {
+		want = append(want, f[0])
+	}
+	for f := range slices.Chunk(ticket.Entry{}.Fields(), 2) {
+		always = append(always, f[0])
+	}
+	for _, page := range pages {
+		var got, stars []string
+		for _, row := range table(t, page, "fields") {
+			got = append(got, words(row[0])...)
+			if strings.HasPrefix(row[0], "★") {
+				stars = append(stars, words(row[0])...)
+			}
+		}
+		same(t, page+": fields", got, want)
+		same(t, page+": fields with a star", stars, always)
+	}
+}
+
+func TestReadmeKeys(t *testing.T) {
+	var want []string
+	for code, verb := range configs.Default().Keys {
+		want = append(want, code+" "+verb)
+	}
+	slices.Sort(want)
+	for _, page := range pages {
+		var got []string
+		for _, row := range table(t, page, "keys") {
+			got = append(got, words(row[0])[0]+" "+words(row[1])[0])
+		}
+		same(t, page+": keys", got, want)
+	}
+}
+
+// ---- the pages
+
+// block is one fenced block of a page.
+type block struct {
+	line       int
+	lang, file string // ```yaml liandong.yaml
+	text       string
+}
+
+func source(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func blocksOf(t *testing.T, page string) (all []block) {
+	t.Helper()
+	var open *block
+	for i, line := range strings.SplitAfter(source(t, page), "\n") {
+		info, fence := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "```")
+		switch {
+		case fence && open != nil:
+			all, open = append(all, *open), nil
+		case fence:
+			lang, file, _ := strings.Cut(info, " ")
+			open = &block{line: i + 1, lang: lang, file: file}
+		case open != nil:
+			open.text += line
+		}
+	}
+	if open != nil {
+		t.Fatalf("%s:%d: the block has no end", page, open.line)
+	}
+	return all
+}
+
+func commandsOf(t *testing.T, page string) (lines []string) {
+	for _, b := range blocksOf(t, page) {
+		if b.lang == "sh" {
+			lines = append(lines, b.commands()...)
+		}
+	}
+	return lines
+}
+
+func (b block) commands() (lines []string) {
+	for line := range strings.Lines(b.text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// table is the rows, without their head, of the table below the comment that names it.
+func table(t *testing.T, page, name string) (rows [][]string) {
+	t.Helper()
+	_, rest, ok := strings.Cut(source(t, page), "<!-- table: "+name+" -->\n")
+	if !ok {
+		t.Fatalf("%s has no table %s", page, name)
+	}
+	for line := range strings.Lines(rest) {
+		inner, ok := strings.CutPrefix(strings.TrimSpace(line), "|")
+		if !ok {
+			break
+		}
+		var cells []string
+		for _, c := range strings.Split(strings.TrimSuffix(inner, "|"), "|") {
+			cells = append(cells, strings.TrimSpace(c))
+		}
+		rows = append(rows, cells)
+	}
+	if len(rows) < 3 {
+		t.Fatalf("%s: the table %s is empty", page, name)
+	}
+	return rows[2:]
+}
+
+var quotedWord = regexp.MustCompile("`([^`]+)`")
+
+func words(cell string) (all []string) {
+	for _, m := range quotedWord.FindAllStringSubmatch(cell, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+func same(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the page has\n%q\nthe program\n%q", what, got, want)
+	}
+}
+
+// ---- comparing
+
+// masks are what differs from run to run.
+var masks = []struct {
+	what *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`), "<ulid>"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "<uuid>"},
+	{regexp.MustCompile(`\b[0-9a-f]{60,}\b`), "<hex>"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`), "<time>"},
+	{regexp.MustCompile(`\b\d{13}-\d+\b`), "<stream-id>"},
+	{regexp.MustCompile(`;tag=[^;\s]+`), ";tag=<tag>"},
+	{regexp.MustCompile(`\b\d+(\.\d+){3}\b`), "<ip>"},
+	{regexp.MustCompile(`\b\d+ ms\b`), "<n> ms"},
+}
+
+func masked(s string) []string {
+	for _, m := range masks {
+		s = m.what.ReplaceAllString(s, m.with)
+	}
+	return strings.Split(strings.TrimSpace(s), "\n")
+}
+
+// excerpt says which line of a page is not in an output, lines in order, … standing for whatever was left out.
+func excerpt(out, page string) (missing string, ok bool) {
+	rest := masked(out)
+	for _, line := range masked(page) {
+		if strings.TrimSpace(line) == "…" {
+			continue
+		}
+		i := slices.IndexFunc(rest, func(s string) bool { return strings.TrimRight(s, " ") == line })
+		if i < 0 {
+			return line, false
+		}
+		rest = rest[i+1:]
+	}
+	return "", true
+}
+
+// ---- programs
+
+// build makes the binary as the pages say, in a folder of its own, and sees that it is static.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "liandong")
+	env, args, _ := strings.Cut(buildLine, " go ")
+	cmd := exec.CommandContext(t.Context(), "go", strings.Fields(strings.Replace(args, "-o liandong", "-o "+binary, 1))...)
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), env)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", buildLine, err, out)
+	}
+	if runtime.GOOS == "linux" {
+		static(t, binary)
+	}
+	return binary
+}
+
+func static(t *testing.T, binary string) {
+	t.Helper()
+	f, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the binary asks for a dynamic linker")
+		}
+	}
+}
+
+// playDemo runs the demo, once for all pages and all its forms.
+func playDemo(t *testing.T, binary string) {
+	if testing.Short() {
+		t.Skip("the demo takes most of a minute; -short leaves it out")
+	}
+	cmd := exec.CommandContext(t.Context(), binary, strings.Fields(strings.TrimPrefix(wavLine, "go run ./cmd/liandong "))...)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", wavLine, err, out)
+	}
+	if wavs, _ := filepath.Glob(filepath.Join(cmd.Dir, "heard", "*.wav")); len(wavs) != 12 {
+		t.Errorf("4 cases with 3 parties each left %q", wavs)
+	}
+	for _, page := range pages {
+		shown := 0
+		last := ""
+		for _, b := range blocksOf(t, page) {
+			if b.lang == "text" && strings.Contains(last, demoLine) {
+				shown++
+				if line, ok := excerpt(string(out), b.text); !ok {
+					t.Errorf("%s:%d: the demo does not print, or not there: %s\n%s", page, b.line, line, out)
+				}
+			}
+			last = b.text
+		}
+		if shown == 0 {
+			t.Errorf("%s shows nothing of the demo", page)
+		}
+	}
+}
+
+// program is a command that goes on until the test ends or stop.
+type program struct {
+	*exec.Cmd
+	lines chan string // of stdout and stderr; what nobody waits for is left out when it is full
+	ended chan struct{}
+	err   error // once it has ended
+	stop  context.CancelFunc
+}
+
+// start runs a command in the walk's folder; it is told to stop, and waited for, when the test ends.
+func (w *walk) start(args []string) *program {
+	w.Helper()
+	ctx, stop := context.WithCancel(w.Context())
+	p := &program{Cmd: exec.CommandContext(ctx, args[0], args[1:]...), lines: make(chan string, 1000), ended: make(chan struct{}), stop: stop}
+	p.Dir, p.Env = w.dir, []string{"LANG=C"}
+	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
+	p.WaitDelay = patience
+	out, err := p.StdoutPipe()
+	w.must(err)
+	p.Stderr = p.Stdout
+	w.must(p.Start())
+	go p.follow(out)
+	w.Cleanup(func() {
+		stop()
+		if <-p.ended; p.err != nil && !errors.Is(p.err, context.Canceled) {
+			w.Errorf("%s: %v", strings.Join(args, " "), p.err)
+		}
+	})
+	return p
+}
+
+// follow hands on the lines until the program ends.
+func (p *program) follow(out io.Reader) {
+	defer close(p.ended)
+	for s := bufio.NewScanner(out); s.Scan(); {
+		select {
+		case p.lines <- s.Text():
+		default:
+		}
+	}
+	_, _ = io.Copy(io.Discard, out) // after a line that is too long to be one
+	p.err = p.Wait()
+}
+
+// next waits for a line that holds a word.
+func (w *walk) next(p *program, word string) string {
+	w.Helper()
+	late := time.After(patience)
+	var seen []string
+	for {
+		select {
+		case line := <-p.lines:
+			if strings.Contains(line, word) {
+				return line
+			}
+			seen = append(seen, line)
+		case <-p.ended:
+			w.Fatalf("%s has ended; no line with %q in\n%s", p.Path, word, strings.Join(seen, "\n"))
+		case <-late:
+			w.Fatalf("%s prints no line with %q, but\n%s", p.Path, word, strings.Join(seen, "\n"))
+		}
+	}
+}
+
+// run is a command that ends by itself; its exit code must be as said.
+func (w *walk) run(args []string, code int) string {
+	w.Helper()
+	ctx, stop := context.WithTimeout(w.Context(), patience)
+	defer stop()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir, cmd.Env = w.dir, []string{"LANG=C"}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != code {
+		w.Errorf("%s: %v, want exit code %d\n%s", strings.Join(args, " "), err, code, out)
+	}
+	return string(out)
+}
+
+// ---- walking
+
+// walk is one page on its way.
+type walk struct {
+	*testing.T
+	page  string
+	dir   string // where the commands run: ./liandong and configs are there
+	redis *miniredis.Miniredis
+	sip   netip.AddrPort
+	web   netip.AddrPort
+
+	out     string // what the last command printed
+	made    bool   // a command ran whose output can be compared
+	saved   map[string]bool
+	asked   []string // GET /v1/calls
+	metrics string
+
+	citizen, taker, partner *phone.Phone
+	call                    *phone.Call // the citizen's, while it is on
+	invite                  *phone.Message
+	id                      string // of the call that HTTP named last
+}
+
+var (
+	here = netip.MustParseAddr("127.0.0.1")
+	away = netip.MustParseAddr("127.0.0.10") // the PBX
+)
+
+func newWalk(t *testing.T, page, binary string) *walk {
+	w := &walk{T: t, page: page, dir: t.TempDir(), redis: miniredis.RunT(t), saved: map[string]bool{}}
+	w.must(os.Symlink(binary, filepath.Join(w.dir, "liandong")))
+	configs, err := filepath.Abs(filepath.Join("..", "configs"))
+	w.must(err)
+	w.must(os.Symlink(configs, filepath.Join(w.dir, "configs")))
+	return w
+}
+
+func (w *walk) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *walk) all() {
+	for _, b := range blocksOf(w.T, w.page) {
+		w.block(b)
+	}
+	for file, checked := range w.saved {
+		if !checked {
+			w.Errorf("%s: %s is never checked", w.page, file)
+		}
+	}
+	w.tables()
+}
+
+func (w *walk) block(b block) {
+	bad := func(format string, args ...any) {
+		w.Errorf("%s:%d: %s", w.page, b.line, fmt.Sprintf(format, args...))
+	}
+	switch b.lang {
+	case "yaml":
+		if b.file == "" || filepath.Base(b.file) != b.file {
+			bad("a yaml block bears the name of a file, as ```yaml liandong.yaml")
+			return
+		}
+		w.must(os.WriteFile(filepath.Join(w.dir, b.file), []byte(b.text), 0o600))
+		w.saved[b.file] = false
+	case "sh":
+		for _, line := range b.commands() {
+			if w.made = w.command(line); !w.made && w.out == "" {
+				bad("%q is not a command that this test knows", line)
+			}
+		}
+	case "text", "json":
+		if got, want := masked(w.out), masked(b.text); w.made && !slices.Equal(got, want) {
+			bad("the page shows\n%s\nand there is\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
+		}
+	case "sip":
+		w.sipLines(b, bad)
+	case "mermaid", "": // pictures and lists
+	default:
+		bad("a block of %q: this test does not know what to do with it", b.lang)
+	}
+}
+
+// elsewhere stands for the output of a line that another test compares.
+const elsewhere = "elsewhere"
+
+// command carries out one line. false with no output: it is not known.
+func (w *walk) command(line string) bool {
+	w.out = ""
+	switch line {
+	case testLine, buildLine, demoLine, wavLine:
+		w.out = elsewhere
+		return false
+	}
+	args, ok := shell(line)
+	if !ok {
+		return false
+	}
+	switch args[0] + " " + args[1] {
+	case "./liandong version":
+		if w.out = w.run(args, 0); !strings.HasPrefix(w.out, "liandong ") {
+			w.Errorf("%s: %s", line, w.out)
+		}
+	case "./liandong check":
+		w.check(args)
+	case "./liandong serve":
+		w.serve(args)
+	case "./liandong tickets":
+		w.tickets(args)
+	default:
+		switch args[0] {
+		case "curl":
+			w.curl(args[1:])
+		case "redis-cli":
+			w.redisCLI(args[1:])
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// shell takes a line apart as a shell does that is asked for nothing but words and single quotes.
+func shell(line string) (args []string, ok bool) {
+	for i, part := range strings.Split(line, "'") {
+		switch {
+		case i%2 == 1:
+			args = append(args, part)
+		case strings.ContainsAny(part, "$|;&<>`\"\\*?()#"):
+			return nil, false
+		default:
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return args, len(args) > 1 && strings.Count(line, "'")%2 == 0
+}
+
+// check: of the files on the pages just the one that is called so is wrong.
+func (w *walk) check(args []string) {
+	code := 0
+	if args[2] == "wrong.yaml" {
+		code = 1
+	}
+	w.out = w.run(args, code)
+	w.saved[args[2]] = true
+}
+
+// labs are the names in a config that have to do with this machine.
+var labs = map[string]struct{ network, trunk string }{
+	"liandong.yaml":    {"office", "pbx"},
+	"configs/lab.yaml": {"lab", "pstn"},
+}
+
+func (w *walk) serve(args []string) {
+	l, ok := labs[args[3]]
+	if !ok {
+		w.Fatalf("%s: no such config", args[3])
+	}
+	sip, web := freePort(w.T), freePort(w.T)
+	for _, set := range []string{
+		"networks." + l.network + ".sip.udp=" + sip.String(), "networks." + l.network + ".sip.tcp=" + sip.String(),
+		"networks." + l.network + ".rtp.address=" + here.String(), "networks." + l.network + ".allow=" + here.String(),
+		"trunks." + l.trunk + ".match=" + away.String(),
+		"http.listen=" + web.String(), "redis.url=redis://" + w.redis.Addr() + "/0",
+		"outbox.path=" + filepath.Join(w.dir, l.network+".db"),
+	} {
+		args = append(args, "--set", set)
+	}
+	p := w.start(args)
+	w.out = w.next(p, "msg=ready")
+	if args[3] != "liandong.yaml" {
+		p.stop()
+		return
+	}
+	w.sip, w.web = sip, web
+	w.phones()
+}
+
+// freePort is a port of loopback that is free for UDP and TCP.
+func freePort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", netip.AddrPortFrom(here, 0).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := l.Addr().(*net.TCPAddr).AddrPort()
+		u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+		_ = l.Close()
+		if err == nil {
+			_ = u.Close()
+			return at
+		}
+	}
+	t.Fatal("no port is free for UDP and TCP")
+	return netip.AddrPort{}
+}
+
+// phones are the citizen behind the PBX, and a desk of each line.
+func (w *walk) phones() {
+	make := func(cfg phone.Config) *phone.Phone {
+		cfg.Server, cfg.Policy, cfg.Speech = w.sip, phone.AnswerAfter(0), phone.Tone(440, time.Second)
+		p, err := phone.New(cfg)
+		w.must(err)
+		w.Cleanup(p.Close)
+		return p
+	}
+	desk := func(user string) *phone.Phone {
+		p := make(phone.Config{Listen: netip.AddrPortFrom(here, 0), User: user, Password: "calm-heron-" + user, Domain: "hotline.example.cn"})
+		w.must(p.Register(w.soon()))
+		return p
+	}
+	w.citizen = make(phone.Config{Name: "citizen", Listen: netip.AddrPortFrom(away, 0)})
+	w.taker, w.partner = desk("1101"), desk("2101")
+}
+
+func (w *walk) soon() context.Context {
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	w.Cleanup(cancel)
+	return ctx
+}
+
+func (w *walk) coming(p *phone.Phone) *phone.Call {
+	w.Helper()
+	select {
+	case c := <-p.Incoming():
+		w.must(c.WaitState(w.soon(), phone.Confirmed))
+		return c
+	case <-time.After(patience):
+		w.Fatalf("%s does not ring", p.Name())
+		return nil
+	}
+}
+
+// talk lets the citizen talk with the 110 desk.
+func (w *walk) talk() (desk *phone.Call) {
+	w.Helper()
+	if w.citizen == nil {
+		w.Fatal("no switch runs yet")
+	}
+	var err error
+	w.call, err = w.citizen.Call("sip:110@"+w.sip.String(), phone.CallOptions{From: "13812345678", PAI: []string{"tel:+8613812345678"}})
+	w.must(err)
+	desk = w.coming(w.taker)
+	w.must(w.call.WaitState(w.soon(), phone.Confirmed))
+	return desk
+}
+
+// tickets reads the streams; --follow sees a hand-over as it happens.
+func (w *walk) tickets(args []string) {
+	args = append(args, "--set", "redis.url=redis://"+w.redis.Addr()+"/0")
+	if !slices.Contains(args, "--follow") {
+		if w.out = w.run(args, 0); !strings.Contains(w.out, "event=answered") {
+			w.Errorf("%v prints %q", args, w.out)
+		}
+		return
+	}
+	p := w.start(args)
+	w.must(w.talk().SendDTMF(w.soon(), "*1", phone.RFC4733))
+	w.invite = w.coming(w.partner).Invite()
+	w.out = w.next(p, "event=opened") + "\n" + w.next(p, "event=answered")
+	w.must(w.call.Hangup(w.soon()))
+	p.stop()
+}
+
+// redisCLI sends a command as redis-cli does; the id of an entry on the page is that of the first real one.
+func (w *walk) redisCLI(words []string) {
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr()})
+	defer client.Close()
+	entries, err := client.XRange(w.soon(), "liandong:tickets:12345", "-", "+").Result()
+	w.must(err)
+	args := make([]any, len(words))
+	for i, word := range words {
+		if masked(word)[0] == "<stream-id>" && len(entries) > 0 {
+			word = entries[0].ID
+		}
+		args[i] = word
+	}
+	answer, err := client.Do(w.soon(), args...).Result()
+	w.must(err)
+	w.out = fmt.Sprint(answer)
+	switch words[0] {
+	case "XREADGROUP":
+		if !strings.Contains(w.out, "event_id") {
+			w.Errorf("%v: %s", words, w.out)
+		}
+	case "XACK":
+		if w.out != "1" {
+			w.Errorf("%v: %s entries acknowledged, want 1", words, w.out)
+		}
+	}
+}
+
+// curl asks the switch that the page has started, about a call that is on.
+func (w *walk) curl(args []string) {
+	method, url := http.MethodGet, args[len(args)-1]
+	if len(args) == 3 && args[0] == "-X" {
+		method = args[1]
+	} else if len(args) != 1 {
+		w.Errorf("curl %v: only -X is understood", args)
+		return
+	}
+	if strings.Contains(url, "/v1/") && (w.call == nil || w.call.State() == phone.Ended) {
+		w.talk()
+	}
+	url = strings.Replace(url, "//127.0.0.1:8080/", "//"+w.web.String()+"/", 1)
+	url = callID.ReplaceAllString(url, w.id)
+	req, err := http.NewRequestWithContext(w.soon(), method, url, nil)
+	w.must(err)
+	answer, err := http.DefaultClient.Do(req)
+	w.must(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	w.must(err)
+	if w.out = string(body); answer.StatusCode != http.StatusOK {
+		w.Errorf("%s %s: %s: %s", method, url, answer.Status, body)
+	}
+	w.answered(method, req.URL.Path)
+}
+
+var callID = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+
+// answered looks at what an answer promises.
+func (w *walk) answered(method, path string) {
+	w.asked = append(w.asked, method+" "+path)
+	switch {
+	case path == "/v1/calls":
+		w.id = callID.FindString(w.out)
+	case path == "/metrics":
+		w.metrics = w.out
+	case strings.HasSuffix(path, "/handover"):
+		w.coming(w.partner)
+		fallthrough
+	case strings.Contains(path, "/verbs/"), strings.Contains(path, "/keys/"), path == "/healthz":
+		if !slices.Contains([]string{"ok\n", "好的\n"}, w.out) {
+			w.Errorf("%s %s: %q", method, path, w.out)
+		}
+	}
+}
+
+// sipLines: the headers on the page stood in the INVITE that rang the partner's phone.
+func (w *walk) sipLines(b block, bad func(string, ...any)) {
+	if w.invite == nil {
+		bad("no hand-over before this block")
+		return
+	}
+	var all bytes.Buffer
+	for _, h := range w.invite.Headers {
+		fmt.Fprintf(&all, "%s: %s\n", h.Name, h.Value)
+	}
+	got := masked(all.String())
+	for _, line := range masked(b.text) {
+		if !slices.Contains(got, line) {
+			bad("no line\n%s\nin\n%s", line, all.String())
+		}
+	}
+}
+
+// tables: every endpoint was asked, every metric is there, and none is left out.
+func (w *walk) tables() {
+	for _, row := range table(w.T, w.page, "http") {
+		request, _, _ := strings.Cut(words(row[0])[0], "?")
+		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(request, "[^/]+") + "$")
+		if !slices.ContainsFunc(w.asked, pattern.MatchString) {
+			w.Errorf("%s: %s is never asked", w.page, request)
+		}
+	}
+	var got, want []string
+	for _, row := range table(w.T, w.page, "metrics") {
+		for _, name := range words(row[0]) {
+			got = append(got, "liandong_"+name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\w+)`).FindAllStringSubmatch(w.metrics, -1) {
+		want = append(want, m[1])
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	same(w.T, w.page+": metrics", got, want)
+}

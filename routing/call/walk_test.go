@@ -1,0 +1,300 @@
+package call
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/routing/ticket"
+	"liandong/routing/verb"
+)
+
+// TestWalk lets the machine take long random walks: whatever comes in whatever
+// order, the state makes sense, somebody is on the way to a caller who has
+// nobody, time never stands still, nothing claimed or begun is left behind.
+func TestWalk(t *testing.T) {
+	for seed := range uint64(3000) {
+		w := &walk{rng: rand.New(rand.NewPCG(seed, 1)), dir: walkDirectory(), now: time.Unix(1712109600, 0)}
+		if err := w.run(); err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(w.log, "\n"))
+		}
+	}
+}
+
+// walkDirectory has a line behind a trunk, lines that ring one after the other
+// and overflow in a circle, and a seat that serves two lines.
+func walkDirectory() *desk.Directory {
+	d := testDirectory()
+	d.Hotlines["110"].Queue.Overflow = desk.Overflow{Hotline: "96110"}
+	d.Hotlines["12345"].Seats = append(d.Hotlines["12345"].Seats, "1102")
+	d.Hotlines["12345"].Queue = desk.Queue{MaxWait: 15 * time.Second, Overflow: desk.Overflow{Trunk: "pstn", Number: "999"}}
+	d.Hotlines["119"].Queue.Overflow = desk.Overflow{Hotline: "12345"}
+	d.Hotlines["12345"].Partner = "119"
+	d.Timers.MaxCall = 10 * time.Minute
+	return d
+}
+
+type walk struct {
+	rng   *rand.Rand
+	dir   *desk.Directory
+	now   time.Time
+	call  Call
+	todo  []Event
+	log   []string
+	err   error
+	live  map[LegID]bool // legs begun and not ended
+	seats map[LegID]string
+	held  map[string]bool // seats claimed
+	lines map[string]bool // queues joined
+	stubs map[string][]string
+	sought time.Time // since when the caller's search has begun nothing
+	over  bool
+}
+
+func (w *walk) fail(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (w *walk) run() error {
+	w.live, w.seats, w.held, w.lines, w.stubs = map[LegID]bool{}, map[LegID]string{}, map[string]bool{}, map[string]bool{}, map[string][]string{}
+	line := []string{"110", "12345", "119", "96110"}[w.rng.IntN(4)]
+	w.live[CallerLeg] = true
+	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line})
+	for range 300 {
+		if w.err != nil || w.over {
+			break
+		}
+		w.take(w.draw())
+		w.settled()
+	}
+	w.take(LegEnded{Leg: CallerLeg})
+	if len(w.live) > 0 || len(w.held) > 0 || len(w.lines) > 0 || !w.call.Over() {
+		w.fail("left behind: legs %v seats %v queues %v", w.live, w.held, w.lines)
+	}
+	for stub, told := range w.stubs {
+		switch strings.Join(told, " ") {
+		case "opened answered", "opened failed", "opened abandoned", "opened joined decided", "opened urgent":
+		default:
+			w.fail("stub %s was told as %v", stub, told)
+		}
+	}
+	return w.err
+}
+
+// draw is what happens next: mostly something that can happen.
+func (w *walk) draw() Event {
+	leg := LegID(1 + w.rng.IntN(int(w.call.NextLeg)))
+	if n := len(w.call.Legs); n > 0 && w.rng.IntN(10) > 0 {
+		leg = w.call.Legs[w.rng.IntN(n)].ID
+	}
+	switch n := w.rng.IntN(40); {
+	case n < 8:
+		return LegAnswered{leg}
+	case n < 12:
+		w.gone(leg, func() bool { l, ok := w.call.Leg(leg); return ok && !l.Up && leg != CallerLeg })
+		return LegFailed{leg, []int{486, 480, 408, 500, 603}[w.rng.IntN(5)]}
+	case n < 16 && (leg != CallerLeg || w.rng.IntN(8) == 0):
+		w.gone(leg, func() bool { return true })
+		return LegEnded{leg, w.rng.IntN(2) == 0}
+	case n < 18:
+		return LegHeld{leg, w.rng.IntN(2) == 0}
+	case n < 20:
+		return LegSilent{leg, w.rng.IntN(2) == 0}
+	case n < 21:
+		return PlayDone{leg, uint32(w.rng.IntN(int(w.call.NextPlay) + 1))}
+	case n < 22:
+		return w.offer([]string{"110", "12345", "96110"}[w.rng.IntN(3)])
+	case n < 32:
+		text := []string{"handover", "consult", "conference", "take_back", "accept", "other_accepts", "urgent", "category 07", "handover", "conference"}[w.rng.IntN(10)]
+		v, err := verb.Parse(text)
+		if err != nil {
+			w.fail("%v", err)
+		}
+		return KeyPressed{leg, v, fmt.Sprintf("STUB%d", len(w.log))}
+	case n < 33:
+		return DigitsPressed{leg, "5"}
+	}
+	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
+		w.now = at
+	} else {
+		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
+	}
+	return Ticked{}
+}
+
+// gone: the leg ends by itself; the exchange gives its seat back.
+func (w *walk) gone(leg LegID, is func() bool) {
+	if w.live[leg] && is() {
+		delete(w.live, leg)
+		delete(w.held, w.seats[leg])
+	}
+}
+
+// offer is the register's word of seats, which are claimed with it.
+func (w *walk) offer(line string) SeatsFound {
+	e := SeatsFound{Hotline: line, Online: 2}
+	for _, s := range w.dir.Hotlines[line].Seats {
+		if !w.held[s] && w.rng.IntN(2) == 0 {
+			w.held[s] = true
+			e.Seats = append(e.Seats, s)
+		}
+	}
+	if len(e.Seats) > 0 {
+		delete(w.lines, line)
+	}
+	return e
+}
+
+func (w *walk) take(e Event) {
+	w.log = append(w.log, fmt.Sprintf("%s %T%+v", w.now.Format("04:05"), e, e))
+	w.step(e)
+	for len(w.todo) > 0 && w.err == nil {
+		next := w.todo[0]
+		w.todo = w.todo[1:]
+		w.log = append(w.log, fmt.Sprintf("    %T%+v", next, next))
+		w.step(next)
+	}
+	w.log = append(w.log, fmt.Sprintf("  = %s desk=%d partner=%d legs=%v hunt=%+v", w.call.Phase, w.call.Desk, w.call.Partner, w.call.Legs, w.call.Hunt))
+}
+
+func (w *walk) step(e Event) {
+	next, effects := Step(w.call, w.dir, w.now, e)
+	w.call = next
+	for _, x := range effects {
+		w.carryOut(x)
+	}
+	if f, ok := e.(SeatsFound); ok {
+		for _, s := range f.Seats {
+			if w.held[s] && !slices.ContainsFunc(w.call.Legs, func(l Leg) bool { return l.Seat == s }) {
+				w.fail("seat %s is neither rung nor released", s)
+			}
+		}
+	}
+}
+
+func (w *walk) begins(leg LegID, seat string) {
+	if w.live[leg] {
+		w.fail("leg %d begins twice", leg)
+	}
+	w.live[leg], w.sought = true, time.Time{}
+	if seat != "" {
+		w.seats[leg] = seat
+	}
+}
+
+func (w *walk) carryOut(x Effect) {
+	switch x := x.(type) {
+	case RingSeat:
+		if !w.held[x.Seat] {
+			w.fail("seat %s is rung but not claimed", x.Seat)
+		}
+		w.begins(x.Leg, x.Seat)
+	case RingTrunk:
+		w.begins(x.Leg, "")
+	case EndLeg:
+		if !w.live[x.Leg] {
+			w.fail("leg %d ended twice", x.Leg)
+		}
+		delete(w.live, x.Leg)
+		delete(w.held, w.seats[x.Leg])
+	case RefuseCaller:
+		delete(w.live, CallerLeg)
+	case ReleaseSeats:
+		for _, s := range x.Seats {
+			delete(w.held, s)
+		}
+	case FindSeats:
+		if w.dir.Hotlines[x.Hotline].Trunk != "" {
+			w.fail("seats are sought of %s, which lives behind a trunk", x.Hotline)
+		}
+		f := SeatsFound{Hotline: x.Hotline}
+		if w.rng.IntN(2) == 0 {
+			f = w.offer(x.Hotline)
+			if x.Max > 0 && len(f.Seats) > x.Max {
+				for _, s := range f.Seats[x.Max:] {
+					delete(w.held, s)
+				}
+				f.Seats = f.Seats[:x.Max]
+			}
+		} else {
+			f.Online, f.Full = w.rng.IntN(3), w.rng.IntN(5) == 0
+		}
+		if len(f.Seats) == 0 && x.Queue && !f.Full {
+			w.lines[x.Hotline] = true
+		}
+		w.todo = append(w.todo, f)
+	case LeaveQueue:
+		delete(w.lines, x.Hotline)
+	case Write:
+		word := string(x.Entry.Event)
+		if x.Entry.Event == ticket.Answered && x.Entry.Mode == ticket.ThreeWay {
+			word = "joined"
+		}
+		if x.Entry.Event != ticket.Enriched {
+			w.stubs[x.Entry.StubID] = append(w.stubs[x.Entry.StubID], word)
+		}
+	case Hear:
+		if x.Silent() {
+			w.fail("leg %d hears nothing", x.Leg)
+		}
+	case Finish:
+		w.over = true
+	}
+}
+
+// settled checks the state between two events.
+func (w *walk) settled() {
+	c := &w.call
+	if c.Over() {
+		return
+	}
+	running := c.Hunt != nil && c.Hunt.Partner
+	up := func(id LegID) bool { l, ok := c.Leg(id); return ok && l.Up }
+	ok := false
+	switch c.Phase {
+	case Ringing:
+		ok = c.Desk == 0 && c.Partner == 0 && c.Hunt != nil && !running
+	case Talking:
+		ok = up(c.Desk) && c.Partner == 0 && c.Hunt == nil
+	case HandingOver:
+		ok = running && c.Partner == 0 && (c.Desk == 0 || up(c.Desk))
+	case Conferencing:
+		ok = running && up(c.Desk) && c.Partner == 0
+	case Consulting:
+		ok = up(c.Desk) && (running && c.Partner == 0 || up(c.Partner) && c.Hunt == nil)
+	case ThreeWay:
+		ok = up(c.Desk) && up(c.Partner) && c.Hunt == nil
+	case Leaving:
+		ok = c.Desk == 0 && c.Hunt == nil && !c.LeaveAt.IsZero()
+	}
+	if !ok {
+		w.fail("the state makes no sense")
+	}
+	for _, l := range c.Legs {
+		if l.ID != CallerLeg && l.Up && l.ID != c.Desk && l.ID != c.Partner {
+			w.fail("leg %d is up and has no part", l.ID)
+		}
+		if l.ID != CallerLeg && !l.Up && c.Hunt == nil {
+			w.fail("leg %d rings for nobody", l.ID)
+		}
+	}
+	for range 4 {
+		if at, ok := c.Deadline(); !ok || at.After(w.now) {
+			break
+		}
+		w.take(Ticked{})
+	}
+	if at, ok := c.Deadline(); ok && !at.After(w.now) && !c.Over() {
+		w.fail("time stands still")
+	}
+	if c.Hunt != nil && c.Hunt.SeatAt.IsZero() && c.Hunt.RetryAt.IsZero() && !c.Over() {
+		w.fail("a search that nothing drives on")
+	}
+}
