@@ -19,24 +19,25 @@ const longestRing = 3 * time.Minute
 // hunt starts the search for a desk of a line.
 func (m *machine) hunt(line string, partner bool) {
 	m.Hunt = &Hunt{Hotline: line, Partner: partner, Since: m.now}
-	h, ok := m.dir.Hotlines[line]
-	switch {
-	case !ok:
+	if _, ok := m.dir.Hotlines[line]; !ok {
 		m.Hunt.note(ResultFailed, 404)
 		m.exhausted()
-	case h.Trunk != "":
-		m.ringTrunk(line, h.Trunk, h.TrunkNumber)
-	default:
-		m.find()
+		return
 	}
+	m.find()
 }
 
-// find asks for free seats: all of them, or the next one in turn.
+// find rings the number of a line behind a trunk, or asks for free seats: all
+// of them, or the next one in turn.
 func (m *machine) find() {
-	h := m.Hunt
+	h, line := m.Hunt, m.line()
 	h.RetryAt = time.Time{}
+	if line.Trunk != "" {
+		m.ringTrunk(h.Hotline, line.Trunk, line.TrunkNumber)
+		return
+	}
 	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.Partner}
-	if m.line().Ring != desk.All {
+	if line.Ring != desk.All {
 		f.Max = 1
 	}
 	m.do(f)
