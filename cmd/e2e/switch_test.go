@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,11 @@ func startSwitch(t testing.TB, redis string, set ...string) *lab {
 	must(t, l.app.Start())
 	t.Cleanup(func() {
 		l.app.Stop()
+		for _, secret := range []string{number, "lab-1101", "lab-2101"} {
+			if strings.Contains(out.String(), secret) {
+				t.Errorf("the log shows %q", secret)
+			}
+		}
 		if t.Failed() {
 			t.Log("switch\n" + out.String())
 		}

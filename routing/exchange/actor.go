@@ -43,7 +43,12 @@ type actor struct {
 	ex    *Exchange
 	ref   string
 	began bool
+	pause time.Duration // after a panic: no timer acts before it has passed
 }
+
+// pauseAfterPanic keeps a timer that panics whenever it acts from doing
+// nothing else.
+const pauseAfterPanic = time.Second
 
 // Post takes a message from the transport (ua.Sink). It never blocks.
 func (a *actor) Post(in ua.Inbound) bool {
@@ -74,6 +79,7 @@ func (a *actor) run() {
 				a.guard(func() { a.take(in) })
 			}
 		case <-timer.C:
+			a.pause = 0
 			a.guard(func() { a.core.Tick(time.Now()) })
 		case <-a.ex.stop:
 			return
@@ -84,7 +90,7 @@ func (a *actor) run() {
 func (a *actor) arm(timer *time.Timer) {
 	wait := time.Hour
 	if at, ok := a.core.Deadline(); ok {
-		wait = max(time.Until(at), 0)
+		wait = max(time.Until(at), a.pause)
 	}
 	timer.Reset(wait)
 }
@@ -116,6 +122,7 @@ func (a *actor) take(in input) {
 func (a *actor) guard(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
+			a.pause = pauseAfterPanic
 			a.ex.panics.Add(1)
 			a.ex.log.Error("bug: an event of a call was dropped", "call", a.ref, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		}

@@ -81,6 +81,7 @@ type party struct {
 	leg      *leg.Leg
 	network  string
 	seat     string // claimed for it, to be released with it
+	contact  string // where its phone has said to be, which a move does not change
 	media    bool   // has a port in the media engine
 	gone     bool   // no longer of the call; only its farewell goes on
 	keys     verb.Collector
@@ -169,6 +170,20 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 func (c *Core) SeatFree(now time.Time, e call.SeatsFound) {
 	c.now = now
 	c.fact(e)
+	c.settle()
+}
+
+// Moved follows a phone that has registered anew, from another port or over
+// another connection, to where it is reached now. Another phone of the same
+// user is none of this call's.
+func (c *Core) Moved(now time.Time, user string) {
+	c.now = now
+	place, ok := c.world.Place(user)
+	for _, p := range c.parties {
+		if ok && p.seat == user && p.contact == place.URI {
+			c.command(p, leg.Move{Flow: place.Flow})
+		}
+	}
 	c.settle()
 }
 

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"net/netip"
-	"strconv"
 	"time"
 
 	"liandong/media/codec"
@@ -126,7 +125,7 @@ func (c *Core) unreachable(p *party, code int) {
 
 // invite opens a port for a desk and calls it.
 func (c *Core) invite(p *party, to Place, invite leg.Invite) {
-	p.network = to.Flow.Network
+	p.network, p.contact = to.Flow.Network, to.URI
 	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
 	if err != nil {
 		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
@@ -182,10 +181,17 @@ func (c *Core) write(w call.Write) {
 	})
 }
 
+// tell publishes a call event with what a screen pop needs.
 func (c *Core) tell(t call.Tell) {
-	c.world.Tell(t.What, map[string]string{
-		"call_ref": c.state.Ref, "leg": strconv.Itoa(int(t.Leg)), "note": t.Note,
-	})
+	s := &c.state
+	fields := map[string]string{
+		"call_ref": s.Ref, "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
+		"dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
+	}
+	if l, ok := s.Leg(t.Leg); ok {
+		fields["agent"] = l.Agent()
+	}
+	c.world.Tell(t.What, fields)
 }
 
 // farewells maps why a leg is released to a Reason (RFC 3326).

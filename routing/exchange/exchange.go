@@ -71,32 +71,48 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 func (x *Exchange) SetDirectory(d *desk.Directory) { x.dir.Store(d) }
 
 // SeatOnline tells that a user's phone has registered: a waiting call may have
-// it.
-func (x *Exchange) SeatOnline(user string) { x.seats.Online(user) }
+// it, and a call that has it already learns where it is now.
+func (x *Exchange) SeatOnline(user string) {
+	x.seats.Online(user)
+	ref, ok := x.seats.Holder(user)
+	if !ok {
+		return
+	}
+	x.mu.Lock()
+	a := x.calls[ref]
+	x.mu.Unlock()
+	if a != nil {
+		a.inbox.put(input{ask: func(c *Core) { c.Moved(time.Now(), user) }}, false)
+	}
+}
 
 // Incoming opens a call for an INVITE that begins a dialog. nil: no room.
 func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
-	a := x.open(o)
+	a := x.open(o, p)
 	if a == nil {
 		return nil // not a nil *actor in the interface
 	}
-	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, true)
 	return a
 }
 
-func (x *Exchange) open(o ua.Origin) *actor {
+// open starts the actor of a call with the INVITE in its inbox: nothing, Stop
+// least of all, can come before it.
+func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls {
 		return nil
 	}
 	a := &actor{inbox: newInbox(), ex: x, ref: x.cfg.NewRef()}
-	core, err := NewCore(x.world(a), x.dir.Load(), o, a.ref)
+	world := x.world(a)
+	core, err := NewCore(world, x.dir.Load(), o, a.ref)
 	if err != nil {
+		world.Media.Close()
 		x.log.Error("no call can begin", "err", err)
 		return nil
 	}
 	a.core = core
+	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, true)
 	x.calls[a.ref] = a
 	x.total.Add(1)
 	x.wg.Go(a.run)
@@ -132,7 +148,8 @@ func (x *Exchange) place(user string) (Place, bool) {
 }
 
 // gone takes an actor that has ended out of the books. Seats that were
-// promised to it in its last moment are given back.
+// promised to it in its last moment are given back, and who asked in it is
+// answered.
 func (x *Exchange) gone(a *actor) {
 	for _, in := range a.inbox.close() {
 		switch {
@@ -142,6 +159,8 @@ func (x *Exchange) gone(a *actor) {
 			}
 		case in.press != nil:
 			in.press.done <- ErrGone
+		case in.ask != nil:
+			a.guard(func() { in.ask(a.core) })
 		}
 	}
 	a.core.Close()

@@ -14,6 +14,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/media/engine"
+	"liandong/routing/call"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/leg"
@@ -25,13 +26,33 @@ import (
 type fakeWire struct {
 	mu    sync.Mutex
 	sent  []string
+	to    []netip.AddrPort
 	sinks map[string]ua.Sink
+	port  uint16 // where 1101 registered from
 }
 
 func (w *fakeWire) Send(p leg.Packet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent = append(w.sent, p.Msg.String())
+	w.sent, w.to = append(w.sent, p.Msg.String()), append(w.to, p.Flow.Remote)
+}
+
+func (w *fakeWire) setPort(port uint16) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.port = port
+}
+
+// lastTo is where the last message that begins with a word went.
+func (w *fakeWire) lastTo(start string) netip.AddrPort {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.sent) - 1; i >= 0; i-- {
+		if strings.HasPrefix(w.sent[i], start) {
+			return w.to[i]
+		}
+	}
+	return netip.AddrPort{}
 }
 
 func (w *fakeWire) Bind(id string, s ua.Sink) {
@@ -50,7 +71,10 @@ func (w *fakeWire) Locate(user string) []ua.Binding {
 	if user != "1101" {
 		return nil
 	}
-	return []ua.Binding{{User: user, Contact: "sip:1101@127.0.0.1:7000", Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.1:7000")}}}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), max(w.port, 7000))
+	return []ua.Binding{{User: user, Contact: "sip:1101@127.0.0.1:7000", Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: at}}}
 }
 
 func (w *fakeWire) Local(_, transport string) (leg.Local, bool) {
@@ -190,8 +214,7 @@ func TestPanicCostsOneEvent(t *testing.T) {
 			}
 		})
 		defer x.Stop()
-		a := x.open(pstn)
-		a.inbox.put(input{packet: &ua.Inbound{Packet: invite(t, "110")}}, true)
+		a := x.open(pstn, invite(t, "110"))
 		a.inbox.put(input{ask: func(*Core) { panic("a bug") }}, true)
 		synctest.Wait()
 		if s := x.Stats(); s.Panics != 1 || s.Live != 1 {
@@ -226,6 +249,60 @@ func TestNoRoom(t *testing.T) {
 		}
 		if c := x.Calls(); len(c) != 0 {
 			t.Errorf("calls after Stop: %s", fmt.Sprint(len(c)))
+		}
+	})
+}
+
+// Who asks a call in its last moment is answered all the same.
+func TestAskedWhileItEnds(t *testing.T) {
+	w := &fakeWire{sinks: map[string]ua.Sink{}}
+	x := exchangeOf(w, func(*Config) {})
+	core, err := NewCore(World{Media: fakeMedia{}}, simDirectory(), pstn, "ref")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &actor{core: core, inbox: newInbox(), ex: x, ref: "ref"}
+	got := make(chan call.Call, 1)
+	a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, false)
+	x.gone(a)
+	if len(got) != 1 {
+		t.Error("the question was dropped: who lists the calls waits for ever")
+	}
+}
+
+// A bug that comes back with every tick costs no more than its tick.
+func TestPanicInATimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(*Config) {})
+		defer x.Stop()
+		a := x.open(pstn, invite(t, "110"))
+		synctest.Wait()
+		a.inbox.put(input{ask: func(c *Core) { c.state.Hunt.SeatAt, c.dir = time.Now(), nil }}, true)
+		time.Sleep(10 * time.Second) // virtual
+		synctest.Wait()
+		if n := x.Stats().Panics; n < 5 || n > 20 {
+			t.Errorf("%d panics in 10 s", n)
+		}
+		a.inbox.put(input{ask: func(c *Core) { c.dir = simDirectory() }}, true)
+	})
+}
+
+// A phone that registers anew in a call is reached by its new way: else it
+// would ring on after the call is over.
+func TestMovedPhone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeWire{sinks: map[string]ua.Sink{}}
+		x := exchangeOf(w, func(*Config) {})
+		defer x.Stop()
+		x.Incoming(pstn, invite(t, "110"))
+		synctest.Wait()
+		w.setPort(7001)
+		x.SeatOnline("1101")
+		time.Sleep(600 * time.Millisecond)
+		synctest.Wait()
+		if to := w.lastTo("INVITE sip:1101@"); to.Port() != 7001 {
+			t.Errorf("the INVITE is repeated to %v", to)
 		}
 	})
 }

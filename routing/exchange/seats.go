@@ -142,6 +142,14 @@ func (s *Seats) leave(ref, hotline string) {
 	}
 }
 
+// Holder is the call that has claimed a seat.
+func (s *Seats) Holder(seat string) (ref string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ref, ok = s.busy[seat]
+	return ref, ok
+}
+
 // Busy counts the claimed seats, Waiting the calls in line.
 func (s *Seats) Busy() int {
 	s.mu.Lock()

@@ -293,7 +293,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 			s.after(0, func() { c.core.SeatFree(s.now, f); c.rest() })
 			return true
 		},
-		Tell:  func(what string, f map[string]string) { s.note("  %s tells %s %s", c.ref, what, f["note"]) },
+		Tell:  func(what string, f map[string]string) { s.note("  %s tells %s %s", c.ref, what, f["detail"]) },
 		NewID: s.ids.New,
 		Leg:   s.legConfig(), Log: slog.New(slog.DiscardHandler),
 	}, s.dir, o, c.ref)

@@ -76,11 +76,26 @@ func (l *Leg) way(d *dialog.Dialog) (Flow, string) {
 		return l.flow, l.target
 	}
 	flow := l.flow
-	if transport != "" && transport != flow.Transport {
+	if (transport == "udp" || transport == "tcp") && transport != flow.Transport {
 		flow.Transport, flow.Local = transport, netip.AddrPort{}
 	}
 	flow.Remote, _ = netip.ParseAddrPort(hop) // a name is for ua to resolve
 	return flow, hop
+}
+
+// move follows a phone that is reached the way it came. A request that waits
+// for its response is repeated by the new way too, as long as the transport is
+// the one that its Via names.
+func (l *Leg) move(f Flow) {
+	if !l.flow.Symmetric || !f.Remote.IsValid() {
+		return
+	}
+	l.flow.Transport, l.flow.Local, l.flow.Remote = f.Transport, f.Local, f.Remote
+	for _, c := range l.clients {
+		if c.flow.Symmetric && c.flow.Transport == f.Transport {
+			c.flow.Local, c.flow.Remote = f.Local, f.Remote
+		}
+	}
 }
 
 func (l *Leg) timing(f Flow) txn.Timing {

@@ -55,9 +55,17 @@ type Modify struct {
 	Direction sdp.Direction
 }
 
+// Move says that the party is reached by another way now: its phone has
+// registered anew, from another port or over another connection. It means
+// nothing to a party that is reached at its Contact.
+type Move struct {
+	Flow Flow
+}
+
 func (Invite) command()   {}
 func (Progress) command() {}
 func (Answer) command()   {}
 func (Reject) command()   {}
 func (End) command()      {}
 func (Modify) command()   {}
+func (Move) command()     {}

@@ -107,6 +107,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 		l.doEnd(now, c)
 	case Modify:
 		l.doModify(c)
+	case Move:
+		l.move(c.Flow)
 	}
 	return l.flush(now)
 }

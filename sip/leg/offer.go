@@ -71,6 +71,7 @@ func (n *negotiation) keep(s sdp.Session) bool {
 		return false
 	}
 	n.session, n.known = s, true
+	n.local = n.local.After(s)
 	return true
 }
 

@@ -70,8 +70,8 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 		l.refuseFor(now, s, p, 500)
 		return
 	}
-	if l.flow.Symmetric && d.Matches(req) {
-		l.flow.Remote = p.Flow.Remote // the phone's router has moved it
+	if d.Matches(req) {
+		l.move(p.Flow) // the phone's router may have moved it
 	}
 	if res := l.objectionToForm(p, req); res != nil {
 		l.respond(now, s, res)

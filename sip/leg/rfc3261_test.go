@@ -606,6 +606,48 @@ func TestSymmetricFlow(t *testing.T) {
 	}
 }
 
+// A phone that has registered anew is reached by its new way, also by what is
+// being repeated to it; one that comes back by TCP is reached by TCP.
+func TestMovedFlow(t *testing.T) {
+	s := newScript(t)
+	s.callID, s.way.Symmetric = "in-1", true
+	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")), localAt(addrA, mediaA, "udp"))
+	s.leg, s.ourTag = leg, leg.dialog.LocalTag
+	s.note(out)
+	s.do(Answer{})
+	s.ack(s.seq, "")
+	s.take()
+	s.do(Modify{Direction: sdp.SendRecv})
+	s.take()
+	s.do(Move{Flow: Flow{Network: "lab", Transport: "udp", Remote: addrC}})
+	s.pass(600 * time.Millisecond)
+	if p := s.sent[0]; p.Flow.Remote != addrC || !p.Flow.Symmetric {
+		t.Errorf("repeated to %v", p.Flow)
+	}
+	s.reply(s.last("INVITE"), 200, peerSDP)
+	s.take()
+	s.way.Remote, s.way.Transport = addrNAT, "tcp"
+	s.request("OPTIONS", "")
+	s.take()
+	s.do(End{})
+	if p := s.sent[0]; p.Flow.Remote != addrNAT || p.Flow.Transport != "tcp" || s.last("BYE").Via().Transport != "TCP" {
+		t.Errorf("BYE to %v", p.Flow)
+	}
+}
+
+// A Contact that names a transport we do not have is reached by the one that
+// the call has come by.
+func TestContactWithForeignTransport(t *testing.T) {
+	s := talkingIn(t)
+	s.request("INVITE", peerSDP, "Contact: <sip:110@10.0.0.9:5070;transport=ws>")
+	s.ack(s.seq, "")
+	s.take()
+	s.do(End{})
+	if p := s.sent[0]; p.Flow.Transport != "udp" || p.Flow.Remote.String() != "10.0.0.9:5070" {
+		t.Errorf("BYE to %v", p.Flow)
+	}
+}
+
 // RFC 3261 §12.2.2: "If the remote sequence number was not empty, but the
 // sequence number of the request is lower than the remote sequence number, the
 // request is out of order and MUST be rejected with a 500 (Server Internal
