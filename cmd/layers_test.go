@@ -25,7 +25,7 @@ var owners = []struct {
 }{
 	{gosip, []string{"sip"}, []string{"routing/exchange", "cmd"}},
 	{"github.com/emiago/sipgo", nil, nil}, // its server, client and dialogs are not built on
-	{"github.com/redis/go-redis", []string{"routing/outbox"}, nil},
+	{"github.com/redis/go-redis", []string{"routing/outbox"}, []string{"cmd"}},
 	{"github.com/alicebob/miniredis", []string{"cmd/internal/demo"}, []string{"routing/outbox", "cmd"}},
 	{"github.com/goccy/go-yaml", []string{"configs"}, nil},
 	{"github.com/alecthomas/kong", []string{"cmd"}, nil},
@@ -101,7 +101,7 @@ func TestRules(t *testing.T) {
 		{"routing/outbox", "github.com/redis/go-redis/v9", false, true},
 		{"cmd/internal/app", "github.com/redis/go-redis/v9", false, false},
 		{"cmd/internal/tickets", "github.com/redis/go-redis/v9", false, false},
-		{"cmd/liandong", "github.com/redis/go-redis/v9", true, false},
+		{"cmd/liandong", "github.com/redis/go-redis/v9", true, true},
 		{"routing/outboxes", "github.com/redis/go-redis/v9", false, false},
 		{"routing/outbox", "github.com/alicebob/miniredis/v2", true, true},
 		{"routing/outbox", "github.com/alicebob/miniredis/v2", false, false},

@@ -89,7 +89,7 @@ func TestReadmeRunningText(t *testing.T) {
 		run := commandsOf(t, page)
 		for _, m := range inline.FindAllStringSubmatch(text, -1) {
 			line := regexp.MustCompile(`^liandong `).ReplaceAllString(m[1], "./liandong ")
-			if !slices.ContainsFunc(run, func(s string) bool { return strings.HasPrefix(s, line) }) {
+			if !slices.ContainsFunc(run, func(s string) bool { return strings.HasPrefix(s+" ", line+" ") }) {
 				t.Errorf("%s: `%s` stands in the text and is not run", page, m[1])
 			}
 		}

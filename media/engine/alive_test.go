@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"liandong/media/codec"
 )
 
@@ -94,5 +96,42 @@ func TestUnconfigured(t *testing.T) {
 	r.run(time.Second)
 	if n := r.engine.Stats().PacketsOut; n != 0 {
 		t.Errorf("%d packets sent by an unknown codec or leg", n)
+	}
+}
+
+// TestPauses: a party that suppresses silence is not lost while its reports say that it has sent nothing; one whose
+// packets do not arrive is, and so is one that is gone.
+func TestPauses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		report func(p *phone, second uint32) rtcp.Packet
+		lost   bool
+	}{
+		{"receiver reports", func(p *phone, _ uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: p.header.SSRC} }, false},
+		{"sender reports", func(p *phone, _ uint32) rtcp.Packet {
+			return &rtcp.SenderReport{SSRC: p.header.SSRC, NTPTime: 1 << 20, PacketCount: 50}
+		}, false},
+		{"sends into the void", func(p *phone, second uint32) rtcp.Packet {
+			return &rtcp.SenderReport{SSRC: p.header.SSRC, NTPTime: 1 << 20, PacketCount: 50 + 50*second}
+		}, true},
+		{"says nothing", func(*phone, uint32) rtcp.Packet { return nil }, true},
+	} {
+		r := newRig(t, labConfig(nil))
+		a := r.phone(1, codec.PCMA)
+		r.run(time.Second)
+		a.talks = false
+		for second := range uint32(60) {
+			if report := c.report(a, second); report != nil && second%5 == 4 {
+				data, err := report.Marshal()
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: data})
+			}
+			r.run(time.Second)
+		}
+		if got := len(r.events()) > 0; got != c.lost {
+			t.Errorf("%s: lost %v, want %v", c.name, got, c.lost)
+		}
 	}
 }

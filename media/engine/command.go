@@ -15,7 +15,13 @@ type Command interface{ command() }
 
 // Stream configures a leg after an offer and its answer, and again after each
 // later one. SSRC, sequence number and timestamp go on without a jump. Another
-// Remote than before re-opens the latch.
+// Remote than before re-opens the latch; an unspecified one (c=0.0.0.0) changes
+// nothing of where the party is.
+//
+// The peer's a=ptime is a wish (RFC 4566 §6, RFC 3264 §6.1), and what we make
+// ourselves has 20 ms a packet whatever it says, which every receiver of G.711 must
+// take (RFC 3551 §4.2: 0 to 200 ms). A relay passes packets on as long as they come,
+// usually 20 ms too, since that is what our own SDP wishes for.
 type Stream struct {
 	Leg        LegID
 	Remote     netip.AddrPort
@@ -26,7 +32,7 @@ type Stream struct {
 	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
 	DTMFSend   uint8              // telephone-event payload type towards the peer; 0: none
 	DTMFRecv   uint8
-	Ptime      time.Duration // what the peer prefers; we send 20 ms whatever it says
+	Ptime      time.Duration // what the peer prefers: noted, see above
 	Send       bool          // false: the peer is on hold, it gets no RTP
 	Receive    bool          // false: what the peer sends is heard by nobody, its keys still count
 }

@@ -19,7 +19,7 @@ type Config struct {
 	Shards         int             // threads that carry media; 0: one per core
 	MediaTimeout   time.Duration   // nothing received for so long: MediaLost
 	PortQuarantine time.Duration   // a freed port pair rests so long before it is used again
-	LatchPackets   int             // so many packets in a row from one source lock a leg's stream to it
+	LatchPackets   int             // so many packets in a row from one source lock a leg's stream to it, when it is not the signalled one; they are not heard
 	Jitter         jitter.Config   // of parties that are mixed; a relay has no buffer
 	Prompts        *prompt.Library // what playlists name; nil: nothing can be played
 }

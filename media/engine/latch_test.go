@@ -9,7 +9,8 @@ import (
 )
 
 func TestLatch(t *testing.T) {
-	signalled, real, stranger := addr("10.0.0.1:4000"), addr("192.0.2.7:61000"), addr("198.51.100.6:9")
+	signalled, beside := addr("10.0.0.1:4000"), addr("10.0.0.1:61000")
+	real, stranger := addr("192.0.2.7:61000"), addr("198.51.100.6:9")
 	type packet struct {
 		from netip.AddrPort
 		ssrc uint32
@@ -21,11 +22,15 @@ func TestLatch(t *testing.T) {
 		remote  netip.AddrPort
 	}{
 		{"as signalled, at once", []packet{{signalled, 1, true}, {stranger, 1, false}, {real, 1, false}}, signalled},
-		{"behind NAT, after three", []packet{{real, 1, true}, {real, 1, true}, {real, 1, true}, {signalled, 1, false}}, real},
-		{"two are not enough", []packet{{real, 1, true}, {real, 1, true}}, signalled},
-		{"not in a row", []packet{{real, 1, true}, {real, 1, true}, {stranger, 2, true}, {real, 1, true}, {real, 1, true}}, signalled},
-		{"not one stream", []packet{{real, 1, true}, {real, 1, true}, {real, 2, true}, {real, 3, true}}, signalled},
-		{"the signalled one wins", []packet{{stranger, 2, true}, {stranger, 2, true}, {signalled, 1, true}, {stranger, 2, false}}, signalled},
+		{"behind NAT, with the third", []packet{{real, 1, false}, {real, 1, false}, {real, 1, true}, {real, 2, true}, {stranger, 1, false}}, real},
+		{"two are not enough", []packet{{real, 1, false}, {real, 1, false}}, signalled},
+		{"not in a row", []packet{{real, 1, false}, {real, 1, false}, {stranger, 2, false}, {real, 1, false}, {real, 1, false}}, signalled},
+		{"not one stream", []packet{{real, 1, false}, {real, 1, false}, {real, 2, false}, {real, 3, false}}, signalled},
+		{"the signalled one wins", []packet{{stranger, 2, false}, {stranger, 2, false}, {signalled, 1, true}, {stranger, 2, false}}, signalled},
+		{"even when it comes late", []packet{{stranger, 2, false}, {stranger, 2, false}, {stranger, 2, true}, {signalled, 1, true}, {stranger, 2, false}}, signalled},
+		{"next to it is its own host", []packet{{stranger, 2, false}, {stranger, 2, false}, {stranger, 2, true},
+			{beside, 1, false}, {stranger, 2, true}, {beside, 1, false}, {stranger, 2, true}, {beside, 1, true}, {stranger, 2, false}}, beside},
+		{"but not before it", []packet{{signalled, 1, true}, {beside, 1, false}, {beside, 1, false}, {beside, 1, false}}, signalled},
 	} {
 		l := latch{need: 3}
 		l.signal(signalled, netip.AddrPort{})
@@ -105,5 +110,56 @@ func TestLatchMoves(t *testing.T) {
 	r.run(200 * time.Millisecond)
 	if len(moved.got) < 9 {
 		t.Errorf("%d packets to the new address, want 10", len(moved.got))
+	}
+}
+
+// TestStrangerFirst: a stranger who speaks into the port before the party does is not heard, and what
+// he has caught meanwhile is the party's again with its first packet.
+func TestStrangerFirst(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.hears(Playlist{}, b)
+	b.hears(Playlist{}, a)
+	a.talks = false
+	stranger := &phone{rig: r, leg: 9, port: a.port, addr: addr("198.51.100.6:9000"), codec: codec.PCMA, talks: true, voice: a.voice, header: a.header}
+	stranger.header.SSRC = 666
+	r.wire.phones[stranger.addr] = stranger
+	r.phones = append(r.phones, stranger)
+	for range r.shard.cfg.LatchPackets - 1 {
+		r.step()
+	}
+	b.mustNotHear(stranger)
+	r.run(time.Second)
+	a.talks = true
+	r.step()
+	a.forget()
+	b.forget()
+	stranger.forget()
+	r.run(time.Second)
+	if len(stranger.got) != 0 || len(a.got) != 50 {
+		t.Errorf("of 50 packets %d go to the stranger and %d to the party", len(stranger.got), len(a.got))
+	}
+	b.mustHear(a)
+	b.mustNotHear(stranger)
+}
+
+// TestLatchMovesAway: signalling moves the stream to another host while the one it comes from talks on.
+func TestLatchMovesAway(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	b.hears(Playlist{}, a)
+	r.run(200 * time.Millisecond)
+	moved := &phone{rig: r, leg: 1, port: a.port, addr: addr("127.0.0.8:5000"), codec: codec.PCMA, voice: b.voice, header: b.header}
+	r.wire.phones[moved.addr] = moved
+	r.session.Do(moved.stream())
+	r.run(300 * time.Millisecond) // the old one has not heard of it yet
+	r.phones, moved.talks = append(r.phones, moved), true
+	r.step()
+	b.forget()
+	moved.forget()
+	r.run(time.Second)
+	b.mustHear(moved)
+	if len(moved.got) != 50 {
+		t.Errorf("%d packets to the new address, want 50", len(moved.got))
 	}
 }

@@ -165,3 +165,27 @@ func TestHeardBeforeOpen(t *testing.T) {
 	r.run(time.Second)
 	a.mustHear(b)
 }
+
+// TestNothingOld: the first frame of a new conversation is incomplete; it is covered with silence, not with what was
+// said in another one before.
+func TestNothingOld(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
+	a.talks, b.talks, c.talks = false, false, false
+	a.hears(Playlist{}, b, c)
+	for range 20 {
+		b.send(loud(codec.PCMA))
+		r.step()
+	}
+	a.hears(Playlist{})
+	r.run(time.Second)
+	a.hears(Playlist{}, b, c)
+	b.send(loud(codec.PCMA)[:80]) // the other half is lost
+	a.forget()
+	r.run(time.Second)
+	for i, sample := range a.heard() {
+		if sample > 1000 || sample < -1000 {
+			t.Fatalf("sample %d is %d, want silence", i, sample)
+		}
+	}
+}

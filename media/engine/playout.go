@@ -37,7 +37,7 @@ func (p *playout) reset() {
 // the one that came first.
 func (p *playout) push(id codec.ID, packet *rtp.Packet, scratch []byte, now time.Time) {
 	if p.codec == 0 {
-		p.codec = id
+		p.codec, p.frame = id, pcm.Frame{} // what stands in for a lost frame is not from before
 	}
 	payload := packet.Payload
 	if id != p.codec {

@@ -47,8 +47,9 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		return
 	}
 	l.alive(now)
-	// Events with an SSRC of their own are seen in the field; they begin no new stream.
-	if !key || packet.SSRC == l.reception.ssrc {
+	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
+	// RTCP that nobody agreed to have on this port.
+	if id != 0 || packet.SSRC == l.reception.ssrc {
 		l.enroll(&packet.Header, now)
 	}
 	switch {

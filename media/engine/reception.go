@@ -25,6 +25,7 @@ type reception struct {
 
 	senderReport uint32 // middle of the NTP time of the last one
 	reportedAt   time.Time
+	told, came   uint32 // packets that it said were sent, and that had come by then
 }
 
 // packet counts an RTP packet. fresh is true when it begins another stream.
@@ -60,9 +61,14 @@ func (r *reception) spread(h *rtp.Header, now time.Time) {
 	r.jitter += uint32(max(d, -d)) - (r.jitter+8)>>4
 }
 
-// heard notes a sender report of the party.
-func (r *reception) heard(sr *rtcp.SenderReport, now time.Time) {
+// heard notes a sender report of the party. pauses is true when the party has sent nothing
+// since the last one that we lack: it is there, and silent on purpose.
+func (r *reception) heard(sr *rtcp.SenderReport, now time.Time) (pauses bool) {
+	sent, came := sr.PacketCount-r.told, r.received-r.came
+	pauses = !r.reportedAt.IsZero() && sent <= 2*came
 	r.senderReport, r.reportedAt = uint32(sr.NTPTime>>16), now
+	r.told, r.came = sr.PacketCount, r.received
+	return pauses
 }
 
 // report closes the interval since the last one.

@@ -22,6 +22,7 @@ type reports struct {
 	cname   string
 	due     time.Time
 	from    netip.AddrPort // where the party's RTCP comes from
+	beside  netip.AddrPort // while its RTP goes there
 	packets uint32         // sent at the last report
 	heard   uint32         // received at the last report
 }
@@ -99,7 +100,7 @@ func (l *leg) rtcpRemote() netip.AddrPort {
 	switch {
 	case l.stream.RTCPMux:
 		return remote
-	case l.reports.from.IsValid():
+	case l.reports.from.IsValid() && l.reports.beside == remote:
 		return l.reports.from
 	case usable(l.stream.RemoteRTCP) && remote == l.stream.Remote:
 		return l.stream.RemoteRTCP
@@ -119,10 +120,23 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		l.shard.count.malformed.Add(1)
 		return
 	}
-	l.reports.from = p.From
+	l.reports.from, l.reports.beside = p.From, l.latch.remote
 	for _, packet := range packets {
-		if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == l.reception.ssrc {
-			l.reception.heard(sr, now)
+		if l.present(packet, now) {
+			l.alive(now)
 		}
 	}
+}
+
+// present says whether a report shows that the party is there although no sound may come:
+// phones that suppress silence say so by a receiver report (RFC 3550 §6.4), or by a sender
+// report that counts nothing more. One that sends into the void is not present.
+func (l *leg) present(report rtcp.Packet, now time.Time) bool {
+	switch report := report.(type) {
+	case *rtcp.ReceiverReport:
+		return true
+	case *rtcp.SenderReport:
+		return report.SSRC == l.reception.ssrc && l.reception.heard(report, now)
+	}
+	return false
 }

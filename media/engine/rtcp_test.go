@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -109,5 +110,49 @@ func TestNTP(t *testing.T) {
 	at := time.Date(2036, 2, 7, 6, 28, 15, int(time.Second/2), time.UTC)
 	if got := ntp(at); got != 0xffffffff_80000000 {
 		t.Errorf("%x, want the last half second of the era", got)
+	}
+}
+
+// TestReportsMove: reports go where the stream goes, also after the party has moved.
+func TestReportsMove(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	r.run(time.Second)
+	rr, _ := (&rtcp.ReceiverReport{SSRC: a.header.SSRC}).Marshal()
+	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+1), Data: rr})
+	r.step()
+	moved := &phone{rig: r, leg: 1, port: a.port, addr: addr("127.0.0.8:5000"), codec: codec.PCMA}
+	r.wire.phones[moved.addr], r.wire.phones[addr("127.0.0.8:5001")] = moved, moved
+	r.session.Do(moved.stream())
+	a.talks, a.rtcp = false, nil
+	r.run(8 * time.Second)
+	if len(a.rtcp) != 0 || len(moved.rtcp) == 0 {
+		t.Errorf("%d reports to the old place, %d to the new one", len(a.rtcp), len(moved.rtcp))
+	}
+}
+
+// TestStrayReports: what is no sound on the RTP port, RTCP that nobody agreed to have there above all, begins no new
+// stream: neither the mix nor the statistics notice.
+func TestStrayReports(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
+	a.hears(Playlist{}, b, c)
+	r.run(time.Second)
+	sr, _ := (&rtcp.SenderReport{SSRC: b.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
+	skipped := b.header
+	skipped.SequenceNumber, skipped.PayloadType, skipped.SSRC = skipped.SequenceNumber+9000, 77, 1
+	b.forget()
+	a.forget()
+	for range 20 {
+		r.run(100 * time.Millisecond)
+		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(b.port), From: b.addr, Data: sr})
+		b.put(b.addr, skipped, make([]byte, 160))
+	}
+	if n := r.session.room.leg(2).reception.received; n < 150 {
+		t.Errorf("%d packets counted in the stream, want all of 150", n)
+	}
+	c.forget()
+	if like := a.likeness(b); like < 0.6 {
+		t.Errorf("correlation %.2f", like)
 	}
 }

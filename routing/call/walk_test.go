@@ -40,20 +40,20 @@ func walkDirectory() *desk.Directory {
 }
 
 type walk struct {
-	rng   *rand.Rand
-	dir   *desk.Directory
-	now   time.Time
-	call  Call
-	todo  []Event
-	log   []string
-	err   error
-	live  map[LegID]bool // legs begun and not ended
-	seats map[LegID]string
-	held  map[string]bool // seats claimed
-	lines map[string]bool // queues joined
-	stubs map[string][]string
+	rng    *rand.Rand
+	dir    *desk.Directory
+	now    time.Time
+	call   Call
+	todo   []Event
+	log    []string
+	err    error
+	live   map[LegID]bool // legs begun and not ended
+	seats  map[LegID]string
+	held   map[string]bool // seats claimed
+	lines  map[string]bool // queues joined
+	stubs  map[string][]string
 	sought time.Time // since when the caller's search has begun nothing
-	over  bool
+	over   bool
 }
 
 func (w *walk) fail(format string, args ...any) {

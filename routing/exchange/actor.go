@@ -43,7 +43,7 @@ type actor struct {
 	ex    *Exchange
 	ref   string
 	began bool
-	pause time.Duration // after a panic: no timer acts before it has passed
+	pause time.Time // after a panic: no timer acts before then
 }
 
 // pauseAfterPanic keeps a timer that panics whenever it acts from doing
@@ -79,7 +79,6 @@ func (a *actor) run() {
 				a.guard(func() { a.take(in) })
 			}
 		case <-timer.C:
-			a.pause = 0
 			a.guard(func() { a.core.Tick(time.Now()) })
 		case <-a.ex.stop:
 			return
@@ -90,7 +89,7 @@ func (a *actor) run() {
 func (a *actor) arm(timer *time.Timer) {
 	wait := time.Hour
 	if at, ok := a.core.Deadline(); ok {
-		wait = max(time.Until(at), a.pause)
+		wait = max(time.Until(at), time.Until(a.pause), 0)
 	}
 	timer.Reset(wait)
 }
@@ -122,7 +121,7 @@ func (a *actor) take(in input) {
 func (a *actor) guard(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			a.pause = pauseAfterPanic
+			a.pause = time.Now().Add(pauseAfterPanic)
 			a.ex.panics.Add(1)
 			a.ex.log.Error("bug: an event of a call was dropped", "call", a.ref, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		}

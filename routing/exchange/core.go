@@ -77,15 +77,14 @@ type Core struct {
 
 // party is a leg with its signalling, media and key presses.
 type party struct {
-	id       call.LegID
-	leg      *leg.Leg
-	network  string
-	seat     string // claimed for it, to be released with it
-	contact  string // where its phone has said to be, which a move does not change
-	media    bool   // has a port in the media engine
-	gone     bool   // no longer of the call; only its farewell goes on
-	keys     verb.Collector
-	lastPeer sdp.Session
+	id      call.LegID
+	leg     *leg.Leg
+	network string
+	seat    string // claimed for it, to be released with it
+	contact string // where its phone has said to be, which a move does not change
+	media   bool   // has a port in the media engine
+	gone    bool   // no longer of the call; only its farewell goes on
+	keys    verb.Collector
 }
 
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].

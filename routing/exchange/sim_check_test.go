@@ -78,6 +78,10 @@ func simulate(seed uint64, trace bool) *simulation {
 		p := s.addPhone(user, fmt.Sprintf("127.0.1.%d:5060", i+1))
 		p.registered = s.chance(0.95)
 		p.dead = s.chance(0.05)
+		p.tcp = s.chance(0.25)
+		for s.chance(0.15) {
+			s.after(s.between(2*time.Second, 90*time.Second), p.move)
+		}
 	}
 	if s.chance(0.2) { // a desk's phone loses its power in the middle
 		dies := s.everyPhone()[s.rng.IntN(4)]
@@ -91,6 +95,15 @@ func simulate(seed uint64, trace bool) *simulation {
 		s.after(s.upTo(20*time.Second), func() {
 			l := citizen.dial(line)
 			s.after(s.between(200*time.Millisecond, 100*time.Second), l.hangUp)
+		})
+	}
+	if s.chance(0.15) { // a desk calls a line itself
+		desk := s.phoneOf([]string{"1101", "1102", "2101", "2102"}[s.rng.IntN(4)])
+		s.after(s.upTo(40*time.Second), func() {
+			if !desk.dead && desk.registered {
+				l := desk.dial([]string{"110", "12345"}[s.rng.IntN(2)])
+				s.after(s.between(200*time.Millisecond, 60*time.Second), l.hangUp)
+			}
 		})
 	}
 	s.run(3 * time.Hour)
@@ -123,7 +136,7 @@ func simDirectory() *desk.Directory {
 		Hotlines: map[string]*desk.Hotline{
 			"110": line("110", "12345", "1101", "1102"), "12345": line("12345", "119", "2101", "2102"), "119": line("119", "110"),
 		},
-		Seats: map[string]*desk.Seat{},
+		Seats: map[string]*desk.Seat{"1101": {}, "1102": {}, "2101": {}, "2102": {}},
 		Trunks: map[string]*desk.Trunk{
 			"pstn": {Name: "pstn", Network: "lab", Trusted: true, Target: "127.0.0.10:5060", Transport: "udp"},
 			"fire": {Name: "fire", Network: "lab", Trusted: true, Target: "127.0.0.11:5060", Transport: "udp", PAI: true, Diversion: true, HistoryInfo: true},

@@ -10,6 +10,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/engine"
+	"liandong/routing/verb"
 	"liandong/sip/header"
 	"liandong/sip/leg"
 	"liandong/sip/sdp"
@@ -20,7 +21,10 @@ import (
 type phone struct {
 	sim        *simulation
 	user       string
-	addr       netip.AddrPort
+	home       netip.AddrPort // what its Contact says
+	addr       netip.AddrPort // where its packets come from: its router's doing
+	bound      netip.AddrPort // where it has registered from
+	tcp        bool
 	registered bool
 	legs       []*line
 	ports      uint16
@@ -36,15 +40,57 @@ type line struct {
 }
 
 func (s *simulation) addPhone(user, addr string) *phone {
-	p := &phone{sim: s, user: user, addr: netip.MustParseAddrPort(addr), registered: true, ports: 30000}
+	at := netip.MustParseAddrPort(addr)
+	p := &phone{sim: s, user: user, home: at, addr: at, bound: at, registered: true, ports: 30000}
 	s.phones[p.addr] = p
 	return p
+}
+
+func (p *phone) contact() string { return "sip:" + p.user + "@" + p.home.String() }
+
+func (p *phone) transport() string {
+	if p.tcp {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// move gives a phone another port: its router has forgotten it, or its
+// connection is gone, which the registrar knows at once. It registers anew when
+// it notices.
+func (p *phone) move() {
+	s := p.sim
+	if p.dead || !p.registered {
+		return
+	}
+	delete(s.phones, p.addr)
+	s.moved[p.addr] = true
+	p.addr = netip.AddrPortFrom(p.addr.Addr(), p.addr.Port()+1)
+	s.phones[p.addr] = p
+	s.note("%s moves to %v", p.user, p.addr)
+	p.registered = !p.tcp
+	s.after(s.between(500*time.Millisecond, 20*time.Second), func() {
+		if p.dead {
+			return
+		}
+		s.note("%s registers from %v", p.user, p.addr)
+		p.registered, p.bound = true, p.addr
+		s.seats.Online(p.user)
+		if ref, ok := s.seats.Holder(p.user); ok {
+			for _, c := range s.cores {
+				if c.ref == ref && !c.closed {
+					c.core.Moved(s.now, p.user)
+					c.rest()
+				}
+			}
+		}
+	})
 }
 
 func (p *phone) local() leg.Local {
 	p.ports += 2
 	return leg.Local{
-		Contact: "sip:" + p.user + "@" + p.addr.String(), ViaHost: p.addr.String(), Transport: "udp",
+		Contact: p.contact(), ViaHost: p.home.String(), Transport: p.transport(),
 		Media: sdp.Local{
 			Addr: netip.AddrPortFrom(p.addr.Addr(), p.ports), SessionID: uint64(p.ports), Version: 1,
 			Codecs: []codec.ID{codec.PCMA}, DTMF: 101, Ptime: 20 * time.Millisecond,
@@ -116,10 +162,14 @@ func (p *phone) dial(number string) *line {
 	l := &line{phone: p, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
 	p.legs = append(p.legs, l)
 	me := header.NameAddr{URI: header.URI{Scheme: "sip", User: p.user, Host: "127.0.0.10"}}
+	fields := []header.Field{{Name: "P-Asserted-Identity", Value: me.String()}}
+	if p.sim.chance(0.2) {
+		fields = append(fields, header.Field{Name: "Require", Value: "100rel"})
+	}
 	l.do(leg.Invite{
-		RequestURI: "sip:" + number + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: "udp", Local: p.addr, Remote: switchAddr},
+		RequestURI: "sip:" + number + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr},
 		From: me, To: header.NameAddr{URI: header.URI{Scheme: "sip", User: number, Host: "127.0.0.1"}},
-		Fields:       []header.Field{{Name: "P-Asserted-Identity", Value: me.String()}},
+		Fields:       fields,
 		DelayedOffer: p.sim.chance(0.1),
 	})
 	return l
@@ -142,6 +192,7 @@ func (l *line) take(out leg.Out) {
 			l.rings()
 		case leg.Answered:
 			l.up = true
+			l.holds(0)
 		case leg.Failed, leg.Ended:
 			l.ended = true
 		}
@@ -169,7 +220,8 @@ func (l *line) rings() {
 		l.refuse(486, think/20)
 	case n == 1:
 		l.refuse([]int{480, 500, 503, 603, 404}[s.rng.IntN(5)], think)
-	case n <= 3: // nobody there
+	case n <= 3: // nobody there; a phone does not ring for ever
+		l.refuse(480, 3*time.Minute)
 	case n == 4:
 		l.answer(think)
 		s.after(think+s.between(50*time.Millisecond, 2*time.Second), l.hangUp)
@@ -208,8 +260,28 @@ func (l *line) atWork(from time.Duration) {
 		s.after(from+s.between(200*time.Millisecond, 30*time.Second), func() { l.press(code) })
 	}
 	if s.chance(0.2) {
-		dir := []sdp.Direction{sdp.SendOnly, sdp.Inactive}[s.rng.IntN(2)]
-		s.after(from+s.between(200*time.Millisecond, 20*time.Second), func() { l.hold(dir) })
+		v, _ := verb.Parse([]string{"handover", "conference", "take_back", "urgent"}[s.rng.IntN(4)])
+		s.after(from+s.between(200*time.Millisecond, 30*time.Second), func() { l.phone.click(v) })
+	}
+	l.holds(from)
+}
+
+// click is a verb from the desk's screen, which reaches every call.
+func (p *phone) click(v verb.Verb) {
+	for _, c := range p.sim.cores {
+		if !c.closed {
+			_ = c.core.Press(p.sim.now, p.user, v)
+			c.rest()
+		}
+	}
+}
+
+// holds: a party puts the other one on hold, perhaps, or only asks anew.
+func (l *line) holds(from time.Duration) {
+	s := l.phone.sim
+	for range s.rng.IntN(3) {
+		dir := []sdp.Direction{sdp.SendOnly, sdp.Inactive, sdp.SendRecv}[s.rng.IntN(3)]
+		s.after(from+s.between(20*time.Millisecond, 20*time.Second), func() { l.hold(dir) })
 	}
 }
 

@@ -36,6 +36,8 @@ type simulation struct {
 
 	cores  []*simCall
 	phones map[netip.AddrPort]*phone
+	moved  map[netip.AddrPort]bool         // where a phone once was
+	last   map[[2]netip.AddrPort]time.Time // when the last packet arrives, on each way of a connection
 	log    strings.Builder
 	trace  bool
 	err    error
@@ -70,13 +72,12 @@ type simCall struct {
 	alone   time.Time // since when the caller has nobody, zero: has somebody
 	mute    time.Time // since when the caller hears nothing
 	closed  bool
-	keys    int
 }
 
 func newSimulation(seed uint64, trace bool) *simulation {
 	s := &simulation{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 110)), now: time.Unix(1712109600, 0),
-		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
+		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{}, last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
 	if seed%4 != 0 { // a quarter of the seeds run on a clean network
@@ -208,8 +209,14 @@ func (s *simulation) transmit(from netip.AddrPort, p leg.Packet, unsent func()) 
 	}
 	text := p.Msg.String()
 	s.note("%v → %v %s", from, to, firstLine(text))
+	if p.Flow.Transport == "tcp" {
+		s.stream(from, to, text, unsent)
+		return
+	}
 	if to != switchAddr && s.phones[to] == nil {
-		s.after(time.Millisecond, unsent)
+		if !s.moved[to] {
+			s.after(time.Millisecond, unsent)
+		}
 		return
 	}
 	copies := 1
@@ -225,8 +232,24 @@ func (s *simulation) transmit(from netip.AddrPort, p leg.Packet, unsent func()) 
 		if s.fault.delay > 0 && s.chance(0.1) {
 			delay += s.upTo(s.fault.delay)
 		}
-		s.after(delay, func() { s.arrive(from, to, text) })
+		s.after(delay, func() { s.arrive("udp", from, to, text) })
 	}
+}
+
+// stream carries a packet over a connection: late perhaps, but whole and in
+// order, or not at all when the connection is gone.
+func (s *simulation) stream(from, to netip.AddrPort, text string, unsent func()) {
+	if to != switchAddr && s.phones[to] == nil {
+		s.after(time.Millisecond, unsent)
+		return
+	}
+	way := [2]netip.AddrPort{from, to}
+	at := s.now.Add(time.Millisecond + s.upTo(s.fault.delay/16))
+	if last := s.last[way]; at.Before(last) {
+		at = last
+	}
+	s.last[way] = at
+	s.after(at.Sub(s.now), func() { s.arrive("tcp", from, to, text) })
 }
 
 func firstLine(text string) string {
@@ -239,20 +262,22 @@ func firstLine(text string) string {
 	return line
 }
 
-func (s *simulation) arrive(from, to netip.AddrPort, text string) {
+func (s *simulation) arrive(transport string, from, to netip.AddrPort, text string) {
 	msg, err := gosip.ParseMessage([]byte(text))
 	if err != nil {
 		s.fail("a message of ours cannot be read: %v\n%s", err, text)
 		return
 	}
-	msg.SetTransport("UDP")
+	msg.SetTransport(strings.ToUpper(transport))
 	msg.SetSource(from.String())
-	p := leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Local: to, Remote: from}}
+	p := leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: transport, Local: to, Remote: from}}
 	if to == switchAddr {
 		s.deliver(p)
 		return
 	}
-	s.phones[to].receive(p)
+	if at := s.phones[to]; at != nil { // else it has moved meanwhile
+		at.receive(p)
+	}
 }
 
 // deliver is what sip/ua does: find the call by Call-ID, or open one.
@@ -269,9 +294,18 @@ func (s *simulation) deliver(p leg.Packet) {
 	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
 		return
 	}
-	c := s.newCall(ua.Origin{Network: "lab", Trunk: "pstn"})
+	from := s.phones[p.Flow.Remote]
+	if from == nil {
+		return // it has moved since
+	}
+	origin := ua.Origin{Network: "lab", Trunk: "pstn"}
+	if s.dir.Seats[from.user] != nil { // a desk's phone calls a line itself
+		origin = ua.Origin{Network: "lab", User: from.user}
+		p.Flow.Symmetric = true
+	}
+	c := s.newCall(origin)
 	c.bound[id] = true
-	c.number = s.phones[p.Flow.Remote].user
+	c.number = from.user
 	c.core.Start(s.now, p)
 	c.rest()
 }
@@ -316,7 +350,7 @@ func (s *simulation) place(user string) (Place, bool) {
 	if !p.registered {
 		return Place{}, false
 	}
-	return Place{URI: "sip:" + user + "@" + p.addr.String(), Flow: leg.Flow{Network: "lab", Transport: "udp", Local: switchAddr, Remote: p.addr, Symmetric: true}}, true
+	return Place{URI: p.contact(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: switchAddr, Remote: p.bound, Symmetric: true}}, true
 }
 
 // rest is called when a call has worked: it may be over, its parties may have

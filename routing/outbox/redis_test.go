@@ -109,7 +109,7 @@ func TestRealOutOfMemory(t *testing.T) {
 	})
 }
 
-// A URL names one node of a cluster whose streams live on others, and slots move meanwhile.
+// A URL names one node of a cluster whose streams live on others.
 func TestRealCluster(t *testing.T) {
 	cluster := startCluster(t)
 	for name, url := range map[string]string{
