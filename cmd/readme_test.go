@@ -74,7 +74,7 @@ func TestReadmePagesAgree(t *testing.T) {
 }
 
 // inline is a command in running text.
-var inline = regexp.MustCompile("`((?:go (?:run|test|build)|\\./liandong|liandong (?:serve|check|tickets|demo|version)|curl|redis-cli)[^`]*)`")
+var inline = regexp.MustCompile("`((?:go (?:run|test|build)|\\./liandong|liandong |curl|redis-cli)[^`]*)`")
 
 // TestReadmeRunningText: a command named in a sentence is the beginning of one that is run, and Go is the version that
 // go.mod asks for.
@@ -476,6 +476,7 @@ func (w *walk) all() {
 		}
 	}
 	w.tables()
+	w.events()
 }
 
 func (w *walk) block(b block) {
@@ -804,4 +805,28 @@ func (w *walk) tables() {
 	slices.Sort(got)
 	slices.Sort(want)
 	same(w.T, w.page+": metrics", got, want)
+}
+
+// events: the paragraph on call events names each field and each event that this walk has caused.
+func (w *walk) events() {
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr()})
+	defer client.Close()
+	entries, err := client.XRange(w.soon(), "liandong:calls", "-", "+").Result()
+	w.must(err)
+	if len(entries) == 0 {
+		w.Error("there are no call events")
+	}
+	paragraphs := strings.Split(source(w.T, w.page), "\n\n")
+	i := slices.IndexFunc(paragraphs, func(s string) bool { return strings.Contains(s, "`liandong:calls`") })
+	if i < 0 {
+		w.Fatalf("%s does not name liandong:calls", w.page)
+	}
+	told := words(paragraphs[i])
+	for _, e := range entries {
+		for field := range e.Values {
+			if !slices.Contains(told, field) || !slices.Contains(told, e.Values["event"].(string)) {
+				w.Errorf("%s does not tell of %s in %v", w.page, field, e.Values["event"])
+			}
+		}
+	}
 }
