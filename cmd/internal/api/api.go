@@ -82,9 +82,6 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Addr is where the server listens; nil while it does not.
-func (s *Server) Addr() net.Addr { return s.addr }
-
 // Stop ends the server and waits for it.
 func (s *Server) Stop() {
 	if s.addr == nil {

@@ -131,11 +131,6 @@ func (a *App) Stop() {
 	}
 }
 
-// Stats are the figures of all parts.
-func (a *App) Stats() (exchange.Stats, engine.Stats, ua.Stats, outbox.Stats) {
-	return a.exchange.Stats(), a.engine.Stats(), a.ua.Stats(), a.outbox.Stats()
-}
-
 // Run is the switch from start to stop: it returns when ctx ends, or when it
 // could not start.
 func Run(ctx context.Context, cfg *configs.Config, log *slog.Logger) error {
