@@ -201,6 +201,31 @@ func (c *simCall) hears() bool {
 	return false
 }
 
+// nobodyLeft: when a call has been over for a while no phone still believes to
+// be in it.
+func (c *simCall) nobodyLeft() {
+	for _, p := range c.sim.everyPhone() {
+		for _, l := range p.legs {
+			l.checkKnows()
+		}
+	}
+}
+
+// checkKnows: a phone that can be reached is not left in a conversation with a
+// switch that let it go long ago.
+func (l *line) checkKnows() {
+	p := l.phone
+	if p.dead || !l.up || l.ended {
+		return
+	}
+	for _, c := range p.sim.cores {
+		told := c.ids[l.leg.CallID()]
+		if !told.IsZero() && p.atHome.Before(told) && p.sim.now.Sub(told) > 40*time.Second {
+			p.sim.fail("%s let %s go at %v, who does not know", c.ref, p.user, told)
+		}
+	}
+}
+
 // checkIdentity: no desk is rung without the original number.
 func (c *simCall) checkIdentity(p leg.Packet) {
 	req, ok := p.Msg.(*gosip.Request)

@@ -28,7 +28,8 @@ type phone struct {
 	registered bool
 	legs       []*line
 	ports      uint16
-	dead       bool // answers nothing
+	dead       bool      // answers nothing
+	atHome     time.Time // since when it is reached where it has registered
 }
 
 // line is one dialog of a phone.
@@ -67,6 +68,7 @@ func (p *phone) move() {
 	s.moved[p.addr] = true
 	p.addr = netip.AddrPortFrom(p.addr.Addr(), p.addr.Port()+1)
 	s.phones[p.addr] = p
+	p.atHome = s.now
 	s.note("%s moves to %v", p.user, p.addr)
 	p.registered = !p.tcp
 	s.after(s.between(500*time.Millisecond, 20*time.Second), func() {
@@ -74,7 +76,7 @@ func (p *phone) move() {
 			return
 		}
 		s.note("%s registers from %v", p.user, p.addr)
-		p.registered, p.bound = true, p.addr
+		p.registered, p.bound, p.atHome = true, p.addr, s.now
 		s.seats.Online(p.user)
 		if ref, ok := s.seats.Holder(p.user); ok {
 			for _, c := range s.cores {
@@ -201,6 +203,7 @@ func (l *line) take(out leg.Out) {
 }
 
 func (l *line) hangUp() {
+	l.checkKnows()
 	if !l.ended {
 		l.ended = true
 		l.do(leg.End{})
@@ -213,6 +216,12 @@ func (l *line) rings() {
 	if s.chance(0.9) {
 		l.do(leg.Progress{Code: 180})
 	}
+	s.after(3*time.Minute, func() { // no phone rings for ever
+		if !l.up && !l.ended {
+			l.ended = true
+			l.do(leg.Reject{Code: 480})
+		}
+	})
 	busy := slices.ContainsFunc(l.phone.legs, func(o *line) bool { return o != l && o.up && !o.ended })
 	think := s.between(100*time.Millisecond, 12*time.Second)
 	switch n := s.rng.IntN(20); {

@@ -64,6 +64,7 @@ type simCall struct {
 	ref     string
 	began   bool
 	bound   map[string]bool
+	ids     map[string]time.Time // every Call-ID it ever had, and when the party was first let go
 	open    map[engine.LegID]bool
 	ears    map[engine.LegID]engine.Listen
 	stream  map[engine.LegID]engine.Stream
@@ -304,7 +305,7 @@ func (s *simulation) deliver(p leg.Packet) {
 		p.Flow.Symmetric = true
 	}
 	c := s.newCall(origin)
-	c.bound[id] = true
+	c.Bind(id)
 	c.number = from.user
 	c.core.Start(s.now, p)
 	c.rest()
@@ -312,7 +313,7 @@ func (s *simulation) deliver(p leg.Packet) {
 
 func (s *simulation) newCall(o ua.Origin) *simCall {
 	c := &simCall{
-		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, open: map[engine.LegID]bool{},
+		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{},
 	}
 	core, err := NewCore(World{
@@ -360,6 +361,7 @@ func (c *simCall) rest() {
 	if c.core.Done() && !c.closed {
 		c.closed = true
 		c.core.Close()
+		c.sim.after(80*time.Second, c.nobodyLeft)
 	}
 	c.check()
 }
@@ -368,6 +370,9 @@ func (c *simCall) rest() {
 
 func (c *simCall) Send(p leg.Packet) {
 	c.checkIdentity(p)
+	if m := p.Method(); (m == "BYE" || m == "CANCEL") && c.ids[p.CallID()].IsZero() {
+		c.ids[p.CallID()] = c.sim.now
+	}
 	c.sim.transmit(switchAddr, p, func() {
 		if !c.closed {
 			c.core.Unsent(c.sim.now, p)
@@ -376,7 +381,7 @@ func (c *simCall) Send(p leg.Packet) {
 	})
 }
 
-func (c *simCall) Bind(id string)   { c.bound[id] = true }
+func (c *simCall) Bind(id string)   { c.bound[id], c.ids[id] = true, time.Time{} }
 func (c *simCall) Unbind(id string) { delete(c.bound, id) }
 
 var errNoPorts = errors.New("no ports")
