@@ -2,22 +2,30 @@ package codec
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
 func TestNames(t *testing.T) {
 	for _, test := range []struct {
-		id   ID
-		name string
-		pt   uint8
-		rate int
-	}{{PCMA, "PCMA", 8, 8000}, {PCMU, "PCMU", 0, 8000}, {0, "", 0, 0}, {PCMU + 1, "", 0, 0}, {255, "", 0, 0}} {
+		id        ID
+		want      info
+		known     bool
+		stateless bool
+	}{
+		{PCMA, info{"PCMA", 8, 8000, 1, 8000}, true, true}, {PCMU, info{"PCMU", 0, 8000, 1, 8000}, true, true},
+		{G722, info{"G722", 9, 8000, 1, 16000}, true, false}, {Opus, info{"opus", 111, 48000, 2, 16000}, opusBuilt, false},
+		{0, info{}, false, false}, {Opus + 1, info{}, false, false}, {255, info{}, false, false},
+	} {
 		id := test.id
-		if id.Name() != test.name || id.PayloadType() != test.pt || id.ClockRate() != test.rate || id.String() != test.name {
-			t.Errorf("ID %d: %q, payload type %d, %d Hz", uint8(id), id.Name(), id.PayloadType(), id.ClockRate())
+		if got := (info{id.Name(), id.PayloadType(), id.ClockRate(), id.Channels(), id.Rate()}); got != test.want || id.String() != got.name {
+			t.Errorf("ID %d: %+v, want %+v", uint8(id), got, test.want)
 		}
-		if id.Known() != (test.name != "") {
-			t.Errorf("ID %d: known %v", uint8(id), id.Known())
+		if id.Known() != test.known || id.Stateless() != test.stateless {
+			t.Errorf("ID %d: known %v, stateless %v", uint8(id), id.Known(), id.Stateless())
+		}
+		if (NewEncoder(id) != nil) != test.known || (NewDecoder(id) != nil) != test.known {
+			t.Errorf("ID %d: encoder %v, decoder %v", uint8(id), NewEncoder(id), NewDecoder(id))
 		}
 	}
 }
@@ -26,9 +34,70 @@ func TestByName(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		want ID
-	}{{"PCMA", PCMA}, {"PCMU", PCMU}, {"pcmu", PCMU}, {"PcmA", PCMA}, {"", 0}, {"G722", 0}, {"PCM", 0}} {
-		if got, ok := ByName(test.name); got != test.want || ok != (test.want != 0) {
+	}{
+		{"PCMA", PCMA}, {"PCMU", PCMU}, {"pcmu", PCMU}, {"PcmA", PCMA}, {"G722", G722}, {"g722", G722}, {"OPUS", Opus},
+		{"", 0}, {"G7221", 0}, {"PCM", 0},
+	} {
+		want := test.want
+		if !want.Known() {
+			want = 0
+		}
+		if got, ok := ByName(test.name); got != want || ok != (want != 0) {
 			t.Errorf("ByName(%q) = %d, %v", test.name, got, ok)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	want := []ID{G722, PCMA, PCMU}
+	if opusBuilt {
+		want = append([]ID{Opus}, want...)
+	}
+	if got := List(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	List()[0] = 0
+	if !slices.Equal(List(), want) {
+		t.Error("the list can be written to")
+	}
+}
+
+// A payload lasts as long as its samples, at any packet time.
+func TestTicksAreTheTime(t *testing.T) {
+	for _, id := range List() {
+		for ms := 10; ms <= 60; ms += 10 {
+			encoder, decoder := NewEncoder(id), NewDecoder(id)
+			payload, samples := make([]byte, 1500), make([]int16, id.Rate()*ms/1000)
+			n := encoder.Encode(payload, samples)
+			if got := id.Ticks(payload[:n]); got != id.ClockRate()*ms/1000 {
+				t.Errorf("%v: %d bytes of %d ms last %d ticks", id, n, ms, got)
+			}
+			if got := decoder.Decode(make([]int16, len(samples)+1), payload[:n]); got != len(samples) {
+				t.Errorf("%v: %d samples of %d ms, want %d", id, got, ms, len(samples))
+			}
+		}
+	}
+	if ID(0).Ticks([]byte{1}) != 0 || ID(9).Ticks([]byte{1}) != 0 {
+		t.Error("a payload of no codec lasts")
+	}
+	for _, id := range []ID{PCMA, PCMU, G722, Opus} {
+		if id.Ticks(nil) != 0 {
+			t.Errorf("nothing lasts in %v", id)
+		}
+	}
+}
+
+// The stream of a codec without a memory is the codec.
+func TestStreamsOfG711(t *testing.T) {
+	samples := []int16{0, 1, -1, 1000, -1000, 32767, -32768}
+	for _, id := range []ID{PCMA, PCMU} {
+		var got, want [7]byte
+		var back, wantBack [7]int16
+		if n := NewEncoder(id).Encode(got[:], samples); n != Encode(id, want[:], samples) || got != want {
+			t.Errorf("%v: % x, want % x", id, got, want)
+		}
+		if n := NewDecoder(id).Decode(back[:], got[:]); n != Decode(id, wantBack[:], got[:]) || back != wantBack {
+			t.Errorf("%v: %d, want %d", id, back, wantBack)
 		}
 	}
 }
@@ -67,9 +136,11 @@ func TestAsMuchAsFits(t *testing.T) {
 		}
 	}
 	dst := []byte{7}
-	if Encode(0, dst, []int16{1}) != 0 || Decode(9, []int16{1}, dst) != 0 || Transcode(0, dst, PCMA, dst) != 0 ||
-		Transcode(PCMA, dst, 9, dst) != 0 || dst[0] != 7 {
-		t.Error("an unknown codec wrote something")
+	for _, id := range []ID{0, G722, Opus, 99} {
+		if Encode(id, dst, []int16{1}) != 0 || Decode(id, []int16{1}, dst) != 0 || Transcode(id, dst, PCMA, dst) != 0 ||
+			Transcode(PCMA, dst, id, dst) != 0 || Transcode(id, dst, id, dst) != 0 || dst[0] != 7 {
+			t.Errorf("codec %d wrote something without its memory", uint8(id))
+		}
 	}
 }
 
@@ -108,6 +179,19 @@ func TestNothingAllocates(t *testing.T) {
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	for _, id := range List() {
+		encoder, decoder := NewEncoder(id), NewDecoder(id)
+		payload, frame := make([]byte, 1500), make([]int16, id.Rate()/50)
+		n := testing.AllocsPerRun(100, func() {
+			coded := payload[:encoder.Encode(payload, frame)]
+			if id.Ticks(coded) == 0 || decoder.Decode(frame, coded) != len(frame) {
+				t.Errorf("%v: not decoded", id)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%v: %v allocations", id, n)
+		}
 	}
 }
 

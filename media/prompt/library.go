@@ -4,8 +4,8 @@
 //
 // A Library is made once, whole, from the bytes of its files, and never
 // changes; any number of goroutines may use it. Every clip is kept as frames
-// of samples and encoded in advance for each codec, so playing it costs
-// nothing per listener.
+// of samples and encoded in advance in G.711, A-law and µ-law, so playing it
+// there costs nothing per listener.
 package prompt
 
 import (
@@ -40,7 +40,7 @@ type Library struct {
 // give is shared and must not be written to. The zero Clip is empty.
 type Clip struct {
 	frames []pcm.Frame
-	coded  [codec.PCMU + 1][]byte // by codec.ID, all frames one behind the other
+	coded  [codec.PCMU + 1][]byte // by codec.ID for G.711, all frames one behind the other
 }
 
 // Load makes a library of the tones and of files: name → the bytes of a WAV
@@ -104,9 +104,10 @@ func (c Clip) Duration() time.Duration { return time.Duration(len(c.frames)) * p
 // Frame gives frame i of 0 to Len()-1.
 func (c Clip) Frame(i int) *pcm.Frame { return &c.frames[i] }
 
-// Encoded gives frame i as an RTP payload; nil for a codec that there is not.
+// Encoded gives frame i as an RTP payload; nil for a codec other than G.711:
+// one that remembers the sound before cannot be encoded in advance.
 func (c Clip) Encoded(id codec.ID, i int) []byte {
-	if !id.Known() {
+	if !id.Stateless() {
 		return nil
 	}
 	at := i * pcm.FrameSamples

@@ -153,8 +153,10 @@ func TestEncodedIsTheFrameEncoded(t *testing.T) {
 				}
 			}
 		}
-		if c.Encoded(0, 0) != nil || c.Encoded(99, 0) != nil {
-			t.Error("sound of an unknown codec")
+		for _, id := range []codec.ID{0, codec.G722, codec.Opus, 99} {
+			if c.Encoded(id, 0) != nil {
+				t.Errorf("sound in %d", uint8(id))
+			}
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/sdp/v3"
+
+	"liandong/media/codec"
 )
 
 // Offer is our offer: every codec we have, telephone-event, and the direction.
@@ -124,7 +126,16 @@ func stream(l Local, proto string) *sdp.MediaDescription {
 
 func addCodec(m *sdp.MediaDescription, c choice) {
 	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(c.pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s/%d", c.pt, c.id.Name(), c.id.ClockRate()))
+	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s", c.pt, encoding(c.id)))
+}
+
+// encoding is the codec as rtpmap has it: RFC 4566 §6. One channel is left out.
+func encoding(id codec.ID) string {
+	text := id.Name() + "/" + strconv.Itoa(id.ClockRate())
+	if n := id.Channels(); n > 1 {
+		text += "/" + strconv.Itoa(n)
+	}
+	return text
 }
 
 func addEvents(m *sdp.MediaDescription, e events) {

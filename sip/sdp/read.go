@@ -169,14 +169,14 @@ func (m *media) choose(ours []codec.ID) []choice {
 }
 
 // is tells whether a format is a codec; static payload types need no rtpmap
-// (RFC 3551 §6).
+// (RFC 3551 §6). Opus without its two channels is none: RFC 7587 §7.
 func (m *media) is(format string, pt uint8, id codec.ID) bool {
 	name, mapped := m.rtpmap[format]
 	if !mapped {
 		return pt == id.PayloadType() && pt < 96
 	}
-	want := id.Name() + "/" + strconv.Itoa(id.ClockRate())
-	return name == want || name == want+"/1"
+	want := strings.ToUpper(encoding(id))
+	return name == want || id.Channels() == 1 && name == want+"/1"
 }
 
 // events is telephone-event as one side has it: RFC 4733 §2.4.
@@ -185,7 +185,7 @@ type events struct {
 	rate int
 }
 
-// eventRate is the clock of every codec that we have.
+// eventRate is the clock of every codec that we offer.
 const eventRate = 8000
 
 // events finds the telephone-event of the stream; that of our clock goes

@@ -52,6 +52,45 @@ func TestOffer(t *testing.T) {
 	}
 }
 
+// G.722 says 8000 though it has 16000 samples (RFC 3551 §4.5.2), and Opus always
+// 48000 and two channels (RFC 7587 §7).
+func TestWideband(t *testing.T) {
+	l := us
+	l.Codecs, l.DTMF = []codec.ID{codec.Opus, codec.G722, codec.PCMA}, 0
+	want := ours("m=audio 20000 RTP/AVP 111 9 8", "a=rtpmap:111 opus/48000/2", "a=rtpmap:9 G722/8000", "a=rtpmap:8 PCMA/8000",
+		"a=ptime:20", "a=sendrecv")
+	if got := string(Offer(l)); got != want {
+		t.Errorf("offered\n%swant\n%s", got, want)
+	}
+	for _, c := range []struct {
+		name          string
+		offer         []byte
+		pt            uint8
+		id            codec.ID
+		formats, map1 string
+	}{
+		{"opus by its own number", phone("m=audio 4000 RTP/AVP 96 8", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1"), 96, codec.Opus, "96 8", "96 opus/48000/2"},
+		{"in capitals", phone("m=audio 4000 RTP/AVP 111", "a=rtpmap:111 OPUS/48000/2"), 111, codec.Opus, "111", "111 opus/48000/2"},
+		{"111 is nothing by itself", phone("m=audio 4000 RTP/AVP 111 9"), 9, codec.G722, "9", "9 G722/8000"},
+		{"one channel of opus", phone("m=audio 4000 RTP/AVP 111 112 8", "a=rtpmap:111 opus/48000", "a=rtpmap:112 opus/48000/1"), 8, codec.PCMA, "8", "8 PCMA/8000"},
+		{"G.722 without rtpmap", phone("m=audio 4000 RTP/AVP 9"), 9, codec.G722, "9", "9 G722/8000"},
+		{"G.722 with one", phone("m=audio 4000 RTP/AVP 9", "a=rtpmap:9 g722/8000/1"), 9, codec.G722, "9", "9 G722/8000"},
+		{"G.722 by another number", phone("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 G722/8000"), 97, codec.G722, "97", "97 G722/8000"},
+		{"G.722.1 is another codec", phone("m=audio 4000 RTP/AVP 97 8", "a=rtpmap:97 G7221/16000"), 8, codec.PCMA, "8", "8 PCMA/8000"},
+	} {
+		answer, s, err := Answer(l, c.offer)
+		if err != nil || s.Codec != c.id || s.PT != c.pt || s.Recv[c.pt] != c.id {
+			t.Errorf("%s: %v by %d, %v", c.name, s.Codec, s.PT, err)
+		}
+		if text := string(answer); !strings.Contains(text, "RTP/AVP "+c.formats+"\r\n") || !strings.Contains(text, "a=rtpmap:"+c.map1+"\r\n") {
+			t.Errorf("%s: answered\n%s", c.name, text)
+		}
+		if s, err := Accept(l, c.offer); err != nil || s.Codec != c.id || s.PT != c.pt || s.Recv[c.id.PayloadType()] != c.id {
+			t.Errorf("%s as an answer: %v by %d, %v", c.name, s.Codec, s.PT, err)
+		}
+	}
+}
+
 // What phones and SBCs send, and what becomes of it.
 func TestAnswer(t *testing.T) {
 	plain := Session{

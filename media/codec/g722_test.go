@@ -1,0 +1,232 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"liandong/media/pcm"
+)
+
+// g722Words reads a file of 16-bit words from the ITU's test sequences.
+func g722Words(t *testing.T, order binary.ByteOrder, name string) []uint16 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../../../shared/testdata", name))
+	if err != nil {
+		t.Skipf("the ITU vectors are not there: %v", err)
+	}
+	words := make([]uint16, len(b)/2)
+	for i := range words {
+		words[i] = order.Uint16(b[2*i:])
+	}
+	if len(words) < 700 {
+		t.Fatalf("%s has no more than %d words", name, len(words))
+	}
+	return words
+}
+
+func same[T int16 | int32 | byte](t *testing.T, what string, got, want []T) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d, want %d", what, len(got), len(want))
+	}
+	bad := 0
+	for i := range want {
+		if got[i] == want[i] {
+			continue
+		}
+		if bad++; bad <= 3 {
+			t.Errorf("%s: number %d is %d, want %d", what, i, got[i], want[i])
+		}
+	}
+	if bad > 3 {
+		t.Errorf("%s: %d of %d differ", what, bad, len(want))
+	}
+}
+
+// G.722 Appendix II, configuration 1: the two encoders without the filter. Bit
+// 0 of a word asks for a reset, the sample is above it.
+func TestG722SequencesEncode(t *testing.T) {
+	for _, test := range []struct{ in, out string }{{"bt1c1.xmt", "bt2r1.cod"}, {"bt1c2.xmt", "bt2r2.cod"}} {
+		in := g722Words(t, binary.BigEndian, "g722/"+test.in)
+		var got, want []byte
+		e := newG722Encoder()
+		for i, code := range g722Words(t, binary.BigEndian, "g722/"+test.out) {
+			if in[i]&1 != 0 {
+				e = newG722Encoder()
+				continue
+			}
+			x := int32(int16(in[i]) >> 1)
+			got = append(got, e.higher.encode(x)<<6|e.lower.encode(x))
+			want = append(want, byte(code>>8))
+		}
+		same(t, test.in, got, want)
+	}
+}
+
+// Configuration 2: the two decoders without the filter, the lower one by its three modes.
+func TestG722SequencesDecode(t *testing.T) {
+	for _, test := range []struct{ code, lower, higher string }{
+		{"bt2r1.cod", "bt3l1", "bt3h1"}, {"bt2r2.cod", "bt3l2", "bt3h2"}, {"bt1d3.cod", "bt3l3", "bt3h3"},
+	} {
+		codes := g722Words(t, binary.BigEndian, "g722/"+test.code)
+		for mode := 1; mode <= 3; mode++ {
+			d := newG722Decoder()
+			lower, _ := decodeBands(codes, d, mode)
+			same(t, test.lower, lower, bandWords(t, codes, test.lower+".rc"+string('0'+rune(mode))))
+		}
+		_, higher := decodeBands(codes, newG722Decoder(), 1)
+		same(t, test.higher, higher, bandWords(t, codes, test.higher+".rc0"))
+	}
+}
+
+func decodeBands(codes []uint16, d *g722Decoder, mode int) (lower, higher []int32) {
+	for _, code := range codes {
+		if code&1 != 0 {
+			*d = *newG722Decoder()
+			continue
+		}
+		b := byte(code >> 8)
+		lower, higher = append(lower, d.lower.decode(b&0x3f, mode)), append(higher, d.higher.decode(b>>6))
+	}
+	return lower, higher
+}
+
+// bandWords is what a decoder must give for codes; there is nothing while it is reset.
+func bandWords(t *testing.T, codes []uint16, name string) (out []int32) {
+	t.Helper()
+	for i, w := range g722Words(t, binary.BigEndian, "g722/"+name) {
+		if codes[i]&1 == 0 {
+			out = append(out, int32(int16(w))>>1)
+		}
+	}
+	return out
+}
+
+// The software tool library's speech, through the whole codec with its filter.
+func TestG722Speech(t *testing.T) {
+	source := samplesOf(g722Words(t, binary.LittleEndian, "g722-stl/inpsp.bin"))
+	coded := codesOf(g722Words(t, binary.LittleEndian, "g722-stl/codspw.cod"))
+	got := make([]byte, len(source)/2)
+	newG722Encoder().Encode(got, source)
+	same(t, "coded", got, coded)
+	for mode, name := range []string{1: "outsp1.bin", 2: "outsp2.bin", 3: "outsp3.bin"} {
+		if name == "" {
+			continue
+		}
+		want := samplesOf(g722Words(t, binary.LittleEndian, "g722-stl/"+name))
+		d := newG722Decoder()
+		d.mode = mode
+		got := make([]int16, 2*len(coded))
+		d.Decode(got, coded)
+		same(t, name, got, want)
+	}
+}
+
+// noise is the same loud nothing each time, up to the limits.
+func noise(n int) []int16 {
+	r := rand.New(rand.NewPCG(7, 22))
+	out := make([]int16, n)
+	for i := range out {
+		out[i] = int16(r.Uint32())
+	}
+	return out
+}
+
+// The packet time changes nothing: the codec goes on where it was.
+func TestG722AtAnyPacketTime(t *testing.T) {
+	source := noise(16000)
+	want, heard := make([]byte, 8000), make([]int16, 16000)
+	newG722Encoder().Encode(want, source)
+	newG722Decoder().Decode(heard, want)
+	for ms := 10; ms <= 60; ms += 10 {
+		e, d, span := newG722Encoder(), newG722Decoder(), 16*ms
+		var got []byte
+		var back []int16
+		for at := 0; at < len(source); at += span {
+			payload, samples := make([]byte, span), make([]int16, span)
+			n := e.Encode(payload, source[at:min(at+span, len(source))])
+			got = append(got, payload[:n]...)
+			back = append(back, samples[:d.Decode(samples, payload[:n])]...)
+		}
+		same(t, "coded", got, want)
+		same(t, "decoded", back, heard)
+	}
+}
+
+func TestG722AsMuchAsFits(t *testing.T) {
+	e, d := newG722Encoder(), newG722Decoder()
+	for _, test := range []struct{ dst, src, want int }{{3, 10, 3}, {5, 7, 3}, {5, 1, 0}, {0, 8, 0}, {8, 0, 0}} {
+		if n := e.Encode(make([]byte, test.dst), make([]int16, test.src)); n != test.want {
+			t.Errorf("%d samples into %d bytes: %d", test.src, test.dst, n)
+		}
+	}
+	for _, test := range []struct{ dst, src, want int }{{10, 3, 6}, {7, 5, 6}, {1, 5, 0}, {0, 8, 0}, {8, 0, 0}} {
+		if n := d.Decode(make([]int16, test.dst), make([]byte, test.src)); n != test.want {
+			t.Errorf("%d bytes into %d samples: %d", test.src, test.dst, n)
+		}
+	}
+}
+
+// The higher band is really there: a tone of 6 kHz comes through, as loud as it was.
+func TestG722CarriesWideband(t *testing.T) {
+	for _, hz := range []float64{300, 1000, 3000, 5000, 6500} {
+		tone := make([]int16, 16000)
+		for i := range tone {
+			tone[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(i)/16000))
+		}
+		payload, heard := make([]byte, 8000), make([]int16, 16000)
+		newG722Encoder().Encode(payload, tone)
+		newG722Decoder().Decode(heard, payload)
+		lag, r := pcm.Correlate(tone, heard, 100)
+		if r < 0.98 || math.Abs(pcm.Level(heard)-pcm.Level(tone)) > 0.5 {
+			t.Errorf("%v Hz: %.3f alike %d samples later, %.1f dBFS of %.1f", hz, r, lag, pcm.Level(heard), pcm.Level(tone))
+		}
+	}
+}
+
+// Whatever comes is sound, and both sides' state stays within 16 bits.
+func FuzzG722Decode(f *testing.F) {
+	f.Add([]byte{0xfa, 0x00, 0x3f, 0xff, 0x04, 0xa0})
+	f.Add(bytes.Repeat([]byte{0x04, 0x24}, 300))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		d := newG722Decoder()
+		samples := make([]int16, 2*len(payload))
+		if n := d.Decode(samples, payload); n != len(samples) {
+			t.Fatalf("%d samples of %d bytes", n, len(payload))
+		}
+		for _, b := range []band{d.lower.band, d.higher.band} {
+			for _, x := range append(append(b.a[:], b.b[:]...), b.next, b.zeros, b.step) {
+				if x != saturated(x) {
+					t.Fatalf("beyond 16 bits: %+v", b)
+				}
+			}
+			if b.step <= 0 || b.log < 0 {
+				t.Fatalf("scale %+v", b.scale)
+			}
+		}
+		back := make([]byte, len(payload))
+		if n := newG722Encoder().Encode(back, samples); n != len(payload) {
+			t.Fatalf("%d bytes of %d samples", n, len(samples))
+		}
+	})
+}
+
+func BenchmarkG722Encode(b *testing.B) { // 20 ms
+	e, payload, samples := newG722Encoder(), make([]byte, 160), noise(320)
+	for b.Loop() {
+		e.Encode(payload, samples)
+	}
+}
+
+func BenchmarkG722Decode(b *testing.B) { // 20 ms
+	e, d, payload, samples := newG722Encoder(), newG722Decoder(), make([]byte, 160), noise(320)
+	e.Encode(payload, samples)
+	for b.Loop() {
+		d.Decode(samples, payload)
+	}
+}
