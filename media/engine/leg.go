@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/dtmf"
+	"liandong/media/mixer"
 )
 
 // mode is how the sound that a leg hears is made.
@@ -51,6 +52,7 @@ type leg struct {
 	mode       mode
 	sources    []*leg // that are heard
 	player     player
+	ear        mixer.Output
 	out        outgoing
 	rewriter   rewriter
 	unsent     string // keys from before the first Stream

@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/mixer"
+	"liandong/media/pcm"
 )
 
 const (
@@ -72,17 +73,17 @@ func (l *leg) mix() ([]byte, bool) {
 	s.parts = s.parts[:0]
 	for _, source := range l.sources {
 		if source.playout.audible {
-			s.parts = append(s.parts, &source.playout.frame)
+			s.parts = append(s.parts, mixer.Input{Samples: source.playout.frame[:], Gain: pcm.Unity})
 		}
 	}
 	if l.player.plays() {
-		s.parts = append(s.parts, l.player.frame())
+		s.parts = append(s.parts, mixer.Input{Samples: l.player.frame()[:], Gain: pcm.Unity})
 		l.advance()
 	}
 	if len(s.parts) == 0 {
 		return l.hush[:], false
 	}
-	mixer.Sum(&s.sum, s.parts)
+	l.ear.Mix(s.sum[:], s.parts)
 	return s.coded[:codec.Encode(l.stream.Codec, s.coded[:], s.sum[:])], true
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"liandong/media/mixer"
 	"liandong/media/pcm"
 )
 
@@ -45,7 +46,7 @@ type shard struct {
 	wire   [datagramSize]byte
 	coded  [datagramSize]byte
 	sum    pcm.Frame
-	parts  []*pcm.Frame
+	parts  []mixer.Input
 
 	done     chan struct{} // run has ended
 	sessions atomic.Int64  // placed here; changed by the sessions

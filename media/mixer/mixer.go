@@ -1,57 +1,105 @@
-// Package mixer makes what the parties of a conference hear: each the sum of
-// all the others.
+// Package mixer makes what one party of a call hears out of the sound of the
+// others, and follows who of them talks.
 //
-// It is arithmetic only: no clock, no goroutine, no state and no allocation.
-// Sums are exact and are clipped once, at the end, so the result does not
-// depend on the order of the parties.
+// It is arithmetic only: no clock, no goroutine and no allocation. A frame is
+// 20 ms whatever its rate, 160 samples at 8 kHz or 320 at 16 kHz, and all times
+// are counted in frames.
 package mixer
 
 import "liandong/media/pcm"
 
-type sum [pcm.FrameSamples]int32
+// maxSamples is the longest frame: 20 ms at 16 kHz.
+const maxSamples = 2 * pcm.FrameSamples
 
-func (s *sum) add(f *pcm.Frame) {
-	for i, x := range f {
-		s[i] += int32(x)
-	}
+// Input is one sound in a mix. Where Samples end before the frame does, silence
+// follows. Gain is from 0, not heard, to less than 16 times pcm.Unity.
+type Input struct {
+	Samples []int16
+	Gain    pcm.Q12
 }
 
-// Sum sets out to all of in together. A nil frame is a party who is not heard.
-func Sum(out *pcm.Frame, in []*pcm.Frame) {
-	var all sum
-	for _, f := range in {
-		if f != nil {
-			all.add(f)
-		}
-	}
-	for i, x := range all {
-		out[i] = pcm.Clip(x)
-	}
+// Output is the mix that one party hears; the zero Output is ready. It remembers
+// by how much loud sums are made softer.
+type Output struct {
+	cut  int64 // 1 - gain, with gainBits binary places; 0: what fits goes out as it is
+	hold uint8 // frames until the gain may rise again
 }
 
-// Minus sets out[i] to the sum of all of in but in[i]: nobody hears himself. A
-// nil frame is a party who is not heard but hears. out must be as long as in,
-// and no frame of in may lie in out.
-func Minus(out []pcm.Frame, in []*pcm.Frame) {
-	var all sum
-	for _, f := range in {
-		if f != nil {
-			all.add(f)
-		}
-	}
-	for i, own := range in {
-		all.without(own, &out[i])
-	}
-}
-
-func (s *sum) without(own, out *pcm.Frame) {
-	if own == nil {
-		for i, x := range s {
-			out[i] = pcm.Clip(x)
-		}
+// Mix sets out, a frame of at most 320 samples, to the sum of in. Sums are exact
+// and made softer where they do not fit, once, at the end: the order of in does not
+// matter. Samples must not lie in out.
+func (o *Output) Mix(out []int16, in []Input) {
+	if o.cut == 0 && add(out, in) {
 		return
 	}
-	for i, x := range s {
-		out[i] = pcm.Clip(x - int32(own[i]))
+	var all [maxSamples]int32
+	sum := all[:len(out)]
+	for _, x := range in {
+		accumulate(sum, x)
+	}
+	o.level(out, sum)
+}
+
+// add is the common case: at most three sounds as they are, whose sum fits. When it
+// gives false, out is not the mix.
+func add(out []int16, in []Input) bool {
+	for i := range in {
+		if in[i].Gain != pcm.Unity || len(in[i].Samples) < len(out) {
+			return false
+		}
+	}
+	switch len(in) {
+	case 0:
+		clear(out)
+	case 1:
+		copy(out, in[0].Samples)
+	case 2:
+		return add2(out, in[0].Samples, in[1].Samples)
+	case 3:
+		return add3(out, in[0].Samples, in[1].Samples, in[2].Samples)
+	default:
+		return false
+	}
+	return true
+}
+
+// add2 and add3 look at all the sums at once: moved up by half of the range, those
+// that fit have no bit beyond the sixteenth.
+func add2(out, a, b []int16) bool {
+	a, b = a[:len(out)], b[:len(out)]
+	var seen int32
+	for i := range out {
+		sum := int32(a[i]) + int32(b[i])
+		seen |= sum + 1<<15
+		out[i] = int16(sum)
+	}
+	return seen>>16 == 0
+}
+
+func add3(out, a, b, c []int16) bool {
+	a, b, c = a[:len(out)], b[:len(out)], c[:len(out)]
+	var seen int32
+	for i := range out {
+		sum := int32(a[i]) + int32(b[i]) + int32(c[i])
+		seen |= sum + 1<<15
+		out[i] = int16(sum)
+	}
+	return seen>>16 == 0
+}
+
+func accumulate(sum []int32, in Input) {
+	n := min(len(sum), len(in.Samples))
+	sum, samples := sum[:n], in.Samples[:n]
+	switch in.Gain {
+	case 0:
+	case pcm.Unity:
+		for i, x := range samples {
+			sum[i] += int32(x)
+		}
+	default:
+		gain := int32(in.Gain)
+		for i, x := range samples {
+			sum[i] += (int32(x)*gain + int32(pcm.Unity)/2) >> 12
+		}
 	}
 }
