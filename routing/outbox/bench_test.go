@@ -98,3 +98,31 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// How long until everything is in the stream after Redis was away for ten minutes at 100 entries a second.
+func BenchmarkRecovery(b *testing.B) {
+	const backlog = 10 * 60 * 100
+	for b.Loop() {
+		b.StopTimer()
+		server := redistest.Start(b, "--appendfsync", "everysec")
+		cfg := config(b, server.URL())
+		server.Kill()
+		o, _ := open(b, cfg)
+		l, m := newLedger(), []*matter{newMatter("110"), newMatter("12345")}
+		for i := range backlog {
+			l.put(o, m[i%2].next())
+			if i%2000 == 1999 { // no more than memory holds
+				eventually(b, "on disk", l.reached(i-1000))
+			}
+		}
+		eventually(b, "on disk", l.reached(backlog))
+		server.Restart()
+		b.StartTimer()
+		eventually(b, "shipped", shipped(o))
+		b.StopTimer()
+		exactly(b, cfg, backlog/2, stream110)
+		exactly(b, cfg, backlog/2, stream12345)
+		o.Stop()
+		b.StartTimer()
+	}
+}

@@ -32,6 +32,10 @@ func child(act string) error {
 	if err != nil {
 		return err
 	}
+	if act == "open" {
+		_, err = fmt.Println("open", o.Stats().OnDisk)
+		return err
+	}
 	o.Start()
 	switch act {
 	case "put":
@@ -79,10 +83,13 @@ func spawn(t *testing.T, act, path, url string) *exec.Cmd {
 	return cmd
 }
 
-// rounds of the kill test; KILL_ROUNDS=500 for the long run.
+// rounds of the kill tests; KILL_ROUNDS=500 for the long run.
 func rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("KILL_ROUNDS")); err == nil {
 		return n
+	}
+	if testing.Short() {
+		return 2
 	}
 	return 6
 }
@@ -147,6 +154,51 @@ func liveAndDie(t *testing.T, cfg Config, n int, longer time.Duration) (safe []s
 		t.Errorf("the child was not killed: %v", err)
 	}
 	return safe
+}
+
+// A process that is taking over a damaged file is killed at a random moment, again and again. In the end everything that
+// could be read is there: half a takeover never counts as a whole one.
+func TestKilledWhileTakingOver(t *testing.T) {
+	const n = 20_000
+	cfg := config(t, "redis://127.0.0.1:1")
+	fill(t, cfg, n)
+	b, err := os.ReadFile(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged, dice, whole := spoil(b, "title", 1), rand.New(rand.NewPCG(7, 8)), 0
+	for range 2 * rounds() {
+		if err := os.WriteFile(cfg.Path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		takeOverAndDie(t, cfg, time.Duration(dice.IntN(400))*time.Millisecond)
+		d, err := openDisk(cfg.Path, cfg.MaxBytes, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.size().entries; got != n-1 {
+			t.Errorf("%d entries, want %d", got, n-1)
+		}
+		if d.size().putAside == "" {
+			whole++
+		}
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of %d takeovers were over before the kill", whole, 2*rounds())
+}
+
+// takeOverAndDie lets a child open the file, and kills it some time after its start.
+func takeOverAndDie(t *testing.T, cfg Config, after time.Duration) {
+	t.Helper()
+	cmd := spawn(t, "open", cfg.Path, cfg.URL.Reveal())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer killer.Stop()
+	_ = cmd.Wait() // killed, or done before that
 }
 
 // fillDisk lets the system refuse to let the file grow, as a full disk does, and then lifts that.

@@ -91,44 +91,49 @@ func visitAll(b *bbolt.Bucket, visit func(seq uint64, value []byte) error) error
 	})
 }
 
-// replace puts a damaged file aside, opens a new one and takes over what can be read.
+// replace makes a new file of what can be read of a damaged one, and only when that is on disk puts the old one aside and
+// the new one in its place: a process that is killed in between finds the damaged file again, and begins anew.
 func replace(path string, max int64, damage error, log *slog.Logger) (*disk, error) {
-	aside, err := putAside(path)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w, and cannot be put aside: %w", damage, err)
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("outbox: %w, and an unfinished copy cannot be removed: %w", damage, err)
 	}
-	d, err := openFile(path, max, contents{})
+	d, err := openFile(fresh, max, contents{})
 	if err != nil {
 		return nil, err
 	}
-	d.aside = aside
-	damage = errors.Join(damage, d.salvage(aside))
-	log.Error("outbox: file damaged, put aside, a new one is opened", "file", path, "put_aside", aside,
+	damage = errors.Join(damage, d.salvage(path))
+	if d.aside, err = swap(path, fresh); err != nil {
+		return nil, errors.Join(fmt.Errorf("outbox: %w, and cannot be put aside: %w", damage, err), d.close())
+	}
+	log.Error("outbox: file damaged, put aside, a new one is opened", "file", path, "put_aside", d.aside,
 		"entries_taken_over", d.entries.Load(), "entries_unreadable", d.unreadable, "err", damage)
 	return d, nil
 }
 
-// putAside renames the file. It never overwrites an earlier one.
-func putAside(path string) (string, error) {
+// swap puts fresh in the place of path, which is kept under the name it returns. It never overwrites an earlier one.
+func swap(path, fresh string) (aside string, err error) {
 	stem := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000")
 	for n := 0; ; n++ {
-		aside := fmt.Sprintf("%s-%d", stem, n)
-		err := os.Link(path, aside) // unlike Rename it fails when there is such a file
-		if errors.Is(err, fs.ErrExist) {
-			continue
+		aside = fmt.Sprintf("%s-%d", stem, n)
+		err = os.Link(path, aside) // unlike Rename it fails when there is such a file
+		if !errors.Is(err, fs.ErrExist) {
+			break
 		}
-		if err != nil {
-			return aside, os.Rename(path, aside) // a file system without links
-		}
-		return aside, os.Remove(path)
 	}
+	if err != nil { // a file system without links
+		if err = os.Rename(path, aside); err != nil {
+			return aside, err
+		}
+	}
+	return aside, errors.Join(os.Rename(fresh, path), syncFolder(path))
 }
 
 // salvage copies sound entries until the walk ends or can go no further. Those that had been shipped are seen to be
 // so by the script that ships them.
-func (d *disk) salvage(aside string) error {
+func (d *disk) salvage(damaged string) error {
 	var group []*item
-	err := walk(aside, func(_ uint64, value []byte) error {
+	err := walk(damaged, func(_ uint64, value []byte) error {
 		if !sound(value) {
 			d.unreadable++
 			return nil

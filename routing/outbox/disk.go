@@ -27,6 +27,7 @@ type store interface {
 // size is how much is in the file, and what became of its predecessor.
 type size struct {
 	entries, bytes int64
+	room           int64 // bytes of entries that it can still take
 	putAside       string
 	unreadable     int64
 }
@@ -191,7 +192,7 @@ func (d *disk) scan(from uint64, visit func(uint64, []byte) bool) error {
 func (d *disk) last() uint64 { return d.seq }
 
 func (d *disk) size() size {
-	return size{entries: d.entries.Load(), bytes: d.bytes.Load(), putAside: d.aside, unreadable: d.unreadable}
+	return size{entries: d.entries.Load(), bytes: d.bytes.Load(), room: d.room(), putAside: d.aside, unreadable: d.unreadable}
 }
 
 func (d *disk) close() error { return d.db.Close() }

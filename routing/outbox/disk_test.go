@@ -380,17 +380,22 @@ func TestOpenMakesFolder(t *testing.T) {
 func TestPutAsideNeverOverwrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	names := map[string]bool{}
-	for i := range 20 {
-		if err := os.WriteFile(path, fmt.Append(nil, i), 0o600); err != nil {
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		aside, err := putAside(path)
+	}
+	write(path, "0")
+	for i := range 20 {
+		write(path+".new", fmt.Sprint(i+1))
+		aside, err := swap(path, path+".new")
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, _ := os.ReadFile(aside)
-		if names[aside] || string(b) != fmt.Sprint(i) {
-			t.Errorf("%s holds %s", aside, b)
+		old, _ := os.ReadFile(aside)
+		now, _ := os.ReadFile(path)
+		if names[aside] || string(old) != fmt.Sprint(i) || string(now) != fmt.Sprint(i+1) {
+			t.Errorf("%s holds %s, %s holds %s", aside, old, path, now)
 		}
 		names[aside] = true
 	}

@@ -6,6 +6,7 @@ type Stats struct {
 	OnDisk      int64 // entries in the file, with those that Redis has and that are kept a little longer
 	Bytes       int64 // of OnDisk
 	MaxBytes    int64
+	Room        int64 // bytes of entries that the file can still take, by its limit and by the file system
 	InMemory    int64 // entries that are not on disk yet; large while the disk fails
 	MemoryBytes int64
 
@@ -36,7 +37,7 @@ func (o *Outbox) Stats() Stats {
 	d := o.disk.size()
 	s := Stats{
 		Waiting: waiting, InMemory: inMemory, MemoryBytes: cost,
-		OnDisk: d.entries, Bytes: d.bytes, MaxBytes: o.cfg.MaxBytes, PutAside: d.putAside, Unreadable: d.unreadable,
+		OnDisk: d.entries, Bytes: d.bytes, MaxBytes: o.cfg.MaxBytes, Room: d.room, PutAside: d.putAside, Unreadable: d.unreadable,
 		Written: c.written.Load(), Commits: c.commits.Load(), Shipped: c.shipped.Load(), Repeated: c.repeated.Load(),
 		Revived: c.revived.Load(), Dropped: c.dropped.Load(), Imperfect: c.imperfect.Load(),
 		DiskUp: c.diskUp.Load(), DiskErrors: c.diskErrors.Load(), DiskError: deref(c.diskErr.Load()),
@@ -45,6 +46,10 @@ func (o *Outbox) Stats() Stats {
 	s.EventsSent, s.EventsDropped = o.calls.sent.Load(), o.calls.dropped.Load()
 	return s
 }
+
+// Free is the part of MaxBytes that the file can still take: 1 when it is empty, 0 when it is full. It falls below 1 also
+// when the file system has less room than MaxBytes promises.
+func (s Stats) Free() float64 { return float64(s.Room) / float64(s.MaxBytes) }
 
 func deref(s *string) string {
 	if s == nil {

@@ -13,6 +13,7 @@ type writer struct {
 	o       *Outbox
 	wait    backoff
 	failing bool
+	level   int // of the alarm, see watchRoom
 }
 
 func newWriter(o *Outbox) *writer {
@@ -23,8 +24,14 @@ func newWriter(o *Outbox) *writer {
 func (w *writer) run() {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
+	look := time.NewTicker(lookAtRoom)
+	defer look.Stop()
+	w.watchRoom()
 	for {
 		select {
+		case <-look.C:
+			w.watchRoom()
+			continue
 		case <-w.o.finish:
 			w.drain()
 			return

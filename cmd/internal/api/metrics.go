@@ -25,6 +25,8 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	o := g.sw.Outbox.Stats()
 	put("outbox_waiting", "Ticket entries that Redis does not have yet.", now, float64(o.Waiting))
 	put("outbox_bytes", "Bytes of entries on disk.", now, float64(o.Bytes))
+	put("outbox_room_ratio", "Part of the outbox's limit that is still free: 1 empty, 0 full. Less also when the file system has less room.", now, o.Free())
+	put("outbox_damaged", "1 when a damaged outbox file was put aside at the start, see the log.", now, flag(o.PutAside != ""))
 	put("outbox_shipped_total", "Ticket entries appended to a stream.", total, float64(o.Shipped))
 	put("outbox_dropped_total", "Ticket entries lost.", total, float64(o.Dropped))
 	put("outbox_disk_errors_total", "Writes to the outbox file that failed.", total, float64(o.DiskErrors))
