@@ -1,8 +1,9 @@
 // Package pcm is sound as the switch handles it between two wires: frames of
-// 20 ms that are added, made louder or softer, measured and compared.
+// 20 ms that are added, made louder or softer, measured and compared, and
+// streams that are brought from one rate to the other.
 //
-// A sample is linear 16-bit PCM, mono, at Rate. Everything here is pure and
-// allocates nothing, but for Correlate.
+// A sample is linear 16-bit PCM, mono, at Rate unless it says WideRate.
+// Everything here is pure and allocates nothing, but for Correlate.
 package pcm
 
 import (

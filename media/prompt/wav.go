@@ -116,7 +116,7 @@ func readFormat(body []byte) (format, error) {
 }
 
 func (f format) check(bytes int) error {
-	linear := f.tag == tagPCM && f.bits == 16 && (f.rate == pcm.Rate || f.rate == 2*pcm.Rate)
+	linear := f.tag == tagPCM && f.bits == 16 && (f.rate == pcm.Rate || f.rate == pcm.WideRate)
 	g711 := (f.tag == tagALaw || f.tag == tagMuLaw) && f.bits == 8 && f.rate == pcm.Rate
 	if f.channels != 1 || !linear && !g711 {
 		return fmt.Errorf("%w: %v; allowed: %s", ErrFormat, f, allowed)
@@ -139,10 +139,20 @@ func (f format) samples(data []byte) []int16 {
 	for i := range samples {
 		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
 	}
-	if f.rate == 2*pcm.Rate {
+	if f.rate == pcm.WideRate {
 		return halve(samples)
 	}
 	return samples
+}
+
+// halve brings sound from 16 to 8 kHz, and takes away the delay of the filter.
+func halve(samples []int16) []int16 {
+	const late = (pcm.ResampleDelay + 1) / 2 // whole, with one sample of silence in front
+	padded := make([]int16, 1+len(samples)+2*late)
+	copy(padded[1:], samples)
+	var d pcm.Downsampler
+	n := d.Down(padded, padded)
+	return padded[late:n]
 }
 
 func expand(id codec.ID, data []byte) []int16 {

@@ -189,6 +189,26 @@ func TestWAVOf16kHz(t *testing.T) {
 	}
 }
 
+// The file begins where it began: the filter's delay is taken away.
+func TestWAVOf16kHzIsInTime(t *testing.T) {
+	for _, n := range []int{1, 2, 15, 16, 319, 320, 321, 640} {
+		c, err := one(t, riff(fmtChunk(tagPCM, 1, 16, 16000), dataChunk(sine(1000, 16000, n))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (n + 319) / 320; c.Len() != want {
+			t.Errorf("%d samples at 16 kHz are %d frames, want %d", n, c.Len(), want)
+		}
+	}
+	c, err := one(t, riff(fmtChunk(tagPCM, 1, 16, 16000), dataChunk(sine(440, 16000, 16000))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lag, r := pcm.Correlate(sine(440, 8000, 8000), flat(c), 9); lag != 0 || r < 0.98 {
+		t.Errorf("%d samples late, %.3f alike", lag, r)
+	}
+}
+
 func flat(c Clip) []int16 {
 	var out []int16
 	for i := range c.Len() {
