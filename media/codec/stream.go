@@ -49,3 +49,10 @@ type g711 ID
 func (g g711) Encode(dst []byte, src []int16) int { return Encode(ID(g), dst, src) }
 
 func (g g711) Decode(dst []int16, payload []byte) int { return Decode(ID(g), dst, payload) }
+
+// Concealer is a Decoder that can make up for lost packets: that of Opus.
+type Concealer interface {
+	// Conceal writes the sound that most likely went on, as many samples as dst
+	// has but for a rest of less than 2.5 ms, and gives their number.
+	Conceal(dst []int16) int
+}
