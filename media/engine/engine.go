@@ -34,24 +34,31 @@ type Engine struct {
 
 // New starts an engine that runs until Stop.
 func New(cfg Config, log *slog.Logger) (*Engine, error) {
-	return start(cfg, log, func() Transport { return newUDP() })
+	return start(cfg, log, transports)
 }
 
-func start(cfg Config, log *slog.Logger, transport func() Transport) (*Engine, error) {
+// opener makes a transport for each of n shards.
+type opener func(n int, log *slog.Logger) ([]Transport, error)
+
+func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
+	}
+	nets, err := open(cfg.shards(), log)
+	if err != nil {
+		return nil, err
 	}
 	e := &Engine{cfg: cfg, ports: map[string]*ports{}}
 	for name, network := range cfg.Networks {
 		e.ports[name] = newPorts(network, cfg.PortQuarantine)
 	}
-	for range cfg.shards() {
-		s := newShard(cfg, log, transport(), e.release)
+	for _, net := range nets {
+		s := newShard(cfg, log, net, e.release)
 		e.shards = append(e.shards, s)
 		go s.run()
 		e.sinks.Go(s.deliver)
 	}
-	log.Info("media engine started", "shards", len(e.shards), "transport", "udp", "networks", len(cfg.Networks))
+	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks", len(cfg.Networks))
 	return e, nil
 }
 

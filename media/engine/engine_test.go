@@ -22,9 +22,11 @@ import (
 // patience is generous: these tests run over real sockets on machines that are busy.
 const patience = 20 * time.Second
 
-func loopback(t *testing.T, cfg Config) *Engine {
+func loopback(t *testing.T, cfg Config) *Engine { return loopbackOver(t, cfg, transports) }
+
+func loopbackOver(t *testing.T, cfg Config, open opener) *Engine {
 	t.Helper()
-	e, err := New(cfg, slog.New(slog.DiscardHandler))
+	e, err := start(cfg, slog.New(slog.DiscardHandler), open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +184,14 @@ func (h *handset) inOrder() {
 
 // TestLoopback: a call grows from two to three parties and shrinks again, over real sockets.
 func TestLoopback(t *testing.T) {
-	e := loopback(t, loopbackConfig(t, 8))
+	for name, open := range openers {
+		t.Run(name, func(t *testing.T) { loopbackCall(t, open) })
+	}
+}
+
+func loopbackCall(t *testing.T, open opener) {
+	e := loopbackOver(t, loopbackConfig(t, 8), open)
+	t.Log(e.shards[0].net.Name())
 	s := e.NewSession("loopback", func(Event) {})
 	a, b, c := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMU), pickUp(t, s, 3, codec.PCMA)
 	s.Do(Listen{Leg: 1, From: []LegID{2}})

@@ -32,6 +32,7 @@ type leg struct {
 	room  *room
 	shard *shard
 	pair  pair
+	care  Care // for its RTP
 
 	stream Stream
 	ready  bool // a Stream has come
@@ -145,6 +146,19 @@ func (l *leg) choose() {
 		for _, source := range l.sources {
 			source.mixers++
 		}
+	}
+}
+
+// attention has a party's packets looked for as soon as they come when someone is relayed to,
+// and else in the tick.
+func (l *leg) attention() {
+	care := OnDemand
+	if len(l.relays) > 0 {
+		care = Promptly
+	}
+	if care != l.care {
+		l.care = care
+		l.shard.net.Watch(l.pair.rtp, care)
 	}
 }
 

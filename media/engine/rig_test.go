@@ -37,11 +37,14 @@ func (w *fakeWire) Open(local netip.AddrPort) (Socket, error) {
 	return w.last, nil
 }
 
-func (w *fakeWire) Close(s Socket)     { delete(w.open, s) }
-func (w *fakeWire) Wake()              {}
-func (w *fakeWire) Poll(time.Duration) {}
-func (w *fakeWire) Stop()              { clear(w.open) }
-func (w *fakeWire) Lost() uint64       { return 0 }
+func (w *fakeWire) Name() string                 { return "fake" }
+func (w *fakeWire) Close(s Socket)               { delete(w.open, s) }
+func (w *fakeWire) Watch(Socket, Care)           {}
+func (w *fakeWire) Wake()                        {}
+func (w *fakeWire) Poll(time.Duration)           {}
+func (w *fakeWire) Collect(Socket, func(Packet)) {}
+func (w *fakeWire) Stop()                        { clear(w.open) }
+func (w *fakeWire) Lost() uint64                 { return 0 }
 
 func (w *fakeWire) Drain(receive func(Packet)) {
 	for _, p := range w.in {

@@ -9,6 +9,7 @@ import (
 type room struct {
 	session *Session
 	shard   *shard
+	group   int // of the shard's, while it has legs
 	legs    []*leg
 }
 
@@ -47,6 +48,15 @@ func (r *room) do(c Command) {
 
 func (r *room) emit(e Event) { r.shard.emit(r.session, e) }
 
+// collect takes in what the parties have sent whose packets nobody waits for.
+func (r *room) collect() {
+	for _, l := range r.legs {
+		if l.care == OnDemand {
+			r.shard.net.Collect(l.pair.rtp, r.shard.receiver)
+		}
+	}
+}
+
 // tick makes a frame for each leg: all that is needed of the sources first.
 func (r *room) tick(now time.Time) {
 	for _, l := range r.legs {
@@ -71,6 +81,7 @@ func (r *room) route() {
 		if l.mixers == 0 {
 			l.playout.reset()
 		}
+		l.attention()
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 const (
 	maxCatchUp  = 2    // ticks made up for at once; a peer's jitter buffer would throw more away
 	maxOccurred = 4096 // events waiting for sinks; when full the newest is dropped and counted
+	phaseTime   = time.Millisecond
+	phases      = int(frameTime / phaseTime)
 )
 
 // shard owns calls: their rooms, legs and sockets. All fields below the inputs are
@@ -34,10 +36,11 @@ type shard struct {
 	occurred chan occurrence
 
 	// owned by run
-	rooms    []*room
+	groups   [phases][]*room // each ticks a phaseTime after the one before it
+	phase    int             // the group whose tick is next
+	next     time.Time       // when it is due
 	sockets  map[Socket]port
 	now      time.Time // of this step
-	next     time.Time // of the next tick
 	stopping bool
 	receiver func(Packet) // receive, bound once
 
@@ -90,7 +93,7 @@ func (s *shard) run() {
 	s.next = time.Now()
 	for !s.stopping {
 		s.step(time.Now())
-		s.net.Poll(time.Until(s.next))
+		s.net.Poll(s.idle())
 	}
 	s.finish()
 }
@@ -106,28 +109,50 @@ func (s *shard) step(now time.Time) {
 	s.flush()
 }
 
+// idle is how long there is nothing to do but for what comes in.
+func (s *shard) idle() time.Duration {
+	until := s.next
+	for i := range phases {
+		if len(s.groups[(s.phase+i)%phases]) > 0 {
+			break
+		}
+		until = until.Add(phaseTime)
+	}
+	return time.Until(until)
+}
+
 // catchUp runs the ticks that are due by now. After a stall all but the last few
 // are skipped: the legs' clocks run with real time, so nothing jumps, and the peers
 // get no backlog that would stay with them as delay.
 func (s *shard) catchUp(now time.Time) {
 	if behind := now.Sub(s.next) / frameTime; behind > maxCatchUp {
-		s.count.skipped.Add(uint64(behind - maxCatchUp))
+		for _, rooms := range s.groups {
+			if len(rooms) > 0 {
+				s.count.skipped.Add(uint64(behind - maxCatchUp))
+			}
+		}
 		s.next = s.next.Add((behind - maxCatchUp) * frameTime)
 	}
 	for !now.Before(s.next) {
-		if now.Sub(s.next) > frameTime/2 {
-			s.count.late.Add(1)
-		}
-		s.tick(s.next)
-		s.next = s.next.Add(frameTime)
+		s.tick(s.groups[s.phase], s.next, now)
+		s.phase = (s.phase + 1) % phases
+		s.next = s.next.Add(phaseTime)
 	}
 }
 
-// tick makes one frame for every leg that is not relayed to.
-func (s *shard) tick(now time.Time) {
+// tick makes one frame for every leg of a group that is not relayed to. What its parties have
+// sent is taken in right before: a socket that is read once a tick costs no wake-up.
+func (s *shard) tick(rooms []*room, due, now time.Time) {
+	if len(rooms) == 0 {
+		return
+	}
 	s.count.ticks.Add(1)
-	for _, r := range s.rooms {
-		r.tick(now)
+	if now.Sub(due) > frameTime/2 {
+		s.count.late.Add(1)
+	}
+	for _, r := range rooms {
+		r.collect()
+		r.tick(due)
 	}
 }
 
@@ -152,14 +177,27 @@ func (s *shard) obey(o order) {
 
 func (s *shard) open(r *room, o openLeg) {
 	if len(r.legs) == 0 {
-		s.rooms = append(s.rooms, r)
+		s.enter(r)
 	}
 	l := newLeg(r, o)
 	r.legs = append(r.legs, l)
 	s.sockets[o.pair.rtp] = port{leg: l}
 	s.sockets[o.pair.rtcp] = port{leg: l, rtcp: true}
+	s.net.Watch(o.pair.rtp, OnDemand)
+	s.net.Watch(o.pair.rtcp, Slowly)
 	s.count.legs.Add(1)
 	r.route() // others may have been told to hear it before it was there
+}
+
+// enter puts a room into the smallest of the groups.
+func (s *shard) enter(r *room) {
+	r.group = 0
+	for i, rooms := range s.groups {
+		if len(rooms) < len(s.groups[r.group]) {
+			r.group = i
+		}
+	}
+	s.groups[r.group] = append(s.groups[r.group], r)
 }
 
 // end closes a room's legs; with the last one the room leaves the shard.
@@ -182,7 +220,7 @@ func (s *shard) close(l *leg) {
 	r.legs = slices.DeleteFunc(r.legs, func(other *leg) bool { return other == l })
 	r.route()
 	if len(r.legs) == 0 {
-		s.rooms = slices.DeleteFunc(s.rooms, func(other *room) bool { return other == r })
+		s.groups[r.group] = slices.DeleteFunc(s.groups[r.group], func(other *room) bool { return other == r })
 	}
 }
 
@@ -191,8 +229,10 @@ func (s *shard) finish() {
 	for _, o := range s.mail.close() {
 		s.obey(o)
 	}
-	for len(s.rooms) > 0 {
-		s.end(s.rooms[0])
+	for i := range s.groups {
+		for len(s.groups[i]) > 0 {
+			s.end(s.groups[i][0])
+		}
 	}
 	s.net.Stop()
 	close(s.occurred)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -40,6 +41,14 @@ type datagram struct {
 	data   [datagramSize]byte
 }
 
+// portable makes one for each shard.
+func portable(n int, _ *slog.Logger) (all []Transport, err error) {
+	for range n {
+		all = append(all, newUDP())
+	}
+	return all, nil
+}
+
 // newUDP returns the transport that works wherever package net does.
 func newUDP() *udp {
 	t := &udp{
@@ -51,6 +60,12 @@ func newUDP() *udp {
 	}
 	return t
 }
+
+func (t *udp) Name() string { return "portable" }
+
+// Watch and Collect have nothing to do: every socket has a reader, and Drain sees all.
+func (t *udp) Watch(Socket, Care)           {}
+func (t *udp) Collect(Socket, func(Packet)) {}
 
 func (t *udp) Open(local netip.AddrPort) (Socket, error) {
 	network := "udp4"

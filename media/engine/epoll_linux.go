@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	eventBatch  = 256
+	drainRounds = 8                      // batches of events in one Drain: a flood must not hold up the tick
+	slowPeriod  = 100 * time.Millisecond // RTCP is looked for so often
+	coalesce    = time.Millisecond       // when busy, packets are gathered for so long
+	burst       = 16                     // packets that one Collect takes
+)
+
+// epollNet is the Transport of Linux: a non-blocking socket for each port, read when epoll
+// says so or when asked. With the privileges for it, packets leave through one raw socket
+// (rawSender) and come in through one that is steered to (steering).
+type epollNet struct {
+	table []atomic.Pointer[sock] // by file descriptor, which is the Socket
+	woken atomic.Bool
+	lost  atomic.Uint64
+
+	mu      sync.RWMutex // guards the descriptors against use after Stop; held for no wait
+	wake    int          // eventfd
+	stopped bool
+
+	// owned by the shard's thread
+	prompt, slow int // epoll instances
+	slowAt       time.Time
+	events       [eventBatch]unix.EpollEvent
+	ready        int // events of the last Poll that Drain has not seen
+	pace         pace
+	data         [datagramSize]byte
+	from, to     sockaddr
+	sent, failed int
+
+	raw     *rawSender // nil: every socket sends for itself
+	steered *steered   // nil: every socket receives for itself
+}
+
+// sock is an open port.
+type sock struct {
+	fd    int
+	local netip.AddrPort
+
+	// owned by the shard's thread
+	care    Care
+	inEpoll bool
+	steered bool
+	sweep   int // so many more times Collect looks for more than one packet
+	turn    uint8
+}
+
+func newEpoll() (t *epollNet, err error) {
+	t = &epollNet{wake: -1, prompt: -1, slow: -1}
+	defer func() {
+		if err != nil {
+			t.closeOwn()
+		}
+	}()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return nil, fmt.Errorf("engine: limit of open files: %w", err)
+	}
+	t.table = make([]atomic.Pointer[sock], min(limit.Cur, maxFiles))
+	if t.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("engine: eventfd: %w", err)
+	}
+	for _, ep := range []*int{&t.prompt, &t.slow} {
+		if *ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("engine: epoll: %w", err)
+		}
+	}
+	if err := unix.EpollCtl(t.prompt, unix.EPOLL_CTL_ADD, t.wake, readable(t.wake)); err != nil {
+		return nil, fmt.Errorf("engine: epoll: %w", err)
+	}
+	return t, nil
+}
+
+// maxFiles bounds the table of a process without a limit of its own.
+const maxFiles = 1 << 20
+
+func readable(fd int) *unix.EpollEvent { return &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)} }
+
+func (t *epollNet) Name() string {
+	name := "epoll"
+	if t.raw != nil {
+		name += "+raw"
+	}
+	if t.steered != nil {
+		name += "+steered"
+	}
+	return name
+}
+
+func (t *epollNet) Open(local netip.AddrPort) (Socket, error) {
+	fd, err := bindUDP(local)
+	if err != nil {
+		return 0, fmt.Errorf("engine: open %v: %w", local, err)
+	}
+	if fd >= len(t.table) {
+		_ = unix.Close(fd)
+		return 0, fmt.Errorf("engine: open %v: %w: more than %d", local, unix.EMFILE, len(t.table))
+	}
+	if local.Port() == 0 {
+		local = netip.AddrPortFrom(local.Addr(), boundPort(fd))
+	}
+	t.table[fd].Store(&sock{fd: fd, local: local})
+	return Socket(fd), nil
+}
+
+// boundPort is the port that the kernel chose.
+func boundPort(fd int) uint16 {
+	switch at, _ := unix.Getsockname(fd); at := at.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(at.Port)
+	case *unix.SockaddrInet6:
+		return uint16(at.Port)
+	}
+	return 0
+}
+
+func bindUDP(local netip.AddrPort) (fd int, err error) {
+	family := unix.AF_INET
+	if local.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	if fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	if err = bind(fd, local); err != nil {
+		_ = unix.Close(fd)
+		return 0, os.NewSyscallError("bind", err)
+	}
+	return fd, nil
+}
+
+func bind(fd int, local netip.AddrPort) error {
+	if local.Addr().Is4() {
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()})
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+		return err
+	}
+	to := &unix.SockaddrInet6{Port: int(local.Port()), Addr: local.Addr().As16()}
+	if zone := local.Addr().Zone(); zone != "" {
+		link, err := net.InterfaceByName(zone)
+		if err != nil {
+			return err
+		}
+		to.ZoneId = uint32(link.Index)
+	}
+	return unix.Bind(fd, to)
+}
+
+func (t *epollNet) Close(s Socket) {
+	k := t.table[s].Swap(nil)
+	if k == nil {
+		return
+	}
+	if k.steered {
+		t.steered.forget(k.local)
+	}
+	t.lost.Add(overruns(k.fd))
+	_ = unix.Close(k.fd) // leaves epoll by itself
+}
+
+// Watch puts a socket where its packets are looked for. A port that is steered to is not
+// looked at for itself at all; only RTP is.
+func (t *epollNet) Watch(s Socket, c Care) {
+	k := t.table[s].Load()
+	if k == nil || k.care == c && (k.inEpoll || k.steered) {
+		return
+	}
+	if t.steered != nil && c != Slowly {
+		k.steered = k.steered || t.steered.take(k.local, s)
+	}
+	if t.steered != nil && k.steered {
+		t.steered.mind(t.prompt, c, k.care)
+		k.care = c
+		return
+	}
+	t.enter(k, c)
+	k.care = c
+}
+
+// enter moves a socket into the epoll instance of its care.
+func (t *epollNet) enter(k *sock, c Care) {
+	if k.inEpoll {
+		_ = unix.EpollCtl(t.instance(k.care), unix.EPOLL_CTL_DEL, k.fd, nil)
+		k.inEpoll = false
+	}
+	if c == OnDemand {
+		return
+	}
+	// Only fails for want of memory; then the socket is left to Collect.
+	k.inEpoll = unix.EpollCtl(t.instance(c), unix.EPOLL_CTL_ADD, k.fd, readable(k.fd)) == nil
+}
+
+func (t *epollNet) instance(c Care) int {
+	if c == Slowly {
+		return t.slow
+	}
+	return t.prompt
+}
+
+func (t *epollNet) Wake() {
+	if t.woken.Swap(true) {
+		return
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !t.stopped {
+		one := [8]byte{1, 0, 0, 0, 0, 0, 0, 1} // not zero in either byte order
+		_, _ = unix.Write(t.wake, one[:])
+	}
+}
+
+// Poll lets packets gather for a while when there are many: fewer wake-ups is what saves.
+func (t *epollNet) Poll(wait time.Duration) {
+	if t.pace.busy {
+		nap(max(0, min(wait, coalesce)))
+		wait = 0
+	}
+	t.ready = waitEvents(t.prompt, t.events[:], wait)
+}
+
+func (t *epollNet) Drain(receive func(Packet)) {
+	for range drainRounds {
+		for i := range t.events[:t.ready] {
+			t.serve(int(t.events[i].Fd), receive)
+		}
+		if t.ready < len(t.events) {
+			break
+		}
+		t.ready = waitEvents(t.prompt, t.events[:], 0)
+	}
+	t.ready = 0
+	if t.steered != nil {
+		t.pace.packets += t.steered.drain(receive)
+	}
+	if now := time.Now(); now.Sub(t.slowAt) >= slowPeriod {
+		t.slowAt = now
+		t.pace.judge()
+		t.drainSlow(receive)
+	}
+}
+
+// pace finds out whether packets come so often that gathering them pays.
+type pace struct {
+	packets int // in this slowPeriod
+	busy    bool
+}
+
+// judge ends a period. Between the two limits all stays as it is.
+func (p *pace) judge() {
+	const perPeriod = int(slowPeriod / coalesce)
+	switch {
+	case p.packets >= 2*perPeriod:
+		p.busy = true
+	case p.packets < perPeriod:
+		p.busy = false
+	}
+	p.packets = 0
+}
+
+// serve takes one packet; epoll is level-triggered and tells of more.
+func (t *epollNet) serve(fd int, receive func(Packet)) {
+	switch {
+	case fd == t.wake:
+		var count [8]byte
+		_, _ = unix.Read(fd, count[:])
+		t.woken.Store(false)
+	case t.steered == nil || fd != t.steered.fd:
+		t.take(fd, receive)
+		t.pace.packets++
+	}
+}
+
+func (t *epollNet) take(fd int, receive func(Packet)) bool {
+	n, ok := receiveFrom(fd, t.data[:], &t.from)
+	if ok {
+		receive(Packet{Socket: Socket(fd), From: t.from.get(), Data: t.data[:n]})
+	}
+	return ok
+}
+
+func (t *epollNet) drainSlow(receive func(Packet)) {
+	for range drainRounds {
+		n := waitEvents(t.slow, t.events[:], 0)
+		for i := range t.events[:n] {
+			t.take(int(t.events[i].Fd), receive)
+		}
+		if n < len(t.events) {
+			break
+		}
+	}
+}
+
+const (
+	sweeps   = 4  // after an irregular tick
+	sweepAll = 16 // and each so many ticks
+)
+
+// Collect takes the one packet that a tick brings. To see that there is no other costs
+// as much as a quarter of a packet, so it is done after a tick that brought none or several,
+// and now and then.
+func (t *epollNet) Collect(s Socket, receive func(Packet)) {
+	k := t.table[s].Load()
+	if k == nil || k.steered {
+		return
+	}
+	k.turn++
+	if k.turn%sweepAll == 0 {
+		k.sweep = max(k.sweep, 1)
+	}
+	got := 0
+	for got < burst && t.take(k.fd, receive) {
+		got++
+		if k.sweep == 0 {
+			return
+		}
+	}
+	k.sweep = max(0, k.sweep-1)
+	if got != 1 {
+		k.sweep = sweeps
+	}
+}
+
+func (t *epollNet) Queue(s Socket, to netip.AddrPort, data []byte) {
+	k := t.table[s].Load()
+	switch {
+	case k == nil || len(data) == 0 || len(data) > datagramSize:
+		t.failed++
+	case t.raw != nil && t.raw.carries(k.local, to):
+		t.raw.queue(k.local, to, data)
+	default:
+		t.to.set(to)
+		t.count(sendTo(k.fd, data, &t.to))
+	}
+}
+
+func (t *epollNet) count(ok bool) {
+	if ok {
+		t.sent++
+	} else {
+		t.failed++
+	}
+}
+
+func (t *epollNet) Flush() (sent, failed int) {
+	if t.raw != nil {
+		sent, failed = t.raw.flush()
+	}
+	sent, failed = sent+t.sent, failed+t.failed
+	t.sent, t.failed = 0, 0
+	return sent, failed
+}
+
+func (t *epollNet) Lost() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	lost := t.lost.Load()
+	if t.steered != nil && !t.stopped {
+		lost += overruns(t.steered.fd)
+	}
+	return lost
+}
+
+func (t *epollNet) Stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+	for fd := range t.table {
+		if t.table[fd].Load() != nil {
+			t.Close(Socket(fd))
+		}
+	}
+	t.closeOwn()
+}
+
+func (t *epollNet) closeOwn() {
+	if t.raw != nil {
+		t.raw.close()
+	}
+	if t.steered != nil {
+		t.steered.close()
+	}
+	for _, fd := range []int{t.wake, t.prompt, t.slow} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package engine
+
+import "log/slog"
+
+// transports makes one for each shard.
+func transports(n int, log *slog.Logger) ([]Transport, error) { return portable(n, log) }

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	rawBatch    = 64 // datagrams for one sendmmsg
+	ipHeader    = 20
+	udpHeader   = 8
+	rawHeaders  = ipHeader + udpHeader
+	dontFrag    = 0x40 // RFC 791 §3.1, in the high byte of the fragment offset
+	timeToLive  = 64
+	udpProtocol = 17
+	rawSendRoom = 4 << 20 // bytes under way on the one socket of all legs
+)
+
+// rawSender sends the datagrams of all legs through one raw socket, many in a system call. It
+// writes the IP and UDP headers itself, with the port that the leg's own socket holds. IPv4
+// only. It needs CAP_NET_RAW.
+type rawSender struct {
+	fd       int
+	n        int // datagrams queued
+	failed   int
+	sent     int
+	messages [rawBatch]message
+	parts    [rawBatch]unix.Iovec
+	to       [rawBatch]unix.RawSockaddrInet4
+	data     [rawBatch][rawHeaders + datagramSize]byte
+}
+
+// newRawSender fails without the privilege, which is no fault.
+func newRawSender() (*rawSender, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	if err != nil {
+		return nil, err
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, rawSendRoom) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, rawSendRoom) // as much as the system lets us have
+	}
+	r := &rawSender{fd: fd}
+	for i := range r.messages {
+		r.parts[i].Base = &r.data[i][0]
+		head := &r.messages[i].head
+		head.Name, head.Namelen = (*byte)(unsafe.Pointer(&r.to[i])), unix.SizeofSockaddrInet4
+		head.Iov = &r.parts[i]
+		head.SetIovlen(1)
+		r.to[i].Family = unix.AF_INET
+	}
+	return r, nil
+}
+
+func (r *rawSender) close() { _ = unix.Close(r.fd) }
+
+// carries says whether a datagram can go this way. Of a socket bound to any address only the
+// kernel knows which one it would send from.
+func (r *rawSender) carries(local, to netip.AddrPort) bool {
+	return local.Addr().Is4() && to.Addr().Is4() && !local.Addr().IsUnspecified()
+}
+
+func (r *rawSender) queue(local, to netip.AddrPort, data []byte) {
+	i := r.n
+	datagram := r.data[i][:rawHeaders+len(data)]
+	writeHeaders(datagram, local, to)
+	copy(datagram[rawHeaders:], data)
+	binary.BigEndian.PutUint16(datagram[ipHeader+6:], udpChecksum(datagram))
+	r.parts[i].SetLen(len(datagram))
+	r.to[i].Addr = to.Addr().As4()
+	r.n++
+	if r.n == rawBatch {
+		r.push()
+	}
+}
+
+// writeHeaders leaves the IP header's checksum and identification to the kernel (raw(7)).
+func writeHeaders(datagram []byte, local, to netip.AddrPort) {
+	from4, to4 := local.Addr().As4(), to.Addr().As4()
+	ip, udp := datagram[:ipHeader], datagram[ipHeader:rawHeaders]
+	clear(ip)
+	ip[0], ip[6], ip[8], ip[9] = 0x45, dontFrag, timeToLive, udpProtocol
+	binary.BigEndian.PutUint16(ip[2:], uint16(len(datagram)))
+	copy(ip[12:], from4[:])
+	copy(ip[16:], to4[:])
+	binary.BigEndian.PutUint16(udp[0:], local.Port())
+	binary.BigEndian.PutUint16(udp[2:], to.Port())
+	binary.BigEndian.PutUint16(udp[4:], uint16(len(datagram)-ipHeader))
+	udp[6], udp[7] = 0, 0
+}
+
+// udpChecksum is that of RFC 768 over addresses, protocol, length and the datagram, whose own
+// checksum is zero.
+func udpChecksum(datagram []byte) uint16 {
+	sum := uint64(udpProtocol) + uint64(len(datagram)-ipHeader)
+	rest := datagram[ipHeader-8:] // from the addresses on
+	for len(rest) >= 8 {
+		x := binary.BigEndian.Uint64(rest)
+		sum += x>>32 + x&0xffffffff
+		rest = rest[8:]
+	}
+	var tail [8]byte
+	copy(tail[:], rest)
+	x := binary.BigEndian.Uint64(tail[:])
+	sum += x>>32 + x&0xffffffff
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	if sum == 0xffff {
+		return 0xffff // RFC 768: a checksum of zero is sent as all ones
+	}
+	return ^uint16(sum)
+}
+
+// push sends what is queued. A datagram that the kernel refuses is left out and counted.
+func (r *rawSender) push() {
+	for at := 0; at < r.n; {
+		n, errno := transfer(unix.SYS_SENDMMSG, r.fd, r.messages[at:r.n])
+		r.sent += n
+		at += n
+		if errno != 0 {
+			r.failed++
+			at++
+		}
+	}
+	r.n = 0
+}
+
+func (r *rawSender) flush() (sent, failed int) {
+	if r.n > 0 {
+		r.push()
+	}
+	sent, failed = r.sent, r.failed
+	r.sent, r.failed = 0, 0
+	return sent, failed
+}
