@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"runtime"
 	"slices"
 	"time"
 
@@ -134,5 +133,5 @@ func (c Config) shards() int {
 	if c.Shards > 0 {
 		return c.Shards
 	}
-	return runtime.GOMAXPROCS(0)
+	return cores
 }

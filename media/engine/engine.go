@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -52,6 +53,7 @@ func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
 	for name, network := range cfg.Networks {
 		e.ports[name] = newPorts(network, cfg.PortQuarantine)
 	}
+	reserveProcs(len(nets))
 	for _, net := range nets {
 		s := newShard(cfg, log, net, e.release)
 		e.shards = append(e.shards, s)
@@ -60,6 +62,17 @@ func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
 	}
 	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks", len(cfg.Networks))
 	return e, nil
+}
+
+// cores is how many threads can really run at once.
+var cores = runtime.GOMAXPROCS(0)
+
+var reserved sync.Once
+
+// reserveProcs gives the media threads a place of their own in the Go scheduler, so that they
+// and everything else never wait for each other there: who runs first is for the kernel to say.
+func reserveProcs(shards int) {
+	reserved.Do(func() { runtime.GOMAXPROCS(cores + shards) })
 }
 
 // Stop ends every session and waits for all that New started. A sink that waits for

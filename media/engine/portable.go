@@ -6,3 +6,5 @@ import "log/slog"
 
 // transports makes one for each shard.
 func transports(n int, log *slog.Logger) ([]Transport, error) { return portable(n, log) }
+
+func preferThread() {}

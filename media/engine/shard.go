@@ -88,8 +88,8 @@ func (s *shard) post(o order) bool {
 // run is the shard's thread.
 func (s *shard) run() {
 	defer close(s.done)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine, and so does its priority
+	preferThread()
 	s.next = time.Now()
 	for !s.stopping {
 		s.step(time.Now())
