@@ -4,6 +4,11 @@
 // A Receiver makes out of a leg's event packets the keys that were pressed,
 // each once. A Sender makes out of keys the packets to send. Both are owned by
 // whoever owns the leg, keep no time of their own and allocate nothing.
+//
+// Events share the clock of the sound that they stand in for (RFC 4733
+// §2.5.1.2), so both are told its rate: 8000 Hz, or 48000 beside Opus. A key that comes by one
+// clock is sent on by another by pushing it into a Receiver of the first and
+// queueing it in a Sender of the second.
 package dtmf
 
 import (
@@ -12,6 +17,9 @@ import (
 	"fmt"
 	"strings"
 )
+
+// DefaultClock is the RTP clock, in Hz, where no other is named.
+const DefaultClock = 8000
 
 // Keys are the keys in the order of their event codes, 0 to 15 (RFC 4733
 // §3.2), and the hook flash, 16 (RFC 2833 §3.10, which phones still send).
@@ -32,7 +40,7 @@ type Event struct {
 	Digit    byte   // one of Keys
 	End      bool   // the key is up again
 	Volume   uint8  // of the tone, in -dBm0: 0 to 63
-	Duration uint16 // so far, in samples at 8 kHz
+	Duration uint16 // so far, in ticks of the RTP clock: RFC 4733 §2.3.5
 }
 
 // Parse reads a payload. Bytes past the first event are left alone: only

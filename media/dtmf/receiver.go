@@ -3,12 +3,14 @@ package dtmf
 import "strings"
 
 const (
-	// nearest is the least distance between the beginnings of two presses of one key, in
-	// samples: 60 ms. A key and the pause behind it last 40 ms each at the least (ITU-T
-	// Q.24). What is nearer is a phone that lets the timestamp run on during a press.
-	nearest = 480
+	// nearest is the least time between the beginnings of two presses of one key, in ms. A
+	// key and the pause behind it last 40 ms each at the least (ITU-T Q.24). What is nearer
+	// is a phone that lets the timestamp run on during a press.
+	nearest = 60
 	// segment is from where a press may go on in a further segment: an event can say no
-	// more than 0xFFFF samples (RFC 4733 §2.5.1.3).
+	// more than 0xFFFF ticks (RFC 4733 §2.5.1.3), 8 s at 8 kHz and 1.4 s at 48 kHz. The rest
+	// is for packets lost before the segment's end: a second, or 170 ms. It does not grow
+	// with the clock, as a key pressed again so soon after such a long one would be lost.
 	segment = 0xe000
 	// remembered presses are known again when the network delivers their packets late.
 	remembered = 8
@@ -29,6 +31,10 @@ type press struct {
 // The zero value is ready. Owned by the leg; begin with a fresh one when the
 // SSRC changes.
 type Receiver struct {
+	// ClockRate is the RTP clock of the stream in Hz; 0 is DefaultClock. It may
+	// change with the payload type of the events.
+	ClockRate int
+
 	presses [remembered]press
 	last    int // the newest of them
 }
@@ -57,7 +63,7 @@ func (r *Receiver) find(e Event, seq uint16, ts uint32) *press {
 		switch {
 		case newest.again(e, seq, ts):
 			return nil
-		case newest.goesOn(ts):
+		case newest.goesOn(ts, int32(clock(r.ClockRate))*nearest/1000):
 			return newest
 		}
 	}
@@ -75,10 +81,11 @@ func (p *press) again(e Event, seq uint16, ts uint32) bool {
 	return ts == p.ts && p.ended && !e.End && e.Duration < p.duration && int16(seq-p.seq) > 0
 }
 
-// goesOn says whether a timestamp is that of the press, or so near that it must be.
-func (p *press) goesOn(ts uint32) bool {
+// goesOn says whether a timestamp is that of the press, or so near, in ticks,
+// that it must be.
+func (p *press) goesOn(ts uint32, near int32) bool {
 	apart := int32(ts - p.ts)
-	if apart > -nearest && apart < nearest {
+	if apart > -near && apart < near {
 		return true
 	}
 	return !p.ended && p.duration >= segment && apart > 0 && apart <= 0xffff

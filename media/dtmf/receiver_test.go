@@ -109,17 +109,71 @@ func TestReceiver(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			scenes(t, func(t *testing.T, seq uint16, ts uint32) {
-				var r Receiver
-				var got []byte
-				for _, p := range test.in {
-					if digit, ok := r.Push(seq+p.seq, ts+p.ts, Append(nil, p.event)); ok {
-						got = append(got, digit)
-					}
-				}
-				if string(got) != test.want {
+				if got := pressed(&Receiver{}, seq, ts, test.in); got != test.want {
 					t.Errorf("%q, want %q", got, test.want)
 				}
+				fast, ok := faster(test.in)
+				if got := pressed(&Receiver{ClockRate: 48000}, seq, ts, fast); ok && got != test.want {
+					t.Errorf("at 48 kHz %q, want %q", got, test.want)
+				}
 			})
+		})
+	}
+}
+
+// pressed is what a receiver makes of a scene.
+func pressed(r *Receiver, seq uint16, ts uint32, in []packet) string {
+	var got []byte
+	for _, p := range in {
+		if digit, ok := r.Push(seq+p.seq, ts+p.ts, Append(nil, p.event)); ok {
+			got = append(got, digit)
+		}
+	}
+	return string(got)
+}
+
+// faster is a scene of 8 kHz by the clock of Opus; not ok when an event is too long to be said there.
+func faster(in []packet) (out []packet, ok bool) {
+	for _, p := range in {
+		if p.event.Duration > 0xffff/6 {
+			return nil, false
+		}
+		p.ts, p.event.Duration = 6*p.ts, 6*p.event.Duration
+		out = append(out, p)
+	}
+	return out, true
+}
+
+// At 48 kHz an event has room for 1.4 s: a key that is held longer goes on in
+// further segments, RFC 4733 §2.5.1.3, each from where the one before was full.
+func TestReceiverOfALongKeyAt48kHz(t *testing.T) {
+	var held []packet
+	for i := range 250 { // 5 s
+		at := 960 * (i + 1)
+		held = append(held, packet{uint16(10 + i), uint32(at / 0xffff * 0xffff), Event{Digit: '7', Duration: uint16(at % 0xffff)}})
+	}
+	last := held[len(held)-1]
+	last.event.End = true
+	for range 3 {
+		last.seq++
+		held = append(held, last)
+	}
+	var thinned []packet // seven of eight lost
+	for i := 0; i < len(held); i += 8 {
+		thinned = append(thinned, held[i])
+	}
+	again, _ := faster(key('7', 300, (250*960+48000)/6, 4))
+	for name, c := range map[string]struct {
+		in   []packet
+		want string
+	}{
+		"held": {held, "7"}, "held, with losses": {thinned, "7"}, "held, then again": {join(held, again), "77"},
+		"held, its end lost, then again": {join(held[:250], again), "77"},
+	} {
+		scenes(t, func(t *testing.T, seq uint16, ts uint32) {
+			if got := pressed(&Receiver{ClockRate: 48000}, seq, ts, c.in); got != c.want {
+				t.Errorf("%s: %q, want %q", name, got, c.want)
+			}
 		})
 	}
 }

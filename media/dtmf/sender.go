@@ -1,7 +1,7 @@
 package dtmf
 
 const (
-	tickSamples = 160 // 20 ms at 8 kHz
+	ticksPerSecond = 50
 
 	// How long a key lasts, in ticks: the packets of the tone, the last of which is the
 	// first end packet, the repeated end packets, then quiet.
@@ -17,10 +17,15 @@ const (
 // Sender makes the packets of key presses, one each 20 ms. The zero value is
 // ready. Owned by the leg.
 type Sender struct {
+	// ClockRate is the RTP clock of the stream in Hz, a multiple of 50 up to
+	// 480000; 0 is DefaultClock. A change counts from the next key on.
+	ClockRate int
+
 	queue  [waiting]byte
 	queued int
 	tick   int // of the first key of the queue
 	ts     uint32
+	span   int // of a tick, by the clock that the key began with
 	packet [eventBytes]byte
 }
 
@@ -54,13 +59,21 @@ func (s *Sender) Next(ts uint32) (payload []byte, eventTS uint32, marker bool, o
 	tick := s.tick
 	switch {
 	case tick == 1:
-		s.ts = ts
+		s.ts, s.span = ts, clock(s.ClockRate)/ticksPerSecond
 	case tick > repeatTicks:
 		s.pause()
 		return nil, 0, false, false
 	}
-	e := Event{Digit: s.queue[0], End: tick >= toneTicks, Volume: volume, Duration: uint16(min(tick, toneTicks) * tickSamples)}
+	e := Event{Digit: s.queue[0], End: tick >= toneTicks, Volume: volume, Duration: uint16(min(tick, toneTicks) * s.span)}
 	return Append(s.packet[:0], e), s.ts, tick == 1, true
+}
+
+// clock is a ClockRate with its default.
+func clock(rate int) int {
+	if rate == 0 {
+		return DefaultClock
+	}
+	return rate
 }
 
 // pause ends with the turn of the next key.

@@ -14,11 +14,13 @@ type sent struct {
 	event  Event
 }
 
-// drain runs a sender for so many ticks, a frame of 160 samples each.
+const tickSamples = 160 // of a tick at 8 kHz
+
+// drain runs a sender for so many ticks, a frame of its clock each.
 func drain(t *testing.T, s *Sender, ts uint32, ticks int) (out []sent) {
 	t.Helper()
 	for tick := range ticks {
-		payload, eventTS, marker, ok := s.Next(ts + uint32(tick*tickSamples))
+		payload, eventTS, marker, ok := s.Next(ts + uint32(tick*clock(s.ClockRate)/ticksPerSecond))
 		if !ok {
 			continue
 		}
@@ -47,6 +49,75 @@ func TestSenderOfOneKey(t *testing.T) {
 	}
 	if s.Busy() {
 		t.Error("still busy")
+	}
+}
+
+// RFC 4733 §2.3.5: durations are in timestamp units, so 100 ms are 4800 beside Opus.
+func TestSenderAt48kHz(t *testing.T) {
+	s := Sender{ClockRate: 48000}
+	s.Queue("55")
+	got := drain(t, &s, 777, 50)
+	if len(got) != 14 {
+		t.Fatalf("%d packets", len(got))
+	}
+	for i, duration := range []uint16{960, 1920, 2880, 3840, 4800, 4800, 4800} {
+		if e := got[i].event; e.Duration != duration || e.End != (i >= 4) || got[i].ts != 777 {
+			t.Errorf("packet %d: %+v, want a duration of %d", i, got[i], duration)
+		}
+	}
+	if apart := got[7].ts - got[0].ts; apart != keyTicks*960 {
+		t.Errorf("the second key begins %d ticks later", apart)
+	}
+}
+
+// A leg that changes its codec in the middle of a key ends the key as it began it.
+func TestSenderChangesItsClockBetweenKeys(t *testing.T) {
+	var s Sender
+	s.Queue("12")
+	s.Next(0)
+	s.ClockRate = 48000
+	got := drain(t, &s, 0, 40)
+	for _, p := range got {
+		want := uint16(800)
+		if p.event.Digit == '2' {
+			want = 4800
+		}
+		if p.event.End && p.event.Duration != want {
+			t.Errorf("%q lasts %d, want %d", p.event.Digit, p.event.Duration, want)
+		}
+	}
+	if len(got) != 13 {
+		t.Errorf("%d packets", len(got))
+	}
+}
+
+// From a leg of one clock to a leg of another, and back: the keys are the same
+// keys, and each lasts 100 ms there.
+func TestKeysCrossClocks(t *testing.T) {
+	const keys = "*10099#"
+	for _, c := range []struct{ from, to int }{{8000, 48000}, {48000, 8000}, {0, 48000}, {16000, 8000}} {
+		scenes(t, func(t *testing.T, seq uint16, ts uint32) {
+			in, r, out := Sender{ClockRate: c.from}, Receiver{ClockRate: c.from}, Sender{ClockRate: c.to}
+			in.Queue(keys)
+			for _, p := range drain(t, &in, ts, len(keys)*keyTicks) {
+				if digit, ok := r.Push(seq+uint16(p.tick), p.ts, Append(nil, p.event)); ok {
+					out.Queue(string(digit))
+				}
+			}
+			var got []byte
+			far := Receiver{ClockRate: c.to}
+			for _, p := range drain(t, &out, ts, len(keys)*keyTicks) {
+				if digit, ok := far.Push(seq+uint16(p.tick), p.ts, Append(nil, p.event)); ok {
+					got = append(got, digit)
+				}
+				if p.event.End && int(p.event.Duration) != c.to/10 {
+					t.Errorf("%q lasts %d of %d Hz", p.event.Digit, p.event.Duration, c.to)
+				}
+			}
+			if string(got) != keys {
+				t.Errorf("from %d to %d Hz: %q", c.from, c.to, got)
+			}
+		})
 	}
 }
 
