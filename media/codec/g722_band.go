@@ -22,7 +22,7 @@ func (q *scale) adapt(growth, top int32, shift uint) {
 }
 
 // predictor foretells a band's next sample by two poles and six zeros: G.722
-// block 4. Index 0 is the newest.
+// block 4. The newest of the past comes first.
 type predictor struct {
 	next  int32 // the prediction, SL or SH
 	zeros int32 // the part of it that the zeros make
@@ -30,7 +30,7 @@ type predictor struct {
 	b     [6]int32
 	r     [2]int32 // reconstructed samples
 	p     [2]int32 // partially reconstructed: the zeros' part alone
-	d     [6]int32 // differences from the prediction
+	d     [7]int32 // differences from the prediction; the first is the one that is followed
 }
 
 // follow takes the difference that the code stood for, and predicts anew.
@@ -39,54 +39,42 @@ func (p *predictor) follow(d int32) {
 	p.adaptPoles(saturated(d + p.zeros))
 	p.adaptZeros(d)
 	p.r[1], p.r[0] = p.r[0], reconstructed
-	p.predict()
+	poles := times(saturated(2*p.r[0]), p.a[0]) + times(saturated(2*p.r[1]), p.a[1]) // FILTEP
+	p.next = saturated(saturated(poles) + p.zeros)                                   // PREDIC
 }
 
 // adaptPoles: UPPOL2, UPPOL1.
 func (p *predictor) adaptPoles(partial int32) {
-	push, lean := saturated(4*p.a[0]), int32(192)
-	if sameSign(partial, p.p[0]) {
-		push = saturated(-push)
-	} else {
-		lean = -lean
-	}
-	pull := int32(-128)
-	if sameSign(partial, p.p[1]) {
-		pull = 128
-	}
-	p.a[1] = max(-12288, min(12288, push>>7+pull+times(p.a[1], 32512)))
+	turn, turn2 := signsDiffer(partial, p.p[0]), signsDiffer(partial, p.p[1])
+	push := saturated(signed(saturated(4*p.a[0]), ^turn))
+	p.a[1] = max(-12288, min(12288, push>>7+signed(128, turn2)+times(p.a[1], 32512)))
 	limit := 15360 - p.a[1] // keeps the filter stable
-	p.a[0] = max(-limit, min(limit, lean+times(p.a[0], 32640)))
+	p.a[0] = max(-limit, min(limit, signed(192, turn)+times(p.a[0], 32640)))
 	p.p[1], p.p[0] = p.p[0], partial
 }
 
-// adaptZeros: UPZERO.
+// adaptZeros: UPZERO, and at once FILTEZ, whose sum goes from the oldest to the
+// newest, as each part of it is saturated.
 func (p *predictor) adaptZeros(d int32) {
 	lean := int32(128)
 	if d == 0 {
 		lean = 0
 	}
-	for i, before := range p.d {
-		if sameSign(d, before) {
-			p.b[i] = times(p.b[i], 32640) + lean
-		} else {
-			p.b[i] = times(p.b[i], 32640) - lean
-		}
-	}
-	copy(p.d[1:], p.d[:5])
 	p.d[0] = d
+	var sum int32
+	for i := 6; i > 0; i-- {
+		b := times(p.b[i-1], 32640) + signed(lean, signsDiffer(d, p.d[i]))
+		p.b[i-1], p.d[i] = b, p.d[i-1]
+		sum = saturated(sum + times(saturated(2*p.d[i]), b))
+	}
+	p.zeros = sum
 }
 
-// predict: FILTEP, FILTEZ, PREDIC. The order of the sums is that of the
-// Recommendation, as each is saturated.
-func (p *predictor) predict() {
-	poles := saturated(times(saturated(2*p.r[0]), p.a[0]) + times(saturated(2*p.r[1]), p.a[1]))
-	p.zeros = 0
-	for i := 5; i >= 0; i-- {
-		p.zeros = saturated(p.zeros + times(saturated(2*p.d[i]), p.b[i]))
-	}
-	p.next = saturated(poles + p.zeros)
-}
+// signsDiffer is -1 where one of two numbers is negative and the other not, else 0.
+func signsDiffer(x, y int32) int32 { return (x ^ y) >> 31 }
+
+// signed is x, or -x where turn is -1. There is no branch, as nobody could foretell it.
+func signed(x, turn int32) int32 { return (x ^ turn) - turn }
 
 // times multiplies two 16-bit numbers, one of which has 15 binary places.
 func times(x, y int32) int32 { return x * y >> 15 }
@@ -95,5 +83,3 @@ func saturated(x int32) int32 { return max(math.MinInt16, min(math.MaxInt16, x))
 
 // limited is what goes through the mirror filter: 15 bits, G.722 LIMIT.
 func limited(x int32) int32 { return max(-1<<14, min(1<<14-1, x)) }
-
-func sameSign(x, y int32) bool { return x^y >= 0 }
