@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/media/pcm"
 )
 
 // LegID names a party; it is unique within a Session.
@@ -39,6 +40,10 @@ type Stream struct {
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,
 // or both mixed. A leg never hears itself, even when From names it.
+//
+// Hearing is not mutual unless it is told so. A supervisor who listens only is in
+// nobody's From; one who whispers to a desk is in the From of the desk, and not in the
+// caller's. For mute, and for making a party louder, there is Tune.
 type Listen struct {
 	Leg  LegID
 	From []LegID
@@ -51,6 +56,14 @@ type Playlist struct {
 	Items []string // names in prompt.Library, in order
 	Loop  bool     // the last item is repeated for ever
 	Solo  bool     // the legs in From are muted while it plays
+}
+
+// Tune sets how loud a leg's party is for all who hear it, from the next frame on: 0 mutes it,
+// pcm.Unity, which is where it begins, leaves it as it is. It may be made up to 8 times (18 dB)
+// as loud. The party itself goes on hearing, and its keys count.
+type Tune struct {
+	Leg  LegID
+	Gain pcm.Q12
 }
 
 // Digits sends keys to a leg as RFC 4733 events, or as tones when the leg has
@@ -67,5 +80,6 @@ type Close struct {
 
 func (Stream) command() {}
 func (Listen) command() {}
+func (Tune) command()   {}
 func (Digits) command() {}
 func (Close) command()  {}

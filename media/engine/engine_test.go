@@ -260,6 +260,9 @@ func TestSlowSink(t *testing.T) {
 	e := loopback(t, cfg)
 	entered, release := make(chan Event), make(chan struct{})
 	s := e.NewSession("slow", func(ev Event) {
+		if _, ok := ev.(Talking); ok {
+			return
+		}
 		entered <- ev
 		<-release
 	})

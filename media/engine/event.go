@@ -25,7 +25,16 @@ type MediaBack struct {
 	Leg LegID
 }
 
+// Talking: a party that somebody hears has begun to talk, or ceased to; at most once a second.
+// Who is muted is reported too. A party whose codec is not G.711 is only followed where it is mixed.
+type Talking struct {
+	Leg   LegID
+	On    bool
+	Level uint8 // in -dBov, smoothed: 0 is the loudest, 127 silence (RFC 6465 §4)
+}
+
 func (DigitReceived) event() {}
 func (PlayDone) event()      {}
 func (MediaLost) event()     {}
 func (MediaBack) event()     {}
+func (Talking) event()       {}

@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"liandong/media/codec"
 	"liandong/media/dtmf"
 	"liandong/media/mixer"
+	"liandong/media/pcm"
+	"liandong/media/prompt"
 )
 
 // mode is how the sound that a leg hears is made.
@@ -18,6 +21,12 @@ const (
 	playing              // a playlist, from frames encoded in advance
 	mixing               // decoded, summed and encoded in the tick
 )
+
+// maxGain is the loudest that Tune makes a party.
+const maxGain = 8 * pcm.Unity
+
+// comfort is what a party hears that has nothing to hear.
+var comfort = prompt.Comfort()
 
 // pair is the two open ports of a leg.
 type pair struct {
@@ -37,7 +46,6 @@ type leg struct {
 	stream Stream
 	ready  bool // a Stream has come
 	codecs [128]codec.ID
-	hush   [frameSamples]byte // silence in the codec that is sent
 
 	// what comes in
 	latch     latch
@@ -46,6 +54,8 @@ type leg struct {
 	lost      bool      // MediaLost was said
 	keys      dtmf.Receiver
 	mutedTill time.Time // a key is down: its tone must not be heard beside the event
+	gain      pcm.Q12   // for all who hear it
+	loudness  loudness
 	playout   playout
 
 	// what goes out
@@ -54,6 +64,10 @@ type leg struct {
 	sources    []*leg // that are heard
 	player     player
 	ear        mixer.Output
+	hears      uint64 // stands for mode and sources
+	mixes      uint64 // stands for those of them that are in the mix, and their gains
+	seam       seam
+	noise      int // the frame of comfort noise that is due
 	out        outgoing
 	rewriter   rewriter
 	unsent     string // keys from before the first Stream
@@ -72,6 +86,7 @@ func newLeg(r *room, o openLeg) *leg {
 	return &leg{
 		id: o.id, room: r, shard: r.shard, pair: o.pair,
 		latch: latch{need: r.shard.cfg.LatchPackets}, out: newOutgoing(),
+		gain: pcm.Unity, noise: rand.IntN(comfort.Len()),
 		playout: newPlayout(r.shard.cfg.Jitter), reports: newReports(),
 	}
 }
@@ -91,7 +106,6 @@ func (l *leg) configure(c Stream, now time.Time) {
 		l.heardAt = now
 	}
 	l.codecs = payloadTypes(c)
-	codec.Encode(c.Codec, l.hush[:], make([]int16, frameSamples))
 	first := !l.ready
 	l.stream, l.ready = c, true
 	if first {
@@ -121,6 +135,10 @@ func (l *leg) attend(c Listen) {
 	if c.Play.ID == l.player.id {
 		return
 	}
+	l.seam.due = true
+	if l.player.plays() {
+		l.seam.cut(l.player.frame(), l.mode == playing)
+	}
 	if missing := l.player.start(c.Play, l.shard.cfg.Prompts); missing != "" {
 		l.shard.log.Warn("prompt not found", "session", l.room.session.ref, "leg", l.id, "prompt", missing)
 	}
@@ -138,7 +156,7 @@ func (l *leg) choose() {
 		l.mode = playing
 	case len(l.sources) == 0:
 		l.mode = silent
-	case len(l.sources) == 1 && !plays:
+	case len(l.sources) == 1 && !plays && l.sources[0].gain == pcm.Unity:
 		l.mode = relaying
 		l.sources[0].relays = append(l.sources[0].relays, l)
 	default:
@@ -147,7 +165,29 @@ func (l *leg) choose() {
 			source.mixers++
 		}
 	}
+	l.notice()
 }
+
+// notice finds out that the leg hears something else than before.
+func (l *leg) notice() {
+	hears := uint64(l.mode)
+	for _, source := range l.sources {
+		hears = digest(hears, uint64(source.id))
+	}
+	if hears == l.hears {
+		return
+	}
+	if l.hears = hears; l.mode == mixing {
+		l.ear = mixer.Output{}
+	}
+	l.seam.due = true
+}
+
+// digest makes one number of several.
+func digest(sum, next uint64) uint64 { return (sum ^ next) * 0x9e3779b97f4a7c15 }
+
+// tune makes the party louder or softer; the caller routes the room afterwards.
+func (l *leg) tune(gain pcm.Q12) { l.gain = max(0, min(maxGain, gain)) }
 
 // attention has a party's packets looked for as soon as they come when someone is relayed to,
 // and else in the tick.

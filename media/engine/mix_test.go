@@ -107,6 +107,7 @@ func TestRelayIsExact(t *testing.T) {
 	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
 	a.talks, b.talks = false, false
 	b.hears(Playlist{}, a)
+	a.talk() // fades in after the silence
 	r.step()
 	b.forget()
 	payload := make([]byte, 160)

@@ -11,8 +11,9 @@ type player struct {
 	id    uint32
 	clips []prompt.Clip
 	loop  bool
-	clip  int // that plays; len(clips): the list has ended
-	at    int // the next frame of it
+	clip  int      // that plays; len(clips): the list has ended
+	at    int      // the next frame of it
+	ended [2]int16 // the last samples of the frame before
 }
 
 // start begins a playlist. It gives the first name that the library does not have; the
@@ -47,8 +48,26 @@ func (p *player) frame() *pcm.Frame { return p.clips[p.clip].Frame(p.at) }
 
 func (p *player) encoded(id codec.ID) []byte { return p.clips[p.clip].Encoded(id, p.at) }
 
+// jumps says that another clip, or the same one again, begins elsewhere than the one before
+// it ended: by a step that is larger than those around it.
+func (p *player) jumps() bool {
+	if p.at > 0 {
+		return false
+	}
+	next := p.frame()
+	slope := max(distance(p.ended[0], p.ended[1]), distance(next[0], next[1]))
+	return distance(p.ended[1], next[0]) > 2*slope+smallStep
+}
+
+func distance(a, b int16) int {
+	d := int(a) - int(b)
+	return max(d, -d)
+}
+
 // advance moves on by a frame; true: that was the last one.
 func (p *player) advance() bool {
+	frame := p.frame()
+	p.ended = [2]int16(frame[len(frame)-2:])
 	p.at++
 	if p.at < p.clips[p.clip].Len() {
 		return false

@@ -81,6 +81,9 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	if !l.stream.Receive || l.muted(now) {
 		return
 	}
+	if id.Stateless() && (l.mixers > 0 || len(l.relays) > 0) {
+		l.loudness.packet(id, packet.Payload)
+	}
 	for _, hearer := range l.relays {
 		hearer.relay(id, packet, now)
 	}

@@ -35,6 +35,11 @@ func (r *room) do(c Command) {
 			l.attend(c)
 			r.route()
 		}
+	case Tune:
+		if l := r.leg(c.Leg); l != nil {
+			l.tune(c.Gain)
+			r.route()
+		}
 	case Digits:
 		if l := r.leg(c.Leg); l != nil {
 			l.press(c.Digits)

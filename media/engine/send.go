@@ -22,6 +22,7 @@ const (
 func (l *leg) tick(now time.Time) {
 	l.watch(now)
 	l.report(now)
+	l.talking()
 	if l.ready && !l.stream.Send && l.player.plays() {
 		l.advance() // unheard, so that whoever waits for PlayDone is not held up by a hold
 	}
@@ -31,10 +32,17 @@ func (l *leg) tick(now time.Time) {
 	if l.sendKey(now) {
 		return
 	}
+	plays := l.player.plays()
 	payload, heard := l.hear(now)
+	if heard != (l.quietTicks == 0) {
+		l.seam.due = true
+	}
 	l.account(heard)
 	if payload != nil {
 		l.emit(payload, now)
+	}
+	if plays {
+		l.advance()
 	}
 }
 
@@ -49,7 +57,13 @@ func (l *leg) hear(now time.Time) (payload []byte, heard bool) {
 	case mixing:
 		return l.mix()
 	}
-	return l.hush[:], false
+	return l.hush(), false
+}
+
+// hush gives the next frame of comfort noise.
+func (l *leg) hush() []byte {
+	l.noise = (l.noise + 1) % comfort.Len()
+	return comfort.Encoded(l.stream.Codec, l.noise)
 }
 
 // cover fills in for a relayed source that sends nothing.
@@ -58,30 +72,41 @@ func (l *leg) cover(now time.Time) ([]byte, bool) {
 	if l.rewriter.live && now.Sub(l.out.at) <= patience && !l.sources[0].muted(now) {
 		return nil, true
 	}
-	return l.hush[:], false
+	return l.hush(), false
 }
 
 func (l *leg) play() []byte {
-	payload := l.player.encoded(l.stream.Codec)
-	l.advance()
-	return payload
+	if l.player.jumps() {
+		l.seam.due = true
+	}
+	return l.player.encoded(l.stream.Codec)
 }
 
 // mix sums what the leg hears. It is not among its own sources.
 func (l *leg) mix() ([]byte, bool) {
 	s := l.shard
 	s.parts = s.parts[:0]
+	mixes := uint64(1)
 	for _, source := range l.sources {
-		if source.playout.audible {
-			s.parts = append(s.parts, mixer.Input{Samples: source.playout.frame[:], Gain: pcm.Unity})
+		if source.playout.audible && source.gain > 0 {
+			s.parts = append(s.parts, mixer.Input{Samples: source.playout.frame[:], Gain: source.gain})
+			mixes = digest(mixes, uint64(source.id)<<32+uint64(source.gain))
 		}
 	}
+	if mixes != l.mixes {
+		l.mixes, l.seam.due = mixes, true
+	}
 	if l.player.plays() {
+		if l.player.jumps() {
+			l.seam.due = true
+		}
 		s.parts = append(s.parts, mixer.Input{Samples: l.player.frame()[:], Gain: pcm.Unity})
-		l.advance()
+	}
+	if tail, ok := l.seam.takeTail(); ok {
+		s.parts = append(s.parts, mixer.Input{Samples: tail, Gain: pcm.Unity})
 	}
 	if len(s.parts) == 0 {
-		return l.hush[:], false
+		return l.hush(), false
 	}
 	l.ear.Mix(s.sum[:], s.parts)
 	return s.coded[:codec.Encode(l.stream.Codec, s.coded[:], s.sum[:])], true
@@ -109,7 +134,10 @@ func (l *leg) account(heard bool) {
 
 // emit sends a frame of our own making.
 func (l *leg) emit(payload []byte, now time.Time) {
-	l.rewriter.live = false
+	if l.rewriter.live {
+		l.rewriter.live, l.seam.due = false, true
+	}
+	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
 	ts, gap := l.out.due(now)
 	seq := l.out.seq
 	l.transmit(rtp.Header{Marker: gap, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
@@ -123,6 +151,7 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, now time.Time) {
 		return
 	}
 	span := uint32(len(payload)) // G.711: a byte per sample
+	went := l.rewriter.live
 	seq, ts, ok := l.rewriter.place(&l.out, &packet.Header, span, now)
 	if !ok {
 		return
@@ -131,6 +160,10 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, now time.Time) {
 		n := codec.Transcode(l.stream.Codec, l.shard.coded[:], id, payload)
 		payload = l.shard.coded[:n]
 	}
+	if !went {
+		l.seam.due = true
+	}
+	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
 	marker := packet.Marker || l.out.span == 0
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
 	l.out.frame(seq, ts, span, len(payload), now)

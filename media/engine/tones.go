@@ -13,6 +13,7 @@ const (
 	toneDigits = "123A456B789C*0#D"
 	toneFrames = 5    // 100 ms of tone; ITU-T Q.24 asks for 40 ms at least
 	gapFrames  = 4    // 80 ms of silence after it
+	toneEdge   = 16   // samples in which it swells and fades: 2 ms
 	toneLevel  = 6000 // of each of the two: about -12 dBm0 in sum
 )
 
@@ -27,7 +28,8 @@ func makeTones() *[len(toneDigits)][toneFrames]pcm.Frame {
 		low, high := rows[digit/4], columns[digit%4]
 		for i := range toneFrames * int(frameSamples) {
 			t := 2 * math.Pi * float64(i) * sampleTime.Seconds()
-			table[digit][i/int(frameSamples)][i%int(frameSamples)] = int16(toneLevel * (math.Sin(low*t) + math.Sin(high*t)))
+			edge := min(1, float64(min(i, toneFrames*int(frameSamples)-1-i))/toneEdge) // no click
+			table[digit][i/int(frameSamples)][i%int(frameSamples)] = int16(toneLevel * edge * (math.Sin(low*t) + math.Sin(high*t)))
 		}
 	}
 	return table

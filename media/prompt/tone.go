@@ -11,8 +11,8 @@ import (
 )
 
 // The clips that the library makes by itself. The first three are the tones of
-// Chinese telephone networks (GB 3380: 450 Hz, with these cadences); a playlist
-// loops them.
+// Chinese telephone networks: GB/T 3380-1982 has 450 Hz ±25 Hz, -10 dBm0 ±3 dB and
+// these cadences, ±10 %. A playlist loops them.
 const (
 	Ring       = "ring"       // 1 s on, 4 s off
 	Busy       = "busy"       // 0.35 s on, 0.35 s off
@@ -26,7 +26,7 @@ const (
 func Tones() []string { return slices.Sorted(maps.Keys(generated())) }
 
 const (
-	toneLevel = 6000                 // amplitude: -15 dBFS
+	toneLevel = 7220                 // amplitude: -10 dBm0, where +3.14 dBm0 is full scale (G.711)
 	edge      = 4 * time.Millisecond // a tone swells and fades so long: no clicks
 	callTone  = 450
 )

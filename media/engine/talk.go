@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"liandong/media/codec"
+	"liandong/media/mixer"
+)
+
+const (
+	talkWindow = 5 // ticks between two looks at who talks: mixer.Meter's 100 ms
+	talkStride = 8 // of so many samples of G.711 one is looked at
+)
+
+// loudness follows how loud a leg's party is, from its packets as they come. Owned by the leg.
+type loudness struct {
+	squares uint64 // of this window
+	samples int
+	phase   int // of the next packet, so that no tone hides between the samples
+	ticks   int
+	meter   mixer.Meter
+}
+
+// squares has the square of what each byte of G.711 stands for.
+var squares = [...][256]uint32{codec.PCMA: squaresOf(codec.PCMA), codec.PCMU: squaresOf(codec.PCMU)}
+
+func squaresOf(id codec.ID) (table [256]uint32) {
+	for i := range table {
+		var x [1]int16
+		codec.Decode(id, x[:], []byte{byte(i)})
+		table[i] = uint32(int32(x[0]) * int32(x[0]))
+	}
+	return table
+}
+
+// packet takes a payload of G.711.
+func (l *loudness) packet(id codec.ID, payload []byte) {
+	table, sum, n := &squares[id], uint64(0), 0
+	for i := l.phase; i < len(payload); i += talkStride {
+		sum += uint64(table[payload[i]])
+		n++
+	}
+	l.squares += sum
+	l.samples += n
+	l.phase = (l.phase + 3) % talkStride
+}
+
+// tick closes the window when its time is over; true: the party began or ceased to talk.
+func (l *loudness) tick() bool {
+	if l.ticks++; l.ticks < talkWindow {
+		return false
+	}
+	changed := l.meter.Window(l.squares, l.samples)
+	l.squares, l.samples, l.ticks = 0, 0, 0
+	return changed
+}
+
+// talking reports that the party has begun or ceased to talk.
+func (l *leg) talking() {
+	if l.loudness.tick() {
+		l.room.emit(Talking{Leg: l.id, On: l.loudness.meter.Talks(), Level: l.loudness.meter.Level()})
+	}
+}
