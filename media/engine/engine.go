@@ -145,3 +145,6 @@ func (p *pair) open(net Transport, addr netip.Addr) (err error) {
 func (e *Engine) release(p pair) {
 	e.ports[p.network].give(p.port, time.Now())
 }
+
+// Transport names how datagrams are moved.
+func (e *Engine) Transport() string { return e.shards[0].net.Name() }

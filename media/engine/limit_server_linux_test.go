@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"liandong/media/codec"
+)
+
+// The servers that the benchmarks of limits_linux_test.go compare: the engine, and two bare
+// loops that do nothing but what no relay can do without. Each runs in a process of its own,
+// on a core of its own, so that its CPU time is all its own.
+
+// serverEnv makes the test binary such a server.
+const serverEnv = "LIANDONG_LIMIT_SERVER"
+
+// order of a server, as JSON in serverEnv.
+type serverOrder struct {
+	Kind     string // "L1", "L2" or "engine"
+	Legs     int
+	Parties  int // of a call
+	Raw      bool
+	Steer    bool
+	Peer     netip.AddrPort // all parties are there
+	Duration time.Duration  // the longest it may run
+}
+
+// serverReport answers each line on standard input.
+type serverReport struct {
+	Ports      []uint16 // of the legs; only in the first
+	CPU        time.Duration
+	Memory     int // bytes resident
+	Threads    int
+	Goroutines int
+	Transport  string
+	Stats      Stats
+}
+
+func TestMain(m *testing.M) {
+	if order := os.Getenv(serverEnv); order != "" {
+		serve(order)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func serve(raw string) {
+	var o serverOrder
+	if err := json.Unmarshal([]byte(raw), &o); err != nil {
+		panic(err)
+	}
+	time.AfterFunc(o.Duration, func() { os.Exit(3) }) // whatever happens to the parent
+	ports, stats := map[string]func(serverOrder) ([]uint16, func(*serverReport)){"L1": serveOne, "L2": serveEach, "engine": serveEngine}[o.Kind](o)
+	report := json.NewEncoder(os.Stdout)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); ports = nil {
+		r := serverReport{Ports: ports, Goroutines: runtime.NumGoroutine()}
+		r.measure()
+		stats(&r)
+		if err := report.Encode(r); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (r *serverReport) measure() {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	r.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		_, _ = fmt.Sscanf(line, "Threads: %d", &r.Threads)
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &r.Memory); err == nil {
+			r.Memory *= 1024
+		}
+	}
+}
+
+func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
+	cfg := labConfig(nil)
+	cfg.Shards = 1
+	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: 10000, PortMax: 31999}}
+	e, err := start(cfg, slog.New(slog.DiscardHandler), func(n int, log *slog.Logger) ([]Transport, error) {
+		return linuxTransports(n, o.Raw, o.Steer, log)
+	})
+	if err != nil {
+		panic(err)
+	}
+	var ports []uint16
+	for len(ports) < o.Legs {
+		s := e.NewSession("limit", func(Event) {})
+		for leg := range LegID(o.Parties) {
+			at, err := s.Open(leg, "lab")
+			if err != nil {
+				panic(err)
+			}
+			ports = append(ports, at.Port())
+			s.Do(Stream{Leg: leg, Remote: o.Peer, Codec: codec.PCMA, PT: 8, Send: true, Receive: true, DTMFRecv: 101, DTMFSend: 101})
+		}
+		for leg := range LegID(o.Parties) {
+			listen := Listen{Leg: leg}
+			for other := range LegID(o.Parties) {
+				listen.From = append(listen.From, other) // never itself
+			}
+			s.Do(listen)
+		}
+	}
+	return ports, func(r *serverReport) { r.Stats, r.Transport = e.Stats(), e.Transport() }
+}
+
+// serveOne is L1: one socket for all legs, datagrams in batches, woken once a millisecond.
+func serveOne(o serverOrder) ([]uint16, func(*serverReport)) {
+	fd, err := bindUDP(netip.AddrPortFrom(labNetwork.Address, 0))
+	if err != nil {
+		panic(err)
+	}
+	roomy(fd)
+	go func() {
+		runtime.LockOSThread()
+		const batch = 64
+		var in [batch]message
+		var parts [batch]unix.Iovec
+		var from [batch]sockaddr
+		var data [batch][datagramSize]byte
+		for i := range in {
+			parts[i].Base = &data[i][0]
+			in[i].head.Iov = &parts[i]
+			in[i].head.SetIovlen(1)
+			in[i].head.Name = (*byte)(unsafe.Pointer(&from[i].raw))
+		}
+		for {
+			for i := range in {
+				in[i].head.Namelen = unix.SizeofSockaddrInet6
+				parts[i].SetLen(datagramSize)
+			}
+			n, _ := transfer(unix.SYS_RECVMMSG, fd, in[:])
+			for i := range n {
+				parts[i].SetLen(int(in[i].size))
+				data[i][11] ^= 1 // SSRC: the partner's
+			}
+			for at := 0; at < n; {
+				sent, _ := transfer(unix.SYS_SENDMMSG, fd, in[at:n])
+				at += max(sent, 1)
+			}
+			if n < batch {
+				nap(coalesce)
+			}
+		}
+	}()
+	ports := make([]uint16, o.Legs)
+	for i := range ports {
+		ports[i] = boundPort(fd)
+	}
+	return ports, func(*serverReport) {}
+}
+
+// serveEach is L2: a socket for each leg, read when epoll says so, woken once a millisecond.
+func serveEach(o serverOrder) ([]uint16, func(*serverReport)) {
+	ep, err := unix.EpollCreate1(0)
+	if err != nil {
+		panic(err)
+	}
+	partner := map[int]int{}
+	ports, fds := make([]uint16, o.Legs), make([]int, o.Legs)
+	for i := range fds {
+		if fds[i], err = bindUDP(netip.AddrPortFrom(labNetwork.Address, 0)); err != nil {
+			panic(err)
+		}
+		ports[i] = boundPort(fds[i])
+		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fds[i], readable(fds[i])); err != nil {
+			panic(err)
+		}
+		partner[fds[i]] = fds[i^1&^(o.Legs&1)]
+	}
+	for i := range fds {
+		partner[fds[i]] = fds[min(i^1, o.Legs-1)]
+	}
+	go func() {
+		runtime.LockOSThread()
+		var events [eventBatch]unix.EpollEvent
+		var data [datagramSize]byte
+		var from sockaddr
+		for {
+			n := waitEvents(ep, events[:], 0)
+			for i := range events[:n] {
+				fd := int(events[i].Fd)
+				if size, ok := receiveFrom(fd, data[:], &from); ok {
+					data[11] ^= 1
+					sendTo(partner[fd], data[:size], &from)
+				}
+			}
+			if n < len(events) {
+				nap(coalesce)
+			}
+		}
+	}()
+	return ports, func(*serverReport) {}
+}
+
+// roomy lets a socket hold what comes in a few milliseconds for all legs.
+func roomy(fd int) {
+	for _, option := range []int{unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE, unix.SO_RCVBUF, unix.SO_SNDBUF} {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 8<<20)
+	}
+}
+
+// stamp writes the time of sending where a relay leaves it alone: in the payload.
+func stamp(payload []byte, at time.Time) {
+	binary.BigEndian.PutUint64(payload, uint64(at.UnixNano()))
+}
