@@ -25,17 +25,17 @@ type Command interface{ command() }
 // usually 20 ms too, since that is what our own SDP wishes for.
 type Stream struct {
 	Leg        LegID
+	Codec      codec.ID // what we send
+	PT         uint8
+	DTMFSend   uint8 // telephone-event payload type towards the peer; 0: none
+	DTMFRecv   uint8
+	Send       bool               // false: the peer is on hold, it gets no RTP
+	Receive    bool               // false: what the peer sends is heard by nobody, its keys still count
+	RTCPMux    bool               // RFC 5761: RTCP on the RTP port
+	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
+	Ptime      time.Duration      // what the peer prefers: noted, see above
 	Remote     netip.AddrPort
 	RemoteRTCP netip.AddrPort // zero: the port above the remote's RTP port
-	RTCPMux    bool           // RFC 5761: RTCP on the RTP port
-	Codec      codec.ID       // what we send
-	PT         uint8
-	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
-	DTMFSend   uint8              // telephone-event payload type towards the peer; 0: none
-	DTMFRecv   uint8
-	Ptime      time.Duration // what the peer prefers: noted, see above
-	Send       bool          // false: the peer is on hold, it gets no RTP
-	Receive    bool          // false: what the peer sends is heard by nobody, its keys still count
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,

@@ -180,6 +180,9 @@ func (t *epollNet) Watch(s Socket, c Care) {
 	if k == nil || k.care == c && (k.inEpoll || k.steered) {
 		return
 	}
+	if t.raw != nil {
+		t.raw.adopt(s, k.local)
+	}
 	if t.steered != nil && c != Slowly {
 		k.steered = k.steered || t.steered.take(k.local, s)
 	}
@@ -336,16 +339,11 @@ func (t *epollNet) Collect(s Socket, receive func(Packet)) {
 }
 
 func (t *epollNet) Queue(s Socket, to netip.AddrPort, data []byte) {
-	k := t.table[s].Load()
-	switch {
-	case k == nil || len(data) == 0 || len(data) > datagramSize:
-		t.failed++
-	case t.raw != nil && t.raw.carries(k.local, to):
-		t.raw.queue(k.local, to, data)
-	default:
-		t.to.set(to)
-		t.count(sendTo(k.fd, data, &t.to))
+	if t.raw != nil && t.raw.queue(s, to, data) {
+		return
 	}
+	t.to.set(to)
+	t.count(sendTo(int(s), data, &t.to))
 }
 
 func (t *epollNet) count(ok bool) {

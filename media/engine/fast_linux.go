@@ -89,6 +89,7 @@ func (t *epollNet) selfTest() error {
 		return err
 	}
 	defer t.Close(to)
+	t.Watch(from, OnDemand)
 	t.Watch(to, Promptly)
 	word := []byte("liandong")
 	t.Queue(from, t.table[to].Load().local, word)

@@ -7,10 +7,10 @@ import "net/netip"
 // stranger cannot take the stream. Until then nothing is heard, so that no stranger is
 // heard either. Owned by the leg.
 type latch struct {
-	need      int            // packets in a row that lock it
-	signalled netip.AddrPort // zero while none was named
 	remote    netip.AddrPort // where to send: as signalled, or as locked
 	locked    bool
+	need      int            // packets in a row that lock it
+	signalled netip.AddrPort // zero while none was named
 	try       netip.AddrPort // the source of the last packets that were refused, and its stream
 	ssrc      uint32
 	streak    int

@@ -35,60 +35,64 @@ type pair struct {
 	rtp, rtcp Socket
 }
 
-// leg is one party of a room. Owned by the shard's thread.
+// leg is one party of a room. Owned by the shard's thread. A relay of a thousand legs finds
+// none of them in the cache: what each packet touches stands together, in front.
 type leg struct {
-	id    LegID
-	room  *room
-	shard *shard
-	pair  pair
-	care  Care // for its RTP
+	stream    Stream
+	id        LegID
+	ready     bool // a Stream has come
+	lost      bool // MediaLost was said
+	care      Care // for its RTP
+	mode      mode
+	room      *room
+	shard     *shard
+	pair      pair
+	heardAt   time.Time // last packet, or when Receive began
+	mutedTill time.Time // a key is down: its tone must not be heard beside the event
+	dialTill  time.Time // a key is being sent: it takes the place of sound
 
-	stream Stream
-	ready  bool // a Stream has come
-	codecs [128]codec.ID
+	// who hears this leg
+	relays []*leg  // packet by packet
+	first  [2]*leg // where relays begins
+	mixers int     // how many in the tick
+	gain   pcm.Q12 // for all of them
 
-	// what comes in
 	latch     latch
 	reception reception
-	heardAt   time.Time // last packet, or when Receive began
-	lost      bool      // MediaLost was said
-	keys      dtmf.Receiver
-	mutedTill time.Time // a key is down: its tone must not be heard beside the event
-	gain      pcm.Q12   // for all who hear it
+	rewriter  rewriter
+	out       outgoing
 	loudness  loudness
-	playout   playout
+
+	// what comes in, beside the sound of a relay
+	codecs  [128]codec.ID
+	keys    dtmf.Receiver
+	playout playout
 
 	// what goes out
 	listen     Listen
-	mode       mode
 	sources    []*leg // that are heard
 	player     player
 	ear        mixer.Output
 	hears      uint64 // stands for mode and sources
 	mixes      uint64 // stands for those of them that are in the mix, and their gains
 	seam       seam
-	noise      int // the frame of comfort noise that is due
-	out        outgoing
-	rewriter   rewriter
+	noise      int    // the frame of comfort noise that is due
 	unsent     string // keys from before the first Stream
 	dial       dtmf.Sender
 	tones      tones
-	dialTill   time.Time // a key is being sent: it takes the place of sound
 	quietTicks int
 	reports    reports
-
-	// who hears this leg
-	relays []*leg // packet by packet
-	mixers int    // how many in the tick
 }
 
 func newLeg(r *room, o openLeg) *leg {
-	return &leg{
+	l := &leg{
 		id: o.id, room: r, shard: r.shard, pair: o.pair,
 		latch: latch{need: r.shard.cfg.LatchPackets}, out: newOutgoing(),
 		gain: pcm.Unity, noise: rand.IntN(comfort.Len()),
 		playout: newPlayout(r.shard.cfg.Jitter), reports: newReports(),
 	}
+	l.relays = l.first[:0]
+	return l
 }
 
 // configure applies what offer and answer came to.

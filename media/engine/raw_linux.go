@@ -24,7 +24,8 @@ const (
 // only. It needs CAP_NET_RAW.
 type rawSender struct {
 	fd       int
-	n        int // datagrams queued
+	sources  []rawSource // by Socket
+	n        int         // datagrams queued
 	failed   int
 	sent     int
 	messages [rawBatch]message
@@ -56,37 +57,54 @@ func newRawSender() (*rawSender, error) {
 
 func (r *rawSender) close() { _ = unix.Close(r.fd) }
 
-// carries says whether a datagram can go this way. Of a socket bound to any address only the
-// kernel knows which one it would send from.
-func (r *rawSender) carries(local, to netip.AddrPort) bool {
-	return local.Addr().Is4() && to.Addr().Is4() && !local.Addr().IsUnspecified()
+// rawSource is what a socket is bound to; port 0: it sends for itself.
+type rawSource struct {
+	addr [4]byte
+	port uint16
 }
 
-func (r *rawSender) queue(local, to netip.AddrPort, data []byte) {
+// adopt lets a socket send this way. Of one that is bound to any address only the kernel knows
+// which one it would send from.
+func (r *rawSender) adopt(s Socket, local netip.AddrPort) {
+	for len(r.sources) <= int(s) {
+		r.sources = append(r.sources, rawSource{})
+	}
+	r.sources[s] = rawSource{}
+	if local.Addr().Is4() && !local.Addr().IsUnspecified() {
+		r.sources[s] = rawSource{local.Addr().As4(), local.Port()}
+	}
+}
+
+// queue is false when the datagram cannot go this way.
+func (r *rawSender) queue(s Socket, to netip.AddrPort, data []byte) bool {
+	if int(s) >= len(r.sources) || r.sources[s].port == 0 || !to.Addr().Is4() {
+		return false
+	}
 	i := r.n
 	datagram := r.data[i][:rawHeaders+len(data)]
-	writeHeaders(datagram, local, to)
+	to4 := to.Addr().As4()
+	writeHeaders(datagram, r.sources[s], rawSource{to4, to.Port()})
 	copy(datagram[rawHeaders:], data)
 	binary.BigEndian.PutUint16(datagram[ipHeader+6:], udpChecksum(datagram))
 	r.parts[i].SetLen(len(datagram))
-	r.to[i].Addr = to.Addr().As4()
+	r.to[i].Addr = to4
 	r.n++
 	if r.n == rawBatch {
 		r.push()
 	}
+	return true
 }
 
 // writeHeaders leaves the IP header's checksum and identification to the kernel (raw(7)).
-func writeHeaders(datagram []byte, local, to netip.AddrPort) {
-	from4, to4 := local.Addr().As4(), to.Addr().As4()
+func writeHeaders(datagram []byte, from, to rawSource) {
 	ip, udp := datagram[:ipHeader], datagram[ipHeader:rawHeaders]
 	clear(ip)
 	ip[0], ip[6], ip[8], ip[9] = 0x45, dontFrag, timeToLive, udpProtocol
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(datagram)))
-	copy(ip[12:], from4[:])
-	copy(ip[16:], to4[:])
-	binary.BigEndian.PutUint16(udp[0:], local.Port())
-	binary.BigEndian.PutUint16(udp[2:], to.Port())
+	copy(ip[12:], from.addr[:])
+	copy(ip[16:], to.addr[:])
+	binary.BigEndian.PutUint16(udp[0:], from.port)
+	binary.BigEndian.PutUint16(udp[2:], to.port)
 	binary.BigEndian.PutUint16(udp[4:], uint16(len(datagram)-ipHeader))
 	udp[6], udp[7] = 0, 0
 }

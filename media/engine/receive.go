@@ -14,9 +14,12 @@ const mutedAfterKey = 60 * time.Millisecond
 // receive takes one datagram; bound to Transport.Drain.
 func (s *shard) receive(p Packet) {
 	s.count.in.Add(1)
-	port, ok := s.sockets[p.Socket]
+	var port port
+	if int(p.Socket) < len(s.sockets) {
+		port = s.sockets[p.Socket]
+	}
 	switch {
-	case !ok || !port.leg.ready:
+	case port.leg == nil || !port.leg.ready:
 		s.count.early.Add(1)
 	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):
 		port.leg.receiveRTCP(p, s.now)

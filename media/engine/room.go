@@ -11,6 +11,7 @@ type room struct {
 	shard   *shard
 	group   int // of the shard's, while it has legs
 	legs    []*leg
+	rest    uint8 // so many ticks it can be left alone
 }
 
 func (r *room) leg(id LegID) *leg {
@@ -25,6 +26,7 @@ func (r *room) leg(id LegID) *leg {
 // do carries out a command. One for a leg that is gone is what a race with its
 // Close looks like, and means nothing any more.
 func (r *room) do(c Command) {
+	r.rest = 0
 	switch c := c.(type) {
 	case Stream:
 		if l := r.leg(c.Leg); l != nil {
@@ -72,10 +74,28 @@ func (r *room) tick(now time.Time) {
 	for _, l := range r.legs {
 		l.tick(now)
 	}
+	if r.calm(now) {
+		r.rest = calmTicks
+	}
+}
+
+// calmTicks are left out in a relay that runs: a tick looks at every party, which costs as much
+// as the packets do. A gap is found so much later.
+const calmTicks = 2
+
+// calm says that every party gets packets as they come.
+func (r *room) calm(now time.Time) bool {
+	for _, l := range r.legs {
+		if l.mode != relaying || l.care != Promptly || !l.rewriter.live || now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
+			return false
+		}
+	}
+	return true
 }
 
 // route works out anew who gets whose sound in which way.
 func (r *room) route() {
+	r.rest = 0
 	for _, l := range r.legs {
 		l.relays, l.mixers = l.relays[:0], 0
 	}

@@ -39,8 +39,8 @@ type shard struct {
 	groups   [phases][]*room // each ticks a phaseTime after the one before it
 	phase    int             // the group whose tick is next
 	next     time.Time       // when it is due
-	sockets  map[Socket]port
-	now      time.Time // of this step
+	sockets  []port          // by Socket
+	now      time.Time       // of this step
 	stopping bool
 	receiver func(Packet) // receive, bound once
 
@@ -71,7 +71,6 @@ func newShard(cfg Config, log *slog.Logger, net Transport, release func(pair)) *
 	s := &shard{
 		cfg: cfg, log: log, release: release, count: &counters{}, net: net,
 		occurred: make(chan occurrence, maxOccurred),
-		sockets:  map[Socket]port{},
 		done:     make(chan struct{}),
 	}
 	s.receiver = s.receive
@@ -151,6 +150,10 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 		s.count.late.Add(1)
 	}
 	for _, r := range rooms {
+		if r.rest > 0 {
+			r.rest--
+			continue
+		}
 		r.collect()
 		r.tick(due)
 	}
@@ -181,12 +184,20 @@ func (s *shard) open(r *room, o openLeg) {
 	}
 	l := newLeg(r, o)
 	r.legs = append(r.legs, l)
-	s.sockets[o.pair.rtp] = port{leg: l}
-	s.sockets[o.pair.rtcp] = port{leg: l, rtcp: true}
+	s.stand(o.pair.rtp, port{leg: l})
+	s.stand(o.pair.rtcp, port{leg: l, rtcp: true})
 	s.net.Watch(o.pair.rtp, OnDemand)
 	s.net.Watch(o.pair.rtcp, Slowly)
 	s.count.legs.Add(1)
 	r.route() // others may have been told to hear it before it was there
+}
+
+// stand puts a leg behind a socket.
+func (s *shard) stand(socket Socket, p port) {
+	for len(s.sockets) <= int(socket) {
+		s.sockets = append(s.sockets, port{})
+	}
+	s.sockets[socket] = p
 }
 
 // enter puts a room into the smallest of the groups.
@@ -211,7 +222,7 @@ func (s *shard) close(l *leg) {
 	l.goodbye(s.now)
 	s.flush()
 	for _, socket := range []Socket{l.pair.rtp, l.pair.rtcp} {
-		delete(s.sockets, socket)
+		s.stand(socket, port{})
 		s.net.Close(socket)
 	}
 	s.release(l.pair)

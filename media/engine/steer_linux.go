@@ -149,8 +149,9 @@ type steered struct {
 	steering *steering
 	shard    uint32
 	fd       int
-	sockets  map[netip.AddrPort]Socket
-	prompt   int // sockets that are watched Promptly: while there are any, the socket is in epoll
+	at       []steeredAddr // few: one for each network
+	used     int           // messages that the last receive filled
+	prompt   int           // sockets that are watched Promptly: while there are any, the socket is in epoll
 
 	messages [steerBatch]message
 	parts    [steerBatch]unix.Iovec
@@ -176,7 +177,7 @@ func (s *steering) steer(shard uint32) (*steered, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("sockmap: %w", err)
 	}
-	t := &steered{steering: s, shard: shard, fd: fd, sockets: map[netip.AddrPort]Socket{}}
+	t := &steered{steering: s, shard: shard, fd: fd, used: steerBatch}
 	for i := range t.messages {
 		t.parts[i].Base = &t.data[i][0]
 		t.parts[i].SetLen(datagramSize)
@@ -198,12 +199,38 @@ func (t *steered) take(local netip.AddrPort, s Socket) bool {
 	if t.steering.ports.Update(steerKey{local.Addr().As4(), uint32(local.Port())}, t.shard, ebpf.UpdateAny) != nil {
 		return false
 	}
-	t.sockets[local] = s
+	t.portsOf(local.Addr().As4())[local.Port()] = s
 	return true
 }
 
+// steeredAddr has the sockets of an address by port; 0: none.
+type steeredAddr struct {
+	addr  [4]byte
+	ports *[1 << 16]Socket
+}
+
+func (t *steered) portsOf(addr [4]byte) *[1 << 16]Socket {
+	for i := range t.at {
+		if t.at[i].addr == addr {
+			return t.at[i].ports
+		}
+	}
+	t.at = append(t.at, steeredAddr{addr, new([1 << 16]Socket)})
+	return t.at[len(t.at)-1].ports
+}
+
+// find gives the socket of a port; 0 when it is not steered (any more).
+func (t *steered) find(addr [4]byte, port uint16) Socket {
+	for i := range t.at {
+		if t.at[i].addr == addr {
+			return t.at[i].ports[port]
+		}
+	}
+	return 0
+}
+
 func (t *steered) forget(local netip.AddrPort) {
-	delete(t.sockets, local)
+	t.portsOf(local.Addr().As4())[local.Port()] = 0
 	// Fails only when it is gone already.
 	_ = t.steering.ports.Delete(steerKey{local.Addr().As4(), uint32(local.Port())})
 }
@@ -241,13 +268,13 @@ func (t *steered) drain(receive func(Packet)) (packets int) {
 }
 
 func (t *steered) fill() int {
-	for i := range t.messages {
+	for i := range t.messages[:t.used] {
 		head := &t.messages[i].head
 		head.Namelen = unix.SizeofSockaddrInet6
 		head.SetControllen(steerControl)
 	}
-	n, _ := transfer(unix.SYS_RECVMMSG, t.fd, t.messages[:])
-	return n
+	t.used, _ = transfer(unix.SYS_RECVMMSG, t.fd, t.messages[:])
+	return t.used
 }
 
 // hand finds the port that a packet was sent to: IP_RECVORIGDSTADDR of ip(7).
@@ -261,9 +288,8 @@ func (t *steered) hand(i int, receive func(Packet)) {
 		return
 	}
 	to := (*unix.RawSockaddrInet4)(unsafe.Pointer(&control[unix.SizeofCmsghdr]))
-	local := netip.AddrPortFrom(netip.AddrFrom4(to.Addr), networkOrder(to.Port))
-	socket, ok := t.sockets[local]
-	if !ok {
+	socket := t.find(to.Addr, networkOrder(to.Port))
+	if socket == 0 {
 		return // the port was closed while the packet waited, or it was sent to our own
 	}
 	size := min(int(t.messages[i].size), datagramSize)
