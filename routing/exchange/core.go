@@ -160,6 +160,9 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 		c.fact(call.LegSilent{Leg: call.LegID(e.Leg), Silent: true})
 	case engine.MediaBack:
 		c.fact(call.LegSilent{Leg: call.LegID(e.Leg)})
+	case engine.Talking:
+		c.talking(e)
+		return
 	}
 	c.settle()
 }

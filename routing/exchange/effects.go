@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"liandong/media/codec"
@@ -181,8 +182,26 @@ func (c *Core) write(w call.Write) {
 	})
 }
 
-// tell publishes a call event with what a screen pop needs.
-func (c *Core) tell(t call.Tell) {
+// tell publishes a call event.
+func (c *Core) tell(t call.Tell) { c.world.Tell(t.What, c.about(t)) }
+
+// talking publishes who talks where there are more than two to tell apart. With the calls of
+// two the stream would hold little else. Who has no agent is the caller.
+func (c *Core) talking(e engine.Talking) {
+	if c.state.Phase != call.ThreeWay {
+		return
+	}
+	t := call.Tell{What: "talking", Leg: call.LegID(e.Leg), Note: "off"}
+	if e.On {
+		t.Note = "on"
+	}
+	fields := c.about(t)
+	fields["level"] = strconv.Itoa(-int(e.Level))
+	c.world.Tell(t.What, fields)
+}
+
+// about is what a screen pop needs of a call event.
+func (c *Core) about(t call.Tell) map[string]string {
 	s := &c.state
 	fields := map[string]string{
 		"call_ref": s.Ref, "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
@@ -191,7 +210,7 @@ func (c *Core) tell(t call.Tell) {
 	if l, ok := s.Leg(t.Leg); ok {
 		fields["agent"] = l.Agent()
 	}
-	c.world.Tell(t.What, fields)
+	return fields
 }
 
 // farewells maps why a leg is released to a Reason (RFC 3326).
