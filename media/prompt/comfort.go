@@ -35,5 +35,5 @@ var comfort = sync.OnceValue(func() Clip {
 		}
 		samples[i] = int16(math.Round(scale * x))
 	}
-	return newClip(samples)
+	return newLoop(samples)
 })

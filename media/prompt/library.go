@@ -4,7 +4,7 @@
 //
 // A Library is made once, whole, from the bytes of its files, and never
 // changes; any number of goroutines may use it. Every clip is kept as frames
-// of samples and encoded in advance in G.711, A-law and µ-law, so playing it
+// of samples, at 8 and at 16 kHz, and encoded in advance in G.711, A-law and µ-law, so playing it
 // there costs nothing per listener.
 package prompt
 
@@ -31,6 +31,9 @@ var (
 // MaxLength is the longest file that is taken.
 const MaxLength = 10 * time.Minute
 
+// wideSamples is a frame at 16 kHz.
+const wideSamples = pcm.FrameSamples * pcm.WideRate / pcm.Rate
+
 // Library is a set of clips by name. Immutable.
 type Library struct {
 	clips map[string]Clip
@@ -40,6 +43,7 @@ type Library struct {
 // give is shared and must not be written to. The zero Clip is empty.
 type Clip struct {
 	frames []pcm.Frame
+	wide   []int16                // the same at 16 kHz
 	coded  [codec.PCMU + 1][]byte // by codec.ID for G.711, all frames one behind the other
 }
 
@@ -54,12 +58,12 @@ func Load(files map[string][]byte) (*Library, error) {
 			errs = append(errs, fmt.Errorf("prompt: %s: %w", name, ErrReserved))
 			continue
 		}
-		samples, err := readWAV(files[name])
+		clip, err := readWAV(files[name])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prompt: %s: %w", name, err))
 			continue
 		}
-		clips[name] = newClip(samples)
+		clips[name] = clip
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -76,8 +80,11 @@ func (l *Library) Get(name string) (Clip, bool) {
 // Names lists all clips in order.
 func (l *Library) Names() []string { return slices.Sorted(maps.Keys(l.clips)) }
 
-func newClip(samples []int16) Clip {
+// newClip keeps sound at 8 kHz, and the same at 16 kHz.
+func newClip(samples, wide []int16) Clip {
 	c := Clip{frames: make([]pcm.Frame, (len(samples)+pcm.FrameSamples-1)/pcm.FrameSamples)}
+	c.wide = make([]int16, len(c.frames)*wideSamples)
+	copy(c.wide, wide)
 	for i := range c.frames {
 		copy(c.frames[i][:], samples[i*pcm.FrameSamples:])
 	}
@@ -103,6 +110,12 @@ func (c Clip) Duration() time.Duration { return time.Duration(len(c.frames)) * p
 
 // Frame gives frame i of 0 to Len()-1.
 func (c Clip) Frame(i int) *pcm.Frame { return &c.frames[i] }
+
+// Wide gives frame i at 16 kHz, 320 samples, for who hears wideband: as it was in the file when that
+// had 16 kHz, and otherwise with nothing above 4 kHz in it.
+func (c Clip) Wide(i int) []int16 {
+	return c.wide[i*wideSamples : (i+1)*wideSamples : (i+1)*wideSamples]
+}
 
 // Encoded gives frame i as an RTP payload; nil for a codec other than G.711:
 // one that remembers the sound before cannot be encoded in advance.

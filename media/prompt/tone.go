@@ -34,12 +34,12 @@ const (
 // generated is made once for all libraries.
 var generated = sync.OnceValue(func() map[string]Clip {
 	return map[string]Clip{
-		Ring:       newClip(beeps(callTone, time.Second, 4*time.Second)),
-		Busy:       newClip(beeps(callTone, 350*time.Millisecond, 350*time.Millisecond)),
-		Congestion: newClip(beeps(callTone, 700*time.Millisecond, 700*time.Millisecond)),
-		Confirm:    newClip(beeps(1000, 80*time.Millisecond, 60*time.Millisecond, 80*time.Millisecond)),
-		Refuse:     newClip(beeps(200, 400*time.Millisecond)),
-		Music:      newClip(music()),
+		Ring:       newLoop(beeps(callTone, time.Second, 4*time.Second)),
+		Busy:       newLoop(beeps(callTone, 350*time.Millisecond, 350*time.Millisecond)),
+		Congestion: newLoop(beeps(callTone, 700*time.Millisecond, 700*time.Millisecond)),
+		Confirm:    newLoop(beeps(1000, 80*time.Millisecond, 60*time.Millisecond, 80*time.Millisecond)),
+		Refuse:     newLoop(beeps(200, 400*time.Millisecond)),
+		Music:      newLoop(music()),
 	}
 })
 

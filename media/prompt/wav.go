@@ -37,20 +37,36 @@ func (f format) String() string {
 	return fmt.Sprintf("%s, %d channels, %d bits, %d Hz", name, f.channels, f.bits, f.rate)
 }
 
-// readWAV gives the samples of a file at 8 kHz.
-func readWAV(file []byte) ([]int16, error) {
+// readWAV gives the sound of a file.
+func readWAV(file []byte) (Clip, error) {
 	f, data, err := chunks(file)
 	if err != nil {
-		return nil, err
+		return Clip{}, err
 	}
 	if err := f.check(len(data)); err != nil {
-		return nil, err
+		return Clip{}, err
 	}
 	samples := f.samples(data)
 	if len(samples) == 0 {
-		return nil, ErrEmpty
+		return Clip{}, ErrEmpty
 	}
-	return samples, nil
+	soften(samples, int(f.rate))
+	if f.rate == pcm.WideRate {
+		return newClip(halve(samples), samples), nil
+	}
+	return newClip(samples, double(samples, make([]int16, settling), make([]int16, settling))), nil
+}
+
+// soften lets sound that ends within a frame end in 5 ms: what fills the frame up is silence,
+// and must not begin with a click. A whole number of frames may be a loop, and is left alone.
+func soften(samples []int16, rate int) {
+	if len(samples)%(rate*pcm.FrameSamples/pcm.Rate) == 0 {
+		return
+	}
+	end := samples[max(0, len(samples)-rate/200):]
+	for i, x := range end {
+		end[i] = int16(int(x) * (len(end) - 1 - i) / len(end))
+	}
 }
 
 // chunks finds the format and the sound.
@@ -138,9 +154,6 @@ func (f format) samples(data []byte) []int16 {
 	samples := make([]int16, len(data)/2)
 	for i := range samples {
 		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
-	}
-	if f.rate == pcm.WideRate {
-		return halve(samples)
 	}
 	return samples
 }
