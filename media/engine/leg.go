@@ -61,6 +61,7 @@ type leg struct {
 	reception reception
 	rewriter  rewriter
 	out       outgoing
+	seam      seam
 	loudness  loudness
 
 	// what comes in, beside the sound of a relay
@@ -75,7 +76,6 @@ type leg struct {
 	ear        mixer.Output
 	hears      uint64 // stands for mode and sources
 	mixes      uint64 // stands for those of them that are in the mix, and their gains
-	seam       seam
 	noise      int    // the frame of comfort noise that is due
 	unsent     string // keys from before the first Stream
 	dial       dtmf.Sender

@@ -29,9 +29,9 @@ type seam struct {
 	due   bool // the next frame is of another sound
 	clip  bool // tail is there
 	alone bool // and was all that was heard
-	tail  [fadeSamples]int16
 	last  byte // of what was sent
 	codec codec.ID
+	tail  [fadeSamples]int16
 }
 
 // cut notes how a clip would have gone on that was heard alone, or in a mix.

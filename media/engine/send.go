@@ -22,7 +22,7 @@ const (
 func (l *leg) tick(now time.Time) {
 	l.watch(now)
 	l.report(now)
-	l.talking()
+	l.talking(now)
 	if l.ready && !l.stream.Send && l.player.plays() {
 		l.advance() // unheard, so that whoever waits for PlayDone is not held up by a hold
 	}

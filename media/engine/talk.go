@@ -1,21 +1,23 @@
 package engine
 
 import (
+	"time"
+
 	"liandong/media/codec"
 	"liandong/media/mixer"
 )
 
 const (
-	talkWindow = 5 // ticks between two looks at who talks: mixer.Meter's 100 ms
-	talkStride = 8 // of so many samples of G.711 one is looked at
+	talkWindow = 100 * time.Millisecond // mixer.Meter's; a relay that is left alone makes it 120 ms
+	talkStride = 8                      // of so many samples of G.711 one is looked at
 )
 
 // loudness follows how loud a leg's party is, from its packets as they come. Owned by the leg.
 type loudness struct {
 	squares uint64 // of this window
-	samples int
-	phase   int // of the next packet, so that no tone hides between the samples
-	ticks   int
+	samples uint32
+	phase   uint32    // of the next packet, so that no tone hides between the samples
+	due     time.Time // the end of the window
 	meter   mixer.Meter
 }
 
@@ -33,8 +35,8 @@ func squaresOf(id codec.ID) (table [256]uint32) {
 
 // packet takes a payload of G.711.
 func (l *loudness) packet(id codec.ID, payload []byte) {
-	table, sum, n := &squares[id], uint64(0), 0
-	for i := l.phase; i < len(payload); i += talkStride {
+	table, sum, n := &squares[id], uint64(0), uint32(0)
+	for i := int(l.phase); i < len(payload); i += talkStride {
 		sum += uint64(table[payload[i]])
 		n++
 	}
@@ -44,18 +46,18 @@ func (l *loudness) packet(id codec.ID, payload []byte) {
 }
 
 // tick closes the window when its time is over; true: the party began or ceased to talk.
-func (l *loudness) tick() bool {
-	if l.ticks++; l.ticks < talkWindow {
+func (l *loudness) tick(now time.Time) bool {
+	if now.Before(l.due) {
 		return false
 	}
-	changed := l.meter.Window(l.squares, l.samples)
-	l.squares, l.samples, l.ticks = 0, 0, 0
+	changed := l.meter.Window(l.squares, int(l.samples))
+	l.squares, l.samples, l.due = 0, 0, now.Add(talkWindow)
 	return changed
 }
 
 // talking reports that the party has begun or ceased to talk.
-func (l *leg) talking() {
-	if l.loudness.tick() {
+func (l *leg) talking(now time.Time) {
+	if l.loudness.tick(now) {
 		l.room.emit(Talking{Leg: l.id, On: l.loudness.meter.Talks(), Level: l.loudness.meter.Level()})
 	}
 }
