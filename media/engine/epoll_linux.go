@@ -16,7 +16,7 @@ const (
 	eventBatch  = 256
 	drainRounds = 8                      // batches of events in one Drain: a flood must not hold up the tick
 	slowPeriod  = 100 * time.Millisecond // RTCP is looked for so often
-	coalesce    = time.Millisecond       // when busy, packets are gathered for so long
+	coalesce    = 500 * time.Microsecond // when busy, packets are gathered for so long at the most
 	burst       = 16                     // packets that one Collect takes
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"liandong/media/codec"
 )
 
 const (
@@ -124,11 +127,19 @@ func newPeer(tb testing.TB) *peer {
 		p.in[i].head.Control = &p.inControl[i][0]
 		p.outTo[i].Family, p.outTo[i].Addr = unix.AF_INET, labNetwork.Address.As4()
 		p.outData[i][0], p.outData[i][1] = 0x80, 8
-		for k := headerBytes + 8; k < rtpSize; k++ {
-			p.outData[i][k] = byte(0x55 ^ k*37) // some sound
-		}
+		murmur(p.outData[i][headerBytes:], uint64(i))
 	}
 	return p
+}
+
+// murmur is sound as loud as speech on a line, -26 dBFS.
+func murmur(payload []byte, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 4))
+	var sound [frameSamples]int16
+	for i := range sound {
+		sound[i] = int16(1640 * r.NormFloat64())
+	}
+	codec.Encode(codec.PCMA, payload, sound[:])
 }
 
 func (p *peer) addr() netip.AddrPort { return netip.AddrPortFrom(labNetwork.Address, boundPort(p.fd)) }
@@ -173,14 +184,13 @@ func (p *peer) run(d time.Duration) {
 
 // send sends one packet of n legs of a phase, from leg i on.
 func (p *peer) send(i, n int) {
-	now := time.Now()
 	for k := range n {
 		l, data := &p.legs[i+k*phases], p.outData[k][:]
 		l.seq++
 		binary.BigEndian.PutUint16(data[2:], l.seq)
 		binary.BigEndian.PutUint32(data[4:], uint32(l.seq)*frameSamples)
 		binary.BigEndian.PutUint32(data[8:], uint32(i+k*phases))
-		stamp(data[headerBytes:], now)
+		stamp(data[headerBytes:], time.Now())
 		p.outTo[k].Port = networkOrder(l.port)
 	}
 	for at := 0; at < n; {

@@ -156,7 +156,7 @@ func serveOne(o serverOrder) ([]uint16, func(*serverReport)) {
 				at += max(sent, 1)
 			}
 			if n < batch {
-				nap(coalesce)
+				nap(time.Millisecond)
 			}
 		}
 	}()
@@ -203,7 +203,7 @@ func serveEach(o serverOrder) ([]uint16, func(*serverReport)) {
 				}
 			}
 			if n < len(events) {
-				nap(coalesce)
+				nap(time.Millisecond)
 			}
 		}
 	}()

@@ -2,6 +2,9 @@ package engine
 
 import (
 	"flag"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,40 +16,31 @@ import (
 //
 //	L1   one socket for all legs, datagrams in batches
 //	L2   a socket for each leg
-//	three-way limit   150 packets of L1 and the bare arithmetic, for each second
+//	three-way limit   150 packets of L1 and the bare arithmetic, each second
 //
 // Each server runs in a process on the first core, its CPU time is the process's; the parties
 // are played from the second core. Run it on a quiet machine with
 //
 //	go test ./media/engine -run '^$' -bench Limits -benchtime 1x
 func BenchmarkLimits(b *testing.B) {
-	l := &limits{}
-	if l.legs = loadedLegs(b); b.Failed() {
-		return
+	legs := loadedLegs(b)
+	cases := limitCases(legs)
+	if *only != "" {
+		cases = slices.DeleteFunc(cases, func(c *limitCase) bool { return c.per != nil && !strings.HasPrefix(c.name, *only) })
 	}
-	b.Run("L1", func(b *testing.B) { l.one = l.relay(b, serverOrder{Kind: "L1", Parties: 2}) })
-	b.Run("L2", func(b *testing.B) { l.each = l.relay(b, serverOrder{Kind: "L2", Parties: 2}) })
-	for _, path := range fastPaths {
-		b.Run("relay/"+path.name, func(b *testing.B) {
-			cost := l.relay(b, serverOrder{Kind: "engine", Parties: 2, Raw: path.raw, Steer: path.steer})
-			b.ReportMetric(cost/l.each, "×L2")
-		})
+	for range *rounds { // in turn, so that what else the machine does falls on all alike
+		for _, c := range cases {
+			c.run(b)
+		}
 	}
-	for _, path := range fastPaths {
-		b.Run("three-way/"+path.name, func(b *testing.B) { l.threeWay(b, path.raw, path.steer) })
+	fmt.Printf("\n%d legs, %d rounds of %v each; medians:\n", legs, *rounds, *measured)
+	for _, c := range cases {
+		fmt.Println(c)
+		if c.per != nil {
+			b.ReportMetric(median(c.ratios), "×"+c.per.name+":"+c.name)
+		}
 	}
-}
-
-var fastPaths = []struct {
-	name       string
-	raw, steer bool
-}{{"plain", false, false}, {"raw", true, false}, {"raw+steered", true, true}}
-
-var measured = flag.Duration("measure", 4*time.Second, "how long each server of BenchmarkLimits is measured")
-
-type limits struct {
-	legs      int
-	one, each float64 // µs of CPU for a packet in and out
+	b.ReportMetric(0, "ns/op")
 }
 
 const (
@@ -54,11 +48,88 @@ const (
 	coreLoad = 0.7
 )
 
+var (
+	measured = flag.Duration("measure", 2*time.Second, "how long each server of BenchmarkLimits is measured in a round")
+	only     = flag.String("only", "", "of the engine's cases only those whose names begin so")
+	rounds   = flag.Int("rounds", 5, "rounds of BenchmarkLimits")
+)
+
+// limitCase is one server and what it is measured against.
+type limitCase struct {
+	name   string
+	order  serverOrder
+	per    *limitCase
+	costs  []float64 // µs of CPU for a packet in and out, of each round
+	ratios []float64 // of the cost to that of per in the same round
+	sound  []float64 // of L1: µs of CPU for the arithmetic of a frame of a three-way call, a packet
+	last   measurement
+}
+
+func limitCases(legs int) []*limitCase {
+	one := &limitCase{name: "L1", order: serverOrder{Kind: "L1", Parties: 2}}
+	each := &limitCase{name: "L2", order: serverOrder{Kind: "L2", Parties: 2}}
+	all := []*limitCase{one, each}
+	for _, parties := range []int{2, 3} {
+		for _, path := range []struct {
+			name       string
+			raw, steer bool
+		}{{"plain", false, false}, {"raw", true, false}, {"raw+steered", true, true}} {
+			c := &limitCase{name: "relay/" + path.name, per: each}
+			if parties == 3 {
+				c.name, c.per = "three-way/"+path.name, one
+			}
+			c.order = serverOrder{Kind: "engine", Parties: parties, Raw: path.raw, Steer: path.steer}
+			all = append(all, c)
+		}
+	}
+	for _, c := range all {
+		c.order.Legs = legs
+	}
+	return all
+}
+
+func (c *limitCase) run(b *testing.B) {
+	c.last = measure(b, c.order, *measured)
+	cost := float64(c.last.cpu.Nanoseconds()) / 1000 / float64(c.last.packets)
+	c.costs = append(c.costs, cost)
+	switch round := len(c.costs) - 1; {
+	case c.order.Kind == "L1":
+		c.sound = append(c.sound, float64(arithmetic().Nanoseconds())/1000)
+	case c.order.Parties == 3:
+		c.ratios = append(c.ratios, cost/(c.per.costs[round]+c.per.sound[round]))
+	case c.per != nil:
+		c.ratios = append(c.ratios, cost/c.per.costs[round])
+	}
+}
+
+// String is a line of the table.
+func (c *limitCase) String() string {
+	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out, %4.1f %% of a core", c.name, median(c.costs), 100*c.last.load)
+	if c.order.Parties == 3 {
+		line += fmt.Sprintf(", %.2f ms a conference-second, %.2f × limit", 0.15*median(c.costs), median(c.ratios))
+	} else if c.per != nil {
+		line += fmt.Sprintf(", %.2f × L2", median(c.ratios))
+	} else {
+		return line
+	}
+	p, end := c.last.peer, c.last.end
+	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d MB", end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines, end.Memory>>20)
+	if c.order.Parties == 2 {
+		line += fmt.Sprintf("; delay %v, 99 %% under %v", p.delay(50).Round(10*time.Microsecond), p.delay(99).Round(10*time.Microsecond))
+	}
+	return line
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return x[len(x)/2]
+}
+
 // loadedLegs finds how many relayed parties load a core to coreLoad.
 func loadedLegs(b *testing.B) int {
 	const trial = 600
 	m := measure(b, serverOrder{Kind: "engine", Parties: 2, Legs: trial}, 2*time.Second)
-	return int(trial*coreLoad/m.load) / 12 * 12
+	return int(trial*coreLoad/m.load) / 12 * 12 // by two and by three
 }
 
 // measurement is what one server did.
@@ -94,49 +165,14 @@ func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	return m
 }
 
-func (l *limits) relay(b *testing.B, o serverOrder) (cost float64) {
-	o.Legs = l.legs
-	m := measure(b, o, *measured)
-	cost = float64(m.cpu.Microseconds()) / float64(m.packets)
-	b.ReportMetric(cost, "µs/packet")
-	b.ReportMetric(100*m.load, "%core")
-	b.ReportMetric(float64(m.packets)/float64(m.peer.sent)*100, "%back")
-	b.ReportMetric(float64(m.peer.delay(50).Microseconds()), "µs-p50")
-	b.ReportMetric(float64(m.peer.delay(99).Microseconds()), "µs-p99")
-	b.ReportMetric(0, "ns/op")
-	l.note(b, m)
-	return cost
-}
-
-func (l *limits) note(b *testing.B, m measurement) {
-	if m.end.Transport != "" {
-		b.Logf("%s: %d legs, lowest %.2f packets/s, %d ticks skipped, %d threads, %d goroutines, %d MB",
-			m.end.Transport, len(m.peer.legs), m.peer.lowest(), m.skipped, m.end.Threads, m.end.Goroutines, m.end.Memory>>20)
-	}
-}
-
-func (l *limits) threeWay(b *testing.B, raw, steer bool) {
-	limit := 150*l.one/1000 + arithmetic().Seconds()*1000
-	o := serverOrder{Kind: "engine", Parties: 3, Legs: l.legs, Raw: raw, Steer: steer}
-	m := measure(b, o, *measured)
-	cost := m.cpu.Seconds() * 1000 / (measured.Seconds() * float64(l.legs/3))
-	b.ReportMetric(cost, "ms/conference-s")
-	b.ReportMetric(cost/limit, "×limit")
-	b.ReportMetric(100*m.load, "%core")
-	b.ReportMetric(0, "ns/op")
-	l.note(b, m)
-}
-
-// arithmetic is the CPU time that the sound of a three-way call takes each second, done bare:
-// three times decode, sum, and take out one's own and encode.
+// arithmetic is the CPU time of the sound of one party of a three-way call in a tick, done bare:
+// decode, sum, take out one's own and encode.
 func arithmetic() time.Duration {
 	var coded [3][frameSamples]byte
 	var sound [3][frameSamples]int16
 	var sum [frameSamples]int32
 	for leg := range coded {
-		for i := range coded[leg] {
-			coded[leg][i] = byte(i*7 + leg*31)
-		}
+		murmur(coded[leg][:], uint64(leg))
 	}
 	const rounds = 2000
 	start := time.Now()
@@ -156,5 +192,5 @@ func arithmetic() time.Duration {
 			codec.Encode(codec.PCMA, coded[leg][:], out[:])
 		}
 	}
-	return 50 * time.Since(start) / rounds
+	return time.Since(start) / rounds / 3
 }
