@@ -6,7 +6,6 @@ package demo
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +19,9 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"liandong/cmd/internal/app"
+	"liandong/cmd/internal/demo/speech"
 	"liandong/cmd/internal/phone"
 	"liandong/configs"
-	"liandong/media/prompt"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 )
@@ -132,15 +131,12 @@ func (s *stage) subscribe(ctx context.Context) (err error) {
 	return s.reader.Join(ctx, s.consumer.Group, s.consumer.Streams...)
 }
 
-//go:embed speech/*.wav
-var speech embed.FS
-
 // connect makes the phones; the desks register with digest.
 func (s *stage) connect(ctx context.Context) error {
 	for role, p := range map[string]struct{ voice, user string }{
 		caller: {voice: "caller"}, police: {"desk110", "1101"}, gov: {"desk12345", "2101"},
 	} {
-		voice, err := load("speech/" + p.voice + ".wav")
+		voice, err := speech.Samples(p.voice)
 		if err != nil {
 			return err
 		}
@@ -162,23 +158,6 @@ func (s *stage) connect(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func load(name string) ([]int16, error) {
-	b, err := speech.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	lib, err := prompt.Load(map[string][]byte{"speech": b})
-	if err != nil {
-		return nil, err
-	}
-	clip, _ := lib.Get("speech")
-	var pcm []int16
-	for i := range clip.Len() {
-		pcm = append(pcm, clip.Frame(i)[:]...)
-	}
-	return pcm, nil
 }
 
 // freePort finds a port that is free for UDP and TCP.

@@ -73,7 +73,8 @@ type Call struct {
 	state    State
 	ending   Ending
 	invite   *Message // the first INVITE, ours or theirs
-	media    *media
+	sound    Voice
+	media    *media // sound, when it is the phone's own
 	info     []byte
 	peerHold Direction
 }
@@ -94,18 +95,26 @@ func (p *Phone) newCall(id string, outgoing bool) *Call {
 
 // open gives the call its media. Called by the loop.
 func (c *Call) open() error {
-	if c.voice() != nil {
+	if c.Voice() != nil {
 		return nil
 	}
-	m, err := openMedia(c.phone)
+	v, err := c.phone.newVoice()
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
-	c.media = m
+	c.sound = v
+	c.media, _ = v.(*media)
 	c.mu.Unlock()
-	c.local.audio = m.addr
+	c.local.audio = v.Addr()
 	return nil
+}
+
+// Voice is what carries the call's sound; nil before there is any.
+func (c *Call) Voice() Voice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sound
 }
 
 func (c *Call) voice() *media {
@@ -136,10 +145,10 @@ func (c *Call) end(e Ending) {
 	}
 	c.mu.Lock()
 	c.ending = e
-	m := c.media
+	v := c.sound
 	c.mu.Unlock()
-	if m != nil {
-		m.close()
+	if v != nil {
+		v.Close()
 	}
 	c.reach(Ended)
 	// The dialog stays known for a while, to acknowledge late 2xx and answer late requests.
@@ -303,7 +312,7 @@ func (c *Call) hop() flow {
 		_, next, _ = cutAddr(c.routes[0])
 	}
 	at, ok := uriAddr(next)
-	if !ok {
+	if !ok || !c.phone.allows(at.Addr()) {
 		return c.flow
 	}
 	f := flow{"udp", at}

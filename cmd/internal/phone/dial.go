@@ -179,14 +179,16 @@ func (c *Call) accepted(res *Message) {
 	}
 	c.establish(res)
 	var answer []byte
+	var err error
 	if len(res.Body) > 0 && !c.taken {
-		var err error
-		if answer, err = c.negotiate(res.Body); err != nil {
-			c.cancelling = true
-		}
+		answer, err = c.negotiate(res.Body)
 	}
 	c.taken = true
 	c.acknowledge(res, answer)
+	if err != nil {
+		c.sendBye(nil, Ending{Code: 488, Phrase: err.Error(), Local: true})
+		return
+	}
 	if c.cancelling {
 		// RFC 3261 §9.1: the 200 crossed the CANCEL; the call stands and is hung up.
 		c.sendBye(c.hangLater, Ending{Code: 487, Phrase: "cancelled, answered at the same time", Local: true})

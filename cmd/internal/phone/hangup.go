@@ -48,8 +48,8 @@ func (c *Call) sendBye(headers []Header, how Ending) {
 	c.bye = true
 	c.giveUp.stop()
 	c.resend.stop()
-	if m := c.voice(); m != nil {
-		m.mute()
+	if v := c.Voice(); v != nil {
+		v.Mute()
 	}
 	c.ask(c.dialog.request("BYE", headers...), func(*Message) { c.end(how) })
 }

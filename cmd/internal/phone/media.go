@@ -81,8 +81,11 @@ func openMedia(p *Phone) (*media, error) {
 	return m, nil
 }
 
-// close ends sound both ways; what was heard stays. The goroutines end soon after and are waited for by the phone.
-func (m *media) close() {
+// Addr is where RTP is heard.
+func (m *media) Addr() netip.AddrPort { return m.addr }
+
+// Close ends sound both ways; what was heard stays. The goroutines end soon after and are waited for by the phone.
+func (m *media) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -97,18 +100,19 @@ func (m *media) close() {
 	}
 }
 
-// connect says where to and how we speak from now on. SSRC, sequence and timestamp go on.
-func (m *media) connect(r remoteSDP, codec Codec, ourEvents uint8, sends bool) {
+// Connect says where to and how we speak from now on. SSRC, sequence and timestamp go on.
+func (m *media) Connect(t Talk) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.to, m.rtcpTo, m.codec, m.events, m.ourEvents = r.audio, r.rtcp, codec, r.events, ourEvents
-	if m.sending != sends {
+	m.to, m.rtcpTo, m.codec, m.events, m.ourEvents = t.To, t.RTCP, t.Codec, t.Events, t.OurEvents
+	if m.sending != t.Sends {
 		m.marker = true
 	}
-	m.sending = sends && !r.audio.Addr().IsUnspecified()
+	m.sending = t.Sends
 }
 
-func (m *media) mute() {
+// Mute stops speaking; hearing goes on.
+func (m *media) Mute() {
 	m.mu.Lock()
 	m.sending = false
 	m.mu.Unlock()

@@ -25,6 +25,9 @@ func (c *Call) negotiate(body []byte) ([]byte, error) {
 	if len(codecs) == 0 {
 		return nil, fmt.Errorf("%w: they have %v, we have %v", ErrNoMedia, r.codecs, c.local.codecs)
 	}
+	if at := r.audio.Addr(); !at.IsUnspecified() && !c.phone.allows(at) {
+		return nil, fmt.Errorf("%w: the SDP names %s", ErrNotAllowed, at)
+	}
 	if c.local.events == 0 {
 		r.events = 0
 	}
@@ -33,7 +36,8 @@ func (c *Call) negotiate(body []byte) ([]byte, error) {
 		direction = SendOnly.both(r.direction.mirror())
 	}
 	// Who holds is silent, though sendonly would let it play music: the music is the switch's.
-	c.voice().connect(r, codecs[0], c.local.events, direction.sends() && c.wish == SendRecv)
+	c.Voice().Connect(Talk{To: r.audio, RTCP: r.rtcp, Codec: codecs[0], Events: r.events, OurEvents: c.local.events,
+		Sends: direction.sends() && c.wish == SendRecv && !r.audio.Addr().IsUnspecified()})
 	c.mu.Lock()
 	c.peerHold = r.direction
 	c.touch()

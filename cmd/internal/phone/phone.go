@@ -21,6 +21,9 @@ import (
 // ErrClosed is returned by everything asked of a phone after Close.
 var ErrClosed = errors.New("phone: closed")
 
+// ErrNotAllowed is wrapped when a message or sound would go to an address that Config.Allow refuses.
+var ErrNotAllowed = errors.New("phone: address not allowed")
+
 // Config says who the phone is and how it behaves. Only Listen is needed.
 type Config struct {
 	Name      string         // in ladders and logs; User when empty
@@ -34,11 +37,12 @@ type Config struct {
 	Expires   time.Duration  // registration asked for; 60 s when zero
 	UserAgent string
 
-	Codecs   []Codec // in order of preference; A-law then µ-law when empty
-	NoEvents bool    // no telephone-event in our SDP
-	Speech   []int16 // looped while in a call; silence when empty
-	Record   bool    // keep what was heard
-	RTCP     bool    // open RTCP beside RTP and send a report each 5 s
+	Codecs   []Codec               // in order of preference; A-law then µ-law when empty
+	NoEvents bool                  // no telephone-event in our SDP
+	Speech   []int16               // looped while in a call; silence when empty
+	Voice    func() (Voice, error) // each call's sound, where the phone is not to carry it itself; Speech, Record and RTCP have no meaning then
+	Record   bool                  // keep what was heard
+	RTCP     bool                  // open RTCP beside RTP and send a report each 5 s
 
 	SessionExpires time.Duration // session timer asked for (RFC 4028); zero: none of our own, the peer's is kept
 	T1             time.Duration // 500 ms when zero
@@ -49,7 +53,12 @@ type Config struct {
 	Digests   []string // algorithms the stand-in offers, in order; SHA-256 and MD5 when empty
 	// Lose, when set, is asked for each SIP message (out: ours) and drops it when it says true. Called by the phone's loop.
 	Lose func(out bool, m *Message) bool
-	Log  *slog.Logger
+	// Note, when set, is told each SIP message instead of the phone's keeping it: Messages is empty then. Called by the phone's loop.
+	Note func(Logged)
+	// Allow, when set, says which addresses the phone may deal with: it neither hears nor sends anything else, and refuses
+	// sound that would go elsewhere. It may be called from any goroutine.
+	Allow func(netip.Addr) bool
+	Log   *slog.Logger
 }
 
 // Phone is one device. Its methods may be called from any goroutine.
@@ -222,6 +231,16 @@ func (p *Phone) do(fn func()) error {
 		return ErrClosed
 	}
 }
+
+// Lag is how long something new now waits for the phone's loop: its own share in the times that are measured with it.
+func (p *Phone) Lag() time.Duration {
+	from := time.Now()
+	_ = p.do(func() {}) // a closed phone is no slower
+	return time.Since(from)
+}
+
+// allows says whether the phone may deal with an address.
+func (p *Phone) allows(a netip.Addr) bool { return p.cfg.Allow == nil || p.cfg.Allow(a.Unmap()) }
 
 func (p *Phone) after(d time.Duration, fn func()) *timer { return p.timers.add(time.Now().Add(d), fn) }
 

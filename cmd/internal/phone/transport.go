@@ -120,6 +120,9 @@ func readStream(r *bufio.Reader) (*Message, error) {
 
 // send writes a message. Called by the loop; a TCP peer that does not read costs the loop a second at most.
 func (p *Phone) send(m *Message, f flow, again bool) error {
+	if !p.allows(f.remote.Addr()) {
+		return fmt.Errorf("%w: %s", ErrNotAllowed, f.remote)
+	}
 	p.note(Logged{At: time.Now(), Out: true, Peer: f.remote, Transport: f.transport, Again: again, Message: m})
 	if p.cfg.Lose != nil && p.cfg.Lose(true, m) {
 		return nil
@@ -153,7 +156,7 @@ func (p *Phone) conn(remote netip.AddrPort) (*net.TCPConn, error) {
 
 // receive is the way in for every message, in wire order per socket.
 func (p *Phone) receive(m *Message, f flow) {
-	if p.cfg.Lose != nil && p.cfg.Lose(false, m) {
+	if !p.allows(f.remote.Addr()) || p.cfg.Lose != nil && p.cfg.Lose(false, m) {
 		return
 	}
 	again := p.seen(m)
