@@ -49,3 +49,6 @@ var lab []byte
 
 // Lab is the lab's config, for programs that run a lab of their own.
 func Lab(o Options) (*Config, error) { return Parse("lab.yaml", lab, o) }
+
+// LabFile is the text of the lab's config, for programs that make a larger lab of it.
+func LabFile() string { return string(lab) }
