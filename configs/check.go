@@ -20,6 +20,7 @@ func (c *checker) all() {
 	c.hotlines()
 	c.phones()
 	c.keys()
+	c.services()
 	c.numbers()
 	c.prompts()
 	c.redis()

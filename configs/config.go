@@ -18,25 +18,26 @@ import (
 
 // Config is a whole file. Immutable once loaded.
 type Config struct {
-	Lang       string              `yaml:"lang" oneof:"zh en"`         // of messages and pages
-	Node       string              `yaml:"node" is:"name"`             // this switch among several
-	Log        Log                 `yaml:"log"`                        //
-	Networks   map[string]*Network `yaml:"networks" keys:"name"`       // sides of the boundary, by name
-	Strangers  string              `yaml:"strangers" oneof:"drop 403"` // what an unknown INVITE gets
-	Realm      string              `yaml:"realm" is:"realm"`           // digest realm of the phones
-	Trunks     map[string]*Trunk   `yaml:"trunks" keys:"name"`         // neighbours, by name
-	Hotlines   map[string]*Hotline `yaml:"hotlines" keys:"id"`         // lines, by id
-	Phones     map[string]*Phone   `yaml:"phones" keys:"user"`         // desks, by the user they register as
-	Keys       map[string]string   `yaml:"keys" is:"verb"`             // key code → verb
-	Categories map[string]string   `yaml:"categories" keys:"digits"`   // code → name
-	Numbers    Numbers             `yaml:"numbers"`                    //
-	Emergency  string              `yaml:"emergency" is:"id"`          // hotline of urgent stubs
-	Prompts    Prompts             `yaml:"prompts"`                    //
-	Redis      Redis               `yaml:"redis"`                      //
-	Store      Outbox              `yaml:"outbox"`                     //
-	HTTP       HTTP                `yaml:"http"`                       //
-	Media      Media               `yaml:"media"`                      //
-	Timers     Timers              `yaml:"timers"`                     //
+	Lang       string              `yaml:"lang" oneof:"zh en"`                // of messages and pages
+	Node       string              `yaml:"node" is:"name"`                    // this switch among several
+	Log        Log                 `yaml:"log"`                               //
+	Networks   map[string]*Network `yaml:"networks" keys:"name"`              // sides of the boundary, by name
+	Strangers  string              `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets
+	Realm      string              `yaml:"realm" is:"realm"`                  // digest realm of the phones
+	Trunks     map[string]*Trunk   `yaml:"trunks" keys:"name"`                // neighbours, by name
+	Hotlines   map[string]*Hotline `yaml:"hotlines" keys:"id"`                // lines, by id
+	Phones     map[string]*Phone   `yaml:"phones" keys:"user"`                // desks, by the user they register as
+	Keys       map[string]string   `yaml:"keys" is:"verb"`                    // key code → verb
+	Services   map[string]string   `yaml:"services" keys:"service" is:"verb"` // number that phones transfer to → verb
+	Categories map[string]string   `yaml:"categories" keys:"digits"`          // code → name
+	Numbers    Numbers             `yaml:"numbers"`                           //
+	Emergency  string              `yaml:"emergency" is:"id"`                 // hotline of urgent stubs
+	Prompts    Prompts             `yaml:"prompts"`                           //
+	Redis      Redis               `yaml:"redis"`                             //
+	Store      Outbox              `yaml:"outbox"`                            //
+	HTTP       HTTP                `yaml:"http"`                              //
+	Media      Media               `yaml:"media"`                             //
+	Timers     Timers              `yaml:"timers"`                            //
 
 	library *prompt.Library // the clips, loaded with the file
 }

@@ -23,6 +23,10 @@ func Default() *Config {
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
 			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
 		},
+		Services: map[string]string{
+			"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back",
+			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent",
+		},
 		Categories: map[string]string{},
 		Emergency:  "110",
 		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},

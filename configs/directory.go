@@ -15,6 +15,7 @@ func (c *Config) Directory() *desk.Directory {
 		Seats:      map[string]*desk.Seat{},
 		Trunks:     map[string]*desk.Trunk{},
 		Keys:       maps.Clone(c.Keys),
+		Services:   maps.Clone(c.Services),
 		Categories: maps.Clone(c.Categories),
 		Plan:       c.plan(),
 		Emergency:  c.Emergency,

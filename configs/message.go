@@ -98,6 +98,7 @@ var (
 	textArea      = text{"区号，例如 0311 或 10", "an area code such as 0311 or 10"}
 	textHost      = text{"IP 地址或主机名，不带端口", "an IP address or a host name, without a port"}
 	textHostPort  = text{"主机:端口，例如 10.1.2.3:5060", "host:port, such as 10.1.2.3:5060"}
+	textService   = text{"1 到 32 个字母、数字、*、#、_ 或 -", "1 to 32 of letters, digits, *, #, _ and -"}
 	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
 	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
 	textPath      = text{"文件路径", "the path of a file"}
@@ -154,6 +155,8 @@ var (
 	textKeyCode      = text{"按键代码应为 2 到 8 个字符：0-9 * # A-D，N 代表任意一位数字", "a key code is 2 to 8 of 0-9 * # A-D, where N is any digit"}
 	textKeyVerb      = text{"%q 不是动作；可用：%s", "%q is not a verb; allowed: %s"}
 	textKeyCategory  = text{"N 只能且必须出现在 category 的代码中，例如 \"*8NN\"", "N stands in the code of category and in no other, such as \"*8NN\""}
+	textServiceOther = text{"%q 需要分类号，只能用按键；可用：%s", "%q needs a number and is for keys only; allowed: %s"}
+	textServiceTaken = text{"%q 已是热线号码或话机；请换一个", "%q is the number of a hotline or a phone; choose another"}
 	textKeyCross     = text{"与 %q 冲突：一个是另一个的开头，较长的永远按不出来；请改其中一个", "clashes with %q: one begins the other, so that the longer could never be pressed; change one"}
 	textNeedsRealm   = text{"有话机时必须给出", "is needed where there are phones"}
 	textNoClip       = text{"没有名为 %q 的提示音；可用：none, %s", "there is no clip %q; allowed: none, %s"}

@@ -65,6 +65,8 @@ type Call struct {
 	Urgent   bool   // an urgent stub has gone out
 	Visited  []string
 
+	Refers []Refer // REFERs whose senders are to be told more
+
 	SettleUntil time.Time // until then a partner that hangs up has not taken the call over
 	LeaveAt     time.Time // in Leaving: when the call ends at the latest
 	EndsAt      time.Time // the longest call; zero no limit
@@ -83,6 +85,16 @@ type Leg struct {
 	Silent  bool   // nothing has come from it for the media timeout
 	Notice  string // a clip it is to hear once, now
 	Noticed uint32 // counts notices, so that the same one can be heard twice
+
+	Referred  bool      // has handed on by REFER: it knows how to hang up by itself
+	LeavesTil time.Time // its transfer has just failed: a BYE until then is meant for the transfer, not for the caller
+}
+
+// Refer is a REFER of a desk, and what it was told last.
+type Refer struct {
+	Leg  LegID
+	ID   uint32
+	Code int
 }
 
 // Agent is who sits there, as tickets name it: the seat's user, or the
@@ -111,6 +123,7 @@ const (
 type Hunt struct {
 	Hotline  string
 	Partner  bool     // rings for the matter; otherwise for a caller who has nobody
+	Only     string   // the one seat that is wanted; "" any
 	Tried    []string // seats that had their turn
 	Result   Result   // best so far, see Result
 	Code     int      // the last SIP code that refused
@@ -134,7 +147,12 @@ type Matter struct {
 	Told      bool      // the outcome entry (answered, failed, abandoned) has gone out
 	Decided   bool      // nothing is left to decide
 	Category  string
+	By        string // who refers (RFC 3892); "" when it did not come by REFER
 }
+
+// inside says that a desk hands on to a colleague of its own line: no ticket
+// tells of it.
+func (t Matter) inside() bool { return t.From == t.To }
 
 // Leg finds a live leg.
 func (c *Call) Leg(id LegID) (*Leg, bool) {
@@ -167,6 +185,7 @@ func (c Call) clone() Call {
 	c.Legs = append([]Leg(nil), c.Legs...)
 	c.Ears = append([]Ear(nil), c.Ears...)
 	c.Visited = append([]string(nil), c.Visited...)
+	c.Refers = append([]Refer(nil), c.Refers...)
 	if c.Hunt != nil {
 		h := *c.Hunt
 		h.Tried = append([]string(nil), h.Tried...)

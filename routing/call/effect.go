@@ -22,6 +22,7 @@ type FindSeats struct {
 	Tried   []string
 	Max     int
 	Queue   bool
+	Only    string // this seat and no other
 }
 
 // LeaveQueue takes the call out of the line of a hotline.
@@ -31,25 +32,33 @@ type LeaveQueue struct{ Hotline string }
 type ReleaseSeats struct{ Seats []string }
 
 // RingSeat invites a claimed seat. The exchange releases the seat when the
-// leg is gone. Stub is the matter's, "" for a first call. From is the hotline
-// that hands over, "" for a first call.
+// leg is gone.
 type RingSeat struct {
 	Leg           LegID
 	Hotline, Seat string
-	Stub, From    string
+	For           Cause
+}
+
+// Cause is what a desk is rung for. Zero for a first call.
+type Cause struct {
+	Stub string // of the matter
+	From string // the hotline that hands over
+	To   string // the hotline that it hands to
+	By   string // who refers (RFC 3892), "" when nobody has by REFER
 }
 
 // RingTrunk invites a number behind a trunk.
 type RingTrunk struct {
 	Leg                    LegID
 	Hotline, Trunk, Number string
-	Stub, From             string
+	For                    Cause
 }
 
 // EndLeg releases a leg, whatever its state.
 type EndLeg struct {
-	Leg LegID
-	Why Farewell
+	Leg   LegID
+	Why   Farewell
+	Grace bool // it has asked to leave by REFER and may say BYE itself
 }
 
 // Farewell is why a leg is released; it becomes the Reason header (RFC 3326).
@@ -63,6 +72,14 @@ const (
 	Withdrawn Farewell = "withdrawn" // the taker took the call back, or the caller hung up
 	Failure   Farewell = "failure"
 )
+
+// Report answers a REFER and tells how the call that it has asked for is doing,
+// as leg.Report.
+type Report struct {
+	Leg   LegID
+	Refer uint32
+	Code  int
+}
 
 // ProbeLeg asks a party whether it is still there; [LegEnded] follows if not.
 type ProbeLeg struct{ Leg LegID }
@@ -101,6 +118,7 @@ func (ReleaseSeats) effect() {}
 func (RingSeat) effect()     {}
 func (RingTrunk) effect()    {}
 func (EndLeg) effect()       {}
+func (Report) effect()       {}
 func (ProbeLeg) effect()     {}
 func (Hear) effect()         {}
 func (SendDigits) effect()   {}

@@ -26,6 +26,9 @@ type SeatsFound struct {
 	Full    bool // no place in the queue
 }
 
+// LegRinging tells that a desk's phone rings.
+type LegRinging struct{ Leg LegID }
+
 // LegAnswered tells that a desk picked up.
 type LegAnswered struct{ Leg LegID }
 
@@ -56,12 +59,20 @@ type LegSilent struct {
 	Silent bool
 }
 
-// KeyPressed is a verb from a party. Stub is a fresh id, used if the verb
-// opens a matter.
+// KeyPressed is a verb from a party.
 type KeyPressed struct {
-	Leg  LegID
-	Verb verb.Verb
-	Stub string
+	Leg   LegID
+	Verb  verb.Verb
+	Stub  string // a fresh id, used if the verb opens a matter
+	To    Target // with whom; zero: the partner line
+	Refer uint32 // the REFER that it came by, which is to be told by [Report]; 0: it came by another way
+	By    string // who refers, in the words of the REFER
+}
+
+// Target is whom a verb that opens a matter is to reach.
+type Target struct {
+	Hotline string
+	Seat    string // this one of its seats; "": any
 }
 
 // DigitsPressed are digits that belong to no key code.
@@ -85,6 +96,7 @@ type Broken struct{ Why string }
 
 func (Arrived) event()       {}
 func (SeatsFound) event()    {}
+func (LegRinging) event()    {}
 func (LegAnswered) event()   {}
 func (LegFailed) event()     {}
 func (LegEnded) event()      {}

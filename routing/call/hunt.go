@@ -17,8 +17,11 @@ const retryPause = 2 * time.Second
 const longestRing = 3 * time.Minute
 
 // hunt starts the search for a desk of a line.
-func (m *machine) hunt(line string, partner bool) {
-	m.Hunt = &Hunt{Hotline: line, Partner: partner, Since: m.now}
+func (m *machine) hunt(line string, partner bool) { m.huntSeat(line, "", partner) }
+
+// huntSeat starts the search for one seat of a line, "" for any.
+func (m *machine) huntSeat(line, seat string, partner bool) {
+	m.Hunt = &Hunt{Hotline: line, Partner: partner, Only: seat, Since: m.now}
 	if _, ok := m.dir.Hotlines[line]; !ok {
 		m.Hunt.note(ResultFailed, 404)
 		m.exhausted()
@@ -36,7 +39,7 @@ func (m *machine) find() {
 		m.ringTrunk(h.Hotline, line.Trunk, line.TrunkNumber)
 		return
 	}
-	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.Partner}
+	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.Partner, Only: h.Only}
 	if line.Ring != desk.All {
 		f.Max = 1
 	}
@@ -66,7 +69,7 @@ func (m *machine) seatsFound(e SeatsFound) {
 	}
 	h.Queued, h.RetryAt = false, time.Time{}
 	for _, seat := range e.Seats {
-		m.do(RingSeat{Leg: m.newLeg(e.Hotline, seat), Hotline: e.Hotline, Seat: seat, Stub: m.stub(), From: m.from()})
+		m.do(RingSeat{Leg: m.newLeg(e.Hotline, seat), Hotline: e.Hotline, Seat: seat, For: m.cause()})
 	}
 	m.ringFor(m.seatTime())
 }
@@ -98,7 +101,7 @@ func (m *machine) newLeg(line, seat string) LegID {
 }
 
 func (m *machine) ringTrunk(line, trunk, number string) {
-	m.do(RingTrunk{Leg: m.newLeg(line, ""), Hotline: line, Trunk: trunk, Number: number, Stub: m.stub(), From: m.from()})
+	m.do(RingTrunk{Leg: m.newLeg(line, ""), Hotline: line, Trunk: trunk, Number: number, For: m.cause()})
 	d := m.line().NoAnswer
 	if d == 0 || m.Hunt.Overflow {
 		d = m.dir.Timers.TrunkRing
@@ -106,19 +109,16 @@ func (m *machine) ringTrunk(line, trunk, number string) {
 	m.ringFor(d)
 }
 
-// stub and from tell a partner's desk what it is rung for.
-func (m *machine) stub() string {
-	if m.Hunt.Partner && m.Matter != nil {
-		return m.Matter.Stub
+// cause tells a partner's desk what it is rung for.
+func (m *machine) cause() Cause {
+	t := m.Matter
+	switch {
+	case !m.Hunt.Partner || t == nil:
+		return Cause{}
+	case t.inside():
+		return Cause{By: t.By}
 	}
-	return ""
-}
-
-func (m *machine) from() string {
-	if m.Hunt.Partner && m.Matter != nil {
-		return m.Matter.From
-	}
-	return ""
+	return Cause{Stub: t.Stub, From: t.From, To: t.To, By: t.By}
 }
 
 // noSeat: no seat is free. A partner is busy then; a caller waits.

@@ -12,34 +12,54 @@ import (
 func (m *machine) keyPressed(e KeyPressed) {
 	l, ok := m.Leg(e.Leg)
 	if !ok || !l.Up || e.Leg != m.Desk && e.Leg != m.Partner {
+		m.refuse(e)
 		m.ignore("leg %d is no desk in this call", e.Leg)
 		return
 	}
-	who := *l
 	m.do(Tell{What: "key", Leg: e.Leg, Note: e.Verb.String()})
-	var done bool
-	switch e.Verb.Name {
-	case verb.Handover:
-		done = m.handover(who, e.Stub)
-	case verb.Consult:
-		done = m.consult(who, e.Stub)
-	case verb.Conference:
-		done = m.conference(who, e.Stub)
-	case verb.TakeBack:
-		done = m.takeBack(who)
-	case verb.Accept:
-		done = m.decide(who, true)
-	case verb.OtherAccepts:
-		done = m.decide(who, false)
-	case verb.Urgent:
-		done = m.urgent(who, e.Stub)
-	case verb.Category:
-		done = m.categorise(who, e.Verb.Category)
-	}
-	if !done {
-		m.notice(who.ID, m.prompts().Refuse)
+	l.Referred = l.Referred || e.Refer != 0
+	if !m.referred(e, func() bool { return m.act(press{KeyPressed: e, who: *l}) }) {
+		m.notice(e.Leg, m.prompts().Refuse)
 		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
 	}
+}
+
+// press is a verb with the desk that asks for it.
+type press struct {
+	KeyPressed
+	who Leg
+}
+
+func (m *machine) act(p press) (done bool) {
+	if m.elsewhere(p) {
+		return false
+	}
+	switch p.Verb.Name {
+	case verb.Handover:
+		return m.handover(p)
+	case verb.Consult:
+		return m.consult(p)
+	case verb.Conference:
+		return m.conference(p)
+	case verb.TakeBack:
+		return m.takeBack(p.who)
+	case verb.Accept:
+		return m.decide(p.who, true)
+	case verb.OtherAccepts:
+		return m.decide(p.who, false)
+	case verb.Urgent:
+		return m.urgent(p)
+	case verb.Category:
+		return m.categorise(p.who, p.Verb.Category)
+	}
+	return false
+}
+
+// elsewhere says that the verb is for another line than the one that the matter
+// on hand is with: one at a time.
+func (m *machine) elsewhere(p press) bool {
+	t := m.Matter
+	return m.Phase != Talking && p.To.Hotline != "" && (t == nil || p.To.Hotline != t.To && p.To.Hotline != t.From)
 }
 
 // running says that a partner is being rung for the matter.
@@ -47,18 +67,18 @@ func (m *machine) running() bool { return m.Hunt != nil && m.Hunt.Partner }
 
 // handover: the call goes to the partner line, the taker is released when it
 // answers.
-func (m *machine) handover(who Leg, stub string) bool {
+func (m *machine) handover(p press) bool {
 	switch {
 	case m.Phase == Talking:
-		return m.begin(who, stub, HandingOver)
+		return m.begin(p, HandingOver)
 	case m.running():
 		m.Matter.Mode = ticket.Direct
 		m.setPhase(HandingOver)
-	case m.Phase == Consulting && who.ID == m.Desk:
+	case m.Phase == Consulting && p.who.ID == m.Desk:
 		m.outcome(ResultAnswered, 0)
-		m.leave(who)
+		m.leave(p.who)
 	case m.Phase == ThreeWay:
-		m.leave(who)
+		m.leave(p.who)
 		m.noticeAll(m.prompts().Left)
 	default:
 		return false
@@ -77,10 +97,10 @@ func (m *machine) leave(who Leg) {
 }
 
 // consult: the desks talk privately, the caller hears music.
-func (m *machine) consult(who Leg, stub string) bool {
+func (m *machine) consult(p press) bool {
 	switch {
 	case m.Phase == Talking:
-		return m.begin(who, stub, Consulting)
+		return m.begin(p, Consulting)
 	case m.running() || m.Phase == ThreeWay || m.Phase == Consulting:
 		m.setPhase(Consulting)
 		return true
@@ -89,10 +109,10 @@ func (m *machine) consult(who Leg, stub string) bool {
 }
 
 // conference: citizen and both desks in one call.
-func (m *machine) conference(who Leg, stub string) bool {
+func (m *machine) conference(p press) bool {
 	switch {
 	case m.Phase == Talking:
-		return m.begin(who, stub, Conferencing)
+		return m.begin(p, Conferencing)
 	case m.running():
 		m.Matter.Mode = ticket.ThreeWay
 		m.setPhase(Conferencing)
@@ -113,10 +133,14 @@ func (m *machine) joinAll() {
 	m.noticeAll(m.prompts().Conference)
 }
 
-// begin opens a matter with the taker's partner line and rings it.
-func (m *machine) begin(who Leg, stub string, phase Phase) bool {
-	partner, ok := m.dir.Partner(who.Hotline)
-	if !ok || who.ID != m.Desk {
+// begin opens a matter with the line that is asked for, the taker's partner
+// line when none is, and rings it.
+func (m *machine) begin(p press, phase Phase) bool {
+	partner, ok := m.dir.Partner(p.who.Hotline)
+	if p.To.Hotline != "" {
+		partner, ok = m.dir.Hotlines[p.To.Hotline]
+	}
+	if !ok || p.who.ID != m.Desk {
 		return false
 	}
 	mode := ticket.Direct
@@ -124,9 +148,9 @@ func (m *machine) begin(who Leg, stub string, phase Phase) bool {
 		mode = ticket.ThreeWay
 	}
 	m.SettleUntil = time.Time{}
-	m.open(who, stub, mode, partner.ID)
+	m.open(p, mode, partner.ID)
 	m.setPhase(phase)
-	m.hunt(partner.ID, true)
+	m.huntSeat(partner.ID, p.To.Seat, true)
 	return true
 }
 
@@ -152,6 +176,7 @@ func (m *machine) partnerAnswered(id LegID) {
 	l, _ := m.Leg(id)
 	m.Matter.Answered, m.Matter.ToAgent = m.now, l.Agent()
 	m.do(Tell{What: "partner_answered", Leg: id, Note: m.Matter.Stub})
+	m.report(200)
 	switch m.Phase {
 	case Consulting:
 		m.Partner = id
@@ -218,16 +243,16 @@ func other(t *Matter, line string) string {
 
 // urgent: danger. A stub to the emergency line at once, whatever else the call
 // does; and the emergency line owns a matter that is still undecided.
-func (m *machine) urgent(who Leg, stub string) bool {
+func (m *machine) urgent(p press) bool {
 	if m.Urgent || m.dir.Emergency == "" {
 		return false
 	}
 	m.Urgent = true
-	m.writeUrgent(who, stub)
+	m.writeUrgent(p)
 	if t := m.Matter; t != nil && t.Mode == ticket.ThreeWay && t.Told && !t.Decided {
 		m.decided(m.dir.Emergency, ticket.Emergency)
 	}
-	m.notice(who.ID, m.prompts().Confirm)
+	m.notice(p.who.ID, m.prompts().Confirm)
 	return true
 }
 

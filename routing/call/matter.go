@@ -8,11 +8,14 @@ import (
 
 // open begins a matter: its stub is on its way before the partner rings. A
 // former matter that nobody decided is settled first.
-func (m *machine) open(who Leg, stub string, mode string, to string) {
+func (m *machine) open(p press, mode string, to string) {
 	m.settleMatter()
 	m.Matter = &Matter{
-		Stub: stub, Mode: mode, From: who.Hotline, To: to, FromAgent: who.Agent(),
-		KeyAt: m.now, Category: m.Category,
+		Stub: p.Stub, Mode: mode, From: p.who.Hotline, To: to, FromAgent: p.who.Agent(),
+		KeyAt: m.now, Category: m.Category, By: p.By,
+	}
+	if m.Matter.inside() {
+		m.Matter.Stub = ""
 	}
 	m.write(m.entry(ticket.Opened))
 }
@@ -20,6 +23,7 @@ func (m *machine) open(who Leg, stub string, mode string, to string) {
 // outcome tells once how the matter came out. A direct hand-over is settled
 // by it; a three-way call that stands is still to be decided.
 func (m *machine) outcome(r Result, code int) {
+	m.report(status(r, code))
 	t := m.Matter
 	if t == nil || t.Told {
 		return
@@ -44,6 +48,7 @@ func eventOf(r Result) ticket.Event {
 
 // withdrawn: the partner is let go without having taken the call.
 func (m *machine) withdrawn() {
+	m.report(487)
 	if t := m.Matter; t != nil && !t.Told {
 		t.Told, t.Decided = true, true
 		e := m.entry(ticket.Failed)
@@ -81,19 +86,26 @@ func (m *machine) lastWord(why Farewell) {
 // enriched tells of a category that was pressed after the stub was opened.
 func (m *machine) enriched() { m.write(m.entry(ticket.Enriched)) }
 
+// write puts an entry of the matter into the outbox.
+func (m *machine) write(e ticket.Entry) {
+	if !m.Matter.inside() {
+		m.do(Write{e})
+	}
+}
+
 // writeUrgent opens a stub of its own for the emergency line and settles it at
 // once: danger goes first, whoever's matter it is.
-func (m *machine) writeUrgent(who Leg, stub string) {
+func (m *machine) writeUrgent(p press) {
 	t := Matter{
-		Stub: stub, Mode: ticket.TicketOnly, From: who.Hotline, To: m.dir.Emergency,
-		FromAgent: who.Agent(), KeyAt: m.now, Category: m.Category,
+		Stub: p.Stub, Mode: ticket.TicketOnly, From: p.who.Hotline, To: m.dir.Emergency,
+		FromAgent: p.who.Agent(), KeyAt: m.now, Category: m.Category,
 	}
 	e := m.entryOf(t, ticket.Opened)
 	e.Urgency = ticket.Critical
-	m.write(e)
+	m.do(Write{e})
 	e.Event = ticket.Urgent
 	e.DecidedOwner, e.DecisionBasis = m.dir.Emergency, ticket.Emergency
-	m.write(e)
+	m.do(Write{e})
 }
 
 func (m *machine) entry(e ticket.Event) ticket.Entry { return m.entryOf(*m.Matter, e) }
@@ -109,8 +121,6 @@ func (m *machine) entryOf(t Matter, e ticket.Event) ticket.Entry {
 		CategoryCode: t.Category, Category: m.dir.Categories[t.Category], Urgency: ticket.Normal,
 	}
 }
-
-func (m *machine) write(e ticket.Entry) { m.do(Write{e}) }
 
 // reasonText names the SIP code behind a failure, for the ticket.
 func reasonText(code int) string {

@@ -117,6 +117,8 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			}
 		}
 		return e
+	case "ringing":
+		return LegRinging{leg(1)}
 	case "answered":
 		return LegAnswered{leg(1)}
 	case "failed":
@@ -134,7 +136,21 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			t.Fatal(err)
 		}
 		s.stubs++
-		return KeyPressed{leg(1), v, fmt.Sprintf("STUB%d", s.stubs)}
+		return KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs)}
+	case "refer": // refer LEG ID VERB [HOTLINE [SEAT]]
+		v, err := verb.Parse(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stubs++
+		e := KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), Refer: uint32(leg(2)), By: "1101"}
+		if len(f) > 4 {
+			e.To.Hotline = f[4]
+		}
+		if len(f) > 5 {
+			e.To.Seat = f[5]
+		}
+		return e
 	case "digits":
 		return DigitsPressed{leg(1), f[2]}
 	case "played":
@@ -171,8 +187,11 @@ func show(x Effect) string {
 	case Write:
 		return "Write " + strings.Join(entryWords(x), " ")
 	}
-	return strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call.")
+	return unsaid.Replace(strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call."))
 }
+
+// unsaid are fields that most effects leave empty.
+var unsaid = strings.NewReplacer(" Grace:false", "", " Only:}", "}", " For:{Stub: From: To: By:}", "", " By:}", "}")
 
 func testDirectory() *desk.Directory {
 	prompts := desk.Prompts{

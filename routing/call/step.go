@@ -51,6 +51,8 @@ func (m *machine) take(e Event) {
 		return
 	}
 	switch e := e.(type) {
+	case LegRinging:
+		m.legRinging(e.Leg)
 	case LegAnswered:
 		m.legAnswered(e.Leg)
 	case LegFailed:
@@ -180,9 +182,9 @@ func (m *machine) legEnded(e LegEnded) {
 		m.drop(e.Leg)
 		m.partnerLeft()
 	case e.Leg == m.Desk:
-		line := l.Hotline
+		line, lost := l.Hotline, e.Lost || !m.due(l.LeavesTil) && !l.LeavesTil.IsZero()
 		m.drop(e.Leg)
-		m.deskLeft(line, e.Lost)
+		m.deskLeft(line, lost)
 	default:
 		m.drop(e.Leg)
 		m.ignore("leg %d had no part in the call", e.Leg)
@@ -301,8 +303,8 @@ func (m *machine) drop(id LegID) {
 
 // release ends a leg and forgets it.
 func (m *machine) release(id LegID, why Farewell) {
-	if _, ok := m.Leg(id); ok {
-		m.do(EndLeg{Leg: id, Why: why})
+	if l, ok := m.Leg(id); ok {
+		m.do(EndLeg{Leg: id, Why: why, Grace: l.Referred && why == Normal})
 		m.drop(id)
 	}
 }
@@ -312,6 +314,7 @@ func (m *machine) release(id LegID, why Farewell) {
 func (m *machine) end(why Farewell) {
 	m.stopHunt(Withdrawn)
 	m.lastWord(why)
+	m.report(487)
 	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
 		m.do(RefuseCaller{Code: m.refusal(why)})
 		m.drop(CallerLeg)

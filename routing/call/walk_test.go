@@ -52,7 +52,9 @@ type walk struct {
 	held   map[string]bool // seats claimed
 	lines  map[string]bool // queues joined
 	stubs  map[string][]string
-	sought time.Time // since when the caller's search has begun nothing
+	refers uint32
+	told   map[uint32][]int // what the sender of each REFER was told
+	sought time.Time        // since when the caller's search has begun nothing
 	over   bool
 }
 
@@ -64,6 +66,7 @@ func (w *walk) fail(format string, args ...any) {
 
 func (w *walk) run() error {
 	w.live, w.seats, w.held, w.lines, w.stubs = map[LegID]bool{}, map[LegID]string{}, map[string]bool{}, map[string]bool{}, map[string][]string{}
+	w.told = map[uint32][]int{}
 	line := []string{"110", "12345", "119", "96110"}[w.rng.IntN(4)]
 	w.live[CallerLeg] = true
 	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line})
@@ -77,6 +80,11 @@ func (w *walk) run() error {
 	w.take(LegEnded{Leg: CallerLeg})
 	if len(w.live) > 0 || len(w.held) > 0 || len(w.lines) > 0 || !w.call.Over() {
 		w.fail("left behind: legs %v seats %v queues %v", w.live, w.held, w.lines)
+	}
+	for id, told := range w.told {
+		if len(told) == 0 || told[len(told)-1] < 200 {
+			w.fail("REFER %d was told %v, and no end", id, told)
+		}
 	}
 	for stub, told := range w.stubs {
 		switch strings.Join(told, " ") {
@@ -117,9 +125,11 @@ func (w *walk) draw() Event {
 		if err != nil {
 			w.fail("%v", err)
 		}
-		return KeyPressed{leg, v, fmt.Sprintf("STUB%d", len(w.log))}
+		return w.pressed(leg, v)
 	case n < 33:
 		return DigitsPressed{leg, "5"}
+	case n < 34:
+		return LegRinging{leg}
 	}
 	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
 		w.now = at
@@ -127,6 +137,31 @@ func (w *walk) draw() Event {
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
 	}
 	return Ticked{}
+}
+
+// pressed is a key, or a REFER to somebody.
+func (w *walk) pressed(leg LegID, v verb.Verb) Event {
+	e := KeyPressed{Leg: leg, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log))}
+	if w.rng.IntN(3) == 0 {
+		w.refers++
+		e.Refer = w.refers
+		e.To = []Target{{}, {Hotline: "12345"}, {Hotline: "119"}, {Hotline: "110"}, {Hotline: "12345", Seat: "2102"}, {Hotline: "110", Seat: "1102"}}[w.rng.IntN(6)]
+		w.told[e.Refer] = nil
+	}
+	return e
+}
+
+// reported: a REFER is answered once, its sender hears of it in order, and of the
+// end once.
+func (w *walk) reported(x Report) {
+	told, asked := w.told[x.Refer]
+	switch {
+	case !asked:
+		w.fail("REFER %d was never sent", x.Refer)
+	case len(told) > 0 && (told[len(told)-1] >= 200 || told[len(told)-1] >= x.Code):
+		w.fail("REFER %d is told %d after %v", x.Refer, x.Code, told)
+	}
+	w.told[x.Refer] = append(told, x.Code)
 }
 
 // gone: the leg ends by itself; the exchange gives its seat back.
@@ -230,6 +265,8 @@ func (w *walk) carryOut(x Effect) {
 			w.lines[x.Hotline] = true
 		}
 		w.todo = append(w.todo, f)
+	case Report:
+		w.reported(x)
 	case LeaveQueue:
 		delete(w.lines, x.Hotline)
 	case Write:

@@ -18,6 +18,7 @@ type Directory struct {
 	Seats      map[string]*Seat    // by the user its phone registers as
 	Trunks     map[string]*Trunk   // by name
 	Keys       map[string]string   // key code → verb: "*1" → "handover"; N stands for one digit: "*8NN" → "category"
+	Services   map[string]string   // number that a phone transfers to → verb: "conference" → "conference"
 	Categories map[string]string   // code → name, as the desks agreed on them
 	Plan       number.Plan         // how digits become a number here
 	Emergency  string              // the hotline that an urgent stub goes to

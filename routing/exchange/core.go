@@ -284,6 +284,10 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	switch e := e.(type) {
 	case leg.Invited:
 		c.invited(p, e)
+	case leg.Progressed:
+		c.fact(call.LegRinging{Leg: p.id})
+	case leg.Referred:
+		c.referred(p, e)
 	case leg.Answered:
 		c.negotiated(p, e.Media)
 		c.fact(call.LegAnswered{Leg: p.id})

@@ -14,6 +14,10 @@ import (
 	"liandong/sip/sdp"
 )
 
+// byeGrace is how long a desk that has handed on by REFER may hang up by itself:
+// half of the phones do when they are told of the success, the others wait for us.
+const byeGrace = time.Second
+
 // retryAfter tells a refused caller's switch to try again soon, or elsewhere.
 var retryAfter = []header.Field{{Name: "Retry-After", Value: "5"}}
 
@@ -39,7 +43,13 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.RingTrunk:
 		c.ringTrunk(e)
 	case call.EndLeg:
-		c.dismiss(e.Leg, leg.End{Fields: reason(e.Why)})
+		end := leg.End{Fields: reason(e.Why)}
+		if e.Grace {
+			end.Grace = byeGrace
+		}
+		c.dismiss(e.Leg, end)
+	case call.Report:
+		c.toParty(e.Leg, leg.Report{ID: e.Refer, Code: e.Code})
 	case call.ProbeLeg:
 		c.toParty(e.Leg, leg.Modify{Direction: sdp.SendRecv})
 	case call.Hear:
@@ -84,7 +94,7 @@ func (c *Core) findSeats(e call.FindSeats) {
 		c.fact(call.SeatsFound{Hotline: e.Hotline, Full: true})
 		return
 	}
-	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max}
+	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max, Only: e.Only}
 	if e.Queue {
 		claim.Tell = c.world.Offer
 	}

@@ -61,8 +61,9 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 		caller = header.URI{Scheme: "sip", User: c.callerID(), Host: host}
 	}
 	fields := []header.Field{{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: caller}.String()}}
-	fields = append(fields, c.diverted(e.From, host, true, true)...)
-	fields = append(fields, c.ids(e.Stub, host)...)
+	fields = append(fields, c.diverted(e.For, host, true, true)...)
+	fields = append(fields, c.ids(e.For.Stub, host)...)
+	fields = append(fields, referredBy(e.For.By, host)...)
 	return leg.Invite{
 		From:   header.NameAddr{URI: caller},
 		To:     header.NameAddr{URI: header.URI{Scheme: "sip", User: e.Seat, Host: host}},
@@ -89,8 +90,9 @@ func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 			fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
 		}
 	}
-	fields = append(fields, c.diverted(e.From, host, t.Diversion, t.HistoryInfo)...)
-	fields = append(fields, c.ids(e.Stub, host)...)
+	fields = append(fields, c.diverted(e.For, host, t.Diversion, t.HistoryInfo)...)
+	fields = append(fields, c.ids(e.For.Stub, host)...)
+	fields = append(fields, referredBy(e.For.By, host)...)
 	return leg.Invite{
 		From:        header.NameAddr{URI: caller},
 		To:          header.NameAddr{URI: header.URI{Scheme: "sip", User: e.Number, Host: hostOf(t.Target)}},
@@ -122,11 +124,11 @@ func (c *Core) shown(line *desk.Hotline) bool {
 
 // diverted names the line that hands over, as Diversion (RFC 5806) and
 // History-Info (RFC 7044): the call was for it first.
-func (c *Core) diverted(from, host string, diversion, history bool) []header.Field {
-	if from == "" {
+func (c *Core) diverted(why call.Cause, host string, diversion, history bool) []header.Field {
+	if why.From == "" {
 		return nil
 	}
-	first := header.URI{Scheme: "sip", User: from, Host: host}
+	first := header.URI{Scheme: "sip", User: why.From, Host: host}
 	var fields []header.Field
 	if diversion {
 		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: "deflection", Counter: 1}
@@ -134,7 +136,7 @@ func (c *Core) diverted(from, host string, diversion, history bool) []header.Fie
 	}
 	if history {
 		to := first
-		to.User = c.dir.Hotlines[from].Partner
+		to.User = why.To
 		for _, e := range []header.HistoryEntry{
 			{Who: header.NameAddr{URI: first}, Index: "1", Reasons: []header.Reason{{Protocol: "SIP", Cause: 302}}},
 			{Who: header.NameAddr{URI: to}, Index: "1.1", How: "mp", From: "1"},

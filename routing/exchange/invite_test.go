@@ -43,11 +43,12 @@ func compare(t *testing.T, got, want map[string]string) {
 
 func TestDeskSeesTheCitizen(t *testing.T) {
 	c := coreWith(wang)
-	got := headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101", Stub: "STUB", From: "110"}, Place{}))
+	got := headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101", For: call.Cause{Stub: "STUB", From: "110", To: "12345", By: "1101"}}, Place{}))
 	compare(t, got, map[string]string{
 		"From":                "<sip:13812345678@10.1.0.1>",
 		"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
 		"To":                  "<sip:2101@10.1.0.1>",
+		"Referred-By":         "<sip:1101@10.1.0.1>",
 		"Diversion":           "<sip:110@10.1.0.1>;reason=deflection;counter=1",
 		"Call-Info":           "<urn:liandong:call:CALL>;purpose=emergency-CallId | <urn:liandong:stub:STUB>;purpose=emergency-IncidentId",
 		"User-to-User":        hex.EncodeToString([]byte("call=CALL,stub=STUB")) + ";encoding=hex",
@@ -78,7 +79,7 @@ func TestWithheldNumber(t *testing.T) {
 }
 
 func TestTrunkPolicy(t *testing.T) {
-	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119", Stub: "STUB", From: "110"}
+	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119", For: call.Cause{Stub: "STUB", From: "110", To: "119", By: "1101"}}
 	trunk := desk.Trunk{Name: "fire", Network: "lab", Target: "10.2.0.9:5060", Transport: "udp"}
 	for name, c := range map[string]struct {
 		change func(*desk.Trunk)

@@ -28,6 +28,7 @@ type Claim struct {
 	Line  *desk.Hotline
 	Tried []string                   // seats that had their turn
 	Max   int                        // at most so many; 0: all
+	Only  string                     // this seat and no other; "": any
 	Tell  func(call.SeatsFound) bool // nil: does not queue. Called under the lock: must not block; false: not taken
 }
 
@@ -44,7 +45,7 @@ func (s *Seats) Claim(c Claim) call.SeatsFound {
 	defer s.mu.Unlock()
 	found := call.SeatsFound{Hotline: c.Line.ID}
 	for _, seat := range s.order(c.Line) {
-		if !s.online(seat) {
+		if c.Only != "" && seat != c.Only || !s.online(seat) {
 			continue
 		}
 		found.Online++

@@ -94,6 +94,9 @@ func simulate(seed uint64, trace bool) *simulation {
 		line := []string{"110", "110", "12345", "12345", "119"}[s.rng.IntN(5)]
 		s.after(s.upTo(20*time.Second), func() {
 			l := citizen.dial(line)
+			if s.chance(0.05) { // who is no desk may not
+				s.after(s.between(time.Second, 20*time.Second), func() { l.refer("<sip:12345@127.0.0.1>") })
+			}
 			s.after(s.between(200*time.Millisecond, 100*time.Second), l.hangUp)
 		})
 	}
@@ -136,7 +139,7 @@ func simDirectory() *desk.Directory {
 		Hotlines: map[string]*desk.Hotline{
 			"110": line("110", "12345", "1101", "1102"), "12345": line("12345", "119", "2101", "2102"), "119": line("119", "110"),
 		},
-		Seats: map[string]*desk.Seat{"1101": {}, "1102": {}, "2101": {}, "2102": {}},
+		Seats: map[string]*desk.Seat{"1101": {Hotline: "110"}, "1102": {Hotline: "110"}, "2101": {Hotline: "12345"}, "2102": {Hotline: "12345"}},
 		Trunks: map[string]*desk.Trunk{
 			"pstn": {Name: "pstn", Network: "lab", Trusted: true, Target: "127.0.0.10:5060", Transport: "udp"},
 			"fire": {Name: "fire", Network: "lab", Trusted: true, Target: "127.0.0.11:5060", Transport: "udp", PAI: true, Diversion: true, HistoryInfo: true},
@@ -145,6 +148,7 @@ func simDirectory() *desk.Directory {
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
 			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
 		},
+		Services:  map[string]string{"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back", "urgent": "urgent"},
 		Emergency: "110",
 		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 20 * time.Second},
 	}
@@ -207,6 +211,9 @@ func (c *simCall) nobodyLeft() {
 	for _, p := range c.sim.everyPhone() {
 		for _, l := range p.legs {
 			l.checkKnows()
+			if _, ok := c.ids[l.leg.CallID()]; ok {
+				l.checkTold()
+			}
 		}
 	}
 }

@@ -34,10 +34,12 @@ type phone struct {
 
 // line is one dialog of a phone.
 type line struct {
-	phone *phone
-	leg   *leg.Leg
-	up    bool
-	ended bool
+	phone  *phone
+	leg    *leg.Leg
+	up     bool
+	ended  bool
+	began  time.Time
+	beside beside
 }
 
 func (s *simulation) addPhone(user, addr string) *phone {
@@ -105,6 +107,11 @@ func (p *phone) deadline() (at time.Time, ok bool) {
 		if t, some := l.leg.Deadline(); some && (!ok || t.Before(at)) {
 			at, ok = t, true
 		}
+		for _, r := range l.beside.refers {
+			if t, some := r.txn.Deadline(); some && (!ok || t.Before(at)) {
+				at, ok = t, true
+			}
+		}
 	}
 	return at, ok
 }
@@ -113,6 +120,11 @@ func (p *phone) tick() {
 	for _, l := range slices.Clone(p.legs) {
 		if at, ok := l.leg.Deadline(); ok && !p.sim.now.Before(at) {
 			l.take(l.leg.Tick(p.sim.now))
+		}
+		for _, r := range l.beside.refers {
+			if at, ok := r.txn.Deadline(); ok && !p.sim.now.Before(at) {
+				r.send(r.txn.Tick(p.sim.now))
+			}
 		}
 	}
 }
@@ -124,15 +136,21 @@ func (p *phone) receive(packet leg.Packet) {
 	id := packet.CallID()
 	for _, l := range p.legs {
 		if l.leg.CallID() == id {
-			l.take(l.leg.Receive(p.sim.now, packet))
+			if !l.receives(packet) {
+				l.take(l.leg.Receive(p.sim.now, packet))
+			}
 			return
 		}
 	}
 	req, ok := packet.Msg.(*gosip.Request)
+	if ok && req.Method == gosip.NOTIFY {
+		p.sim.transmit(p.addr, leg.Packet{Msg: leg.Reply(packet, 481, "", ""), Flow: leg.ReplyFlow(packet)}, func() {})
+	}
 	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
 		return
 	}
-	l := &line{phone: p}
+	l := &line{phone: p, began: p.sim.now}
+	l.receives(packet)
 	var out leg.Out
 	l.leg, out = leg.NewInbound(p.sim.legConfig(), p.sim.now, packet, p.local())
 	p.legs = append(p.legs, l)
@@ -161,7 +179,7 @@ func (p *phone) die() {
 
 // dial calls a number of the switch as a citizen behind the trunk does.
 func (p *phone) dial(number string) *line {
-	l := &line{phone: p, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
+	l := &line{phone: p, began: p.sim.now, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
 	p.legs = append(p.legs, l)
 	me := header.NameAddr{URI: header.URI{Scheme: "sip", User: p.user, Host: "127.0.0.10"}}
 	fields := []header.Field{{Name: "P-Asserted-Identity", Value: me.String()}}
@@ -186,7 +204,7 @@ func (l *line) do(c leg.Command) {
 func (l *line) take(out leg.Out) {
 	p := l.phone
 	for _, packet := range out.Packets {
-		p.sim.transmit(p.addr, packet, func() {})
+		p.sim.transmit(p.addr, l.beside.sends(packet), func() {})
 	}
 	for _, e := range out.Events {
 		switch e.(type) {
@@ -199,7 +217,7 @@ func (l *line) take(out leg.Out) {
 			l.ended = true
 		}
 	}
-	p.legs = slices.DeleteFunc(p.legs, func(l *line) bool { return l.leg != nil && l.leg.Done() })
+	p.legs = slices.DeleteFunc(p.legs, func(l *line) bool { return l.leg != nil && l.leg.Done() && !l.referring() })
 }
 
 func (l *line) hangUp() {
@@ -273,6 +291,7 @@ func (l *line) atWork(from time.Duration) {
 		s.after(from+s.between(200*time.Millisecond, 30*time.Second), func() { l.phone.click(v) })
 	}
 	l.holds(from)
+	l.transfers(from)
 }
 
 // click is a verb from the desk's screen, which reaches every call.

@@ -70,6 +70,7 @@ type simCall struct {
 	stream  map[engine.LegID]engine.Stream
 	entries []ticket.Entry
 	number  string    // of the caller
+	met     bool      // a partner has answered
 	alone   time.Time // since when the caller has nobody, zero: has somebody
 	mute    time.Time // since when the caller hears nothing
 	closed  bool
@@ -328,7 +329,10 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 			s.after(0, func() { c.core.SeatFree(s.now, f); c.rest() })
 			return true
 		},
-		Tell:  func(what string, f map[string]string) { s.note("  %s tells %s %s", c.ref, what, f["detail"]) },
+		Tell: func(what string, f map[string]string) {
+			s.note("  %s tells %s %s", c.ref, what, f["detail"])
+			c.met = c.met || what == "partner_answered"
+		},
 		NewID: s.ids.New,
 		Leg:   s.legConfig(), Log: slog.New(slog.DiscardHandler),
 	}, s.dir, o, c.ref)

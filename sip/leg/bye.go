@@ -14,7 +14,8 @@ import (
 type farewell struct {
 	limit  time.Time      // everything is dropped then
 	fields []header.Field // of our End, for whatever still has to be ended
-	late   bool           // a BYE waits for the ACK that the party owes us
+	late   bool           // a BYE waits for the ACK that the party owes us, or for the party's own
+	grace  time.Time      // the party may say BYE itself until then
 }
 
 func (l *Leg) doEnd(now time.Time, cmd End) {
@@ -23,6 +24,7 @@ func (l *Leg) doEnd(now time.Time, cmd End) {
 		return
 	}
 	l.farewell.fields = cmd.Fields
+	l.endReferrals(now)
 	switch l.phase {
 	case idle:
 		l.close(now)
@@ -34,7 +36,17 @@ func (l *Leg) doEnd(now time.Time, cmd End) {
 		l.refuseInvite(now, 480, "", cmd.Fields)
 		l.close(now)
 	case talking:
+		if cmd.Grace > 0 {
+			l.grace = now.Add(cmd.Grace)
+		}
 		l.closeWithBye(now, cmd.Fields)
+	}
+}
+
+func (l *Leg) tickFarewell(now time.Time) {
+	if due(l.grace, now) {
+		l.grace = time.Time{}
+		l.byeIfDeferred(now)
 	}
 }
 
@@ -48,7 +60,7 @@ func (l *Leg) closeWithBye(now time.Time, fields []header.Field) {
 }
 
 func (l *Leg) byeIfDeferred(now time.Time) {
-	if l.farewell.late && len(l.unacked) == 0 {
+	if l.farewell.late && len(l.unacked) == 0 && l.grace.IsZero() {
 		l.farewell.late = false
 		l.bye(now, &l.dialog, l.farewell.fields)
 	}
@@ -83,7 +95,7 @@ func (l *Leg) receiveBye(now time.Time, s *server, p Packet, req *gosip.Request)
 	l.tell(Ended{Cause: Bye, Reasons: reasonsOf(req)})
 	l.close(now)
 	// Who says BYE has our 2xx: nothing is resent, nobody is left to say BYE to.
-	l.unacked, l.farewell.late = nil, false
+	l.unacked, l.farewell.late, l.grace = nil, false, time.Time{}
 }
 
 // close makes the leg over: it tells nothing any more and only its
@@ -107,7 +119,7 @@ func (l *Leg) close(now time.Time) {
 
 // drop lets go of everything: the leg is Done.
 func (l *Leg) drop() {
-	l.clients, l.servers, l.unacked = nil, nil, nil
+	l.clients, l.servers, l.unacked, l.referring = nil, nil, nil, referring{}
 	l.farewell = farewell{}
 }
 

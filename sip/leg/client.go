@@ -295,6 +295,9 @@ func (l *Leg) resent(old, next *client) {
 		l.invite.forks = nil
 		l.invite.half.LocalSeq = next.req.CSeq().SeqNo
 	}
+	if l.notice == old {
+		l.notice = next
+	}
 	if l.modify.client == old {
 		l.modify.client = next
 	}

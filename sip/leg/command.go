@@ -1,6 +1,8 @@
 package leg
 
 import (
+	"time"
+
 	"liandong/sip/auth"
 	"liandong/sip/header"
 	"liandong/sip/sdp"
@@ -46,6 +48,15 @@ type Reject struct {
 // Nothing is told by events from then on. A second End is ignored.
 type End struct {
 	Fields []header.Field // Reason …
+	Grace  time.Duration  // of an answered leg: how long its own BYE is waited for
+}
+
+// Report says how the call that a REFER has asked for is doing. A first one of
+// 300 and more refuses the REFER with that code, any other accepts it; each is
+// told to the party, one of 200 and more is the last.
+type Report struct {
+	ID   uint32
+	Code int
 }
 
 // Modify offers the session anew in a direction as seen from us. It waits for
@@ -67,5 +78,6 @@ func (Progress) command() {}
 func (Answer) command()   {}
 func (Reject) command()   {}
 func (End) command()      {}
+func (Report) command()   {}
 func (Modify) command()   {}
 func (Move) command()     {}

@@ -59,6 +59,14 @@ type InfoReceived struct {
 	RecordHeader string // value of a Record header: on, off
 }
 
+// Referred says that the party asks by REFER for a call to somebody else. The
+// first Report answers it, and has to come before the leg's next input.
+type Referred struct {
+	ID uint32 // for Report
+	To header.ReferTo
+	By header.NameAddr // Referred-By, zero when absent
+}
+
 // Failed ends an outbound leg that was never answered: refused, 408 without
 // any answer, 503 when it could not be sent.
 type Failed struct {
@@ -114,5 +122,6 @@ func (Answered) event()      {}
 func (MediaChanged) event()  {}
 func (ModifyRefused) event() {}
 func (InfoReceived) event()  {}
+func (Referred) event()      {}
 func (Failed) event()        {}
 func (Ended) event()         {}

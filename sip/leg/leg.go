@@ -58,6 +58,7 @@ type Leg struct {
 	media   negotiation
 	modify  modifying
 	timer   sessionTimer
+	referring
 	farewell
 
 	out Out
@@ -107,6 +108,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 		l.doEnd(now, c)
 	case Modify:
 		l.doModify(c)
+	case Report:
+		l.doReport(now, c)
 	case Move:
 		l.move(c.Flow)
 	}
@@ -162,6 +165,8 @@ func (l *Leg) tick(now time.Time) {
 	l.tickUnacked(now)
 	l.tickModify(now)
 	l.tickTimer(now)
+	l.tickReferrals(now)
+	l.tickFarewell(now)
 	l.sweep()
 }
 
@@ -186,19 +191,22 @@ func (l *Leg) Deadline() (time.Time, bool) {
 	d.at(l.modify.retry)
 	d.at(l.timer.refresh)
 	d.at(l.timer.expire)
+	d.at(l.referralDeadline())
+	d.at(l.grace)
 	return time.Time(d), !time.Time(d).IsZero()
 }
 
 // Done says that the leg has ended and has nothing left to resend: it may be
 // forgotten.
 func (l *Leg) Done() bool {
-	return l.phase == over && len(l.clients) == 0 && len(l.servers) == 0 && len(l.unacked) == 0
+	return l.phase == over && len(l.clients) == 0 && len(l.servers) == 0 && len(l.unacked) == 0 && len(l.referrals) == 0 && !l.late
 }
 
 // flush hands out what has come up.
 func (l *Leg) flush(now time.Time) Out {
 	l.sweep()
 	l.takeTurn(now)
+	l.takeNotice(now)
 	if l.Done() {
 		l.limit = time.Time{}
 	} else if l.phase == over && l.limit.IsZero() {

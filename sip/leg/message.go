@@ -12,11 +12,14 @@ import (
 	"liandong/sip/header"
 )
 
+// extensions are the option tags that we know.
+var extensions = []string{"timer", "100rel", "norefersub"}
+
 // What we can do, in every message that says so. The headers are shared by all
 // messages and never changed.
 var (
-	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK")
-	supportedHeader = gosip.NewHeader("Supported", "timer, 100rel")
+	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER")
+	supportedHeader = gosip.NewHeader("Supported", strings.Join(extensions, ", "))
 	acceptSDP       = gosip.NewHeader("Accept", mediaSDP)
 	acceptInfo      = gosip.NewHeader("Accept", "application/dtmf-relay, application/dtmf, "+
 		"application/vnd.nortelnetworks.digits, audio/telephone-event, application/hook-flash")

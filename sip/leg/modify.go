@@ -177,6 +177,7 @@ func (l *Leg) glare() time.Duration {
 // it may only be our view of the party that is lost.
 func (l *Leg) lost(now time.Time, cause Cause) {
 	l.tell(Ended{Cause: cause})
+	l.referrals = nil // nobody is there to be told
 	l.closeWithBye(now, reasonField(408, "Dialog Lost"))
 }
 

@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,9 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 		l.receiveInfo(now, s, p, req)
 	case gosip.OPTIONS:
 		l.receiveOptions(now, s, p)
-	case gosip.REGISTER, gosip.SUBSCRIBE, gosip.NOTIFY, gosip.REFER, gosip.MESSAGE, gosip.PUBLISH:
+	case gosip.REFER:
+		l.receiveRefer(now, s, p, req)
+	case gosip.REGISTER, gosip.SUBSCRIBE, gosip.NOTIFY, gosip.MESSAGE, gosip.PUBLISH:
 		l.refuse(now, s, p, 405)
 	default:
 		l.refuse(now, s, p, 501) // RFC 3261 §8.2.1, §21.5.2
@@ -102,7 +105,7 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 func (l *Leg) objectionToForm(p Packet, req *gosip.Request) *gosip.Response {
 	var unsupported []string
 	each(req, func(tag string) {
-		if !strings.EqualFold(tag, "timer") && !strings.EqualFold(tag, "100rel") {
+		if !slices.Contains(extensions, strings.ToLower(tag)) {
 			unsupported = append(unsupported, tag)
 		}
 	}, "require")

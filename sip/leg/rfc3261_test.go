@@ -21,8 +21,8 @@ func TestInviteIsCompleteOnTheWire(t *testing.T) {
 	text := s.sent[0].Msg.String()
 	for _, want := range []string{
 		"INVITE sip:12345@10.0.0.2:5060 SIP/2.0\r\n", "\r\nMax-Forwards: 70\r\n", "\r\nTo: <sip:12345@10.0.0.2:5060>\r\n",
-		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n", "\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK\r\n",
-		"\r\nSupported: timer, 100rel\r\n", "\r\nContent-Type: application/sdp\r\n", "\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
+		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n", "\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n",
+		"\r\nSupported: timer, 100rel, norefersub\r\n", "\r\nContent-Type: application/sdp\r\n", "\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
 		"Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK", ";rport\r\n", "\r\nCall-ID: " + s.callID + "\r\n",
 	} {
 		if !strings.Contains(text, want) {
@@ -677,12 +677,12 @@ func TestRefusals(t *testing.T) {
 		// rules for a SIP response"; "Allow, Accept, [...] Supported header
 		// fields SHOULD be present in a 200 (OK) response".
 		{"options", "OPTIONS", "", nil, 200, "Accept", "application/sdp"},
-		{"options allow", "OPTIONS", "", nil, 200, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"},
+		{"options allow", "OPTIONS", "", nil, 200, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
 		// §8.2.1: "If the UAS recognizes but does not support the method of a
 		// request, it MUST generate a 405 (Method Not Allowed) response. [...]
 		// The UAS MUST also add an Allow header field to the 405".
-		{"refer", "REFER", "", []string{"Refer-To: <sip:12345@10.0.0.1>"}, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"},
-		{"notify", "NOTIFY", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK"},
+		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
+		{"notify", "NOTIFY", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
 		// §21.5.2: "This is the appropriate response when a UAS does not
 		// recognize the request method".
 		{"unknown method", "HELLO", "", nil, 501, "", ""},

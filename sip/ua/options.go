@@ -8,7 +8,7 @@ import (
 	"liandong/sip/header"
 )
 
-const supported = "timer, 100rel"
+const supported = "timer, 100rel, norefersub"
 
 // options says what we can do: RFC 3261 §11.2. Max-Forwards 0 is no obstacle, as
 // the question ends here (RFC 4475 §3.3.11).

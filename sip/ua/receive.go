@@ -182,7 +182,9 @@ func (u *UA) newcomer(in *inbound) {
 // a dialog, §21.5.2 for those nobody here has heard of.
 func unwanted(m gosip.RequestMethod) answer {
 	switch m {
-	case gosip.SUBSCRIBE, gosip.NOTIFY, gosip.REFER, gosip.MESSAGE, gosip.PUBLISH:
+	case gosip.REFER:
+		return say(gosip.StatusGlobalDecline, "Decline") // outside of a call there is none to hand on, and it goes no further
+	case gosip.SUBSCRIBE, gosip.NOTIFY, gosip.MESSAGE, gosip.PUBLISH:
 		return notAllowed()
 	}
 	return say(gosip.StatusNotImplemented, "Not Implemented")
