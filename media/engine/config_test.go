@@ -37,8 +37,8 @@ func TestValidate(t *testing.T) {
 		}, nil},
 		{"the rest", func(c *Config) {
 			c.Shards, c.MediaTimeout, c.PortQuarantine, c.LatchPackets = -1, time.Millisecond, -1, 0
-			c.Jitter.Delay, c.Jitter.Max = 0, time.Hour
-		}, []string{"jitter.delay:", "jitter.max:", "shards:", "media_timeout:", "port_quarantine:", "latch_packets:"}},
+			c.Jitter.Min, c.Jitter.Max = 0, time.Hour
+		}, []string{"jitter.min:", "jitter.max:", "shards:", "media_timeout:", "port_quarantine:", "latch_packets:"}},
 	} {
 		cfg := labConfig(nil)
 		c.edit(&cfg)

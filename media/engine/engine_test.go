@@ -142,15 +142,18 @@ func (h *handset) talk() {
 	}
 }
 
-// hears says whether the last second of sound has the other's word in it.
+const recent = 16 // packets
+
+// hears says whether the last 0.32 s of sound have the other's word in them. More would be too much on a
+// machine that is busy: where the delay adapts, what is heard moves in time.
 func (h *handset) hears(other *handset) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.got) < 50 {
+	if len(h.got) < recent {
 		return false
 	}
 	var sound []int16
-	for _, packet := range h.got[len(h.got)-50:] {
+	for _, packet := range h.got[len(h.got)-recent:] {
 		frame := make([]int16, len(packet.Payload))
 		codec.Decode(h.codec, frame, packet.Payload)
 		sound = append(sound, frame...)

@@ -65,9 +65,9 @@ type leg struct {
 	loudness  loudness
 
 	// what comes in, beside the sound of a relay
-	codecs  [128]codec.ID
-	keys    dtmf.Receiver
-	playout playout
+	codecs [128]codec.ID
+	keys   dtmf.Receiver
+	voice  voice
 
 	// what goes out
 	listen     Listen
@@ -89,7 +89,7 @@ func newLeg(r *room, o openLeg) *leg {
 		id: o.id, room: r, shard: r.shard, pair: o.pair,
 		latch: latch{need: r.shard.cfg.LatchPackets}, out: newOutgoing(),
 		gain: pcm.Unity, noise: rand.IntN(comfort.Len()),
-		playout: newPlayout(r.shard.cfg.Jitter), reports: newReports(),
+		reports: newReports(),
 	}
 	l.relays = l.first[:0]
 	return l

@@ -97,7 +97,9 @@ func TestPlaylistLoop(t *testing.T) {
 func TestPlaylistBesideLegs(t *testing.T) {
 	for _, solo := range []bool{false, true} {
 		r := newRig(t, labConfig(testLibrary(t)))
-		a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+		a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
+		a.hears(Playlist{}, b, c)
+		r.settle()
 		a.hears(Playlist{ID: 1, Items: []string{"long", "long", "long", "long", "long"}, Solo: solo}, b)
 		r.run(100 * frameTime)
 		if p := power(a.heard(), 880); p < 0.4 {

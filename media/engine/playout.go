@@ -8,57 +8,52 @@ import (
 	"liandong/media/codec"
 	"liandong/media/jitter"
 	"liandong/media/pcm"
+	"liandong/media/playout"
 )
 
-// fade is the gain of each further frame that stands in for a lost one.
-const fade = pcm.Unity / 2
+// comfortNoise is the static payload type of RFC 3389 §4 for 8 kHz clocks: phones that leave
+// out silence use it without a word in SDP.
+const comfortNoise = 13
 
-// playout is a leg's sound for those who hear it in the tick. Owned by the leg.
-type playout struct {
-	buffer  *jitter.Buffer
-	codec   codec.ID // of the bytes in it; 0: none came since the reset
-	fresh   bool     // nothing came since the reset
-	frame   pcm.Frame
-	audible bool // frame is this tick's sound
+// voice is a leg's sound for those who hear it in the tick. Owned by the leg.
+type voice struct {
+	playout *playout.Playout // nil while nobody hears the leg in the tick
+	frame   []int16          // this tick's sound
+	audible bool             // there is some
 }
 
-func newPlayout(cfg jitter.Config) playout {
-	return playout{buffer: jitter.New(cfg), fresh: true}
+// want makes ready to be heard in the tick, or gives back what that takes.
+func (v *voice) want(heard bool, cfg jitter.Config) {
+	switch {
+	case !heard:
+		*v = voice{}
+	case v.playout == nil:
+		v.playout = playout.New(cfg)
+	}
 }
 
-func (p *playout) reset() {
-	if !p.fresh {
-		p.buffer.Reset()
+// reset forgets the stream: another one begins.
+func (v *voice) reset() {
+	if v.playout != nil {
+		v.playout.Reset()
 	}
-	p.codec, p.fresh, p.audible = 0, true, false
 }
 
-// push takes a packet. A party may change its codec from packet to packet; the buffer holds
-// the one that came first.
-func (p *playout) push(id codec.ID, packet *rtp.Packet, scratch []byte, now time.Time) {
-	if p.codec == 0 {
-		p.codec, p.frame = id, pcm.Frame{} // what stands in for a lost frame is not from before
+func (v *voice) push(id codec.ID, packet *rtp.Packet, now time.Time) {
+	if v.playout != nil {
+		v.playout.Push(now, id, packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	}
-	payload := packet.Payload
-	if id != p.codec {
-		payload = scratch[:codec.Transcode(p.codec, scratch, id, payload)]
+}
+
+func (v *voice) noise(packet *rtp.Packet, now time.Time) {
+	if v.playout != nil {
+		v.playout.Noise(now, packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	}
-	p.fresh = false
-	p.buffer.Push(now, packet.SequenceNumber, packet.Timestamp, payload)
 }
 
 // pull makes the frame of this tick, once for all who hear the leg.
 func (l *leg) pull(now time.Time) {
-	p := &l.playout
-	if p.fresh {
-		return
-	}
-	payload, kind := p.buffer.Pop(now)
-	switch {
-	case kind == jitter.Play:
-		codec.Decode(p.codec, p.frame[:], payload)
-	case kind == jitter.Conceal:
-		pcm.Scale(&p.frame, fade)
-	}
-	p.audible = kind != jitter.Empty && !l.muted(now)
+	v := &l.voice
+	v.frame, v.audible = v.playout.Pull(now, pcm.Rate)
+	v.audible = v.audible && !l.muted(now)
 }

@@ -41,7 +41,8 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 	}
 	id := l.codecs[packet.PayloadType]
 	key := l.stream.DTMFRecv != 0 && packet.PayloadType == l.stream.DTMFRecv
-	if id == 0 && !key && !l.latch.locked {
+	noise := id == 0 && !key && packet.PayloadType == comfortNoise
+	if id == 0 && !key && !noise && !l.latch.locked {
 		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
 		return
 	}
@@ -52,7 +53,7 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 	l.alive(now)
 	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
 	// RTCP that nobody agreed to have on this port.
-	if id != 0 || packet.SSRC == l.reception.ssrc {
+	if id != 0 || noise || packet.SSRC == l.reception.ssrc {
 		l.enroll(&packet.Header, now)
 	}
 	switch {
@@ -60,13 +61,15 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		l.key(packet, now)
 	case id != 0 && len(packet.Payload) > 0:
 		l.audio(id, packet, now)
+	case noise && l.stream.Receive && !l.muted(now):
+		l.voice.noise(packet, now) // not relayed: whoever is relayed to gets silence from us, in his own codec
 	}
 }
 
 // enroll counts a packet for the receiver reports.
 func (l *leg) enroll(h *rtp.Header, now time.Time) {
 	if l.reception.packet(h, now) {
-		l.playout.reset()
+		l.voice.reset()
 	}
 }
 
@@ -90,9 +93,7 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	for _, hearer := range l.relays {
 		hearer.relay(id, packet, now)
 	}
-	if l.mixers > 0 {
-		l.playout.push(id, packet, l.shard.coded[:], now)
-	}
+	l.voice.push(id, packet, now)
 }
 
 // muted says that the party is pressing a key: some phones send its tone as well.

@@ -152,6 +152,15 @@ func (r *rig) run(d time.Duration) {
 	}
 }
 
+// settle lets the delay of who is mixed become what the network needs, which moves what is heard
+// in time, and forgets what was said until then.
+func (r *rig) settle() {
+	r.run(3 * time.Second)
+	for _, p := range r.phones {
+		p.forget()
+	}
+}
+
 // pass lets time pass in which the shard wakes up once, at its end.
 func (r *rig) pass(d time.Duration) {
 	r.now = r.now.Add(d)

@@ -103,9 +103,7 @@ func (r *room) route() {
 		l.choose()
 	}
 	for _, l := range r.legs {
-		if l.mixers == 0 {
-			l.playout.reset()
-		}
+		l.voice.want(l.mixers > 0, r.shard.cfg.Jitter)
 		l.attention()
 	}
 }

@@ -88,8 +88,8 @@ func (l *leg) mix() ([]byte, bool) {
 	s.parts = s.parts[:0]
 	mixes := uint64(1)
 	for _, source := range l.sources {
-		if source.playout.audible && source.gain > 0 {
-			s.parts = append(s.parts, mixer.Input{Samples: source.playout.frame[:], Gain: source.gain})
+		if source.voice.audible && source.gain > 0 {
+			s.parts = append(s.parts, mixer.Input{Samples: source.voice.frame, Gain: source.gain})
 			mixes = digest(mixes, uint64(source.id)<<32+uint64(source.gain))
 		}
 	}

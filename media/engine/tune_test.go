@@ -60,6 +60,7 @@ func TestWhisperToTheDesk(t *testing.T) {
 	caller.hears(Playlist{}, desk)
 	desk.hears(Playlist{}, caller, supervisor)
 	supervisor.hears(Playlist{}, caller, desk)
+	r.settle()
 	r.run(2 * time.Second)
 	caller.mustHear(desk)
 	caller.mustNotHear(supervisor)

@@ -1,41 +1,91 @@
 // Package jitter puts a party's packets back into the order and the pace in
-// which they were sent: they go in as the network brings them and come out as
-// one frame of 20 ms at each tick.
+// which they were sent: they go in as the network brings them, and at each tick
+// it is told what is to be heard next.
 //
-// It is for codecs of which a byte is one tick of the 8 kHz RTP clock: G.711
-// and G.722. Packets may hold any length of sound, 10 or 30 ms as well as 20;
-// what comes out is always a frame. The buffer is pure: time is an argument,
-// there is no goroutine, and after New nothing is allocated.
+// It holds packets, not sound: any codec, any clock rate, any length up to
+// 120 ms. How long they wait follows the jitter that is measured. Silence that
+// the sender left out, by timestamps that go on without packets, is told from
+// loss, and takes up what the delay is off; while the party speaks, Excess says
+// how much should be cut out or put in. The buffer is pure: time is an
+// argument, there is no goroutine, and after New nothing is allocated.
 package jitter
 
 import (
-	"math/bits"
 	"time"
+
+	"liandong/media/codec"
 )
 
-// Kind says what a tick brings.
+// Packet is what the buffer needs to know of an RTP packet.
+type Packet struct {
+	Codec   codec.ID // 0: comfort noise, RFC 3389
+	Seq     uint16
+	TS      uint32
+	Span    uint32 // how long its sound is, in clock ticks; 0 for comfort noise
+	Payload []byte // copied by Push
+}
+
+// Kind says what is to be heard.
 type Kind uint8
 
 const (
 	Empty   Kind = iota // nothing: the party has not begun, pauses or has stopped
-	Play                // a frame
-	Conceal             // a frame is lost or late: cover the gap
+	Play                // a packet
+	Conceal             // sound is lost or late: cover the gap
+	Noise               // the party pauses and says how its background sounds
 )
 
-func (k Kind) String() string { return [...]string{"empty", "play", "conceal"}[k] }
+func (k Kind) String() string { return [...]string{"empty", "play", "conceal", "noise"}[k] }
 
-const (
-	coverFrames = 3         // longer gaps are silence: more of a concealed sound is worse than none
-	farTicks    = clockRate // a timestamp this far off, 1 s, is that of another stream
-	largest     = 6 * frame // bytes of a packet, 120 ms
-)
+// Sound is what is to be heard next.
+type Sound struct {
+	Kind   Kind
+	Span   uint32 // clock ticks that it takes
+	Broken bool   // Play: it does not go on where the sound before it ended
+	Skip   uint32 // Play: so many ticks at the packet's beginning have passed and are not in Span
 
-// Stats counts packets and frames since New or Reset.
+	Codec   codec.ID // Play
+	Payload []byte   // Play: the packet. Noise: a new description, else nil. Good until the next Push
+}
+
+// Stats counts packets since New or Reset.
 type Stats struct {
-	Played, Concealed uint64 // frames
-	Late, Duplicate   uint64 // packets that came after their turn, or again
-	Strange           uint64 // packets that fit nowhere
-	Skipped           uint64 // clock ticks left out to keep the delay within Max
+	Played    uint64
+	Late      uint64 // came after their turn
+	Duplicate uint64 // came again
+	Lost      uint64 // had not come when it was their turn
+	Strange   uint64 // fit nowhere
+	Skipped   uint64 // left out to keep the delay within Max
+
+	Delay     time.Duration // of what was played last
+	MeanDelay time.Duration // over all ticks in which something was
+}
+
+const longest = 120 * time.Millisecond // a packet
+
+// limits are the rules of this package and of a Config, in ticks of the RTP clock.
+type limits struct {
+	longest  int32 // a packet
+	far      int32 // a timestamp this far off is that of another stream
+	covered  int32 // a longer gap is silence: more of a concealed sound is worse than none
+	uneven   int32 // timestamps of packets in a row may be so inexact
+	tooLate  int32 // more above the target is to be cut out
+	tooEarly int32 // more below it is to be put in: packets would miss their tick
+	gross    int32 // so much above or below is not watched for long
+	lead     int32 // a packet must be there so long before its turn: a tick's frame is made at its beginning
+	start    int32 // target until the jitter is known
+	min, max int32 // target
+	most     int32 // delay
+}
+
+func (b *Buffer) limit(c Config) limits {
+	const ms = time.Millisecond
+	return limits{
+		longest: b.ticks(longest), far: b.ticks(time.Second), covered: b.ticks(60 * ms), uneven: b.ticks(5 * ms),
+		tooLate: b.ticks(6 * ms), tooEarly: b.ticks(2 * ms), gross: b.ticks(40 * ms),
+		lead: b.ticks(tick + 4*ms), start: b.ticks(40 * ms),
+		min: b.ticks(c.Min), max: b.ticks(c.Max), most: b.ticks(c.Max + tick),
+	}
 }
 
 // phase is what the buffer is doing.
@@ -43,31 +93,41 @@ type phase uint8
 
 const (
 	fresh   phase = iota // nothing has come
-	dry                  // nothing is left: the party pauses, or has stopped
-	filling              // the first packets wait for their turn
-	playing              // a frame each tick
+	pausing              // the next packet is not due, or there is none
+	playing
 )
 
 // Buffer holds one party's packets. Owned by the leg.
 type Buffer struct {
-	delay, max uint32 // in clock ticks
-	wait       time.Duration
+	cfg    Config
+	rate   uint32    // of the RTP clock, in Hz
+	limits limits    // at that rate
+	epoch  time.Time // when our clock showed 0
+	target int32     // delay to be held
+	pace   pace
+	store  store
 
-	// The ring: the byte for clock tick ts stands at ts&mask.
-	data []byte
-	have []byte // 1: the byte has come
-	mask uint32
-
-	phase   phase
-	start   time.Time // filling: when the first frame is due
-	cursor  uint32    // clock tick of the next frame
-	end     uint32    // clock tick behind the newest byte
-	missed  int       // frames in a row that were not there
-	seq     uint16    // of the newest packet
+	// What came. Of the newest packet:
+	seq     uint16
+	ts, end uint32
+	arrived uint32 // by our clock
+	seen    uint64 // bit n: the packet n before the newest has come
 	suspect suspect
-	stats   Stats
 
-	out [frame]byte
+	// What goes out.
+	phase  phase
+	noise  bool   // pausing: the party told how its background sounds
+	cursor uint32 // timestamp of what is next
+	last   uint16 // sequence number of what was before
+	broken bool   // something was left out before the cursor
+	gap    uint32 // ticks concealed in a row
+	owed   uint32 // and how many of them in the hope that the packet at the cursor still comes
+	streak streak
+
+	stats  Stats
+	delay  int32 // at the last Excess,
+	delays int64 // the sum of all,
+	ticked int64 // and their number
 }
 
 // suspect is a packet that does not fit to what came before. Two of them in a
@@ -78,33 +138,59 @@ type suspect struct {
 	ts  uint32
 }
 
-// New makes a buffer; c must be valid.
+// New makes a buffer for a clock of 8 kHz; c must be valid.
 func New(c Config) *Buffer {
-	b := &Buffer{delay: ticks(c.Delay), max: ticks(c.Max), wait: c.Delay}
-	size := uint32(1) << bits.Len32(max(b.max, b.delay+uint32(largest)))
-	b.data, b.have, b.mask = make([]byte, size), make([]byte, size), size-1
+	b := &Buffer{cfg: c, store: newStore(c.Max + longest)}
+	b.Reset(8000)
 	return b
 }
 
-// Reset forgets everything: another stream begins.
-func (b *Buffer) Reset() {
-	b.stats = Stats{}
-	b.drain(fresh)
+// Reset forgets everything: another stream begins, whose RTP clock runs at rate Hz.
+func (b *Buffer) Reset(rate int) {
+	*b = Buffer{cfg: b.cfg, rate: uint32(rate), store: b.store}
+	b.limits = b.limit(b.cfg)
+	b.store.clear()
+	b.pace.length = b.ticks(span)
+	b.aim()
 }
 
 // Stats gives the counts so far.
-func (b *Buffer) Stats() Stats { return b.stats }
-
-// Depth is how much sound is held.
-func (b *Buffer) Depth() time.Duration {
-	if b.phase < filling {
-		return 0
+func (b *Buffer) Stats() Stats {
+	s := b.stats
+	s.Delay = b.time(int64(b.delay))
+	if b.ticked > 0 {
+		s.MeanDelay = b.time(b.delays / b.ticked)
 	}
-	return time.Duration(max(0, int32(b.end-b.cursor))) * time.Second / clockRate
+	return s
 }
 
-// drain lets go of all that is held.
-func (b *Buffer) drain(next phase) {
-	clear(b.have)
-	b.phase, b.missed = next, 0
+// Target is how long the fastest packet's sound is to wait from its arrival to its turn.
+func (b *Buffer) Target() time.Duration { return b.time(int64(b.target)) }
+
+// ticks brings a time to clock ticks.
+func (b *Buffer) ticks(d time.Duration) int32 {
+	return int32(d / time.Microsecond * time.Duration(b.rate) / 1_000_000)
+}
+
+func (b *Buffer) time(ticks int64) time.Duration {
+	return time.Duration(ticks) * time.Second / time.Duration(b.rate)
+}
+
+// clock is the moment by our clock, which runs at the rate of the RTP clock.
+func (b *Buffer) clock(now time.Time) uint32 {
+	return uint32(now.Sub(b.epoch) / time.Microsecond * time.Duration(b.rate) / 1_000_000)
+}
+
+// aim sets the target: enough for the slowest packet to be there at the tick in which it is needed.
+func (b *Buffer) aim() {
+	b.target = b.pace.spread + b.limits.lead
+	if b.pace.young() {
+		b.target = max(b.target, b.limits.start)
+	}
+	b.target = max(b.limits.min, min(b.limits.max, b.target))
+}
+
+// due is in how many ticks a timestamp is to be played, when the delay is as it should be.
+func (b *Buffer) due(ts, clock uint32) int32 {
+	return int32(ts + b.pace.fastest() - clock + uint32(b.target))
 }

@@ -2,104 +2,144 @@ package jitter
 
 import "time"
 
-// Push takes a packet that came at now. The payload is copied.
-func (b *Buffer) Push(now time.Time, seq uint16, ts uint32, payload []byte) {
+// Push takes a packet that came at now.
+func (b *Buffer) Push(now time.Time, p Packet) {
+	if p.Span > uint32(b.limits.longest) || len(p.Payload) == 0 || len(p.Payload) > len(b.store.bytes)/2 || (p.Span == 0) != (p.Codec == 0) {
+		b.stats.Strange++
+		return
+	}
+	if b.phase == fresh {
+		b.epoch = now
+	}
+	clock := b.clock(now)
+	switch b.judge(p, clock) {
+	case stray:
+		b.stats.Strange++
+	case again:
+		b.stats.Duplicate++
+	case anew:
+		b.restart(p, clock)
+		b.admit(p, clock)
+	case fits:
+		b.admit(p, clock)
+	}
+}
+
+// verdict says how a packet belongs to those before it.
+type verdict uint8
+
+const (
+	fits verdict = iota
+	again
+	stray
+	anew
+)
+
+// judge compares a packet with the newest one: sequence number and timestamp must
+// have moved the same way, and the timestamp by little, or by as much as time has.
+func (b *Buffer) judge(p Packet, clock uint32) verdict {
+	if b.phase == fresh {
+		return anew
+	}
+	step, move := int16(p.Seq-b.seq), int32(p.TS-b.ts)
+	near := b.limits.far
 	switch {
-	case len(payload) == 0 || len(payload) > largest:
-		b.stats.Strange++
-		return
-	case b.phase == fresh:
-		b.begin(now, seq, ts)
-	case !b.strange(seq, ts):
-		if b.phase == dry {
-			b.begin(now, seq, ts)
-		}
-	case b.anew(seq, ts):
-		b.drain(fresh)
-		b.begin(now, seq, ts)
-	default:
-		b.stats.Strange++
-		return
+	case p.TS == b.end && (step > 0 || step < -places):
+		return fits // the sound goes on exactly, whatever the sequence number
+	case step == 0 && move == 0, step < 0 && step > -places && move < 0 && b.seen>>-step&1 == 1:
+		return again
+	case step > 0 && move > 0 && (move <= near || within(b.pace.above(clock-p.TS), near)):
+		return fits
+	case step < 0 && move < 0 && move >= -near:
+		return fits
 	}
-	b.suspect.is = false
-	if int16(seq-b.seq) > 0 {
-		b.seq = seq
-	}
-	b.store(ts, payload)
+	return b.doubt(p, step, near)
 }
 
-// begin lets a stream start with this packet.
-func (b *Buffer) begin(now time.Time, seq uint16, ts uint32) {
-	b.phase, b.start = filling, now.Add(b.wait)
-	b.cursor, b.end, b.seq = ts, ts, seq
-}
-
-// strange says that a packet is not of the stream that plays: its timestamp is
-// far off, or it is an old one when all that came has been played.
-func (b *Buffer) strange(seq uint16, ts uint32) bool {
-	if off := int32(ts - b.end); off > farTicks || off < -farTicks {
-		return true
-	}
-	return b.phase == dry && int16(seq-b.seq) <= 0
-}
-
-// anew says whether a strange packet begins a stream: it follows the newest
-// packet or another strange one. A sender may jump in time without a new SSRC.
-func (b *Buffer) anew(seq uint16, ts uint32) bool {
-	if seq == b.seq+1 {
-		return true
-	}
+// doubt says whether a packet that does not fit begins a stream: it follows the
+// newest packet or another one in doubt. A sender may jump in time without a new SSRC.
+func (b *Buffer) doubt(p Packet, step int16, near int32) verdict {
 	before := b.suspect
-	b.suspect = suspect{is: true, seq: seq, ts: ts}
-	return before.is && seq == before.seq+1 && ts-before.ts <= farTicks
+	b.suspect = suspect{is: true, seq: p.Seq, ts: p.TS}
+	if step == 1 || before.is && p.Seq == before.seq+1 && p.TS-before.ts <= uint32(near) {
+		return anew
+	}
+	return stray
 }
 
-// store puts the bytes whose turn has not passed into the ring.
-func (b *Buffer) store(ts uint32, payload []byte) {
-	size := uint32(len(payload))
-	if b.phase == filling && int32(ts-b.cursor) < 0 && b.end-ts <= b.max {
-		b.cursor = ts // overtaken by the packet that began
+// restart lets a stream begin with this packet. One that was reordered before it still has its place.
+func (b *Buffer) restart(p Packet, clock uint32) {
+	b.store.clear()
+	b.pace.rebase(clock-p.TS, clock)
+	b.pause()
+	b.noise = false
+	b.cursor = p.TS - uint32(b.limits.far)
+	b.last = p.Seq - 1
+	b.seq, b.ts, b.end, b.seen = p.Seq-1, p.TS-1, p.TS, 0
+}
+
+// admit takes a packet of the stream.
+func (b *Buffer) admit(p Packet, clock uint32) {
+	late := b.passed(p.TS, p.Span)
+	if b.phase == pausing && b.store.count == 0 && !late {
+		b.resume(p, clock)
 	}
-	b.bound(ts+size, size)
-	if passed := int32(b.cursor - ts); passed >= int32(size) {
+	if b.pace.note(clock-p.TS, clock) {
+		b.aim()
+	}
+	b.number(p, clock)
+	if late {
 		b.stats.Late++
 		return
-	} else if passed > 0 {
-		ts, payload = b.cursor, payload[passed:]
 	}
-	if int32(ts+uint32(len(payload))-b.end) > 0 {
-		b.end = ts + uint32(len(payload))
+	for !b.store.room(len(p.Payload)) {
+		b.leaveOut()
 	}
-	if !b.fill(ts, payload) {
-		b.stats.Duplicate++
+	b.store.put(p)
+}
+
+// passed says that the turn of all of a packet is over.
+func (b *Buffer) passed(ts, span uint32) bool {
+	by := int32(b.cursor - ts)
+	return by > 0 && by >= int32(span)
+}
+
+// resume looks at the first packet after a pause. When it is later than any delay could
+// make good, the sender has stopped its clock or the network has become slower; after a
+// long pause the clocks have drifted apart. Either way it is the one to measure by.
+func (b *Buffer) resume(p Packet, clock uint32) {
+	if b.pace.above(clock-p.TS) > b.limits.max || int32(clock-b.arrived) > window*b.pace.length {
+		b.pace.rebase(clock-p.TS, clock)
 	}
 }
 
-// bound moves the cursor on when more would be held than is allowed: Max, or a
-// packet on top of the delay. The ring has room for so much.
-func (b *Buffer) bound(end, size uint32) {
-	if int32(end-b.cursor) <= int32(max(b.max, b.delay+size)) {
+// number notes which packets have come.
+func (b *Buffer) number(p Packet, clock uint32) {
+	b.arrived, b.suspect.is = clock, false
+	step := int16(p.Seq - b.seq)
+	switch {
+	case step > 0 && step < places:
+		b.seen = b.seen<<step | 1
+	case step >= places, p.TS == b.end:
+		b.seen = 1
+	case step > -places:
+		b.seen |= 1 << -step
+		return
+	default:
 		return
 	}
-	cursor := end - max(b.delay, size)
-	b.stats.Skipped += uint64(cursor - b.cursor)
-	b.forget(min(cursor-b.cursor, uint32(len(b.have))))
-	b.cursor = cursor
+	b.seq, b.ts, b.end = p.Seq, p.TS, p.TS+p.Span
 }
 
-// forget empties the ring from the cursor on.
-func (b *Buffer) forget(n uint32) {
-	for i := range n {
-		b.have[(b.cursor+i)&b.mask] = 0
+// leaveOut drops the oldest packet.
+func (b *Buffer) leaveOut() {
+	h := b.store.take()
+	b.stats.Skipped++
+	b.broken = true
+	b.last = h.seq
+	if end := h.end(); int32(end-b.cursor) > 0 {
+		b.cursor = end
 	}
 }
 
-// fill says whether any of the bytes had not come before.
-func (b *Buffer) fill(ts uint32, payload []byte) (fresh bool) {
-	for i, x := range payload {
-		at := (ts + uint32(i)) & b.mask
-		fresh = fresh || b.have[at] == 0
-		b.data[at], b.have[at] = x, 1
-	}
-	return fresh
-}
+func within(x, limit int32) bool { return -limit <= x && x <= limit }

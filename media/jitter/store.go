@@ -1,0 +1,93 @@
+package jitter
+
+import (
+	"slices"
+	"time"
+
+	"liandong/media/codec"
+)
+
+const (
+	places = 64        // packets: 640 ms of the shortest
+	dense  = 16 * 1024 // bytes per second, twice what G.711 and G.722 need
+)
+
+// held is a packet in the store.
+type held struct {
+	ts, span uint32
+	seq      uint16
+	at, size uint16 // in the bytes
+	codec    codec.ID
+}
+
+func (h *held) end() uint32 { return h.ts + h.span }
+
+// store keeps packets in the order of their timestamps. Their payloads stand
+// behind one another in the order of their coming and are moved together when the end is reached.
+type store struct {
+	packets [places]held
+	count   int
+	bytes   []byte
+	used    int
+}
+
+func newStore(span time.Duration) store {
+	return store{bytes: make([]byte, dense*span/time.Second)}
+}
+
+func (s *store) clear() { s.count, s.used = 0, 0 }
+
+func (s *store) first() *held { return &s.packets[0] }
+
+// payload is the bytes of a packet; they stay good until the next put.
+func (s *store) payload(h held) []byte { return s.bytes[h.at : h.at+h.size] }
+
+// room says whether a payload can be put.
+func (s *store) room(size int) bool {
+	if s.count == 0 {
+		s.used = 0
+	}
+	if s.count == places {
+		return false
+	}
+	if s.used+size > len(s.bytes) {
+		s.compact()
+	}
+	return s.used+size <= len(s.bytes)
+}
+
+// put keeps a packet for which there is room.
+func (s *store) put(p Packet) {
+	at := s.count
+	for at > 0 && int32(s.packets[at-1].ts-p.TS) > 0 {
+		at--
+	}
+	copy(s.packets[at+1:s.count+1], s.packets[at:s.count])
+	s.packets[at] = held{ts: p.TS, span: p.Span, seq: p.Seq, at: uint16(s.used), size: uint16(len(p.Payload)), codec: p.Codec}
+	s.used += copy(s.bytes[s.used:], p.Payload)
+	s.count++
+}
+
+// take removes the first packet.
+func (s *store) take() held {
+	h := s.packets[0]
+	s.count--
+	copy(s.packets[:s.count], s.packets[1:s.count+1])
+	return h
+}
+
+// compact moves the payloads together, the lowest one first so that none is written over.
+func (s *store) compact() {
+	var order [places]uint8
+	for i := range s.count {
+		order[i] = uint8(i)
+	}
+	slices.SortFunc(order[:s.count], func(a, b uint8) int { return int(s.packets[a].at) - int(s.packets[b].at) })
+	s.used = 0
+	for _, i := range order[:s.count] {
+		h := &s.packets[i]
+		n := copy(s.bytes[s.used:], s.payload(*h))
+		h.at = uint16(s.used)
+		s.used += n
+	}
+}
