@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,22 +47,23 @@ const patience = 20 * time.Second
 const (
 	testLine  = "go test ./..."
 	buildLine = "CGO_ENABLED=0 go build -o liandong ./cmd/liandong"
+	loadLine  = "CGO_ENABLED=0 go build -o liandong-load ./cmd/liandong-load"
 	demoLine  = "go run ./cmd/liandong demo"
 )
 
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	binary := build(t)
+	binary, load := build(t, buildLine), build(t, loadLine)
 	t.Run("demo", func(t *testing.T) { t.Parallel(); playDemo(t, binary) })
 	for _, page := range pages {
-		t.Run(page, func(t *testing.T) { t.Parallel(); newWalk(t, page, binary).all() })
+		t.Run(page, func(t *testing.T) { t.Parallel(); newWalk(t, page, binary, load).all() })
 	}
 }
 
 // TestReadmePagesAgree: whoever reads the other language is told to do the same.
 func TestReadmePagesAgree(t *testing.T) {
 	first := commandsOf(t, pages[0])
-	for _, line := range []string{testLine, buildLine, demoLine} {
+	for _, line := range []string{testLine, buildLine, loadLine, demoLine} {
 		if !slices.Contains(first, line) {
 			t.Errorf("%s: %q is gone", pages[0], line)
 		}
@@ -281,15 +283,17 @@ func excerpt(out, page string) (missing string, ok bool) {
 
 // ---- programs
 
-// build makes the binary as the pages say, in a folder of its own, and sees that it is static.
-func build(t *testing.T) string {
+// build makes a binary as the pages say, in a folder of its own, and sees that it is static.
+func build(t *testing.T, line string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "liandong")
-	env, args, _ := strings.Cut(buildLine, " go ")
-	cmd := exec.CommandContext(t.Context(), "go", strings.Fields(strings.Replace(args, "-o liandong", "-o "+binary, 1))...)
+	env, rest, _ := strings.Cut(line, " go ")
+	args := strings.Fields(rest) // build -o NAME FOLDER
+	args[2] = filepath.Join(t.TempDir(), args[2])
+	binary := args[2]
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), env)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", buildLine, err, out)
+		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 	if runtime.GOOS == "linux" {
 		static(t, binary)
@@ -410,7 +414,7 @@ func (w *walk) next(p *program, word string) string {
 // run is a command that ends by itself; its exit code must be as said.
 func (w *walk) run(args []string, code int) string {
 	w.Helper()
-	ctx, stop := context.WithTimeout(w.Context(), patience)
+	ctx, stop := context.WithTimeout(w.Context(), 3*patience) // the longest measure for half a minute
 	defer stop()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = w.dir, []string{"LANG=C"}
@@ -433,7 +437,11 @@ type walk struct {
 	sip   netip.AddrPort
 	web   netip.AddrPort
 
+	big    netip.AddrPort // the lab with many seats
+	bigPID int
+
 	out     string // what the last command printed
+	rows    bool   // it is a table of figures, whose rows alone are compared
 	made    bool   // a command ran whose output can be compared
 	saved   map[string]bool
 	asked   []string // GET /v1/calls
@@ -450,9 +458,11 @@ var (
 	away = netip.MustParseAddr("127.0.0.10") // the PBX
 )
 
-func newWalk(t *testing.T, page, binary string) *walk {
+func newWalk(t *testing.T, page string, binaries ...string) *walk {
 	w := &walk{T: t, page: page, dir: t.TempDir(), redis: miniredis.RunT(t), saved: map[string]bool{}}
-	w.must(os.Symlink(binary, filepath.Join(w.dir, "liandong")))
+	for _, binary := range binaries {
+		w.must(os.Symlink(binary, filepath.Join(w.dir, filepath.Base(binary))))
+	}
 	configs, err := filepath.Abs(filepath.Join("..", "configs"))
 	w.must(err)
 	w.must(os.Symlink(configs, filepath.Join(w.dir, "configs")))
@@ -498,6 +508,12 @@ func (w *walk) block(b block) {
 			}
 		}
 	case "text", "json":
+		if w.rows {
+			if got, want := rows(w.out), rows(b.text); !slices.Equal(got, want) {
+				bad("the page shows the rows %q and there are %q in\n%s", want, got, w.out)
+			}
+			return
+		}
 		if got, want := masked(w.out), masked(b.text); w.made && !slices.Equal(got, want) {
 			bad("the page shows\n%s\nand there is\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
 		}
@@ -514,15 +530,20 @@ const elsewhere = "elsewhere"
 
 // command carries out one line. false with no output: it is not known.
 func (w *walk) command(line string) bool {
-	w.out = ""
+	w.out, w.rows = "", false
 	switch line {
-	case testLine, buildLine, demoLine:
+	case testLine, buildLine, loadLine, demoLine:
 		w.out = elsewhere
 		return false
 	}
+	line, file, _ := strings.Cut(line, " > ")
 	args, ok := shell(line)
 	if !ok {
 		return false
+	}
+	if args[0] == "./liandong-load" {
+		w.load(args, file)
+		return true
 	}
 	switch args[0] + " " + args[1] {
 	case "./liandong version":
@@ -577,6 +598,7 @@ func (w *walk) check(args []string) {
 var labs = map[string]struct{ network, trunk string }{
 	"liandong.yaml":    {"office", "pbx"},
 	"configs/lab.yaml": {"lab", "pstn"},
+	loadLab:            {"lab", "pstn"},
 }
 
 func (w *walk) serve(args []string) {
@@ -596,12 +618,46 @@ func (w *walk) serve(args []string) {
 	}
 	p := w.start(args)
 	w.out = w.next(p, "msg=ready")
+	if args[3] == loadLab {
+		w.big, w.bigPID = sip, p.Process.Pid // it goes on until the page ends
+		return
+	}
 	if args[3] != "liandong.yaml" {
 		p.stop()
 		return
 	}
 	w.sip, w.web = sip, web
 	w.phones()
+}
+
+// loadLab is the file that liandong-load makes.
+const loadLab = "lab-big.yaml"
+
+// load lets the load generator make its lab, or measure the switch that was started with it.
+func (w *walk) load(args []string, file string) {
+	if file != "" {
+		w.must(os.WriteFile(filepath.Join(w.dir, file), []byte(w.run(args, 0)), 0o600))
+		w.out = elsewhere
+		return
+	}
+	if i := slices.Index(args, "--pid"); i >= 0 {
+		args[i+1] = strconv.Itoa(w.bigPID)
+	}
+	w.rows, w.out = true, w.run(append(args, "--server", w.big.String()), 0)
+	if !strings.Contains(w.out, "failed 0") {
+		w.Errorf("%s:\n%s", strings.Join(args, " "), w.out)
+	}
+}
+
+// rows is the names of a table's rows. What the generator remarks about a busy machine is none.
+func rows(table string) (names []string) {
+	for line := range strings.Lines(table) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		if name != "" && !strings.HasPrefix(name, "!") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // freePort is a port of loopback that is free for UDP and TCP.

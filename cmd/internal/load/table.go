@@ -25,7 +25,8 @@ const Legend = `The table explained. Times are in ms unless they say otherwise; 
     gaps         pauses of more than 30 and of more than 60 ms between two packets at a receiver; longest: the longest one
     worst s      packets that came in the worst whole second at any receiver (50 is perfect)
     one way      from the sending of a packet to its coming at the other party's socket, by marks in the sound
-    chirps       (conf) of one party at a time; each should be heard by the two others, none by its sender (echo)
+    chirps       (conf) of one party at a time; each should be heard by the two others, none by its sender (echo);
+                 in a room the three callers are shown as caller, desk and partner
                  one way is then from the chirp's first sample to the same sample in the mix: buffers and mixing included.
                  in and lost are then packets of the mix, and what is missing in their RTP sequence
     key          (handover) from the first packet of the last key, or from the REFER, until the partner's phone has the INVITE,
