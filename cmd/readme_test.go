@@ -29,6 +29,7 @@ import (
 
 	"liandong/cmd/internal/phone"
 	"liandong/configs"
+	"liandong/routing/matter"
 	"liandong/routing/ticket"
 )
 
@@ -126,6 +127,34 @@ func TestReadmeFields(t *testing.T) {
 		}
 		same(t, page+": fields", got, want)
 		same(t, page+": fields with a star", stars, always)
+	}
+}
+
+// TestReadmeMatters: the tables on the way back are the whole of it, and so is the life of a matter.
+func TestReadmeMatters(t *testing.T) {
+	for _, page := range pages {
+		for name, want := range map[string][]string{"updates": matter.UpdateFields(), "state": append(matter.FieldNames(), "version")} {
+			var got []string
+			for _, row := range table(t, page, name) {
+				got = append(got, words(row[0])...)
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			same(t, page+": "+name, got, want)
+		}
+		states := 0
+		for _, row := range table(t, page, "life") {
+			told := slices.DeleteFunc(words(row[1]), func(s string) bool { return strings.ToUpper(s) == s })
+			slices.Sort(told)
+			for _, state := range words(row[0]) {
+				states++
+				possible := slices.DeleteFunc(matter.Possible(matter.State(state)), func(s string) bool { return s == "supervised" })
+				same(t, page+": "+state, told, possible)
+			}
+		}
+		if states != 11 {
+			t.Errorf("%s tells of %d states, want 11", page, states)
+		}
 	}
 }
 
@@ -243,12 +272,14 @@ func same(t *testing.T, what string, got, want []string) {
 
 // ---- comparing
 
+var ulid = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)
+
 // masks are what differs from run to run.
 var masks = []struct {
 	what *regexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`), "<ulid>"},
+	{ulid, "<ulid>"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "<uuid>"},
 	{regexp.MustCompile(`\b[0-9a-f]{60,}\b`), "<hex>"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`), "<time>"},
@@ -755,6 +786,9 @@ func (w *walk) redisCLI(words []string) {
 	w.must(err)
 	args := make([]any, len(words))
 	for i, word := range words {
+		if len(entries) > 0 {
+			word = ulid.ReplaceAllString(word, entries[0].Values["stub_id"].(string))
+		}
 		if masked(word)[0] == "<stream-id>" && len(entries) > 0 {
 			word = entries[0].ID
 		}
@@ -764,6 +798,15 @@ func (w *walk) redisCLI(words []string) {
 	w.must(err)
 	w.out = fmt.Sprint(answer)
 	switch words[0] {
+	case "HGETALL": // the update before it is taken in
+		for late := time.Now().Add(patience); !strings.Contains(w.out, "RECEIVED") && time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+			answer, err = client.Do(w.soon(), args...).Result()
+			w.must(err)
+			w.out = fmt.Sprint(answer)
+		}
+		if !strings.Contains(w.out, "RECEIVED") {
+			w.Errorf("%v: %s", words, w.out)
+		}
 	case "XREADGROUP":
 		if !strings.Contains(w.out, "event_id") {
 			w.Errorf("%v: %s", words, w.out)

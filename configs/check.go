@@ -24,6 +24,8 @@ func (c *checker) all() {
 	c.numbers()
 	c.prompts()
 	c.redis()
+	c.matters()
+	c.streams()
 	c.secretsSet()
 	c.http()
 	c.timers()
@@ -36,7 +38,7 @@ func (c *checker) parts() {
 	if len(c.list) > 0 {
 		return
 	}
-	if err := errors.Join(c.UA().Validate(), c.Engine().Validate(), c.Outbox().Validate()); err != nil {
+	if err := errors.Join(c.UA().Validate(), c.Engine().Validate(), c.Outbox().Validate(), c.Ledger().Validate()); err != nil {
 		c.add("", textBroken.of(err.Error()))
 	}
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Prompts    Prompts             `yaml:"prompts"`                           //
 	Redis      Redis               `yaml:"redis"`                             //
 	Store      Outbox              `yaml:"outbox"`                            //
+	Matters    Matters             `yaml:"matters"`                           //
+	Streams    Streams             `yaml:"streams"`                           //
 	HTTP       HTTP                `yaml:"http"`                              //
 	Media      Media               `yaml:"media"`                             //
 	Timers     Timers              `yaml:"timers"`                            //
@@ -169,6 +171,30 @@ type Redis struct {
 type Outbox struct {
 	Path  string `yaml:"path" is:"path"`
 	MaxMB int    `yaml:"max_mb" min:"1" max:"1048576"`
+}
+
+// Matters is what happens to a matter after the call: how long a ticket system may take, and how long its state is kept.
+type Matters struct {
+	KeepOpen   time.Duration `yaml:"keep_open" min:"1h" max:"87600h"`   // since the last change
+	KeepClosed time.Duration `yaml:"keep_closed" min:"1h" max:"87600h"` //
+	Limits
+	Hotlines   map[string]*Limits `yaml:"hotlines" keys:"id"`       // of the line that takes the matter; before those for all
+	Categories map[string]*Limits `yaml:"categories" keys:"digits"` // before those of the line
+}
+
+// Limits are the times within which a step is due, as matter.Limits explains them. 0: none, or as said more generally.
+type Limits struct {
+	Receive       time.Duration `yaml:"receive" min:"0s" max:"8760h"`
+	Sign          time.Duration `yaml:"sign" min:"0s" max:"8760h"`
+	FirstFeedback time.Duration `yaml:"first_feedback" min:"0s" max:"8760h"`
+	Close         time.Duration `yaml:"close" min:"0s" max:"8760h"`
+}
+
+// Streams says how long the ticket streams may get. What one of the groups has yet to acknowledge stays in any case.
+type Streams struct {
+	Keep       time.Duration `yaml:"keep" min:"0s" max:"87600h"`           // older entries may go; 0: none for their age
+	MaxEntries int           `yaml:"max_entries" min:"0" max:"1000000000"` // of more the oldest may go; 0: none for their number
+	Groups     []string      `yaml:"groups"`                               // consumer groups of the ticket systems
 }
 
 // HTTP is the interface for phones' action URLs, metrics and health.

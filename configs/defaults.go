@@ -32,7 +32,12 @@ func Default() *Config {
 		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},
 		Redis:      Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
 		Store:      Outbox{Path: "data/outbox.db", MaxMB: 1024},
-		Media:      Media{Timeout: 10 * time.Second},
+		Matters: Matters{
+			KeepOpen: 365 * 24 * time.Hour, KeepClosed: 90 * 24 * time.Hour,
+			Limits:   Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
+			Hotlines: map[string]*Limits{}, Categories: map[string]*Limits{},
+		},
+		Media: Media{Timeout: 10 * time.Second},
 		Timers: Timers{
 			KeyGap: 2 * time.Second, Settle: 3 * time.Second, TrunkRing: 30 * time.Second, MaxCall: 4 * time.Hour,
 			Session: 30 * time.Minute, MinSE: 90 * time.Second,

@@ -171,5 +171,6 @@ var (
 	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
 	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}
 	textBroken       = text{"不能使用：%s", "cannot be used: %s"}
+	textKeepShort    = text{"%s 太短；可用：0s（不限）或 1h 以上", "%s is too short; allowed: 0s (for ever) or 1h and more"}
 	textMinSE        = text{"不能大于 session（%s）", "cannot be longer than session (%s)"}
 )

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"liandong/cmd/internal/phone"
-	"liandong/routing/outbox/redistest"
+	"liandong/routing/link/redistest"
 )
 
 // sippCaller is SIPp on the trunk, calling 110.

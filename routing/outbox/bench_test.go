@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"liandong/routing/outbox/redistest"
+	"liandong/routing/link/redistest"
 )
 
 // flood puts b.N entries, with up to inFlight of them not yet safe.

@@ -5,22 +5,18 @@ import (
 	"fmt"
 	"time"
 
-	"liandong/routing/desk"
+	"liandong/routing/link"
 )
 
 // Config of an outbox. Immutable.
 type Config struct {
-	Path string // the file; its folder is made when missing
+	link.Config // where Redis is
 
-	// URL names the Redis: redis://user:password@host:port/db, or rediss:// for TLS. Further nodes of a cluster follow
-	// as ?addr=host:port&addr=host:port; a Sentinel set is ?master_name=NAME&addr=host:port, with the sentinels as addresses.
-	URL      desk.Secret
-	Password desk.Secret // instead of the URL's
+	Path string // the file; its folder is made when missing
 
 	MaxBytes  int64 // of entries on disk; the file itself may grow to about twice that
 	MaxMemory int64 // bytes of entries that wait for the disk; further ones are dropped
 
-	Timeout  time.Duration // of one exchange with Redis, and of connecting
 	Backoff  time.Duration // longest wait between attempts, to Redis and to a failing disk
 	Keep     time.Duration // how long an entry stays on disk after Redis has confirmed it; 0: not at all
 	Remember time.Duration // how long Redis remembers which entries it has seen, see deliver.lua
@@ -32,10 +28,10 @@ type Config struct {
 // Default is a Config for a Redis on this machine. Path and URL are to be set.
 func Default() Config {
 	return Config{
-		Path: "data/outbox.db", URL: desk.NewSecret("redis://127.0.0.1:6379/0"),
+		Config: link.Default(), Path: "data/outbox.db",
 		MaxBytes: 1 << 30, MaxMemory: 32 << 20,
-		Timeout: 2 * time.Second, Backoff: 2 * time.Second,
-		Keep: 5 * time.Second, Remember: 7 * 24 * time.Hour,
+		Backoff: 2 * time.Second,
+		Keep:    5 * time.Second, Remember: 7 * 24 * time.Hour,
 		Events: 4096, EventsKept: 100_000,
 	}
 }
@@ -51,14 +47,10 @@ func (c Config) Validate() error {
 	check(c.Path != "", "path", "must name a file")
 	check(c.MaxBytes >= 1<<20, "max_bytes", "must be 1 MiB or more")
 	check(c.MaxMemory >= 64<<10, "max_memory", "must be 64 KiB or more")
-	check(c.Timeout >= 10*time.Millisecond && c.Timeout <= time.Minute, "timeout", "must be 10ms to 1m")
 	check(c.Backoff >= time.Millisecond && c.Backoff <= time.Minute, "backoff", "must be 1ms to 1m")
 	check(c.Keep >= 0 && c.Keep <= time.Hour, "keep", "must be 0s to 1h")
 	check(c.Remember >= time.Hour, "remember", "must be 1h or more")
 	check(c.Events >= 1, "events", "must be 1 or more")
 	check(c.EventsKept >= 1, "events_kept", "must be 1 or more")
-	if _, err := c.options(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Config.Validate())...)
 }

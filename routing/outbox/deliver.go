@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"liandong/routing/link"
 )
 
 //go:embed deliver.lua
@@ -102,9 +104,9 @@ func (s *shipper) send(ctx context.Context, now time.Time, l *load) {
 
 // call runs the script for each parcel, all in one round trip.
 func (s *shipper) call(ctx context.Context, parcels []*parcel) []*redis.Cmd {
-	ctx, cancel := s.o.cfg.deadline(ctx)
+	ctx, cancel := s.o.cfg.Deadline(ctx)
 	defer cancel()
-	pipe := s.o.link.get().Pipeline()
+	pipe := s.o.link.Client().Pipeline()
 	answers := make([]*redis.Cmd, len(parcels))
 	for i, p := range parcels {
 		lane := s.lane(p.stream)
@@ -133,10 +135,10 @@ func (s *shipper) answered(now time.Time, p *parcel, fresh int, err error) (agai
 		lane.whole = true
 		return true
 	case redis.HasErrorPrefix(err, "MOVED"):
-		s.o.link.follow()
+		s.o.link.Follow()
 		s.block(now, p, err)
 		return false
-	case replied(err): // READONLY, LOADING, OOM, WRONGTYPE, NOPERM …: others may fare better
+	case link.Replied(err): // READONLY, LOADING, OOM, WRONGTYPE, NOPERM …: others may fare better
 		s.block(now, p, err)
 		return false
 	}
@@ -174,7 +176,7 @@ func (s *shipper) block(now time.Time, p *parcel, err error) {
 	lane := s.lane(p.stream)
 	s.down(err)
 	if lane.wait.now == 0 {
-		s.o.log.Warn("outbox: stream does not take entries, they wait", "stream", p.stream, "err", plain(err))
+		s.o.log.Warn("outbox: stream does not take entries, they wait", "stream", p.stream, "err", link.Plain(err))
 	}
 	lane.blocked, lane.retry = true, now.Add(lane.wait.next())
 	for _, c := range p.cargo {

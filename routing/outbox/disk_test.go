@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"liandong/routing/link"
 )
 
 // faulty is a disk that can be told to fail, or to hang.
@@ -42,7 +44,7 @@ func openFaulty(t *testing.T, cfg Config) (*Outbox, *faulty, *journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLink(cfg)
+	l, err := link.New(cfg.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liandong/routing/link"
 	"liandong/routing/ticket"
 )
 
@@ -39,7 +40,7 @@ type Outbox struct {
 	log   *slog.Logger
 	disk  store
 	queue *queue
-	link  *link
+	link  *link.Link
 	calls *publisher
 	stats counters
 
@@ -57,23 +58,23 @@ func Open(cfg Config, log *slog.Logger) (*Outbox, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	link, err := newLink(cfg)
+	l, err := link.New(cfg.Config)
 	if err != nil {
 		return nil, err
 	}
 	d, err := openDisk(cfg.Path, cfg.MaxBytes, log)
 	if err != nil {
-		link.close()
+		l.Close()
 		return nil, err
 	}
-	return assemble(cfg, log, d, link), nil
+	return assemble(cfg, log, d, l), nil
 }
 
-func assemble(cfg Config, log *slog.Logger, d store, link *link) *Outbox {
+func assemble(cfg Config, log *slog.Logger, d store, l *link.Link) *Outbox {
 	o := &Outbox{
-		cfg: cfg, log: log, disk: d, link: link,
+		cfg: cfg, log: log, disk: d, link: l,
 		queue:  newQueue(cfg.MaxMemory, d.last()),
-		calls:  newPublisher(cfg, link, log),
+		calls:  newPublisher(cfg, l, log),
 		fresh:  make(chan struct{}, 1),
 		finish: make(chan struct{}),
 	}
@@ -103,7 +104,7 @@ func (o *Outbox) Stop() {
 			o.writes.Wait()
 		}
 		o.abandon()
-		o.link.close()
+		o.link.Close()
 		if err := o.disk.close(); err != nil {
 			o.log.Error("outbox: cannot close the file", "err", err)
 		}

@@ -171,7 +171,7 @@ func TestScriptForgotten(t *testing.T) {
 	for range 3 {
 		o.Put(m.next(), nil)
 		eventually(t, "shipped", shipped(o))
-		if err := o.link.get().ScriptFlush(t.Context()).Err(); err != nil {
+		if err := o.link.Client().ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -320,44 +320,9 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	var none Config
-	for _, key := range []string{"path", "redis.url", "max_bytes", "max_memory", "timeout", "backoff", "remember", "events", "events_kept"} {
+	for _, key := range []string{"path", "max_bytes", "max_memory", "backoff", "remember", "events", "events_kept"} {
 		if err := none.Validate(); !strings.Contains(err.Error(), "outbox: "+key+": must") {
 			t.Errorf("%s is not reported: %v", key, err)
-		}
-	}
-}
-
-func TestURL(t *testing.T) {
-	for url, want := range map[string]string{
-		"redis://127.0.0.1:6379/0":                     "single",
-		"rediss://user:pw@redis.example/1":             "single",
-		"redis://a:1?addr=b:2&addr=c:3":                "cluster",
-		"redis://s1:26379?master_name=m&addr=s2:26379": "sentinel",
-		"http://a":                             "",
-		"redis://:secret%zz@a:1":               "",
-		"redis://:secret@":                     "",
-		"redis://user:secret@127.0.0.1:6379/x": "",
-		"":                                     "",
-	} {
-		cfg := config(t, url)
-		opt, err := cfg.options()
-		if (want == "") != (err != nil) {
-			t.Errorf("%s: %v", url, err)
-		}
-		if err != nil {
-			if strings.Contains(err.Error(), "secret") {
-				t.Errorf("the error tells the password: %v", err)
-			}
-			continue
-		}
-		kind := "single"
-		if opt.MasterName != "" {
-			kind = "sentinel"
-		} else if opt.IsClusterMode {
-			kind = "cluster"
-		}
-		if kind != want {
-			t.Errorf("%s: %s, want %s", url, kind, want)
 		}
 	}
 }

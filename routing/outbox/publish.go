@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"liandong/routing/link"
 )
 
 // publishRound is how many call events go in one round trip.
@@ -19,7 +21,7 @@ const publishRound = 256
 // and perhaps twice, and a screen that pops up late is worse than none.
 type publisher struct {
 	cfg  Config
-	link *link
+	link *link.Link
 	log  *slog.Logger
 	wake chan struct{} // capacity 1
 
@@ -34,8 +36,8 @@ type callEvent struct {
 	fields map[string]string
 }
 
-func newPublisher(cfg Config, link *link, log *slog.Logger) *publisher {
-	return &publisher{cfg: cfg, link: link, log: log, wake: make(chan struct{}, 1)}
+func newPublisher(cfg Config, l *link.Link, log *slog.Logger) *publisher {
+	return &publisher{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1)}
 }
 
 func (p *publisher) publish(stream string, fields map[string]string) {
@@ -82,9 +84,9 @@ func (p *publisher) run(ctx context.Context) {
 
 // send says whether Redis is there.
 func (p *publisher) send(ctx context.Context, events []callEvent) bool {
-	ctx, cancel := p.cfg.deadline(ctx)
+	ctx, cancel := p.cfg.Deadline(ctx)
 	defer cancel()
-	pipe := p.link.get().Pipeline()
+	pipe := p.link.Client().Pipeline()
 	for _, e := range events {
 		pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: p.cfg.EventsKept, Approx: true, Values: flat(e.fields)})
 	}
@@ -98,7 +100,7 @@ func (p *publisher) send(ctx context.Context, events []callEvent) bool {
 	p.sent.Add(uint64(sent))
 	p.dropped.Add(uint64(len(events) - sent))
 	if err != nil {
-		p.log.Warn("outbox: call events dropped", "events", len(events)-sent, "err", plain(err))
+		p.log.Warn("outbox: call events dropped", "events", len(events)-sent, "err", link.Plain(err))
 	}
 	return err == nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"liandong/routing/link"
 	"liandong/routing/ticket"
 )
 
@@ -27,12 +28,12 @@ type Message struct {
 // longer than [Config.Timeout] beyond what they were told to wait.
 type Reader struct {
 	cfg  Config
-	link *link
+	link *link.Link
 }
 
 // NewReader connects to the Redis of cfg when first used.
 func NewReader(cfg Config) (*Reader, error) {
-	l, err := newLink(cfg)
+	l, err := link.New(cfg.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +41,12 @@ func NewReader(cfg Config) (*Reader, error) {
 }
 
 // Close ends the connection.
-func (r *Reader) Close() { r.link.close() }
+func (r *Reader) Close() { r.link.Close() }
 
 // Streams lists the ticket streams that there are, in order.
 func (r *Reader) Streams(ctx context.Context) ([]string, error) {
 	var names []string
-	client := r.link.get()
+	client := r.link.Client()
 	scan := func(ctx context.Context, c redis.Cmdable) error {
 		it := c.Scan(ctx, 0, ticket.Prefix+"*", 1000).Iterator()
 		for it.Next(ctx) {
@@ -82,7 +83,7 @@ func (r *Reader) Range(ctx context.Context, stream, after string, count int64) (
 	if after != "" {
 		from = "(" + after
 	}
-	list, err := r.link.get().XRangeN(ctx, stream, from, "+", count).Result()
+	list, err := r.link.Client().XRangeN(ctx, stream, from, "+", count).Result()
 	if err != nil {
 		return nil, fmt.Errorf("outbox: read %s: %w", stream, err)
 	}
@@ -93,9 +94,28 @@ func (r *Reader) Range(ctx context.Context, stream, after string, count int64) (
 // exists stays where it is.
 func (r *Reader) Join(ctx context.Context, group string, streams ...string) error {
 	for _, s := range streams {
-		err := r.link.get().XGroupCreateMkStream(ctx, s, group, "0").Err()
+		err := r.link.Client().XGroupCreateMkStream(ctx, s, group, "0").Err()
 		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 			return fmt.Errorf("outbox: join %s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// Claim takes over whatever other consumers of the group were given and have not acknowledged for idle: their nodes are
+// dead. [Reader.Next] of a fresh Consumer of that name gives it first. Needs Redis 6.2.
+func (r *Reader) Claim(ctx context.Context, group, name string, idle time.Duration, streams ...string) error {
+	for _, s := range streams {
+		for from := "0-0"; ; {
+			_, next, err := r.link.Client().XAutoClaimJustID(ctx, &redis.XAutoClaimArgs{
+				Stream: s, Group: group, Consumer: name, MinIdle: idle, Start: from, Count: 1000,
+			}).Result()
+			if err != nil {
+				return fmt.Errorf("outbox: claim of %s: %w", s, err)
+			}
+			if from = next; next == "0-0" {
+				break
+			}
 		}
 	}
 	return nil
@@ -145,9 +165,9 @@ const pollEvery = 50 * time.Millisecond
 
 // poll asks each stream once, in one round trip, without waiting.
 func (r *Reader) poll(ctx context.Context, c *Consumer) ([]Message, error) {
-	ctx, cancel := r.cfg.deadline(ctx)
+	ctx, cancel := r.cfg.Deadline(ctx)
 	defer cancel()
-	pipe := r.link.get().Pipeline()
+	pipe := r.link.Client().Pipeline()
 	answers := make([]*redis.XStreamSliceCmd, len(c.Streams))
 	for i, s := range c.Streams {
 		from := ">"
@@ -188,9 +208,9 @@ func (c *Consumer) read(stream string, list []redis.XStream) []Message {
 
 // Ack tells the group that the entries are dealt with.
 func (r *Reader) Ack(ctx context.Context, group string, list ...Message) error {
-	ctx, cancel := r.cfg.deadline(ctx)
+	ctx, cancel := r.cfg.Deadline(ctx)
 	defer cancel()
-	pipe := r.link.get().Pipeline()
+	pipe := r.link.Client().Pipeline()
 	for _, m := range list {
 		pipe.XAck(ctx, m.Stream, group, m.ID)
 	}

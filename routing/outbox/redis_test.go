@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"liandong/routing/outbox/redistest"
+	"liandong/routing/link/redistest"
 )
 
 // load puts entries of several matters while act goes on, and checks in the end that each is in the stream once.

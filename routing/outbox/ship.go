@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"math"
 	"time"
+
+	"liandong/routing/link"
 )
 
 // Bounds of one round trip: scripts stop the whole Redis while they run, so a round stays in the milliseconds.
@@ -204,9 +206,9 @@ func (s *shipper) idle(ctx context.Context, now time.Time) time.Duration {
 }
 
 func (s *shipper) ping(ctx context.Context, now time.Time) {
-	ctx, cancel := s.o.cfg.deadline(ctx)
+	ctx, cancel := s.o.cfg.Deadline(ctx)
 	defer cancel()
-	if err := s.o.link.get().Ping(ctx).Err(); err != nil {
+	if err := s.o.link.Client().Ping(ctx).Err(); err != nil {
 		s.down(err)
 		s.probe = now.Add(s.o.cfg.Backoff)
 		return
@@ -225,7 +227,7 @@ func (s *shipper) up(now time.Time) {
 
 // down notes that it does not.
 func (s *shipper) down(err error) {
-	text := plain(err)
+	text := link.Plain(err)
 	s.o.stats.redisErr.Store(&text)
 	if s.o.stats.redisUp.Swap(false) || s.wait.now == 0 && s.probe.IsZero() {
 		s.o.log.Warn("outbox: redis does not take entries, they wait on disk", "err", text)

@@ -21,6 +21,7 @@ import (
 	"liandong/media/engine"
 	"liandong/routing/call"
 	"liandong/routing/exchange"
+	"liandong/routing/ledger"
 	"liandong/routing/outbox"
 	"liandong/routing/verb"
 	"liandong/sip/ua"
@@ -30,6 +31,7 @@ import (
 type Switch struct {
 	Calls  *exchange.Exchange
 	Outbox *outbox.Outbox
+	Ledger *ledger.Ledger
 	Engine *engine.Engine
 	UA     *ua.UA
 }

@@ -14,6 +14,7 @@ import (
 	"liandong/media/engine"
 	"liandong/routing/desk"
 	"liandong/routing/exchange"
+	"liandong/routing/ledger"
 	"liandong/routing/outbox"
 	"liandong/sip/ua"
 )
@@ -31,6 +32,10 @@ func server(t *testing.T, cfg configs.API) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(sw.Outbox.Stop)
+	if sw.Ledger, err = ledger.New(lab.Ledger(), log); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sw.Ledger.Stop)
 	if sw.Engine, err = engine.New(lab.Engine(), log); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/routing/exchange"
+	"liandong/routing/ledger"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
@@ -26,6 +27,7 @@ import (
 type App struct {
 	log      *slog.Logger
 	outbox   *outbox.Outbox
+	ledger   *ledger.Ledger
 	engine   *engine.Engine
 	ua       *ua.UA
 	exchange *exchange.Exchange
@@ -45,6 +47,9 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		}
 	}()
 	if a.outbox, err = outbox.Open(cfg.Outbox(), log.With("part", "outbox")); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	if a.ledger, err = ledger.New(cfg.Ledger(), log.With("part", "ledger")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	if a.engine, err = engine.New(cfg.Engine(), log.With("part", "media")); err != nil {
@@ -70,7 +75,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		NewRef:   uuid.NewString,
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
-	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
+	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Ledger: a.ledger, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return a, nil
@@ -101,6 +106,7 @@ func (a *App) tell(event string, fields map[string]string) {
 // Start opens the sockets. On an error nothing is left running.
 func (a *App) Start() error {
 	a.outbox.Start()
+	a.ledger.Start()
 	if err := a.ua.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
@@ -125,6 +131,9 @@ func (a *App) Stop() {
 	}
 	if a.engine != nil {
 		a.engine.Stop()
+	}
+	if a.ledger != nil {
+		a.ledger.Stop()
 	}
 	if a.outbox != nil {
 		a.outbox.Stop()

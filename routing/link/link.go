@@ -1,4 +1,7 @@
-package outbox
+// Package link is the way to Redis, of whatever kind it is: a single server, a Sentinel set or a cluster, with or without
+// TLS. It holds nobody up for long when Redis hangs, leaves it to its users to try again, and sends nothing that a user
+// with few rights may not.
+package link
 
 import (
 	"context"
@@ -7,34 +10,66 @@ import (
 	"net/url"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"liandong/routing/desk"
 )
 
-// link is the connection to Redis, of whatever kind. Safe for use by several goroutines.
-type link struct {
+// Config says where Redis is. Immutable.
+type Config struct {
+	// URL names the Redis: redis://user:password@host:port/db, or rediss:// for TLS. Further nodes of a cluster follow
+	// as ?addr=host:port&addr=host:port; a Sentinel set is ?master_name=NAME&addr=host:port, with the sentinels as addresses.
+	URL      desk.Secret
+	Password desk.Secret // instead of the URL's
+
+	Timeout time.Duration // of one exchange with Redis, and of connecting
+}
+
+// Default is a Redis on this machine.
+func Default() Config {
+	return Config{URL: desk.NewSecret("redis://127.0.0.1:6379/0"), Timeout: 2 * time.Second}
+}
+
+// Validate reports every error with its key.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Timeout < 10*time.Millisecond || c.Timeout > time.Minute {
+		errs = append(errs, errors.New("redis: timeout: must be 10ms to 1m"))
+	}
+	if _, err := c.options(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Link is the connection to Redis. Safe for use by several goroutines.
+type Link struct {
 	mu     sync.Mutex
 	opt    *redis.UniversalOptions // guarded by mu
 	client redis.UniversalClient   // guarded by mu
 }
 
-func newLink(cfg Config) (*link, error) {
+// New makes a link that connects when first used.
+func New(cfg Config) (*Link, error) {
 	opt, err := cfg.options()
 	if err != nil {
 		return nil, err
 	}
-	return &link{opt: opt, client: redis.NewUniversalClient(opt)}, nil
+	return &Link{opt: opt, client: redis.NewUniversalClient(opt)}, nil
 }
 
-func (l *link) get() redis.UniversalClient {
+// Client is what to send commands with. It may be another one the next time.
+func (l *Link) Client() redis.UniversalClient {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.client
 }
 
-// follow turns to the cluster of which a single address has turned out to be a node (MOVED).
-func (l *link) follow() {
+// Follow turns to the cluster of which a single address has turned out to be a node (MOVED).
+func (l *Link) Follow() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.opt.IsClusterMode || l.opt.MasterName != "" {
@@ -47,7 +82,8 @@ func (l *link) follow() {
 	_ = old.Close()
 }
 
-func (l *link) close() { _ = l.get().Close() }
+// Close ends the connections.
+func (l *Link) Close() { _ = l.Client().Close() }
 
 // The library would write to stderr, past the log; its errors come to us anyway.
 func init() { redis.SetLogger(silence{}) }
@@ -60,11 +96,11 @@ func (silence) Printf(context.Context, string, ...any) {}
 func (c Config) options() (*redis.UniversalOptions, error) {
 	u, err := url.Parse(c.URL.Reveal())
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
-		return nil, errors.New("outbox: redis.url: must be like redis://host:port/db, or rediss:// for TLS")
+		return nil, errors.New("redis: url: must be like redis://host:port/db, or rediss:// for TLS")
 	}
 	opt, err := parseURL(u)
 	if err != nil {
-		return nil, fmt.Errorf("outbox: redis.url: %w", err)
+		return nil, fmt.Errorf("redis: url: %w", err)
 	}
 	if !c.Password.IsZero() {
 		opt.Password = c.Password.Reveal()
@@ -116,13 +152,13 @@ func (c Config) temper(o *redis.UniversalOptions) {
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
-// deadline bounds one exchange, with the redirections that a cluster may need.
-func (c Config) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+// Deadline bounds one exchange, with the redirections that a cluster may need.
+func (c Config) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 3*c.Timeout)
 }
 
-// replied says that Redis has answered, if only with an error.
-func replied(err error) bool {
+// Replied says that Redis has answered, if only with an error.
+func Replied(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
 }
@@ -130,8 +166,8 @@ func replied(err error) bool {
 // digits finds what could be a caller's number.
 var digits = regexp.MustCompile(`\d{7,}`)
 
-// plain makes an error fit for the log: replies of Redis may quote what was sent.
-func plain(err error) string {
+// Plain makes an error fit for the log: replies of Redis may quote what was sent.
+func Plain(err error) string {
 	text := digits.ReplaceAllString(err.Error(), "*")
 	return text[:min(len(text), 200)]
 }

@@ -1,0 +1,51 @@
+package configs
+
+import (
+	"time"
+
+	"liandong/routing/ledger"
+	"liandong/routing/matter"
+)
+
+// Ledger is what keeps the state of the matters.
+func (c *Config) Ledger() ledger.Config {
+	l := ledger.Default()
+	l.URL, l.Password = c.Redis.URL, c.Redis.Password
+	l.Node, l.Hotlines = c.Node, c.HotlineIDs()
+	l.Trim = ledger.Trim{Age: c.Streams.Keep, Entries: int64(c.Streams.MaxEntries), Groups: c.Streams.Groups}
+	l.KeepOpen, l.KeepClosed = c.Matters.KeepOpen, c.Matters.KeepClosed
+	l.Policy = matter.Policy{
+		Limits:   matter.Limits(c.Matters.Limits),
+		Hotlines: limits(c.Matters.Hotlines), Categories: limits(c.Matters.Categories),
+	}
+	return l
+}
+
+func limits(table map[string]*Limits) map[string]matter.Limits {
+	m := make(map[string]matter.Limits, len(table))
+	for name, l := range table {
+		m[name] = matter.Limits(*l)
+	}
+	return m
+}
+
+// streams: an hour is little enough to lose by a wrong unit.
+func (c *checker) streams() {
+	if keep := c.Streams.Keep; keep > 0 && keep < time.Hour && !c.faulty("streams.keep") {
+		c.add("streams.keep", textKeepShort.of(keep))
+	}
+}
+
+// matters: limits are for lines and categories that there are.
+func (c *checker) matters() {
+	for _, id := range sorted(c.Matters.Hotlines) {
+		if _, ok := c.Hotlines[id]; !ok {
+			c.addName(join("matters.hotlines", id), textNoSuch.of(id, sorted(c.Hotlines)))
+		}
+	}
+	for _, code := range sorted(c.Matters.Categories) {
+		if _, ok := c.Categories[code]; !ok {
+			c.addName(join("matters.categories", code), textNoSuch.of(code, sorted(c.Categories)))
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package ledger
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"liandong/routing/matter"
+)
+
+//go:embed commit.lua
+var commitText string
+
+var commit = redis.NewScript(commitText)
+
+// seenKey is where a matter's event ids are. The braces make it hash to the slot of the matter's own key.
+func seenKey(stub string) string { return "{" + matter.Key(stub) + "}:seen" }
+
+// page is a matter as it stands in the books.
+type page struct {
+	matter.Matter
+	version string // "0": there is none
+	seen    bool   // the event in question is on it already
+}
+
+// errUnfit says that a matter's key holds something else: no attempt will ever succeed.
+var errUnfit = errors.New("ledger: the matter's key does not hold a matter")
+
+// open reads a matter, and whether an event is on the books.
+func (l *Ledger) open(ctx context.Context, stub, event string) (page, error) {
+	pipe := l.link.Client().Pipeline()
+	hash := pipe.HGetAll(ctx, matter.Key(stub))
+	seen := pipe.SIsMember(ctx, seenKey(stub), event)
+	if _, err := pipe.Exec(ctx); err != nil {
+		if redis.HasErrorPrefix(err, "WRONGTYPE") {
+			return page{}, errUnfit
+		}
+		return page{}, fmt.Errorf("ledger: %w", err)
+	}
+	if len(hash.Val()) == 0 {
+		return page{version: "0", seen: seen.Val()}, nil
+	}
+	m, err := matter.Parse(hash.Val())
+	if err != nil {
+		return page{}, errors.Join(errUnfit, err)
+	}
+	return page{m, hash.Val()["version"], seen.Val()}, nil
+}
+
+// write commits a page with its event. false: it was changed meanwhile.
+func (l *Ledger) write(ctx context.Context, p page, next matter.Matter, stub, event string) (bool, error) {
+	args := []any{p.version, event, l.keep(next).Milliseconds()}
+	for _, f := range next.Fields() {
+		args = append(args, f)
+	}
+	done, err := commit.Run(ctx, l.link.Client(), []string{matter.Key(stub), seenKey(stub)}, args...).Int()
+	if err != nil {
+		return false, fmt.Errorf("ledger: %w", err)
+	}
+	return done == 1, nil
+}
+
+func (l *Ledger) keep(m matter.Matter) time.Duration {
+	if m.Open() {
+		return l.cfg.KeepOpen
+	}
+	return l.cfg.KeepClosed
+}
+
+// change makes a step of a matter: read, think, write, until nobody has written in between. An event that is on the books
+// already changes nothing.
+func (l *Ledger) change(ctx context.Context, stub, event string, step func(page) (matter.Matter, error)) error {
+	for range 10 {
+		p, err := l.open(ctx, stub, event)
+		if err != nil || p.seen {
+			return err
+		}
+		next, err := step(p)
+		if err != nil {
+			return err
+		}
+		if done, err := l.write(ctx, p, next, stub, event); err != nil || done {
+			return err
+		}
+	}
+	return errors.New("ledger: a matter is changed all the time by somebody else")
+}
