@@ -75,7 +75,8 @@ type Digits struct {
 
 // Close ends a leg and frees its ports.
 type Close struct {
-	Leg LegID
+	Leg   LegID
+	About map[string]string // given back in LegClosed; means nothing to the engine
 }
 
 func (Stream) command() {}

@@ -92,7 +92,7 @@ func (e *Engine) Stop() {
 // NewSession places a call on the shard that has fewest. ref names it in the log.
 // sink gets the session's events in order, one at a time, on a goroutine that it shares
 // with other sessions: it may post commands but must not block. A sink that does
-// delays events, never sound. After Close no further event begins.
+// delays events, never sound. After Close nothing comes but a LegClosed for each leg.
 func (e *Engine) NewSession(ref string, sink func(Event)) *Session {
 	least := e.shards[0]
 	for _, s := range e.shards[1:] {

@@ -33,8 +33,26 @@ type Talking struct {
 	Level uint8 // in -dBov, smoothed: 0 is the loudest, 127 silence (RFC 6465 §4)
 }
 
-func (DigitReceived) event() {}
-func (PlayDone) event()      {}
-func (MediaLost) event()     {}
-func (MediaBack) event()     {}
-func (Talking) event()       {}
+// QualityChanged: a leg has sounded poor (R under 60), or fair again (70 or more), in the last
+// few seconds; at most once in 10 s.
+type QualityChanged struct {
+	Leg     LegID
+	Poor    bool
+	Quality Quality // of the last few seconds
+}
+
+// LegClosed is the last event of a leg, one for each that was opened; it comes also after the
+// session's Close.
+type LegClosed struct {
+	Leg     LegID
+	About   map[string]string // as it was in Close
+	Quality Quality           // since the leg was opened
+}
+
+func (DigitReceived) event()  {}
+func (PlayDone) event()       {}
+func (MediaLost) event()      {}
+func (MediaBack) event()      {}
+func (Talking) event()        {}
+func (QualityChanged) event() {}
+func (LegClosed) event()      {}

@@ -82,6 +82,11 @@ type leg struct {
 	tones      tones
 	quietTicks int
 	reports    reports
+
+	// how it sounds
+	feedback feedback
+	opinion  opinion
+	about    map[string]string // of its Close
 }
 
 func newLeg(r *room, o openLeg) *leg {

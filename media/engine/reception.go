@@ -5,9 +5,14 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+
+	"liandong/media/quality"
 )
 
-const maxDropout = 3000 // RFC 3550 §A.1
+const (
+	maxDropout = 3000             // RFC 3550 §A.1
+	maxSpan    = 6 * frameSamples // longer steps of the timestamp are pauses
+)
 
 // reception keeps what a receiver report says about a leg's party: RFC 3550 §A.1, §A.3,
 // §A.8. Owned by the leg.
@@ -23,6 +28,10 @@ type reception struct {
 	transit int32
 	jitter  uint32 // in samples, scaled by 16
 
+	stamp   uint32          // timestamp of the newest packet
+	span    uint32          // samples of a packet; 0: not known yet
+	pattern quality.Pattern // of what was lost, over all streams that the party sent
+
 	senderReport uint32 // middle of the NTP time of the last one
 	reportedAt   time.Time
 	told, came   uint32 // packets that it said were sent, and that had come by then
@@ -37,15 +46,34 @@ func (r *reception) packet(h *rtp.Header, now time.Time) (fresh bool) {
 		return fresh
 	}
 	r.received++
+	r.pattern.Packet(int(step))
 	if step > 0 {
 		r.highest += uint32(step)
+		r.measure(step, h.Timestamp)
 	}
 	return false
 }
 
+// measure sees from two packets in a row how long one is.
+func (r *reception) measure(step int16, stamp uint32) {
+	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan {
+		r.span = span
+	}
+	r.stamp = stamp
+}
+
+// packetTime is how long a packet of the party is, as far as is known.
+func (r *reception) packetTime() time.Duration {
+	if r.span == 0 {
+		return frameTime
+	}
+	return time.Duration(r.span) * sampleTime
+}
+
 func (r *reception) restart(h *rtp.Header, now time.Time) {
 	seq := uint32(h.SequenceNumber)
-	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now}
+	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, stamp: h.Timestamp, pattern: r.pattern}
+	r.pattern.Start()
 	r.transit = r.transitOf(h, now)
 }
 
@@ -86,7 +114,7 @@ func (r *reception) report(now time.Time) rtcp.ReceptionReport {
 	}
 	if r.senderReport != 0 {
 		block.LastSenderReport = r.senderReport
-		block.Delay = uint32(now.Sub(r.reportedAt) * 65536 / time.Second)
+		block.Delay = max(1, uint32(max(0, now.Sub(r.reportedAt))*65536/time.Second)) // 0 would say that there is none
 	}
 	return block
 }

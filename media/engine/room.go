@@ -48,6 +48,7 @@ func (r *room) do(c Command) {
 		}
 	case Close:
 		if l := r.leg(c.Leg); l != nil {
+			l.about = c.About
 			r.shard.close(l)
 		}
 	}

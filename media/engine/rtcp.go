@@ -23,6 +23,7 @@ type reports struct {
 	due     time.Time
 	from    netip.AddrPort // where the party's RTCP comes from
 	beside  netip.AddrPort // while its RTP goes there
+	turn    int            // reports sent
 	packets uint32         // sent at the last report
 	heard   uint32         // received at the last report
 }
@@ -44,14 +45,25 @@ func (l *leg) report(now time.Time) {
 		return
 	}
 	l.reports.due = now.Add(reportInterval)
-	l.sendRTCP(l.compound(now))
+	l.appraise(now)
+	l.reports.turn++
+	packets := l.compound(l.shard.now) // not the tick's time: the round trip is measured with it
+	if l.reports.turn%xrTurn == 0 && l.reception.received > 0 {
+		packets = append(packets, l.extendedReport())
+	}
+	l.sendRTCP(packets)
 }
 
 // goodbye ends the stream towards the party: RFC 3550 §6.6.
 func (l *leg) goodbye(now time.Time) {
-	if l.ready && l.out.packets > 0 {
-		l.sendRTCP(append(l.compound(now), &rtcp.Goodbye{Sources: []uint32{l.out.ssrc}}))
+	if !l.ready || l.out.packets == 0 {
+		return
 	}
+	packets := l.compound(now)
+	if l.reception.received > 0 {
+		packets = append(packets, l.extendedReport())
+	}
+	l.sendRTCP(append(packets, &rtcp.Goodbye{Sources: []uint32{l.out.ssrc}}))
 }
 
 // compound is a report and our name: RFC 3550 §6.1.
@@ -66,10 +78,12 @@ func (l *leg) compound(now time.Time) []rtcp.Packet {
 		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: l.out.ssrc, Reports: blocks}, sdes}
 	}
 	l.reports.packets = l.out.packets
-	return []rtcp.Packet{&rtcp.SenderReport{
+	report := &rtcp.SenderReport{
 		SSRC: l.out.ssrc, NTPTime: ntp(now), RTPTime: l.out.last + uint32(now.Sub(l.out.at)/sampleTime),
 		PacketCount: l.out.packets, OctetCount: l.out.octets, Reports: blocks,
-	}, sdes}
+	}
+	l.feedback.note(report, now)
+	return []rtcp.Packet{report, sdes}
 }
 
 // ntp is the 32.32 bit time since 1900: RFC 3550 §4.
@@ -115,9 +129,11 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		l.shard.count.strangers.Add(1)
 		return
 	}
-	packets, err := rtcp.Unmarshal(p.Data)
-	if err != nil {
+	packets, broken := unpack(p.Data)
+	if broken {
 		l.shard.count.malformed.Add(1)
+	}
+	if len(packets) == 0 {
 		return
 	}
 	l.reports.from, l.reports.beside = p.From, l.latch.remote
@@ -125,6 +141,41 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		if l.present(packet, now) {
 			l.alive(now)
 		}
+		l.listenTo(packet, now)
+	}
+}
+
+// unpack takes a compound apart. One packet of it that cannot be read does not spoil the
+// others: extended reports above all come in strange shapes.
+func unpack(data []byte) (packets []rtcp.Packet, broken bool) {
+	for len(data) > 0 {
+		var h rtcp.Header
+		size := 0
+		if h.Unmarshal(data) == nil {
+			size = 4 * (int(h.Length) + 1) // RFC 3550 §6.4.1: in 32-bit words minus one
+		}
+		if size == 0 || size > len(data) {
+			return packets, true
+		}
+		if some, err := rtcp.Unmarshal(data[:size]); err == nil {
+			packets = append(packets, some...)
+		} else {
+			broken = true
+		}
+		data = data[size:]
+	}
+	return packets, broken
+}
+
+// listenTo takes what a report says of the stream that the party gets.
+func (l *leg) listenTo(report rtcp.Packet, now time.Time) {
+	switch report := report.(type) {
+	case *rtcp.SenderReport:
+		l.blocks(report.Reports, now)
+	case *rtcp.ReceiverReport:
+		l.blocks(report.Reports, now)
+	case *rtcp.ExtendedReport:
+		l.voip(report)
 	}
 }
 

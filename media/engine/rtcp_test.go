@@ -156,3 +156,21 @@ func TestStrayReports(t *testing.T) {
 		t.Errorf("correlation %.2f", like)
 	}
 }
+
+// TestDelayIsNeverBehind: RFC 3550 §6.4.1, DLSR is the delay since the sender report came. One that came in the very
+// step whose tick is late, and so has an earlier time, must not turn it into hours.
+func TestDelayIsNeverBehind(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	r.run(time.Second)
+	l := r.session.room.leg(1)
+	l.reports.due = r.now.Add(frameTime)
+	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
+	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+	r.pass(frameTime + 5*time.Millisecond)
+	all := reportsTo(t, a)
+	block := all[len(all)-1][0].(*rtcp.SenderReport).Reports[0]
+	if block.LastSenderReport != 0x33445566 || block.Delay == 0 || block.Delay > 65536/10 {
+		t.Errorf("block %+v", block)
+	}
+}

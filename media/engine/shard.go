@@ -69,7 +69,7 @@ type occurrence struct {
 
 func newShard(cfg Config, log *slog.Logger, net Transport, release func(pair)) *shard {
 	s := &shard{
-		cfg: cfg, log: log, release: release, count: &counters{}, net: net,
+		cfg: cfg, log: log, release: release, count: newCounters(cfg.Networks), net: net,
 		occurred: make(chan occurrence, maxOccurred),
 		done:     make(chan struct{}),
 	}
@@ -220,6 +220,7 @@ func (s *shard) end(r *room) {
 
 func (s *shard) close(l *leg) {
 	l.goodbye(s.now)
+	l.room.emit(l.closed())
 	s.flush()
 	for _, socket := range []Socket{l.pair.rtp, l.pair.rtcp} {
 		s.stand(socket, port{})
@@ -261,7 +262,7 @@ func (s *shard) emit(session *Session, e Event) {
 // deliver calls the sinks, on a goroutine of its own so that a slow one costs no sound.
 func (s *shard) deliver() {
 	for o := range s.occurred {
-		if !o.session.closed.Load() {
+		if _, last := o.event.(LegClosed); last || !o.session.closed.Load() {
 			o.session.sink(o.event)
 		}
 	}

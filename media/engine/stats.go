@@ -22,7 +22,8 @@ type Stats struct {
 	MediaLost                      uint64
 	EventsDropped                  uint64 // sinks too slow
 
-	Ports map[string]PortStats // by network, now
+	Ports   map[string]PortStats    // by network, now
+	Quality map[string]QualityStats // by network
 }
 
 // counters are one shard's; it alone adds to them.
@@ -32,11 +33,20 @@ type counters struct {
 	early, malformed, strangers, failed atomic.Uint64
 	ticks, late, skipped                atomic.Uint64
 	silences, lost, unheard             atomic.Uint64
+	quality                             map[string]*qualityTally // by network; the map does not change
+}
+
+func newCounters(networks map[string]Network) *counters {
+	c := &counters{quality: map[string]*qualityTally{}}
+	for name := range networks {
+		c.quality[name] = newQualityTally()
+	}
+	return c
 }
 
 // Stats is a snapshot; its figures may be some packets apart.
 func (e *Engine) Stats() Stats {
-	stats := Stats{Ports: map[string]PortStats{}}
+	stats := Stats{Ports: map[string]PortStats{}, Quality: map[string]QualityStats{}}
 	for _, s := range e.shards {
 		stats.Sessions += int(s.sessions.Load())
 		stats.Dropped += s.net.Lost()
@@ -63,4 +73,9 @@ func (c *counters) addTo(s *Stats) {
 	s.Silences += c.silences.Load()
 	s.MediaLost += c.lost.Load()
 	s.EventsDropped += c.unheard.Load()
+	for name, t := range c.quality {
+		sum := s.Quality[name]
+		t.addTo(&sum)
+		s.Quality[name] = sum
+	}
 }

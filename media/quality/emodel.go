@@ -41,9 +41,16 @@ type Path struct {
 // ITU-T G.107 §7.1: R = Ro − Is − Id − Ie,eff + A, where A is 0 for who
 // expects an ordinary telephone.
 func R(p Path) float64 {
-	t := float64(max(p.Delay, 0)) / float64(time.Millisecond)
-	r := basicRatio - simultaneous(t) - delayImpairment(t) - lossImpairment(p)
-	return min(max(r, 0), 100)
+	return min(max(delayed(p.Delay)-lossImpairment(p), 0), 100)
+}
+
+// delayed is the rating without Ie,eff.
+func delayed(way time.Duration) float64 {
+	if way <= 0 {
+		return still
+	}
+	t := float64(way) / float64(time.Millisecond)
+	return basicRatio - simultaneous(t) - delayImpairment(t)
 }
 
 // MOS is the mean opinion score, 1 to 4.5, that belongs to a rating: ITU-T G.107 Annex B.
@@ -76,7 +83,8 @@ const (
 
 var (
 	noise      = noisePower()
-	basicRatio = 15 - 1.5*(slr+noise) // §7.2, equation 7-2
+	basicRatio = 15 - 1.5*(slr+noise) // Ro: §7.2, equation 7-2
+	still      = basicRatio - simultaneous(0) - delayImpairment(0)
 )
 
 // noisePower is No, the power sum of all noise: G.107 §7.2, equations 7-3 to 7-7.

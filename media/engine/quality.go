@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"time"
+
+	"liandong/media/codec"
+	"liandong/media/quality"
+)
+
+// Quality is how a leg sounded over some time, in both directions.
+type Quality struct {
+	Network string
+	RTT     time.Duration // between us and the party, mean; 0: not known
+	In      Direction     // what came from the party
+	Out     Direction     // what the party says of what it got from us: RTCP
+}
+
+// Direction is one of a leg's two streams.
+type Direction struct {
+	Known   bool          // false: nothing came, or the party says nothing; of all else only Packets stands
+	Packets uint32        // In: due by their numbers. Out: sent
+	Loss    float64       // the part of them that did not come, 0 to 1
+	Jitter  time.Duration // interarrival jitter of RFC 3550 §6.4.1, mean
+	R       float64       // ITU-T G.107, with the delay of this leg
+	MOSLQ   float64       // 1 to 4.5, of listening: without the delay
+	MOSCQ   float64       // 1 to 4.5, of a conversation: with the delay
+}
+
+const (
+	// ITU-T G.109 Table 1: below 60 is "nearly all users dissatisfied", from 70 on only "some" are.
+	poorR = 60
+	fairR = 70
+
+	appraisable  = 50                    // packets, below which a time says nothing
+	opinionRests = 10 * time.Second      // QualityChanged comes no faster
+	farBuffer    = 40 * time.Millisecond // of a phone that does not tell: two packets
+)
+
+// opinion is what was said of a leg last. Owned by the leg.
+type opinion struct {
+	before  quality.Loss // at the last appraisal
+	sent    uint32
+	poor    bool
+	changed time.Time
+}
+
+// appraise looks at the time since the last appraisal: when the leg has become poor, or fair
+// again, that is said.
+func (l *leg) appraise(now time.Time) { l.judge(l.latest(), now) }
+
+// latest closes the time since the last appraisal and counts it.
+func (l *leg) latest() Quality {
+	f, o := &l.feedback, &l.opinion
+	loss := l.reception.pattern.Loss()
+	if loss.Packets() != o.before.Packets() {
+		f.recent.heard.add((time.Duration(l.reception.jitter>>4) * sampleTime).Seconds(), 1)
+	}
+	q := l.quality(loss.Since(o.before), f.recent, l.out.packets-o.sent)
+	f.whole.merge(f.recent)
+	f.recent, o.before, o.sent = figures{}, loss, l.out.packets
+	l.shard.count.quality[q.Network].observe(q)
+	return q
+}
+
+// whole is the leg's quality since it began. What the party tells of that by itself is better
+// than our guess.
+func (l *leg) whole() Quality {
+	f := l.feedback.whole
+	f.merge(l.feedback.recent)
+	q := l.quality(l.reception.pattern.Loss(), f, l.out.packets)
+	if xr := l.feedback.xr; xr.known {
+		q.Out.believe(xr)
+	}
+	return q
+}
+
+func (d *Direction) believe(xr extended) {
+	d.Known, d.Loss = true, xr.loss
+	if xr.mosLQ != 0 {
+		d.MOSLQ = xr.mosLQ
+	}
+	if xr.mosCQ != 0 {
+		d.MOSCQ = xr.mosCQ
+	}
+}
+
+func (l *leg) quality(loss quality.Loss, f figures, sent uint32) Quality {
+	rtt := f.rtt
+	if !rtt.known() {
+		rtt = l.feedback.whole.rtt
+	}
+	way := rtt.duration() / 2
+	coding := codingOf(l.stream.Codec)
+	q := Quality{
+		Network: l.pair.network, RTT: f.rtt.duration(),
+		In:  Direction{Packets: loss.Packets(), Loss: loss.Ratio(), Jitter: f.heard.duration(), Known: loss.Packets() > 0},
+		Out: Direction{Packets: sent, Loss: f.loss.value(), Jitter: f.jitter.duration(), Known: f.loss.known()},
+	}
+	q.In.rate(quality.Path{Coding: coding, Loss: loss.Ratio(), BurstRatio: loss.BurstRatio(),
+		Delay: way + l.buffered() + l.reception.packetTime()})
+	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss, Delay: way + l.farBuffered() + frameTime})
+	return q
+}
+
+// rate asks the E-model, when there is anything to ask about.
+func (d *Direction) rate(p quality.Path) {
+	if !d.Known {
+		return
+	}
+	d.R = quality.R(p)
+	d.MOSCQ = quality.MOS(d.R)
+	p.Delay = 0
+	d.MOSLQ = quality.MOS(quality.R(p))
+}
+
+// codingOf takes it that whoever plays the sound covers for lost packets: phones do, and so do we.
+func codingOf(id codec.ID) quality.Coding {
+	switch id {
+	case codec.PCMA, codec.PCMU:
+		return quality.G711PLC
+	}
+	return quality.G722PLC
+}
+
+// buffered is how long the party's packets wait before they are heard: in our buffer when they
+// are mixed, in that of whoever they are relayed to otherwise.
+func (l *leg) buffered() time.Duration {
+	if l.mixers > 0 {
+		return l.shard.cfg.Jitter.Delay
+	}
+	return farBuffer
+}
+
+// farBuffered is how long our packets wait at the party's.
+func (l *leg) farBuffered() time.Duration {
+	if delay := l.feedback.xr.delay; delay > 0 {
+		return delay
+	}
+	return farBuffer
+}
+
+// judge says that a leg has become poor, or is fair again.
+func (l *leg) judge(q Quality, now time.Time) {
+	o := &l.opinion
+	worst, ok := q.worst()
+	if !ok || now.Sub(o.changed) < opinionRests {
+		return
+	}
+	poor := worst < poorR || o.poor && worst < fairR
+	if poor != o.poor {
+		o.poor, o.changed = poor, now
+		l.room.emit(QualityChanged{Leg: l.id, Poor: poor, Quality: q})
+	}
+}
+
+// worst is the rating of the worse direction; false when neither says enough.
+func (q Quality) worst() (r float64, ok bool) {
+	for _, d := range []Direction{q.In, q.Out} {
+		if d.Known && d.Packets >= appraisable && (!ok || d.R < r) {
+			r, ok = d.R, true
+		}
+	}
+	return r, ok
+}
+
+// closed is the last that is said of a leg.
+func (l *leg) closed() LegClosed {
+	l.latest()
+	return LegClosed{Leg: l.id, About: l.about, Quality: l.whole()}
+}
