@@ -114,6 +114,7 @@ func (d *Direction) rate(p quality.Path) {
 }
 
 // codingOf takes it that whoever plays the sound covers for lost packets: phones do, and so do we.
+// G.113 has nothing on Opus, which has concealment of its own: it is rated as the other wideband codec.
 func codingOf(id codec.ID) quality.Coding {
 	switch id {
 	case codec.PCMA, codec.PCMU:

@@ -65,6 +65,16 @@ func ends(p leg.Packet) bool {
 	return false
 }
 
+// sound takes an event of the media engine. It never blocks. A leg's last figures may come
+// when the call is over and its inbox closed; all that is to be told with them came along.
+func (a *actor) sound(e engine.Event) {
+	if closed, ok := e.(engine.LegClosed); ok {
+		a.ex.legClosed(closed)
+		return
+	}
+	a.inbox.put(input{sound: e}, false)
+}
+
 // run is the actor's goroutine. It ends when the call is over and its legs
 // have nothing left to resend.
 func (a *actor) run() {

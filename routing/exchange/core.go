@@ -80,6 +80,7 @@ type party struct {
 	id      call.LegID
 	leg     *leg.Leg
 	network string
+	agent   string // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
 	seat    string // claimed for it, to be released with it
 	contact string // where its phone has said to be, which a move does not change
 	media   bool   // has a port in the media engine
@@ -163,6 +164,8 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 	case engine.Talking:
 		c.talking(e)
 		return
+	case engine.QualityChanged:
+		c.qualityChanged(e)
 	}
 	c.settle()
 }
@@ -343,7 +346,7 @@ func (c *Core) farewell(p *party) {
 	}
 	p.gone = true
 	if p.media {
-		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id)})
+		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id), About: c.leaving(p)})
 	}
 	if p.seat != "" {
 		c.world.Seats.Release(c.state.Ref, p.seat, c.now)

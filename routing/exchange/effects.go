@@ -102,7 +102,7 @@ func (c *Core) findSeats(e call.FindSeats) {
 }
 
 func (c *Core) ringSeat(e call.RingSeat) {
-	p := &party{id: e.Leg, seat: e.Seat, keys: c.collector()}
+	p := &party{id: e.Leg, agent: e.Seat, seat: e.Seat, keys: c.collector()}
 	place, ok := c.world.Place(e.Seat)
 	if !ok {
 		c.unreachable(p, 480)
@@ -112,7 +112,7 @@ func (c *Core) ringSeat(e call.RingSeat) {
 }
 
 func (c *Core) ringTrunk(e call.RingTrunk) {
-	p := &party{id: e.Leg, keys: c.collector()}
+	p := &party{id: e.Leg, agent: e.Hotline, keys: c.collector()}
 	t, ok := c.dir.Trunks[e.Trunk]
 	if !ok {
 		c.unreachable(p, 404)

@@ -28,7 +28,7 @@ type Config struct {
 	Sessions  func(ref string, sink func(engine.Event)) Media
 	Wire      Transport
 	Tickets   Tickets
-	Tell      func(event string, fields map[string]string)
+	Tell      func(event string, fields map[string]string) // from any goroutine; must not block; has the fields for itself
 	NewID     func(now time.Time) string
 	NewRef    func() string
 }
@@ -123,7 +123,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 func (x *Exchange) world(a *actor) World {
 	return World{
 		Wire:    bound{x.cfg.Wire, a},
-		Media:   x.cfg.Sessions(a.ref, func(e engine.Event) { a.inbox.put(input{sound: e}, false) }),
+		Media:   x.cfg.Sessions(a.ref, a.sound),
 		Seats:   x.seats,
 		Tickets: x.cfg.Tickets,
 		Place:   x.place,

@@ -2,6 +2,8 @@ package api
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"liandong/media/engine"
 )
 
 // gauges reads the parts' own figures when Prometheus asks; nothing is counted
@@ -44,7 +46,11 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("sip_denied_total", "Wrong passwords.", total, float64(u.Denied))
 	put("sip_send_errors_total", "SIP messages that could not be sent.", total, float64(u.SendErrors))
 	put("sip_registrations", "Phones registered.", now, float64(u.Bindings))
-	g.media(put, now, total)
+	e := g.sw.Engine.Stats()
+	media(e, put, now, total)
+	for network, q := range e.Quality {
+		heard(out, network, q)
+	}
 }
 
 func flag(b bool) float64 {
@@ -54,8 +60,7 @@ func flag(b bool) float64 {
 	return 0
 }
 
-func (g gauges) media(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
-	e := g.sw.Engine.Stats()
+func media(e engine.Stats, put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
 	put("media_legs", "Legs with an RTP port.", now, float64(e.Legs))
 	put("media_packets_in_total", "RTP packets received.", total, float64(e.PacketsIn))
 	put("media_packets_out_total", "RTP packets sent.", total, float64(e.PacketsOut))
@@ -69,4 +74,29 @@ func (g gauges) media(put func(string, string, prometheus.ValueType, float64), n
 		free += p.Free
 	}
 	put("media_ports_free", "RTP port pairs that are free.", now, float64(free))
+}
+
+// How a network's legs sound; an observation is five seconds of one leg. in is what comes
+// from the phones, out what they report of what they get.
+var (
+	rttDesc    = prometheus.NewDesc("liandong_media_rtt_seconds", "Round trip to the parties.", []string{"network"}, nil)
+	lossDesc   = heardDesc("media_loss_ratio", "Part of the packets that was lost.")
+	jitterDesc = heardDesc("media_jitter_seconds", "Interarrival jitter.")
+	mosDesc    = heardDesc("media_mos", "Estimated mean opinion score (ITU-T G.107).")
+)
+
+func heardDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("liandong_"+name, help, []string{"network", "direction"}, nil)
+}
+
+func heard(out chan<- prometheus.Metric, network string, q engine.QualityStats) {
+	put := func(desc *prometheus.Desc, h engine.Histogram, labels ...string) {
+		out <- prometheus.MustNewConstHistogram(desc, h.Count, h.Sum, h.Buckets, labels...)
+	}
+	put(rttDesc, q.RTT, network)
+	for direction, d := range map[string]engine.DirectionStats{"in": q.In, "out": q.Out} {
+		put(lossDesc, d.Loss, network, direction)
+		put(jitterDesc, d.Jitter, network, direction)
+		put(mosDesc, d.MOS, network, direction)
+	}
 }

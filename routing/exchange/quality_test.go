@@ -1,0 +1,110 @@
+package exchange
+
+import (
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"liandong/media/engine"
+	"liandong/sip/ua"
+)
+
+// endings keeps what legs were closed with, as the media engine gives it back; the engine itself is slow.
+type endings struct {
+	fakeMedia
+	mu     sync.Mutex
+	sink   func(engine.Event)
+	closed []engine.Close
+}
+
+func (m *endings) Do(c engine.Command) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok := c.(engine.Close); ok {
+		m.closed = append(m.closed, c)
+	}
+}
+
+// told keeps the call events of a kind.
+type told struct {
+	mu     sync.Mutex
+	events []map[string]string
+}
+
+func (k *told) tell(what string, fields map[string]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if what == "quality" {
+		k.events = append(k.events, maps.Clone(fields))
+	}
+}
+
+func watched() (*fakeWire, *endings, *told, *Exchange) {
+	w, m, k := &fakeWire{sinks: map[string]ua.Sink{}}, &endings{}, &told{}
+	x := exchangeOf(w, func(c *Config) {
+		c.Tell = k.tell
+		c.Sessions = func(_ string, sink func(engine.Event)) Media { m.sink = sink; return m }
+	})
+	return w, m, k, x
+}
+
+var bad = engine.Quality{
+	Network: "lab", RTT: 81234 * time.Microsecond,
+	In:  engine.Direction{Known: true, Packets: 3000, Loss: 0.0512, Jitter: 4500 * time.Microsecond, R: 77, MOSLQ: 3.9, MOSCQ: 3.875},
+	Out: engine.Direction{Packets: 2990},
+}
+
+// The last figures of a leg are told although its call is over and forgotten.
+func TestQualityAfterTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, m, k, x := watched()
+		if x.Incoming(pstn, invite(t, "110")) == nil {
+			t.Fatal("refused")
+		}
+		synctest.Wait()
+		x.Stop()
+		if s := x.Stats(); s.Live != 0 || len(m.closed) != 2 {
+			t.Fatalf("%+v, closed %v", s, m.closed)
+		}
+		for _, c := range m.closed {
+			m.sink(engine.LegClosed{Leg: c.Leg, About: c.About, Quality: bad})
+		}
+		m.sink(engine.LegClosed{Leg: 3, About: map[string]string{}, Quality: engine.Quality{Network: "lab"}}) // never spoke
+		m.sink(engine.LegClosed{Leg: 4, Quality: bad})                                                        // nobody closed it
+		if len(k.events) != 2 {
+			t.Fatalf("told %v", k.events)
+		}
+		want := map[string]string{
+			"call_ref": "00000000-0000-4000-8000-000000000001", "hotline": "110", "dialed": "110", "detail": "leg_closed",
+			"caller_e164": "+8613812345678", "packets": "3000", "packets_sent": "2990",
+			"loss_percent": "5.12", "jitter_ms": "4.5", "rtt_ms": "81.2", "mos": "3.88", "mos_lq": "3.90", "remote_mos": "",
+		}
+		parties := map[string]string{}
+		for _, e := range k.events {
+			compare(t, e, want)
+			parties[e["party"]] = e["agent"]
+		}
+		compare(t, parties, map[string]string{"caller": "", "desk": "1101"})
+	})
+}
+
+// A supervisor hears of a leg that sounds poor while the call is on, and when it is fair again.
+func TestQualityChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, m, k, x := watched()
+		x.Incoming(pstn, invite(t, "110"))
+		synctest.Wait()
+		m.sink(engine.QualityChanged{Leg: 2, Poor: true, Quality: bad})
+		m.sink(engine.QualityChanged{Leg: 2, Quality: bad})
+		m.sink(engine.QualityChanged{Leg: 9, Poor: true, Quality: bad}) // of no leg of this call
+		synctest.Wait()
+		if len(k.events) != 2 {
+			t.Fatalf("told %v", k.events)
+		}
+		compare(t, k.events[0], map[string]string{"detail": "poor", "party": "desk", "agent": "1101", "phase": "ringing", "mos": "3.88"})
+		compare(t, k.events[1], map[string]string{"detail": "fair", "party": "desk", "agent": "1101"})
+		x.Stop()
+	})
+}
