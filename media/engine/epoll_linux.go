@@ -193,6 +193,9 @@ func (t *epollNet) Watch(s Socket, c Care) {
 	}
 	t.enter(k, c)
 	k.care = c
+	if c == Slowly {
+		waited(k.fd) // the kernel notes times from the first question on
+	}
 }
 
 // enter moves a socket into the epoll instance of its care.
@@ -300,11 +303,18 @@ func (t *epollNet) drainSlow(receive func(Packet)) {
 	for range drainRounds {
 		n := waitEvents(t.slow, t.events[:], 0)
 		for i := range t.events[:n] {
-			t.take(int(t.events[i].Fd), receive)
+			t.takeSlow(int(t.events[i].Fd), receive)
 		}
 		if n < len(t.events) {
 			break
 		}
+	}
+}
+
+// takeSlow takes one packet, and finds out how long it has lain there.
+func (t *epollNet) takeSlow(fd int, receive func(Packet)) {
+	if n, ok := receiveFrom(fd, t.data[:], &t.from); ok {
+		receive(Packet{Socket: Socket(fd), From: t.from.get(), Data: t.data[:n], Waited: waited(fd)})
 	}
 }
 

@@ -126,10 +126,10 @@ func codingOf(id codec.ID) quality.Coding {
 // buffered is how long the party's packets wait before they are heard: in our buffer when they
 // are mixed, in that of whoever they are relayed to otherwise.
 func (l *leg) buffered() time.Duration {
-	if l.mixers > 0 {
-		return l.shard.cfg.Jitter.Delay
+	if l.voice.playout == nil {
+		return farBuffer
 	}
-	return farBuffer
+	return l.voice.playout.Stats().MeanDelay
 }
 
 // farBuffered is how long our packets wait at the party's.

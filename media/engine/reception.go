@@ -81,7 +81,8 @@ func (r *reception) transitOf(h *rtp.Header, now time.Time) int32 {
 	return int32(uint32(now.Sub(r.start)/sampleTime) - h.Timestamp)
 }
 
-// spread updates the interarrival jitter. Events repeat their timestamp and have no part in it.
+// spread updates the interarrival jitter, as finely as packets are read: those that are only
+// mixed, once a tick. Events repeat their timestamp and have no part in it.
 func (r *reception) spread(h *rtp.Header, now time.Time) {
 	transit := r.transitOf(h, now)
 	d := transit - r.transit

@@ -137,11 +137,12 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		return
 	}
 	l.reports.from, l.reports.beside = p.From, l.latch.remote
+	came := now.Add(-p.Waited) // delays are measured with it
 	for _, packet := range packets {
-		if l.present(packet, now) {
+		if l.present(packet, came) {
 			l.alive(now)
 		}
-		l.listenTo(packet, now)
+		l.listenTo(packet, came)
 	}
 }
 

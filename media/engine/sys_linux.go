@@ -131,6 +131,22 @@ func overruns(fd int) uint64 {
 	return uint64(info[unix.SK_MEMINFO_DROPS])
 }
 
+// longestWait is more than a packet lies in a socket that is looked at: beyond it the clock was set.
+const longestWait = 10 * time.Second
+
+// waited is how long the packet that was read last had been in its socket; 0 when that is not known.
+func waited(fd int) time.Duration {
+	var came unix.Timespec
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGSTAMPNS, uintptr(unsafe.Pointer(&came)))
+	if errno != 0 {
+		return 0 // ENOENT: none has come since the first question
+	}
+	if d := time.Since(time.Unix(came.Unix())); d > 0 && d < longestWait {
+		return d
+	}
+	return 0
+}
+
 // mediaNice is the priority of the media threads where the process may raise it (CAP_SYS_NICE,
 // or a limit): nobody hears that a web page came a millisecond later.
 const mediaNice = -15

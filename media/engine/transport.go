@@ -14,6 +14,7 @@ type Packet struct {
 	Socket Socket
 	From   netip.AddrPort
 	Data   []byte
+	Waited time.Duration // before it was read, as far as is known; of those that are looked for Slowly
 }
 
 // Care is how soon what comes to a socket is to be handed over.

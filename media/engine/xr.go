@@ -33,13 +33,24 @@ func (l *leg) extendedReport() *rtcp.ExtendedReport {
 	burst := time.Duration(loss.Burst.Packets) * packet / time.Duration(max(loss.Bursts, 1))
 	return &rtcp.ExtendedReport{SenderSSRC: l.out.ssrc, Reports: []rtcp.ReportBlock{&rtcp.VoIPMetricsReportBlock{
 		SSRC:     l.reception.ssrc,
-		LossRate: fraction(loss.Ratio()), BurstDensity: fraction(loss.BurstDensity()), GapDensity: fraction(loss.GapDensity()),
+		LossRate: fraction(loss.Ratio()), DiscardRate: fraction(l.discarded()), BurstDensity: fraction(loss.BurstDensity()), GapDensity: fraction(loss.GapDensity()),
 		BurstDuration: milliseconds(burst), GapDuration: milliseconds(gap),
 		RoundTripDelay: milliseconds(q.RTT), EndSystemDelay: milliseconds(l.buffered() + packet),
 		SignalLevel: xrUnknown, NoiseLevel: xrUnknown, RERL: xrUnknown, Gmin: quality.Gmin,
 		RFactor: uint8(math.Round(q.In.R)), ExtRFactor: xrUnknown, MOSLQ: tenths(q.In.MOSLQ), MOSCQ: tenths(q.In.MOSCQ),
 		RXConfig: xrPLC << 6, JBNominal: buffer, JBMaximum: buffer, JBAbsMax: buffer,
 	}}}
+}
+
+// discarded is the part of the packets that came and were too late, or too early, to be mixed;
+// a relay leaves out none.
+func (l *leg) discarded() float64 {
+	if l.voice.playout == nil {
+		return 0
+	}
+	s := l.voice.playout.Stats()
+	left := s.Late + s.Skipped
+	return float64(left) / float64(max(1, left+s.Played))
 }
 
 // fraction is in 256ths, all of them for a loss that is whole: RFC 3611 §4.7.1.

@@ -19,13 +19,19 @@ type Reports struct {
 	Sender, Receiver, Byes int
 	AboutUs                int // report blocks on our own SSRC
 	LastSender             rtcp.SenderReport
+	LastCame               time.Time
+	Extended               []rtcp.VoIPMetricsReportBlock // RFC 3611 §4.7, on our own SSRC
 }
 
-// sendReport is a sender report of RFC 3550 §6.4.1 with nothing on the other side's stream.
+// sendReport is a sender report of RFC 3550 §6.4.1. Of the other side's stream it says only when its last report came.
 func (m *media) sendReport(now time.Time) {
 	m.mu.Lock()
 	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1e9
 	report := &rtcp.SenderReport{SSRC: m.ssrc, NTPTime: ntp, RTPTime: m.ts, PacketCount: m.sent, OctetCount: m.octets}
+	if last := &m.reports; last.Sender > 0 {
+		report.Reports = []rtcp.ReceptionReport{{SSRC: last.LastSender.SSRC, LastSenderReport: uint32(last.LastSender.NTPTime >> 16),
+			Delay: uint32(now.Sub(last.LastCame) * 65536 / time.Second)}}
+	}
 	name := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: m.ssrc,
 		Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "phone@" + m.addr.Addr().String()}}}}}
 	to := m.rtcpTo
@@ -48,22 +54,28 @@ func (m *media) readRTCP() {
 		}
 		m.mu.Lock()
 		for _, p := range packets {
-			m.reports.take(p, m.ssrc)
+			m.reports.take(p, m.ssrc, time.Now())
 		}
 		m.touch()
 		m.mu.Unlock()
 	}
 }
 
-func (r *Reports) take(p rtcp.Packet, ours uint32) {
+func (r *Reports) take(p rtcp.Packet, ours uint32, now time.Time) {
 	var blocks []rtcp.ReceptionReport
 	switch p := p.(type) {
 	case *rtcp.SenderReport:
 		r.Sender++
-		r.LastSender, blocks = *p, p.Reports
+		r.LastSender, r.LastCame, blocks = *p, now, p.Reports
 	case *rtcp.ReceiverReport:
 		r.Receiver++
 		blocks = p.Reports
+	case *rtcp.ExtendedReport:
+		for _, block := range p.Reports {
+			if b, ok := block.(*rtcp.VoIPMetricsReportBlock); ok && b.SSRC == ours {
+				r.Extended = append(r.Extended, *b)
+			}
+		}
 	case *rtcp.Goodbye:
 		r.Byes++
 	}
