@@ -39,30 +39,27 @@ type pair struct {
 // none of them in the cache: what each packet touches stands together, in front.
 type leg struct {
 	stream    Stream
-	id        LegID
 	ready     bool // a Stream has come
 	lost      bool // MediaLost was said
 	care      Care // for its RTP
 	mode      mode
-	room      *room
+	gain      pcm.Q12 // for all who hear it
+	mixers    int     // who hear it in the tick
+	relays    []*leg  // who hear it packet by packet
+	first     [2]*leg // where relays begins
 	shard     *shard
-	pair      pair
 	heardAt   time.Time // last packet, or when Receive began
 	mutedTill time.Time // a key is down: its tone must not be heard beside the event
 	dialTill  time.Time // a key is being sent: it takes the place of sound
-
-	// who hears this leg
-	relays []*leg  // packet by packet
-	first  [2]*leg // where relays begins
-	mixers int     // how many in the tick
-	gain   pcm.Q12 // for all of them
-
 	latch     latch
 	reception reception
+	loudness  loudness
 	rewriter  rewriter
 	out       outgoing
 	seam      seam
-	loudness  loudness
+	pair      pair
+	room      *room
+	id        LegID
 
 	// what comes in, beside the sound of a relay
 	codecs [128]codec.ID
