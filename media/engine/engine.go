@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,18 +25,36 @@ var (
 const bindTries = 64
 
 // Engine owns the RTP ports of all networks and the threads that carry sound.
-// Its fields do not change after New.
+// Its fields but refused do not change after New.
 type Engine struct {
 	cfg    Config
 	ports  map[string]*ports
 	shards []*shard
 	stop   sync.Once
 	sinks  sync.WaitGroup
+
+	refused atomic.Uint64
 }
 
 // New starts an engine that runs until Stop.
 func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	return start(cfg, log, transports)
+}
+
+// spareFiles are those that a switch opens beside its RTP ports.
+const spareFiles = 256
+
+// warnOfFiles says at once when the limit of open files will end calls before the ports do.
+func warnOfFiles(cfg Config, log *slog.Logger) {
+	limit, known := openFiles()
+	needed := uint64(spareFiles)
+	for _, n := range cfg.Networks {
+		needed += 2 * uint64(n.pairs()) // RTP and RTCP
+	}
+	if known && limit < needed {
+		log.Warn("the limit of open files is too low for all RTP ports: parties beyond it are refused",
+			"limit", limit, "needed", needed, "parties", max(limit, spareFiles)/2-spareFiles/2, "remedy", "ulimit -n, or LimitNOFILE in the systemd unit")
+	}
 }
 
 // opener makes a transport for each of n shards.
@@ -60,6 +79,7 @@ func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
 		go s.run()
 		e.sinks.Go(s.deliver)
 	}
+	warnOfFiles(cfg, log)
 	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks", len(cfg.Networks))
 	return e, nil
 }
@@ -117,6 +137,7 @@ func (e *Engine) bind(network string, net Transport) (pair, error) {
 	for range bindTries {
 		port, err := pool.take(time.Now())
 		if err != nil {
+			e.refused.Add(1)
 			return pair{}, errors.Join(fmt.Errorf("%w in network %q", err, network), last)
 		}
 		p := pair{network: network, port: port}
@@ -128,6 +149,7 @@ func (e *Engine) bind(network string, net Transport) (pair, error) {
 			break
 		}
 	}
+	e.refused.Add(1)
 	return pair{}, last
 }
 
@@ -145,6 +167,3 @@ func (p *pair) open(net Transport, addr netip.Addr) (err error) {
 func (e *Engine) release(p pair) {
 	e.ports[p.network].give(p.port, time.Now())
 }
-
-// Transport names how datagrams are moved.
-func (e *Engine) Transport() string { return e.shards[0].net.Name() }

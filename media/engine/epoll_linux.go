@@ -66,11 +66,11 @@ func newEpoll() (t *epollNet, err error) {
 			t.closeOwn()
 		}
 	}()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return nil, fmt.Errorf("engine: limit of open files: %w", err)
+	limit, known := openFiles()
+	if !known {
+		limit = maxFiles
 	}
-	t.table = make([]atomic.Pointer[sock], min(limit.Cur, maxFiles))
+	t.table = make([]atomic.Pointer[sock], min(limit, maxFiles))
 	if t.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("engine: eventfd: %w", err)
 	}

@@ -44,7 +44,6 @@ type serverReport struct {
 	Memory     int // bytes resident
 	Threads    int
 	Goroutines int
-	Transport  string
 	Stats      Stats
 }
 
@@ -118,7 +117,7 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 			s.Do(listen)
 		}
 	}
-	return ports, func(r *serverReport) { r.Stats, r.Transport = e.Stats(), e.Transport() }
+	return ports, func(r *serverReport) { r.Stats = e.Stats() }
 }
 
 // serveOne is L1: one socket for all legs, datagrams in batches, woken once a millisecond.

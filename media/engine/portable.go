@@ -8,3 +8,5 @@ import "log/slog"
 func transports(n int, log *slog.Logger) ([]Transport, error) { return portable(n, log) }
 
 func preferThread() {}
+
+func openFiles() (limit uint64, known bool) { return 0, false }

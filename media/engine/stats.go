@@ -21,6 +21,9 @@ type Stats struct {
 	Silences                       uint64 // times a party had nothing to hear for a second
 	MediaLost                      uint64
 	EventsDropped                  uint64 // sinks too slow
+	Refused                        uint64 // parties for whom there was no port, or no open file
+
+	Transport string // how datagrams are moved
 
 	Ports   map[string]PortStats    // by network, now
 	Quality map[string]QualityStats // by network
@@ -46,7 +49,10 @@ func newCounters(networks map[string]Network) *counters {
 
 // Stats is a snapshot; its figures may be some packets apart.
 func (e *Engine) Stats() Stats {
-	stats := Stats{Ports: map[string]PortStats{}, Quality: map[string]QualityStats{}}
+	stats := Stats{
+		Ports: map[string]PortStats{}, Quality: map[string]QualityStats{},
+		Refused: e.refused.Load(), Transport: e.shards[0].net.Name(),
+	}
 	for _, s := range e.shards {
 		stats.Sessions += int(s.sessions.Load())
 		stats.Dropped += s.net.Lost()

@@ -153,3 +153,10 @@ const mediaNice = -15
 
 // preferThread raises the calling thread's priority, if allowed.
 func preferThread() { _ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), mediaNice) }
+
+// openFiles is how many files and sockets this process may have open.
+func openFiles() (limit uint64, known bool) {
+	var l unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
+	return l.Cur, err == nil
+}

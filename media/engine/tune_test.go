@@ -76,6 +76,7 @@ func TestListenOnly(t *testing.T) {
 	caller.hears(Playlist{}, desk)
 	desk.hears(Playlist{}, caller)
 	supervisor.hears(Playlist{}, caller, desk)
+	r.settle()
 	r.run(2 * time.Second)
 	supervisor.mustHear(caller, desk)
 	for _, pair := range [][2]*phone{{caller, desk}, {desk, caller}} {

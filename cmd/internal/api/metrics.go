@@ -51,6 +51,8 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	for network, q := range e.Quality {
 		heard(out, network, q)
 	}
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_media_transport",
+		"1, with the way in which datagrams are moved as a label.", nil, prometheus.Labels{"path": e.Transport}), now, 1)
 }
 
 func flag(b bool) float64 {
@@ -74,6 +76,7 @@ func media(e engine.Stats, put func(string, string, prometheus.ValueType, float6
 		free += p.Free
 	}
 	put("media_ports_free", "RTP port pairs that are free.", now, float64(free))
+	put("media_refused_total", "Parties for whom there was no RTP port or no open file: their call got 503.", total, float64(e.Refused))
 }
 
 // How a network's legs sound; an observation is five seconds of one leg. in is what comes
