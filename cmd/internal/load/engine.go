@@ -17,6 +17,7 @@ const (
 	slotTime  = pcm.FrameTime / slots
 	wakeups   = 64                   // sockets looked after between two looks at the clock
 	longStall = 3 * pcm.FrameTime    // ticks further behind are skipped: a burst would be worse than a gap
+	niceness  = -15                  // of the threads, as that of the media threads that are measured; where it is not allowed nothing changes
 	tooLate   = 5 * time.Millisecond // a packet this late disturbs what is measured
 )
 
@@ -118,8 +119,8 @@ func (t *thread) watch(fd int) error {
 func (t *thread) run() {
 	defer close(t.done)
 	defer t.shut()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and never unlocked: the priority ends with the thread
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), niceness)
 	events := make([]unix.EpollEvent, wakeups)
 	t.began = time.Now()
 	for !t.stopping {
