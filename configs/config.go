@@ -29,6 +29,7 @@ type Config struct {
 	Phones     map[string]*Phone   `yaml:"phones" keys:"user"`                // desks, by the user they register as
 	Keys       map[string]string   `yaml:"keys" is:"verb"`                    // key code → verb
 	Services   map[string]string   `yaml:"services" keys:"service" is:"verb"` // number that phones transfer to → verb
+	SecondLine string              `yaml:"second_line" oneof:"move stay"`     // where a verb goes on that a phone dials on its second line
 	Categories map[string]string   `yaml:"categories" keys:"digits"`          // code → name
 	Numbers    Numbers             `yaml:"numbers"`                           //
 	Emergency  string              `yaml:"emergency" is:"id"`                 // hotline of urgent stubs

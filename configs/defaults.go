@@ -27,6 +27,7 @@ func Default() *Config {
 			"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back",
 			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent",
 		},
+		SecondLine: "move",
 		Categories: map[string]string{},
 		Emergency:  "110",
 		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},

@@ -16,6 +16,7 @@ func (c *Config) Directory() *desk.Directory {
 		Trunks:     map[string]*desk.Trunk{},
 		Keys:       maps.Clone(c.Keys),
 		Services:   maps.Clone(c.Services),
+		OneLine:    c.SecondLine == "stay",
 		Categories: maps.Clone(c.Categories),
 		Plan:       c.plan(),
 		Emergency:  c.Emergency,

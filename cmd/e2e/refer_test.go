@@ -2,12 +2,13 @@ package e2e
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"liandong/cmd/internal/phone"
-	"liandong/routing/outbox/redistest"
+	"liandong/routing/link/redistest"
 )
 
 // The phone's own transfer key: the desk is told of the real progress, whenever it hangs up itself; the partner sees
@@ -94,6 +95,142 @@ func TestBaresipTransfers(t *testing.T) {
 	hears(t, p, callerTone)
 	must(t, c.Hangup(within(t, 10*time.Second)))
 	if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "answered" {
+		t.Errorf("entries %v", e)
+	}
+}
+
+// replaces names a call of a phone, as its transfer key does once the other side has answered or rings.
+func replaces(t testing.TB, c *phone.Call) string {
+	t.Helper()
+	m, err := c.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool {
+		return !l.Out && l.Message.Code >= 180 && l.Message.Code < 300 && strings.Contains(l.Message.Get("To"), "tag=")
+	})
+	must(t, err)
+	tag := func(name string) string {
+		_, tag, _ := strings.Cut(m.Message.Get(name), "tag=")
+		return tag
+	}
+	return url.QueryEscape(c.ID + ";to-tag=" + tag("To") + ";from-tag=" + tag("From"))
+}
+
+func (h handing) transfers(t testing.TB, second *phone.Call) {
+	t.Helper()
+	_, err := h.desk.Request(within(t, 10*time.Second), "REFER",
+		[]phone.Header{{Name: "Refer-To", Value: "<sip:12345@" + domain + "?Replaces=" + replaces(t, second) + ">"}}, nil)
+	must(t, err)
+}
+
+func (h handing) dials(t testing.TB, to string) *phone.Call {
+	t.Helper()
+	must(t, h.desk.Hold(within(t, 10*time.Second)))
+	c, err := h.first.Call("sip:"+to+"@"+h.server.String(), phone.CallOptions{})
+	must(t, err)
+	return c
+}
+
+// Hold, the partner's number on the second line, a talk in private, transfer: the partner sees the citizen from the
+// first ring on, and it is one matter with one stub.
+func TestAttendedTransfer(t *testing.T) {
+	h := talking(t, phone.AnswerAfter(300*time.Millisecond))
+	second := waitConfirmed(t, h.dials(t, "12345"))
+	p := waitConfirmed(t, next(t, h.partner))
+	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 || !strings.Contains(id.PAI[0], number) {
+		t.Errorf("the partner sees %+v", id)
+	}
+	hears(t, p, deskTone)
+	hears(t, second, partnerTone)
+	must(t, h.caller.WaitHeard(within(t, 15*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
+		return phone.Loudness(pcm) > 50 && phone.Share(pcm, deskTone) < 0.2 && phone.Share(pcm, partnerTone) < 0.2
+	}))
+	h.transfers(t, second)
+	must(t, h.desk.WaitState(within(t, 10*time.Second), phone.Ended))
+	must(t, second.WaitState(within(t, 10*time.Second), phone.Ended))
+	hears(t, h.caller, partnerTone)
+	hears(t, p, callerTone)
+	must(t, h.caller.Hangup(within(t, 10*time.Second)))
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+	unbroken(t, h.caller)
+	unbroken(t, p)
+	if e := readEntries(t, h.redis, "liandong:tickets:12345", 2); e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[0]["stub_id"] != e[1]["stub_id"] {
+		t.Errorf("entries %v", e)
+	}
+}
+
+// The transfer key while the second line still rings.
+func TestSemiAttendedTransfer(t *testing.T) {
+	h := talking(t, phone.AnswerAfter(2*time.Second))
+	second := h.dials(t, "12345")
+	p := next(t, h.partner)
+	h.transfers(t, second)
+	must(t, second.WaitState(within(t, 10*time.Second), phone.Ended))
+	waitConfirmed(t, p)
+	must(t, h.desk.WaitState(within(t, 10*time.Second), phone.Ended))
+	hears(t, h.caller, partnerTone)
+	hears(t, p, callerTone)
+	must(t, h.caller.Hangup(within(t, 10*time.Second)))
+}
+
+// Hanging up the second line lets the partner go; the phone takes the caller back.
+func TestSecondLineGivenUp(t *testing.T) {
+	h := talking(t, phone.NeverAnswer())
+	second := h.dials(t, "12345")
+	p := next(t, h.partner)
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ringing))
+	must(t, second.Hangup(within(t, 10*time.Second)))
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+	must(t, h.desk.Resume(within(t, 10*time.Second)))
+	hears(t, h.caller, deskTone)
+	hears(t, h.desk, callerTone)
+	if e := readEntries(t, h.redis, "liandong:tickets:12345", 2); e[1]["event"] != "failed" {
+		t.Errorf("entries %v", e)
+	}
+}
+
+// A speed dial to a verb: the conference is on the line that has dialled it, or the line ends at once, as configured.
+func TestSecondLineConference(t *testing.T) {
+	for _, where := range []string{"move", "stay"} {
+		t.Run(where, func(t *testing.T) {
+			h := talking(t, phone.AnswerAfter(300*time.Millisecond), "second_line="+where)
+			line := h.dials(t, "conference")
+			if where == "stay" {
+				must(t, line.WaitState(within(t, 10*time.Second), phone.Ended))
+				if e := line.Ending(); e.Code != 480 {
+					t.Errorf("the second line ended %+v", e)
+				}
+				must(t, h.desk.Resume(within(t, 10*time.Second)))
+				line = h.desk
+			}
+			p := waitConfirmed(t, next(t, h.partner))
+			for c, tones := range map[*phone.Call][2]float64{h.caller: {deskTone, partnerTone}, line: {callerTone, partnerTone}, p: {callerTone, deskTone}} {
+				must(t, c.WaitHeard(within(t, 20*time.Second), 200*time.Millisecond, func(pcm []int16) bool {
+					return phone.Share(pcm, tones[0]) > 0.3 && phone.Share(pcm, tones[1]) > 0.3
+				}))
+			}
+			must(t, h.caller.Hangup(within(t, 10*time.Second)))
+		})
+	}
+}
+
+// A phone that others wrote consults on its second line, and goes back to the caller.
+func TestBaresipConsults(t *testing.T) {
+	l := startSwitch(t, redistest.Start(t).Addr())
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone})
+	b.registered(t)
+	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(300*time.Millisecond))
+	c := l.call(t, l.caller(t, callerTone), "110")
+	b.event(t, "CALL_INCOMING", 1)
+	b.do(t, "accept", "")
+	hears(t, waitConfirmed(t, c), deskTone)
+	b.do(t, "hold", "")
+	b.do(t, "dial", "sip:12345@"+l.server.String())
+	p := waitConfirmed(t, next(t, partner))
+	hears(t, p, deskTone)
+	b.do(t, "hangup", "")
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+	b.do(t, "resume", "")
+	hears(t, c, deskTone)
+	must(t, c.Hangup(within(t, 10*time.Second)))
+	if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "failed" {
 		t.Errorf("entries %v", e)
 	}
 }

@@ -24,6 +24,9 @@ type LegID uint32
 // CallerLeg is the leg of the citizen; desks count up from it.
 const CallerLeg LegID = 1
 
+// SecondLeg is the first id of legs that a desk's phone adds to the call.
+const SecondLeg LegID = 1 << 20
+
 // Phase is what the call is about at the moment.
 type Phase string
 
@@ -55,6 +58,7 @@ type Call struct {
 
 	Desk    LegID // the taker, who has the caller; 0 none
 	Partner LegID // the second desk, in consult or three-way; 0 none
+	Second  Second
 	Legs    []Leg // those alive; ended ones are dropped
 	NextLeg LegID
 
@@ -169,7 +173,7 @@ func (c *Call) Over() bool { return c.Phase == Ended }
 
 // Deadline is the time of the next [Ticked] that matters.
 func (c *Call) Deadline() (at time.Time, ok bool) {
-	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt}
+	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt}
 	if c.Hunt != nil {
 		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt)
 	}

@@ -36,6 +36,11 @@ func (m *machine) listen() {
 			ears = append(ears, m.numbered(e))
 		}
 	}
+	if m.Second.Up {
+		e := m.voices(m.Second.ID)
+		e.Leg = m.Second.ID
+		ears = append(ears, m.numbered(e))
+	}
 	for _, e := range ears {
 		if old, ok := earOf(m.Ears, e.Leg); !ok || !old.equal(e) {
 			m.do(Hear{e})
@@ -107,7 +112,7 @@ func (m *machine) callerEar() Ear {
 		return playing(p.TakerGone, cmp.Or(p.Ringback, clipRing))
 	case m.Phase == HandingOver:
 		return playing(p.Handover, cmp.Or(p.Ringback, clipRing))
-	case m.Phase == Consulting:
+	case m.Phase == Consulting && !m.apart():
 		return playing(cmp.Or(p.Music, clipMusic))
 	}
 	return m.voices(CallerLeg)
@@ -132,12 +137,32 @@ func (m *machine) deskEar(l Leg) Ear {
 // citizen who is quiet every sound counts.
 func (l Leg) audible() bool { return !l.Held && (!l.Silent || l.ID == CallerLeg) }
 
+func (m *machine) audible(id LegID) bool {
+	if id == m.Second.ID {
+		return !m.Second.Held
+	}
+	l, ok := m.Leg(id)
+	return ok && l.audible()
+}
+
+// others are whom a leg talks with; none when it has no part in the conversation.
+func (m *machine) others(leg LegID) []LegID {
+	if m.apart() {
+		return m.opposite(leg)
+	}
+	all := m.conversation()
+	if !slices.Contains(all, leg) {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(id LegID) bool { return id == leg })
+}
+
 // voices is a leg in conversation: it hears all others of it that are audible,
 // and music when none is.
 func (m *machine) voices(leg LegID) Ear {
 	var e Ear
-	for _, id := range m.conversation() {
-		if l, ok := m.Leg(id); ok && id != leg && l.audible() {
+	for _, id := range m.others(leg) {
+		if m.audible(id) {
 			e.From = append(e.From, id)
 		}
 	}
@@ -152,7 +177,7 @@ func (m *machine) conversation() (ids []LegID) {
 	if m.Phase != Consulting {
 		ids = append(ids, CallerLeg)
 	}
-	for _, id := range []LegID{m.Desk, m.Partner} {
+	for _, id := range []LegID{m.mouth(), m.Partner} {
 		if id != 0 {
 			ids = append(ids, id)
 		}

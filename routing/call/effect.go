@@ -14,6 +14,18 @@ type AnswerCaller struct{}
 // RefuseCaller ends a call that was never answered.
 type RefuseCaller struct{ Code int }
 
+// Ring, Answer and Refuse are for the second dialog of a desk's phone.
+type Ring struct{ Leg LegID }
+
+// Answer accepts it.
+type Answer struct{ Leg LegID }
+
+// Refuse ends it before it was answered.
+type Refuse struct {
+	Leg  LegID
+	Code int
+}
+
 // FindSeats asks for free seats, claimed for this call, answered by
 // [SeatsFound]. Max 0 is all. With Queue the call waits in line when there is
 // none, and SeatsFound comes again when one is free.
@@ -112,6 +124,9 @@ type Finish struct{}
 func (RingCaller) effect()   {}
 func (AnswerCaller) effect() {}
 func (RefuseCaller) effect() {}
+func (Ring) effect()         {}
+func (Answer) effect()       {}
+func (Refuse) effect()       {}
 func (FindSeats) effect()    {}
 func (LeaveQueue) effect()   {}
 func (ReleaseSeats) effect() {}

@@ -69,6 +69,16 @@ type KeyPressed struct {
 	By    string // who refers, in the words of the REFER
 }
 
+// DeskCalled tells that the phone of a desk in this call has dialled a verb, or
+// somebody, on a second line.
+type DeskCalled struct {
+	Desk LegID
+	Leg  LegID // the new dialog, in nobody else's use: above [SecondLeg]
+	Verb verb.Verb
+	Stub string
+	To   Target
+}
+
 // Target is whom a verb that opens a matter is to reach.
 type Target struct {
 	Hotline string
@@ -103,6 +113,7 @@ func (LegEnded) event()      {}
 func (LegHeld) event()       {}
 func (LegSilent) event()     {}
 func (KeyPressed) event()    {}
+func (DeskCalled) event()    {}
 func (DigitsPressed) event() {}
 func (PlayDone) event()      {}
 func (Ticked) event()        {}

@@ -10,16 +10,20 @@ import (
 // keyPressed carries out a desk's verb, or lets the desk hear that it cannot
 // be done now. The caller has no verbs.
 func (m *machine) keyPressed(e KeyPressed) {
-	l, ok := m.Leg(e.Leg)
-	if !ok || !l.Up || e.Leg != m.Desk && e.Leg != m.Partner {
+	by := e.Leg
+	if by == m.Second.ID {
+		by = m.Desk // pressed on the second line
+	}
+	l, ok := m.Leg(by)
+	if !ok || !l.Up || by != m.Desk && by != m.Partner {
 		m.refuse(e)
 		m.ignore("leg %d is no desk in this call", e.Leg)
 		return
 	}
-	m.do(Tell{What: "key", Leg: e.Leg, Note: e.Verb.String()})
+	m.do(Tell{What: "key", Leg: by, Note: e.Verb.String()})
 	l.Referred = l.Referred || e.Refer != 0
 	if !m.referred(e, func() bool { return m.act(press{KeyPressed: e, who: *l}) }) {
-		m.notice(e.Leg, m.prompts().Refuse)
+		m.notice(by, m.prompts().Refuse)
 		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
 	}
 }
@@ -74,6 +78,9 @@ func (m *machine) handover(p press) bool {
 	case m.running():
 		m.Matter.Mode = ticket.Direct
 		m.setPhase(HandingOver)
+		if p.Refer != 0 {
+			m.endSecond(487, Normal) // a semi-attended transfer: its second line has served
+		}
 	case m.Phase == Consulting && p.who.ID == m.Desk:
 		m.outcome(ResultAnswered, 0)
 		m.leave(p.who)
@@ -88,6 +95,7 @@ func (m *machine) handover(p press) bool {
 
 // leave releases one of two desks; the other one has the caller.
 func (m *machine) leave(who Leg) {
+	m.endSecond(480, Normal)
 	if who.ID == m.Desk {
 		m.Desk = m.Partner
 	}
@@ -166,6 +174,7 @@ func (m *machine) takeBack(who Leg) bool {
 	default:
 		return false
 	}
+	m.endSecond(487, Normal)
 	m.withdrawn()
 	m.setPhase(Talking)
 	return true
@@ -180,11 +189,14 @@ func (m *machine) partnerAnswered(id LegID) {
 	switch m.Phase {
 	case Consulting:
 		m.Partner = id
+		m.secondAnswered()
 	case Conferencing:
 		m.Partner = id
+		m.secondAnswered()
 		m.joinAll()
 	default:
 		m.outcome(ResultAnswered, 0)
+		m.endSecond(480, Normal)
 		taker := m.Desk
 		m.Desk = id
 		m.release(taker, Normal)
@@ -200,6 +212,7 @@ func (m *machine) partnerAnswered(id LegID) {
 func (m *machine) partnerFailed(r Result, code int) {
 	m.Hunt = nil
 	m.outcome(r, code)
+	m.endSecond(status(r, code), Failure)
 	if m.Desk == 0 {
 		m.searchAgain(m.Matter.From)
 		return
@@ -210,6 +223,7 @@ func (m *machine) partnerFailed(r Result, code int) {
 
 // partnerLeft: the second desk hung up; two remain.
 func (m *machine) partnerLeft() {
+	m.endSecond(480, Normal)
 	if m.Phase == Consulting {
 		m.withdrawn()
 	}

@@ -70,6 +70,7 @@ func (m *machine) legRinging(id LegID) {
 		return
 	}
 	m.report(180)
+	m.secondRings()
 }
 
 // status is how a matter came out in the words of SIP: the desk's own where

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,6 +98,10 @@ func stored(t *testing.T, c Call) string {
 func (s *scripted) event(t *testing.T, f []string) Event {
 	t.Helper()
 	leg := func(i int) LegID {
+		if word, ok := strings.CutPrefix(f[i], "second"); ok {
+			n, _ := strconv.Atoi(word)
+			return SecondLeg + LegID(n)
+		}
 		n, err := strconv.Atoi(f[i])
 		if err != nil {
 			t.Fatalf("%v: leg: %v", f, err)
@@ -151,6 +156,17 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			e.To.Seat = f[5]
 		}
 		return e
+	case "dials": // dials LEG NEW VERB [HOTLINE]
+		v, err := verb.Parse(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stubs++
+		e := DeskCalled{Desk: leg(1), Leg: SecondLeg + leg(2), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs)}
+		if len(f) > 4 {
+			e.To.Hotline = f[4]
+		}
+		return e
 	case "digits":
 		return DigitsPressed{leg(1), f[2]}
 	case "played":
@@ -183,11 +199,19 @@ func show(x Effect) string {
 		if x.Loop {
 			s += "…"
 		}
-		return s
+		return seconds.ReplaceAllStringFunc(s, second)
 	case Write:
 		return "Write " + strings.Join(entryWords(x), " ")
 	}
-	return unsaid.Replace(strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call."))
+	return seconds.ReplaceAllStringFunc(unsaid.Replace(strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call.")), second)
+}
+
+// seconds are the ids of second dialogs, which a script calls second1, second2 …
+var seconds = regexp.MustCompile(`10485\d\d`)
+
+func second(id string) string {
+	n, _ := strconv.Atoi(id)
+	return fmt.Sprint("second", n-int(SecondLeg))
 }
 
 // unsaid are fields that most effects leave empty.

@@ -47,7 +47,7 @@ func (m *machine) take(e Event) {
 		return
 	}
 	if m.Over() || m.Phase == "" {
-		m.ignore("%T with no call on", e)
+		m.late(e)
 		return
 	}
 	switch e := e.(type) {
@@ -65,6 +65,8 @@ func (m *machine) take(e Event) {
 		m.legSilent(e)
 	case KeyPressed:
 		m.keyPressed(e)
+	case DeskCalled:
+		m.deskCalled(e)
 	case DigitsPressed:
 		m.digitsPressed(e)
 	case PlayDone:
@@ -76,6 +78,14 @@ func (m *machine) take(e Event) {
 	default:
 		m.ignore("unknown event %T", e)
 	}
+}
+
+// late: there is no call. A dialog that has come for it is not left ringing.
+func (m *machine) late(e Event) {
+	if d, ok := e.(DeskCalled); ok {
+		m.do(Refuse{Leg: d.Leg, Code: 480})
+	}
+	m.ignore("%T with no call on", e)
 }
 
 func (m *machine) arrived(a Arrived) {
@@ -171,6 +181,8 @@ func resultOf(code int) Result {
 func (m *machine) legEnded(e LegEnded) {
 	l, ok := m.Leg(e.Leg)
 	switch {
+	case e.Leg == m.Second.ID && e.Leg != 0:
+		m.secondEnded()
 	case !ok:
 		m.ignore("leg %d is not of this call", e.Leg)
 	case e.Leg == CallerLeg:
@@ -194,6 +206,7 @@ func (m *machine) legEnded(e LegEnded) {
 // deskLeft: the taker is gone. Whoever else is there keeps the caller; a
 // taker who ends the conversation alone with the caller ends the call.
 func (m *machine) deskLeft(line string, lost bool) {
+	m.endSecond(480, Normal)
 	m.Desk = 0
 	settling := !m.SettleUntil.IsZero()
 	m.SettleUntil = time.Time{}
@@ -241,12 +254,18 @@ func (m *machine) searchAgain(line string) {
 }
 
 func (m *machine) legHeld(e LegHeld) {
-	l, ok := m.Leg(e.Leg)
-	if !ok || l.Held == e.Held {
+	held := &m.Second.Held
+	if l, ok := m.Leg(e.Leg); ok {
+		held = &l.Held
+	} else if e.Leg != m.Second.ID {
+		held = &e.Held
+	}
+	if *held == e.Held {
 		m.ignore("no change of hold")
 		return
 	}
-	l.Held = e.Held
+	*held = e.Held
+	m.secondHeld()
 }
 
 // legSilent: a party from which nothing comes may be dead. It is asked; a call
@@ -265,15 +284,13 @@ func (m *machine) legSilent(e LegSilent) {
 
 // digitsPressed passes digits on to everybody the leg talks with.
 func (m *machine) digitsPressed(e DigitsPressed) {
-	to := m.conversation()
-	if !slices.Contains(to, e.Leg) {
+	to := m.others(e.Leg)
+	if len(to) == 0 {
 		m.ignore("nobody to pass digits to")
 		return
 	}
 	for _, id := range to {
-		if id != e.Leg {
-			m.do(SendDigits{Leg: id, Digits: e.Digits})
-		}
+		m.do(SendDigits{Leg: id, Digits: e.Digits})
 	}
 }
 
@@ -287,6 +304,9 @@ func (m *machine) ticked() {
 	}
 	if m.due(m.SettleUntil) {
 		m.SettleUntil = time.Time{}
+	}
+	if m.due(m.Second.MixAt) {
+		m.mixed()
 	}
 }
 
@@ -315,6 +335,7 @@ func (m *machine) end(why Farewell) {
 	m.stopHunt(Withdrawn)
 	m.lastWord(why)
 	m.report(487)
+	m.endSecond(487, why)
 	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
 		m.do(RefuseCaller{Code: m.refusal(why)})
 		m.drop(CallerLeg)

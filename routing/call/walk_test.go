@@ -40,22 +40,23 @@ func walkDirectory() *desk.Directory {
 }
 
 type walk struct {
-	rng    *rand.Rand
-	dir    *desk.Directory
-	now    time.Time
-	call   Call
-	todo   []Event
-	log    []string
-	err    error
-	live   map[LegID]bool // legs begun and not ended
-	seats  map[LegID]string
-	held   map[string]bool // seats claimed
-	lines  map[string]bool // queues joined
-	stubs  map[string][]string
-	refers uint32
-	told   map[uint32][]int // what the sender of each REFER was told
-	sought time.Time        // since when the caller's search has begun nothing
-	over   bool
+	rng     *rand.Rand
+	dir     *desk.Directory
+	now     time.Time
+	call    Call
+	todo    []Event
+	log     []string
+	err     error
+	live    map[LegID]bool // legs begun and not ended
+	seats   map[LegID]string
+	held    map[string]bool // seats claimed
+	lines   map[string]bool // queues joined
+	stubs   map[string][]string
+	seconds LegID
+	refers  uint32
+	told    map[uint32][]int // what the sender of each REFER was told
+	sought  time.Time        // since when the caller's search has begun nothing
+	over    bool
 }
 
 func (w *walk) fail(format string, args ...any) {
@@ -67,6 +68,7 @@ func (w *walk) fail(format string, args ...any) {
 func (w *walk) run() error {
 	w.live, w.seats, w.held, w.lines, w.stubs = map[LegID]bool{}, map[LegID]string{}, map[string]bool{}, map[string]bool{}, map[string][]string{}
 	w.told = map[uint32][]int{}
+	w.dir.OneLine = w.rng.IntN(4) == 0
 	line := []string{"110", "12345", "119", "96110"}[w.rng.IntN(4)]
 	w.live[CallerLeg] = true
 	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line})
@@ -77,6 +79,7 @@ func (w *walk) run() error {
 		w.take(w.draw())
 		w.settled()
 	}
+	w.gone(CallerLeg, func() bool { return true })
 	w.take(LegEnded{Leg: CallerLeg})
 	if len(w.live) > 0 || len(w.held) > 0 || len(w.lines) > 0 || !w.call.Over() {
 		w.fail("left behind: legs %v seats %v queues %v", w.live, w.held, w.lines)
@@ -130,6 +133,8 @@ func (w *walk) draw() Event {
 		return DigitsPressed{leg, "5"}
 	case n < 34:
 		return LegRinging{leg}
+	case n < 36:
+		return w.second(leg)
 	}
 	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
 		w.now = at
@@ -137,6 +142,28 @@ func (w *walk) draw() Event {
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
 	}
 	return Ticked{}
+}
+
+// second is what a desk's phone does on a second line.
+func (w *walk) second(leg LegID) Event {
+	if s := w.call.Second; s.ID != 0 && w.rng.IntN(4) > 0 {
+		switch w.rng.IntN(4) {
+		case 0:
+			w.gone(s.ID, func() bool { return true })
+			return LegEnded{Leg: s.ID}
+		case 1:
+			return LegHeld{s.ID, w.rng.IntN(2) == 0}
+		case 2:
+			return LegHeld{w.call.Desk, w.rng.IntN(2) == 0}
+		}
+		v, _ := verb.Parse("handover")
+		return w.pressed(s.ID, v)
+	}
+	v, _ := verb.Parse([]string{"consult", "consult", "conference", "handover", "urgent", "take_back"}[w.rng.IntN(6)])
+	w.seconds++
+	id := SecondLeg + w.seconds
+	w.live[id] = true
+	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}}[w.rng.IntN(2)]}
 }
 
 // pressed is a key, or a REFER to somebody.
@@ -241,6 +268,15 @@ func (w *walk) carryOut(x Effect) {
 		delete(w.held, w.seats[x.Leg])
 	case RefuseCaller:
 		delete(w.live, CallerLeg)
+	case Refuse:
+		if !w.live[x.Leg] {
+			w.fail("leg %d refused twice", x.Leg)
+		}
+		delete(w.live, x.Leg)
+	case Answer:
+		if !w.live[x.Leg] || w.call.Partner == 0 && w.call.Phase != Consulting {
+			w.fail("leg %d answered for nobody", x.Leg)
+		}
 	case ReleaseSeats:
 		for _, s := range x.Seats {
 			delete(w.held, s)
@@ -310,6 +346,9 @@ func (w *walk) settled() {
 		ok = up(c.Desk) && up(c.Partner) && c.Hunt == nil
 	case Leaving:
 		ok = c.Desk == 0 && c.Hunt == nil && !c.LeaveAt.IsZero()
+	}
+	if s := c.Second; s.ID != 0 && (!w.live[s.ID] || !up(c.Desk) || s.Up != (c.Partner != 0)) {
+		w.fail("the second dialog makes no sense: %+v", s)
 	}
 	if !ok {
 		w.fail("the state makes no sense")

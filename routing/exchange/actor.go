@@ -26,6 +26,7 @@ type input struct {
 	sound  engine.Event
 	seats  *call.SeatsFound
 	press  *press
+	dials  *dials
 	ask    func(*Core)
 }
 
@@ -33,6 +34,12 @@ type press struct {
 	user string
 	verb verb.Verb
 	done chan<- error
+}
+
+// dials is the INVITE of a desk's phone that is in the call already.
+type dials struct {
+	user   string
+	packet leg.Packet
 }
 
 // actor owns one call: its core, and the one timer that all of the call's
@@ -120,6 +127,8 @@ func (a *actor) take(in input) {
 		a.core.SeatFree(now, *in.seats)
 	case in.press != nil:
 		in.press.done <- a.core.Press(now, in.press.user, in.press.verb)
+	case in.dials != nil:
+		a.core.Dialled(now, in.dials.user, in.dials.packet)
 	case in.ask != nil:
 		in.ask(a.core)
 	}

@@ -71,6 +71,7 @@ type Core struct {
 	parties []*party     // in the order of their ids, those not done
 	queue   []call.Event // facts found while effects were carried out
 	now     time.Time
+	seconds call.LegID // second dialogs so far
 	origin  ua.Origin
 	hops    int // Max-Forwards for the legs that go out
 }
@@ -82,6 +83,7 @@ type party struct {
 	network string
 	agent   string // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
 	seat    string // claimed for it, to be released with it
+	user    string // whose phone it is; "" the caller, or a desk behind a trunk
 	contact string // where its phone has said to be, which a move does not change
 	media   bool   // has a port in the media engine
 	gone    bool   // no longer of the call; only its farewell goes on
@@ -292,6 +294,9 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	case leg.Referred:
 		c.referred(p, e)
 	case leg.Answered:
+		if p.seat != "" {
+			c.world.Seats.Answered(c.state.Ref, p.seat)
+		}
 		c.negotiated(p, e.Media)
 		c.fact(call.LegAnswered{Leg: p.id})
 	case leg.MediaChanged:

@@ -28,6 +28,12 @@ func (c *Core) carryOut(e call.Effect) {
 		c.ringCaller(e)
 	case call.AnswerCaller:
 		c.toParty(call.CallerLeg, leg.Answer{})
+	case call.Ring:
+		c.toParty(e.Leg, leg.Progress{Code: 180})
+	case call.Answer:
+		c.toParty(e.Leg, leg.Answer{})
+	case call.Refuse:
+		c.dismiss(e.Leg, leg.Reject{Code: e.Code})
 	case call.RefuseCaller:
 		c.dismiss(call.CallerLeg, leg.Reject{Code: e.Code, Fields: retryAfter})
 	case call.FindSeats:
@@ -102,7 +108,7 @@ func (c *Core) findSeats(e call.FindSeats) {
 }
 
 func (c *Core) ringSeat(e call.RingSeat) {
-	p := &party{id: e.Leg, agent: e.Seat, seat: e.Seat, keys: c.collector()}
+	p := &party{id: e.Leg, agent: e.Seat, seat: e.Seat, user: e.Seat, keys: c.collector()}
 	place, ok := c.world.Place(e.Seat)
 	if !ok {
 		c.unreachable(p, 480)
@@ -202,6 +208,9 @@ func (c *Core) talking(e engine.Talking) {
 		return
 	}
 	t := call.Tell{What: "talking", Leg: call.LegID(e.Leg), Note: "off"}
+	if t.Leg == c.state.Second.ID {
+		t.Leg = c.state.Desk // who speaks on his second line
+	}
 	if e.On {
 		t.Note = "on"
 	}

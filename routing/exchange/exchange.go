@@ -86,13 +86,28 @@ func (x *Exchange) SeatOnline(user string) {
 	}
 }
 
-// Incoming opens a call for an INVITE that begins a dialog. nil: no room.
+// Incoming opens a call for an INVITE that begins a dialog, or brings it into
+// the call that the phone is in. nil: no room.
 func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
+	if a := x.talking(o.User); a != nil && a.inbox.put(input{dials: &dials{o.User, p}}, true) {
+		return a
+	}
 	a := x.open(o, p)
 	if a == nil {
 		return nil // not a nil *actor in the interface
 	}
 	return a
+}
+
+// talking is the call that a user's phone is in; nil: none.
+func (x *Exchange) talking(user string) *actor {
+	ref, ok := x.seats.Talks(user)
+	if !ok || user == "" {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.calls[ref]
 }
 
 // open starts the actor of a call with the INVITE in its inbox: nothing, Stop
@@ -159,6 +174,8 @@ func (x *Exchange) gone(a *actor) {
 			}
 		case in.press != nil:
 			in.press.done <- ErrGone
+		case in.dials != nil: // sent again by the phone, it opens a call of its own
+			x.cfg.Wire.Unbind(in.dials.packet.CallID())
 		case in.ask != nil:
 			a.guard(func() { in.ask(a.core) })
 		}

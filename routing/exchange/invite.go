@@ -19,6 +19,10 @@ const maxHistory = 10
 
 // invited routes the caller's INVITE to a hotline.
 func (c *Core) invited(p *party, i leg.Invited) {
+	if p.id != call.CallerLeg {
+		c.dialled(p, i)
+		return
+	}
 	if c.state.Phase != "" {
 		return
 	}

@@ -13,12 +13,25 @@ import (
 // that no transfer runs up charges.
 func (c *Core) referred(p *party, e leg.Referred) {
 	v, to, ok := c.meant(e.To.Number())
-	if !ok || p.gone || p.seat == "" || e.To.Replaces != nil || e.To.Method != "" && e.To.Method != "INVITE" {
+	if r := e.To.Replaces; r != nil {
+		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, c.named(*r))
+	}
+	if !ok || p.gone || p.user == "" || e.To.Method != "" && e.To.Method != "INVITE" {
 		c.world.Log.Warn("a REFER is refused", "leg", p.id, "seat", p.seat)
 		c.command(p, leg.Report{ID: e.ID, Code: 603})
 		return
 	}
 	c.fact(call.KeyPressed{Leg: p.id, Verb: v, Stub: c.world.NewID(c.now), To: to, Refer: e.ID, By: referrer(p, e)})
+}
+
+// named is the party whose dialog a Replaces names (RFC 3891 §3).
+func (c *Core) named(r header.Replaces) *party {
+	for _, p := range c.parties {
+		if !p.gone && p.leg.Named(r) {
+			return p
+		}
+	}
+	return nil
 }
 
 // meant is what a number stands for that a desk's phone names in a transfer: a
@@ -44,7 +57,7 @@ func referrer(p *party, e leg.Referred) string {
 	if e.By.URI.User != "" {
 		return e.By.URI.User
 	}
-	return p.seat
+	return p.user
 }
 
 // referredBy is RFC 3892 with a host of ours: no address of one network shows

@@ -17,6 +17,7 @@ type Seats struct {
 	mu      sync.Mutex
 	online  func(user string) bool // has the seat's phone registered
 	busy    map[string]string      // seat → call
+	talks   map[string]bool        // of those: it has answered
 	idle    map[string]time.Time   // since when a seat has been free
 	waiting map[string][]Claim     // hotline → calls in line, first come first
 }
@@ -35,7 +36,7 @@ type Claim struct {
 // NewSeats makes an empty register. online tells whether a user's phone can
 // be reached; it is asked under no lock of its own making.
 func NewSeats(online func(user string) bool) *Seats {
-	return &Seats{online: online, busy: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
+	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
 }
 
 // Claim takes free seats for a call. When there is none the call joins the
@@ -97,6 +98,7 @@ func (s *Seats) Release(ref, seat string, now time.Time) {
 		return
 	}
 	delete(s.busy, seat)
+	delete(s.talks, seat)
 	s.idle[seat] = now
 	s.offer(seat)
 }
@@ -141,6 +143,22 @@ func (s *Seats) leave(ref, hotline string) {
 	if len(s.waiting[hotline]) == 0 {
 		delete(s.waiting, hotline)
 	}
+}
+
+// Answered notes that a claimed seat has picked up.
+func (s *Seats) Answered(ref, seat string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[seat] == ref {
+		s.talks[seat] = true
+	}
+}
+
+// Talks is the call in which a seat talks.
+func (s *Seats) Talks(seat string) (ref string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy[seat], s.talks[seat]
 }
 
 // Holder is the call that has claimed a seat.

@@ -292,6 +292,7 @@ func (l *line) atWork(from time.Duration) {
 	}
 	l.holds(from)
 	l.transfers(from)
+	l.consults(from)
 }
 
 // click is a verb from the desk's screen, which reaches every call.

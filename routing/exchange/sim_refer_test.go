@@ -16,8 +16,9 @@ import (
 // beside is what a phone does in its dialog beside its leg: it refers, and takes
 // the NOTIFYs. The leg knows nothing of it, so its CSeqs are counted on here.
 type beside struct {
-	us, them, target string // From, To and the URI of our requests, "" before the answer
-	top              uint32 // the highest CSeq we have sent
+	us, them, target string    // From, To and the URI of our requests, "" before the answer
+	early            [2]string // the tags, theirs and ours, once it rings
+	top              uint32    // the highest CSeq we have sent
 	wire, own        map[uint32]uint32
 	refers           []*refer
 	notified         uint32 // the highest CSeq of a NOTIFY
@@ -88,6 +89,9 @@ func (l *line) receives(p leg.Packet) (taken bool) {
 			return true
 		}
 	case *gosip.Response:
+		if tag, ok := m.To().Params.Get("tag"); ok && m.IsProvisional() {
+			b.early = [2]string{tag, m.From().Params.GetOr("tag", "")}
+		}
 		if m.CSeq().MethodName == gosip.REFER {
 			l.answered(m)
 			return true

@@ -82,6 +82,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{}, last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
+	s.dir.OneLine = seed%5 == 0
 	if seed%4 != 0 { // a quarter of the seeds run on a clean network
 		s.fault = faults{drop: s.rng.Float64() * 0.25, double: s.rng.Float64() * 0.25, delay: s.upTo(900 * time.Millisecond)}
 	}
@@ -305,11 +306,31 @@ func (s *simulation) deliver(p leg.Packet) {
 		origin = ua.Origin{Network: "lab", User: from.user}
 		p.Flow.Symmetric = true
 	}
+	if c := s.talking(origin.User); c != nil {
+		c.Bind(id)
+		c.core.Dialled(s.now, origin.User, p)
+		c.rest()
+		return
+	}
 	c := s.newCall(origin)
 	c.Bind(id)
 	c.number = from.user
 	c.core.Start(s.now, p)
 	c.rest()
+}
+
+// talking is the call that a desk's phone is in.
+func (s *simulation) talking(user string) *simCall {
+	ref, ok := s.seats.Talks(user)
+	if !ok {
+		return nil
+	}
+	for _, c := range s.cores {
+		if c.ref == ref && !c.closed {
+			return c
+		}
+	}
+	return nil
 }
 
 func (s *simulation) newCall(o ua.Origin) *simCall {

@@ -20,6 +20,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/dialog"
+	"liandong/sip/header"
 )
 
 // phase is how far the leg has come.
@@ -92,6 +93,15 @@ func NewInbound(cfg Config, now time.Time, p Packet, local Local) (*Leg, Out) {
 
 // CallID names the leg on the wire.
 func (l *Leg) CallID() string { return l.callID }
+
+// Named says whether a Replaces names the leg's dialog. RFC 3891 §3: to-tag is
+// the local tag and from-tag the remote one; phones that write them the other way
+// round are understood too, as the Call-ID is hard to guess.
+func (l *Leg) Named(r header.Replaces) bool {
+	d := &l.dialog
+	ours := r.To == d.LocalTag && r.From == d.RemoteTag || r.From == d.LocalTag && r.To == d.RemoteTag
+	return l.phase != over && r.CallID == l.callID && d.RemoteTag != "" && ours
+}
 
 // Do carries out a command.
 func (l *Leg) Do(now time.Time, c Command) Out {

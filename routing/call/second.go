@@ -1,0 +1,158 @@
+package call
+
+import (
+	"slices"
+	"time"
+)
+
+// Second is another dialog of the taker's phone in the same call: on a second
+// line it has dialled the partner, as for an attended transfer, or a verb. What
+// the taker hears and says of the partner goes by it once it is answered. Zero:
+// there is none.
+type Second struct {
+	ID     LegID
+	Up     bool      // answered, as the partner has
+	Held   bool      // the phone has put it on hold
+	Parted bool      // the first dialog has been held since: the phone tells by holds whom the taker talks to
+	MixAt  time.Time // both dialogs are active: from then on the phone is taken to join all three
+}
+
+// mixPause is how long both dialogs have to be active before it counts as a
+// conference: a phone that swaps them resumes the one before it holds the other.
+const mixPause = time.Second
+
+// deskCalled carries out the verb of a second dialog. It rings as the partner
+// does and is answered as the partner answers; what is done at once, or leaves
+// the taker nothing to say, needs no dialog, and ends it; so does every verb where
+// phones are to go on in the first dialog.
+func (m *machine) deskCalled(e DeskCalled) {
+	l, ok := m.Leg(e.Desk)
+	if !ok || !l.Up || e.Desk != m.Desk && e.Desk != m.Partner || m.Second.ID != 0 {
+		m.do(Refuse{Leg: e.Leg, Code: 480})
+		m.ignore("leg %d can have no second dialog", e.Desk)
+		return
+	}
+	who := *l
+	m.do(Tell{What: "key", Leg: e.Desk, Note: e.Verb.String()})
+	m.Second = Second{ID: e.Leg, Parted: l.Held}
+	done := m.act(press{KeyPressed: KeyPressed{Leg: e.Desk, Verb: e.Verb, Stub: e.Stub, To: e.To}, who: who})
+	if !done {
+		m.notice(e.Desk, m.prompts().Refuse)
+		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
+	}
+	if !m.running() || m.dir.OneLine {
+		m.endSecond(480, Normal)
+	}
+}
+
+// endSecond ends the second dialog: refused with code when it was not answered.
+func (m *machine) endSecond(code int, why Farewell) {
+	s := m.forgetSecond()
+	l, ok := m.Leg(m.Desk)
+	switch {
+	case s.ID == 0:
+	case s.Up:
+		m.do(EndLeg{Leg: s.ID, Why: why, Grace: ok && l.Referred && why == Normal})
+	default:
+		m.do(Refuse{Leg: s.ID, Code: code})
+	}
+}
+
+func (m *machine) forgetSecond() Second {
+	s := m.Second
+	m.Second = Second{}
+	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == s.ID })
+	return s
+}
+
+// secondRings and secondAnswered let the phone see what the partner does.
+func (m *machine) secondRings() {
+	if m.Second.ID != 0 && !m.Second.Up {
+		m.do(Ring{Leg: m.Second.ID})
+	}
+}
+
+func (m *machine) secondAnswered() {
+	if m.Second.ID != 0 && !m.Second.Up {
+		m.Second.Up = true
+		m.do(Answer{Leg: m.Second.ID})
+	}
+}
+
+// secondEnded: the phone has hung up its second line. In a conversation of three
+// the taker goes on with the first one; else the partner is let go.
+func (m *machine) secondEnded() {
+	m.forgetSecond()
+	switch {
+	case m.running():
+		m.stopHunt(Withdrawn)
+	case m.Phase == Consulting:
+		m.release(m.Partner, Normal)
+	default:
+		return
+	}
+	m.withdrawn()
+	m.setPhase(Talking)
+}
+
+// secondHeld notes what the phone holds: of the second dialog, or of the first.
+func (m *machine) secondHeld() {
+	s := &m.Second
+	l, ok := m.Leg(m.Desk)
+	if s.ID == 0 || !ok {
+		return
+	}
+	s.Parted = s.Parted || l.Held
+	s.MixAt = time.Time{}
+	if m.mixes() && m.Phase == Consulting {
+		s.MixAt = m.now.Add(mixPause)
+	}
+}
+
+// mixes says that the phone has both dialogs active: it joins the three itself.
+func (m *machine) mixes() bool {
+	l, ok := m.Leg(m.Desk)
+	return ok && m.Second.Up && m.Second.Parted && !l.Held && !m.Second.Held
+}
+
+// mixed: a conference that the phone has made by itself is one like any other,
+// but for the sound.
+func (m *machine) mixed() {
+	m.Second.MixAt = time.Time{}
+	if m.mixes() && m.Phase == Consulting {
+		m.joinAll()
+	}
+}
+
+// mouth is the dialog in which the taker speaks.
+func (m *machine) mouth() LegID {
+	l, ok := m.Leg(m.Desk)
+	if !ok || !m.Second.Up || m.Second.Parted && !l.Held {
+		return m.Desk
+	}
+	return m.Second.ID
+}
+
+// apart says that the taker's phone has one dialog with the caller and one with
+// the partner, and lets neither hear the other but by its own doing.
+func (m *machine) apart() bool {
+	return m.Second.Up && m.Partner != 0 && (m.Phase == Consulting || m.mixes())
+}
+
+// opposite is whom a leg talks with while the dialogs are apart. Until the phone
+// has held the caller once, the caller is kept out.
+func (m *machine) opposite(leg LegID) []LegID {
+	switch {
+	case leg == m.Partner:
+		return []LegID{m.Second.ID}
+	case leg == m.Second.ID:
+		return []LegID{m.Partner}
+	case !m.Second.Parted:
+		return nil
+	case leg == CallerLeg:
+		return []LegID{m.Desk}
+	case leg == m.Desk:
+		return []LegID{CallerLeg}
+	}
+	return nil
+}
