@@ -158,6 +158,16 @@ func TestReadmeMatters(t *testing.T) {
 	}
 }
 
+// TestReadmeRights: the pages show the user that was tested.
+func TestReadmeRights(t *testing.T) {
+	acl := source(t, "configs/redis/liandong.acl")
+	for _, page := range pages {
+		if !strings.Contains(source(t, page), "```\n"+acl+"```\n") {
+			t.Errorf("%s does not show configs/redis/liandong.acl", page)
+		}
+	}
+}
+
 func TestReadmeKeys(t *testing.T) {
 	var want []string
 	for code, verb := range configs.Default().Keys {

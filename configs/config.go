@@ -9,6 +9,7 @@
 package configs
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"time"
 
@@ -42,7 +43,8 @@ type Config struct {
 	Media      Media               `yaml:"media"`                             //
 	Timers     Timers              `yaml:"timers"`                            //
 
-	library *prompt.Library // the clips, loaded with the file
+	library  *prompt.Library // the clips, loaded with the file
+	redisTLS *tls.Config     // what the files of Redis hold; nil without any
 }
 
 // Log says how much is logged, and in which form.
@@ -166,6 +168,9 @@ type Redis struct {
 	URL          desk.Secret `yaml:"url"`
 	Password     desk.Secret `yaml:"password"`
 	PasswordFile string      `yaml:"password_file" is:"path"`
+	CAFile       string      `yaml:"ca_file" is:"path"`   // of rediss://: who has signed for the server; "": as the system has it
+	CertFile     string      `yaml:"cert_file" is:"path"` // what the switch shows, for a server that asks
+	KeyFile      string      `yaml:"key_file" is:"path"`  //
 }
 
 // Outbox is the file that holds entries until Redis has them.

@@ -167,6 +167,10 @@ var (
 	textLongClip     = text{"超过 10 分钟", "it is longer than 10 minutes"}
 	textToneName     = text{"%q 是内部信号音的名称，请换一个", "%q is the name of a built-in tone; choose another"}
 	textRedisURL     = text{"应为 redis://[用户:密码@]主机:端口/库号 或 rediss://…", "must be redis://[user:password@]host:port/db or rediss://…"}
+	textNoTLS        = text{"只用于 rediss:// 的 URL；请改 url，或删除此键", "is for URLs with rediss://; change the url, or remove this key"}
+	textNoCert       = text{"%q 中没有证书；应为 PEM 文件", "there is no certificate in %q; it must be a PEM file"}
+	textCertPair     = text{"cert_file 与 key_file 必须同时给出", "cert_file and key_file go together"}
+	textBadPair      = text{"%q 与 %q 不是一对证书和私钥；应为 PEM 文件", "%q and %q are no certificate with its private key; they must be PEM files"}
 	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}
 	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
 	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}

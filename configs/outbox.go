@@ -6,6 +6,6 @@ import "liandong/routing/outbox"
 func (c *Config) Outbox() outbox.Config {
 	o := outbox.Default()
 	o.Path, o.MaxBytes = c.Store.Path, int64(c.Store.MaxMB)<<20
-	o.URL, o.Password = c.Redis.URL, c.Redis.Password
+	o.URL, o.Password, o.TLS = c.Redis.URL, c.Redis.Password, c.redisTLS
 	return o
 }

@@ -5,6 +5,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -24,6 +25,8 @@ type Config struct {
 	// as ?addr=host:port&addr=host:port; a Sentinel set is ?master_name=NAME&addr=host:port, with the sentinels as addresses.
 	URL      desk.Secret
 	Password desk.Secret // instead of the URL's
+
+	TLS *tls.Config // of rediss://: whom to believe, and what to show; nil: the system's authorities, and nothing
 
 	Timeout time.Duration // of one exchange with Redis, and of connecting
 }
@@ -105,8 +108,23 @@ func (c Config) options() (*redis.UniversalOptions, error) {
 	if !c.Password.IsZero() {
 		opt.Password = c.Password.Reveal()
 	}
+	if opt.TLSConfig != nil {
+		opt.TLSConfig = c.tls(opt)
+	}
 	c.temper(opt)
 	return opt, nil
+}
+
+// tls is what each node must prove: the name that it is reached by, which the library fills in where there are several.
+func (c Config) tls(o *redis.UniversalOptions) *tls.Config {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLS != nil {
+		t = c.TLS.Clone()
+	}
+	if o.MasterName == "" && !o.IsClusterMode {
+		t.ServerName = o.TLSConfig.ServerName
+	}
+	return t
 }
 
 // parseURL understands the three kinds of URL that go-redis has.
