@@ -44,6 +44,10 @@ type Server struct {
 	server http.Server
 	addr   net.Addr
 	done   chan struct{}
+	once   once
+
+	act func(ref, user string, v verb.Verb) error
+	now func() time.Time
 }
 
 // New makes a server that hears nothing yet. A zero Listen is off.
@@ -52,7 +56,7 @@ func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	if err := metrics.Register(gauges{sw}); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{})}
+	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{}), act: sw.Calls.Press, now: time.Now}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, done) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -202,7 +206,9 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusBadRequest, noUser)
 		return
 	}
-	switch err := s.sw.Calls.Press(r.PathValue("id"), user, v); {
+	id := r.PathValue("id")
+	act := func() error { return s.act(id, user, v) }
+	switch err := s.once.do(s.now(), user, id+" "+v.String(), act); {
 	case err == nil:
 		s.say(w, http.StatusOK, done)
 	case errors.Is(err, exchange.ErrBusy):
