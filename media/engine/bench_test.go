@@ -31,6 +31,13 @@ func connectThree(r *rig) {
 	r.phones[2].hears(Playlist{}, r.phones[0], r.phones[1])
 }
 
+func connectRecorded(r *rig) {
+	connectThree(r)
+	for _, p := range r.phones {
+		r.session.Do(Record{Leg: p.leg, Tap: &tape{}, Channel: int(p.leg)})
+	}
+}
+
 func connectPrompt(r *rig) {
 	r.phones[0].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true, Solo: true}, r.phones[1])
 	r.phones[1].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true}, r.phones[0])
@@ -81,6 +88,7 @@ func TestNoAllocations(t *testing.T) {
 		{"relay", 2, connectRelay},
 		{"three-way", 3, connectThree},
 		{"prompts", 3, connectPrompt},
+		{"recorded", 3, connectRecorded},
 	} {
 		r := call(t, c.connect)
 		f := newFeed(r, c.phones)

@@ -73,6 +73,20 @@ type Digits struct {
 	Digits string
 }
 
+// Record gives all that a leg's party says to a Tap from now on, under a channel's
+// number: each packet as it came, whether anybody hears it or not. A nil Tap ends it.
+type Record struct {
+	Leg     LegID
+	Tap     Tap
+	Channel int
+}
+
+// Tap takes packets on the thread that carries the sound: it must not wait, and it
+// must copy the payload that it keeps. ts is the RTP timestamp.
+type Tap interface {
+	Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time)
+}
+
 // Close ends a leg and frees its ports.
 type Close struct {
 	Leg   LegID
@@ -83,4 +97,5 @@ func (Stream) command() {}
 func (Listen) command() {}
 func (Tune) command()   {}
 func (Digits) command() {}
+func (Record) command() {}
 func (Close) command()  {}

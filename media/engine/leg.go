@@ -51,6 +51,7 @@ type leg struct {
 	heardAt   time.Time // last packet, or when Receive began
 	mutedTill time.Time // a key is down: its tone must not be heard beside the event
 	dialTill  time.Time // a key is being sent: it takes the place of sound
+	record    Record    // who keeps what it says
 	latch     latch
 	reception reception
 	loudness  loudness

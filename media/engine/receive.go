@@ -84,6 +84,9 @@ func (l *leg) key(packet *rtp.Packet, now time.Time) {
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	l.reception.spread(&packet.Header, now)
+	if tap := l.record.Tap; tap != nil && !l.muted(now) { // evidence is what was said, also to nobody
+		tap.Put(l.record.Channel, id, packet.Timestamp, packet.Payload, now)
+	}
 	if !l.stream.Receive || l.muted(now) {
 		return
 	}

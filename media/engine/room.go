@@ -46,6 +46,10 @@ func (r *room) do(c Command) {
 		if l := r.leg(c.Leg); l != nil {
 			l.press(c.Digits)
 		}
+	case Record:
+		if l := r.leg(c.Leg); l != nil {
+			l.record = c
+		}
 	case Close:
 		if l := r.leg(c.Leg); l != nil {
 			l.about = c.About
