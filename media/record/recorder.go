@@ -98,7 +98,7 @@ func (r *Recorder) Start(c Call, now time.Time) (*Recording, error) {
 		return nil, fmt.Errorf("record: %d channels are not allowed, 1 to %d", n, MaxChannels)
 	}
 	c.Ref = e.ref
-	one := &Recording{call: c, began: now, wake: func() { nudge(r.toWriter) }, line: newTimeline(len(c.Channels))}
+	one := &Recording{call: c, began: now, wake: func() { nudge(r.toWriter) }, line: newTimeline(len(c.Channels)), voices: make([]voice, len(c.Channels))}
 	if len(r.cfg.Keys) > 0 {
 		one.key = r.cfg.Keys[0]
 	}

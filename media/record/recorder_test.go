@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/media/pcm"
 )
 
 // Each party on its own channel, A-law bit by bit, and metadata that fits.
@@ -66,6 +68,58 @@ func TestRecording(t *testing.T) {
 			t.Errorf("channels %+v", m.Channels)
 		}
 	})
+}
+
+// Wideband is heard in the band of a telephone, at its place; another codec in the middle of a
+// call begins where the first one ends.
+func TestWideband(t *testing.T) {
+	eachForm(t, func(t *testing.T, cfg Config) {
+		r := open0(t, cfg, realDisk())
+		one := begin(t, r, roles...)
+		const packets = 200
+		wide, narrow := chord(pcm.WideRate, packets*2*frame), chord(pcm.Rate, packets*frame)
+		encoder := codec.NewEncoder(codec.G722)
+		payload := make([]byte, frame)
+		for i := range packets {
+			id := codec.G722
+			if i < packets/2 {
+				encoder.Encode(payload, wide[i*2*frame:][:2*frame])
+			} else {
+				id = codec.PCMU
+				codec.Encode(id, payload, narrow[i*frame:][:frame])
+			}
+			one.Put(2, id, uint32(i*frame), payload, time.Now())
+			time.Sleep(20 * time.Millisecond)
+		}
+		one.Stop(time.Now())
+		settled(t, r)
+		_, sound := listen(t, r, one.Ref())
+		got := make([]int16, len(sound[2]))
+		codec.Decode(codec.PCMA, got, sound[2])
+		for name, part := range map[string]struct {
+			at, latest int
+			least      float64
+		}{"G.722": {2000, 35, 0.85}, "µ-law": {packets/2*frame + 2000, 0, 0.99}} { // the bands of G.722 and the filter take 3 ms and a bit
+			lag, c := pcm.Correlate(narrow[part.at:part.at+8000], got[part.at:part.at+8000], 60)
+			if c < part.least || lag < 0 || lag > part.latest {
+				t.Errorf("%s: correlation %.3f at a lag of %d samples", name, c, lag)
+			}
+		}
+		if m, err := r.Meta(one.Ref()); err != nil || m.Channels[2].Resyncs != 0 || m.Dropped != 0 {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
+}
+
+// chord is tones that beat, so that no lag but the right one fits.
+func chord(rate, n int) []int16 {
+	out := make([]int16, n)
+	for i := range out {
+		for _, hz := range []float64{311, 397, 541, 733, 947, 1223, 1511, 2003} {
+			out[i] += int16(1500 * math.Sin(2*math.Pi*hz*float64(i)/float64(rate)))
+		}
+	}
+	return out
 }
 
 func digest(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }

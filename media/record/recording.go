@@ -46,9 +46,9 @@ type Recording struct {
 	file     file
 	key      Key
 	scratch  [maxPayload]byte
-	alaw     [maxPayload]byte
-	counted  int64  // bytes of it in the recorder's total
-	failure  string // why it ended before its time
+	voices   []voice // by channel
+	counted  int64   // bytes of it in the recorder's total
+	failure  string  // why it ended before its time
 	finished bool
 }
 
@@ -63,8 +63,8 @@ type sink interface {
 // Ref is the recording's id.
 func (r *Recording) Ref() string { return r.call.Ref }
 
-// Put takes a packet that a party sent, as it came at now. ts is its RTP timestamp, of a clock
-// of 8 kHz. The payload is copied. It never waits and never allocates: when the writer is
+// Put takes a packet that a party sent, as it came at now. ts is its RTP timestamp, of the
+// codec's clock. The payload is copied. It never waits and never allocates: when the writer is
 // behind, the packet is dropped and counted.
 func (r *Recording) Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time) {
 	if r.paused.Load() || r.stopped.Load() {
@@ -129,11 +129,12 @@ func (r *Recording) keep(p packet) {
 	if !r.check(r.line.advance(at, r.sink.write)) {
 		return
 	}
-	if n := codec.Transcode(codec.PCMA, r.alaw[:], p.codec, p.payload); n > 0 {
-		r.line.place(p.channel, p.ts, r.alaw[:n], at)
-	} else {
+	sound := r.voices[p.channel].alaw(p.codec, p.payload)
+	if len(sound) == 0 {
 		r.dropped.Add(1)
+		return
 	}
+	r.line.place(p.channel, clocked{p.ts, int64(p.codec.ClockRate() / pcm.Rate)}, sound, at)
 }
 
 // finish closes the file behind a whole number of 16-bit words, as RIFF wants it.

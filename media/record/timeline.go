@@ -27,9 +27,10 @@ type timeline struct {
 
 // track is one party's clock: its RTP timestamps against the samples of the recording.
 type track struct {
-	live bool
-	ts   uint32 // a timestamp, and
-	pos  int64  // the sample it stands for
+	live  bool
+	clock int64  // ticks of its timestamps in a sample
+	ts    uint32 // a timestamp, and
+	pos   int64  // the sample it stands for
 
 	suspect bool // the last packet fitted nowhere; another like it begins a stream
 	strange uint32
@@ -56,12 +57,18 @@ func hush(b []byte) {
 // samples is a time as samples.
 func samples(d time.Duration) int64 { return int64(d) * pcm.Rate / int64(time.Second) }
 
+// clocked is an RTP timestamp and how many of its ticks are a sample: 1, or 6 of Opus.
+type clocked struct {
+	ts    uint32
+	clock int64
+}
+
 // place writes a packet's sound, A-law, into the open samples. It came at sample `at`; the
 // samples before at-window-block must have been closed by advance.
-func (t *timeline) place(channel int, ts uint32, sound []byte, at int64) {
+func (t *timeline) place(channel int, c clocked, sound []byte, at int64) {
 	k := &t.tracks[channel]
 	k.packets++
-	pos, ok := k.locate(ts, at)
+	pos, ok := k.locate(c, at)
 	if pos < t.from && ok {
 		passed := min(t.from-pos, int64(len(sound)))
 		pos, sound, ok = t.from, sound[passed:], passed < int64(len(sound))
@@ -82,29 +89,29 @@ func (t *timeline) place(channel int, ts uint32, sound []byte, at int64) {
 // locate finds the sample for a timestamp. A party's clock is set by its first packet and
 // then followed; it is set anew when timestamps jump, as they do when a phone begins another
 // stream or has paused without counting. One packet that fits nowhere is a stray.
-func (k *track) locate(ts uint32, at int64) (pos int64, ok bool) {
-	if !k.live {
-		return k.sync(ts, at), true
+func (k *track) locate(c clocked, at int64) (pos int64, ok bool) {
+	if !k.live || c.clock != k.clock {
+		return k.sync(c, at), true
 	}
-	pos = k.pos + int64(int32(ts-k.ts))
+	pos = k.pos + int64(int32(c.ts-k.ts))/k.clock
 	if lag := at - pos; lag > window || lag < -window {
-		if k.suspect && ts-k.strange <= window {
+		if k.suspect && int64(c.ts-k.strange) <= window*k.clock {
 			k.resyncs++
-			return k.sync(ts, at), true
+			return k.sync(c, at), true
 		}
-		k.suspect, k.strange = true, ts
+		k.suspect, k.strange = true, c.ts
 		return 0, false
 	}
 	k.suspect = false
-	if int32(ts-k.ts) > 0 {
-		k.ts, k.pos = ts, pos
+	if int32(c.ts-k.ts) > 0 {
+		k.ts, k.pos = c.ts, pos
 	}
 	return pos + k.drift(at-pos, at), true
 }
 
 // sync sets the clock: this timestamp stands for now.
-func (k *track) sync(ts uint32, at int64) int64 {
-	k.live, k.ts, k.pos, k.suspect = true, ts, at, false
+func (k *track) sync(c clocked, at int64) int64 {
+	k.live, k.clock, k.ts, k.pos, k.suspect = true, c.clock, c.ts, at, false
 	k.restart(at)
 	return at
 }

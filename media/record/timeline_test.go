@@ -35,7 +35,7 @@ func (d *desk) write(b []byte) error { d.out = append(d.out, b...); return nil }
 
 func (d *desk) put(channel int, ts uint32, sound []byte, at int64) {
 	_ = d.advance(at, d.write)
-	d.place(channel, ts, sound, at)
+	d.place(channel, clocked{ts, 1}, sound, at)
 }
 
 // channel is one party's sound up to a sample.
@@ -105,6 +105,21 @@ func TestLossAndPausesAreSilence(t *testing.T) {
 	}
 	if got := d.channel(2, 100*frame); !bytes.Equal(got, want) {
 		t.Error("gaps are not where nothing came")
+	}
+}
+
+// Timestamps of 48 kHz, as Opus has them, also when they wrap.
+func TestOtherClock(t *testing.T) {
+	said := noise(3, 100*frame)
+	d := newDesk(1)
+	first := uint32(1<<32 - 300*frame)
+	for i := range 100 {
+		at := int64(i * frame)
+		_ = d.advance(at, d.write)
+		d.place(0, clocked{first + uint32(i*frame*6), 6}, said[i*frame:][:frame], at)
+	}
+	if got := d.channel(0, 100*frame); !bytes.Equal(got, said) || d.tracks[0].resyncs != 0 {
+		t.Errorf("the sound is another, %+v", d.tracks[0])
 	}
 }
 
