@@ -492,6 +492,7 @@ type walk struct {
 	call                    *phone.Call // the citizen's, while it is on
 	invite                  *phone.Message
 	id                      string // of the call that HTTP named last
+	recording               string // of the recording that began last
 }
 
 var (
@@ -833,8 +834,8 @@ func (w *walk) curl(args []string) {
 	method, url := http.MethodGet, args[len(args)-1]
 	if len(args) == 3 && args[0] == "-X" {
 		method = args[1]
-	} else if len(args) != 1 {
-		w.Errorf("curl %v: only -X is understood", args)
+	} else if len(args) != 1 && args[0] != "--output" {
+		w.Errorf("curl %v: only -X and --output are understood", args)
 		return
 	}
 	if strings.Contains(url, "/v1/") && (w.call == nil || w.call.State() == phone.Ended) {
@@ -842,6 +843,7 @@ func (w *walk) curl(args []string) {
 	}
 	url = strings.Replace(url, "//127.0.0.1:8080/", "//"+w.web.String()+"/", 1)
 	url = callID.ReplaceAllString(url, w.id)
+	url = recordingPath.ReplaceAllString(url, "/v1/recordings/"+w.recording)
 	req, err := http.NewRequestWithContext(w.soon(), method, url, nil)
 	w.must(err)
 	answer, err := http.DefaultClient.Do(req)
@@ -853,6 +855,27 @@ func (w *walk) curl(args []string) {
 		w.Errorf("%s %s: %s: %s", method, url, answer.Status, body)
 	}
 	w.answered(method, req.URL.Path)
+}
+
+var recordingPath = regexp.MustCompile(`/v1/recordings/[0-9A-Z]{26}`)
+
+// recorded waits for the event that a recording has begun, and for its file, which is made in the background.
+func (w *walk) recorded() {
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr()})
+	defer client.Close()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		entries, err := client.XRange(w.soon(), "liandong:calls", "-", "+").Result()
+		w.must(err)
+		for _, e := range entries {
+			if e.Values["event"] == "recording" {
+				w.recording = e.Values["recording_ref"].(string)
+			}
+		}
+		if files, _ := filepath.Glob(filepath.Join(w.dir, "data/recordings/*", w.recording+".wav")); w.recording != "" && len(files) == 1 {
+			return
+		}
+	}
+	w.Error("no recording begins")
 }
 
 var callID = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
@@ -868,6 +891,8 @@ func (w *walk) answered(method, path string) {
 	case strings.HasSuffix(path, "/handover"):
 		w.coming(w.partner)
 		fallthrough
+	case path == "/v1/keys/record":
+		w.recorded()
 	case strings.Contains(path, "/verbs/"), strings.Contains(path, "/keys/"), path == "/healthz":
 		if !slices.Contains([]string{"ok\n", "好的\n"}, w.out) {
 			w.Errorf("%s %s: %q", method, path, w.out)

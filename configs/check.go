@@ -23,6 +23,7 @@ func (c *checker) all() {
 	c.services()
 	c.numbers()
 	c.prompts()
+	c.recording()
 	c.redis()
 	c.matters()
 	c.streams()
@@ -38,7 +39,7 @@ func (c *checker) parts() {
 	if len(c.list) > 0 {
 		return
 	}
-	if err := errors.Join(c.UA().Validate(), c.Engine().Validate(), c.Outbox().Validate(), c.Ledger().Validate()); err != nil {
+	if err := errors.Join(c.UA().Validate(), c.Engine().Validate(), c.Outbox().Validate(), c.Ledger().Validate(), c.Record().Validate()); err != nil {
 		c.add("", textBroken.of(err.Error()))
 	}
 }

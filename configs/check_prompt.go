@@ -24,6 +24,7 @@ func (c *checker) prompts() {
 	c.roles("prompts", c.Prompts.Roles, names)
 	for _, id := range sorted(c.Hotlines) {
 		c.roles(join("hotlines", id)+".prompts", c.Hotlines[id].Prompts, names)
+		c.clipNamed(join("hotlines", id)+".recording.announce", c.Hotlines[id].Recording.Announce, names)
 	}
 	c.library = c.withFiles(lib)
 }
@@ -84,9 +85,13 @@ func (c *checker) roles(key string, r Roles, names []string) {
 		if key != "prompts" && name == whole.Field(i).String() {
 			continue
 		}
-		if name != silence && name != "" && !slices.Contains(names, name) {
-			c.add(join(key, role), textNoClip.of(name, names))
-		}
+		c.clipNamed(join(key, role), name, names)
+	}
+}
+
+func (c *checker) clipNamed(key, name string, names []string) {
+	if name != silence && name != "" && !slices.Contains(names, name) {
+		c.add(key, textNoClip.of(name, names))
 	}
 }
 

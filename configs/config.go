@@ -39,6 +39,7 @@ type Config struct {
 	Store      Outbox              `yaml:"outbox"`                            //
 	Matters    Matters             `yaml:"matters"`                           //
 	Streams    Streams             `yaml:"streams"`                           //
+	Recording  Recording           `yaml:"recording"`                         //
 	HTTP       HTTP                `yaml:"http"`                              //
 	Media      Media               `yaml:"media"`                             //
 	Timers     Timers              `yaml:"timers"`                            //
@@ -108,7 +109,14 @@ type Hotline struct {
 	Partner          string        `yaml:"partner" is:"id"`
 	Queue            Queue         `yaml:"queue"`
 	Prompts          Roles         `yaml:"prompts"`
+	Recording        LineRecording `yaml:"recording"`
 	RevealRestricted bool          `yaml:"reveal_restricted"`
+}
+
+// LineRecording says which calls of a hotline are recorded.
+type LineRecording struct {
+	Mode     string `yaml:"mode" oneof:"off always key"`
+	Announce string `yaml:"announce" is:"name"` // clip that all parties hear when it begins; "none": no clip
 }
 
 // Queue is where a first call waits for a free seat.
@@ -201,6 +209,15 @@ type Streams struct {
 	Keep       time.Duration `yaml:"keep" min:"0s" max:"87600h"`           // older entries may go; 0: none for their age
 	MaxEntries int           `yaml:"max_entries" min:"0" max:"1000000000"` // of more the oldest may go; 0: none for their number
 	Groups     []string      `yaml:"groups"`                               // consumer groups of the ticket systems
+}
+
+// Recording is where recordings are kept, and for how long.
+type Recording struct {
+	Dir      string      `yaml:"dir" is:"dir"`
+	Days     int         `yaml:"days" min:"0" max:"36500"`    // older ones are deleted; 0: none
+	MaxShare int         `yaml:"max_share" min:"0" max:"100"` // percent of the file system; above it the oldest are deleted; 0: none
+	Key      desk.Secret `yaml:"key"`                         // seals them; with a space between, keys that seal no longer and still open
+	KeyFile  string      `yaml:"key_file" is:"path"`
 }
 
 // HTTP is the interface for phones' action URLs, metrics and health.

@@ -21,7 +21,7 @@ func Default() *Config {
 		Phones:    map[string]*Phone{},
 		Keys: map[string]string{
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
-			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+			"*5": "accept", "*6": "other_accepts", "*7": "record", "*8NN": "category", "*9": "urgent",
 		},
 		Services: map[string]string{
 			"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back",
@@ -33,6 +33,7 @@ func Default() *Config {
 		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},
 		Redis:      Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
 		Store:      Outbox{Path: "data/outbox.db", MaxMB: 1024},
+		Recording:  Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
 		Matters: Matters{
 			KeepOpen: 365 * 24 * time.Hour, KeepClosed: 90 * 24 * time.Hour,
 			Limits:   Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
@@ -49,7 +50,10 @@ func Default() *Config {
 func (t *Trunk) setDefaults() { *t = Trunk{From: "original", PAI: true} }
 
 func (h *Hotline) setDefaults() {
-	*h = Hotline{Ring: "all", NoAnswer: 20 * time.Second, Queue: Queue{MaxWait: 2 * time.Minute, MaxCalls: 10}}
+	*h = Hotline{
+		Ring: "all", NoAnswer: 20 * time.Second, Queue: Queue{MaxWait: 2 * time.Minute, MaxCalls: 10},
+		Recording: LineRecording{Mode: "off", Announce: "recorded"},
+	}
 }
 
 // complete fills in what follows from the rest of the file: the only network there is, a phone's network from its

@@ -47,7 +47,7 @@ func (h *Hotline) line(id string) *desk.Hotline {
 			MaxWait: q.MaxWait, MaxCalls: q.MaxCalls, Answer: q.Answer,
 			Overflow: desk.Overflow{Hotline: q.Overflow.Hotline, Trunk: q.Overflow.Trunk, Number: q.Overflow.Number},
 		},
-		Prompts: h.Prompts.clips(), RevealRestricted: h.RevealRestricted,
+		Prompts: h.Prompts.clips(), Recording: h.Recording.line(), RevealRestricted: h.RevealRestricted,
 	}
 }
 

@@ -102,6 +102,7 @@ var (
 	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
 	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
 	textPath      = text{"文件路径", "the path of a file"}
+	textDir       = text{"目录路径", "the path of a directory"}
 	textFree      = text{"一行文字，最多 200 字", "one line of text, at most 200 characters"}
 	textGroup     = text{"一组键：%s", "a group of keys: %s"}
 	textTable     = text{"“名称: 值”的表", "a table of name: value"}
@@ -172,6 +173,7 @@ var (
 	textCertPair     = text{"cert_file 与 key_file 必须同时给出", "cert_file and key_file go together"}
 	textBadPair      = text{"%q 与 %q 不是一对证书和私钥；应为 PEM 文件", "%q and %q are no certificate with its private key; they must be PEM files"}
 	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}
+	textRecordKey    = text{"不是录音密钥；应为 32 字节：64 位十六进制或 base64，第一个用于加密，其余（以空格隔开）只用于解密", "is no recording key; it must be 32 bytes, as 64 hexadecimal digits or in base64: the first seals, further ones, a space between, only open"}
 	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
 	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}
 	textBroken       = text{"不能使用：%s", "cannot be used: %s"}

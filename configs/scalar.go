@@ -35,6 +35,7 @@ var shapes = map[string]shape{
 	"":         {plainText, textFree},
 	"text":     {plainText, textFree},
 	"path":     {plainText, textPath},
+	"dir":      {plainText, textDir},
 	"name":     {regexp.MustCompile(`^[a-z0-9_-]{1,32}$`).MatchString, textName},
 	"id":       {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
 	"user":     {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},

@@ -83,7 +83,7 @@ func TestLabIsTheContract(t *testing.T) {
 		{"emergency", d.Emergency, "110"},
 		{"keys", d.Keys, map[string]string{
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
-			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+			"*5": "accept", "*6": "other_accepts", "*7": "record", "*8NN": "category", "*9": "urgent",
 		}},
 	} {
 		if fmt.Sprint(tt.got) != fmt.Sprint(tt.want) {
@@ -180,7 +180,7 @@ func TestTagsFollowDesk(t *testing.T) {
 		in   any
 		key  string
 		want []string
-	}{{Hotline{}, "ring", desk.RingNames()}, {Trunk{}, "from", desk.FromNames()}} {
+	}{{Hotline{}, "ring", desk.RingNames()}, {Trunk{}, "from", desk.FromNames()}, {LineRecording{}, "mode", desk.RecordNames()}} {
 		f, ok := fieldOf(typeOf(tt.in), tt.key)
 		if got := strings.Fields(f.Tag.Get("oneof")); !ok || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.key, got, tt.want)
@@ -192,7 +192,7 @@ func TestTagsFollowDesk(t *testing.T) {
 func TestEveryDefaultRoleHasAClip(t *testing.T) {
 	c := load(t, "lab.yaml")
 	for _, h := range c.Directory().Hotlines {
-		for _, name := range h.Prompts.Names() {
+		for _, name := range append(h.Prompts.Names(), h.Recording.Announce) {
 			if _, ok := c.library.Get(name); !ok {
 				t.Errorf("hotline %s: no clip %q", h.ID, name)
 			}

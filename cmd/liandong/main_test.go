@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 		code           int
 		stdout, stderr string // each line of these, in this order, begins so
 	}{
-		{"lab", nil, []string{"configs/lab.yaml"}, 0, "configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 8 keys", ""},
+		{"lab", nil, []string{"configs/lab.yaml"}, 0, "configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 9 keys", ""},
 		{"production", secrets(), []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误", ""},
 		{"placeholder", secrets("LIANDONG_HTTP_TOKEN=change-me"), []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
 		{"broken", nil, []string{broken}, 1, "",

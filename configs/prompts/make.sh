@@ -31,3 +31,4 @@ say all_busy 现在无人接听,请稍后再拨。
 say accepted 已记录。
 say refused 该操作现在无法执行。
 say urgent 紧急事项已推送一一零。
+say recorded 本次通话将被录音。

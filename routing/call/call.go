@@ -65,6 +65,8 @@ type Call struct {
 	Hunt   *Hunt   // who rings, and for whom; nil nobody
 	Matter *Matter // the hand-over, consult or conference, running or last; nil none yet
 
+	Recording Recording
+
 	Category string // pressed before there was a matter
 	Urgent   bool   // an urgent stub has gone out
 	Visited  []string
@@ -82,13 +84,14 @@ type Call struct {
 // Leg is one party as the call sees it.
 type Leg struct {
 	ID      LegID
-	Hotline string // whose desk; "" for the caller
-	Seat    string // the user; "" for a desk behind a trunk
-	Up      bool   // answered
-	Held    bool   // it has put us on hold
-	Silent  bool   // nothing has come from it for the media timeout
-	Notice  string // a clip it is to hear once, now
-	Noticed uint32 // counts notices, so that the same one can be heard twice
+	Hotline string  // whose desk; "" for the caller
+	Seat    string  // the user; "" for a desk behind a trunk
+	Up      bool    // answered
+	Held    bool    // it has put us on hold
+	Silent  bool    // nothing has come from it for the media timeout
+	Notice  string  // a clip it is to hear once, now
+	Noticed uint32  // counts notices, so that the same one can be heard twice
+	Channel Channel // of the recording; zero: it is not recorded
 
 	Referred  bool      // has handed on by REFER: it knows how to hang up by itself
 	LeavesTil time.Time // its transfer has just failed: a BYE until then is meant for the transfer, not for the caller

@@ -185,20 +185,24 @@ func (m *machine) conversation() (ids []LegID) {
 	return ids
 }
 
-// prompts are those of the line that has the caller in hand.
-func (m *machine) prompts() desk.Prompts {
-	line := m.Hotline
+// inHand is the line that has the caller in hand.
+func (m *machine) inHand() string {
 	switch {
 	case m.Desk != 0:
 		if l, ok := m.Leg(m.Desk); ok {
-			line = l.Hotline
+			return l.Hotline
 		}
 	case m.Hunt != nil && !m.Hunt.Partner:
-		line = m.Hunt.Hotline
+		return m.Hunt.Hotline
 	case m.Matter != nil:
-		line = m.Matter.From
+		return m.Matter.From
 	}
-	if h, ok := m.dir.Hotlines[line]; ok {
+	return m.Hotline
+}
+
+// prompts are those of the line that has the caller in hand.
+func (m *machine) prompts() desk.Prompts {
+	if h, ok := m.dir.Hotlines[m.inHand()]; ok {
 		return h.Prompts
 	}
 	return desk.Prompts{}

@@ -105,6 +105,25 @@ type SendDigits struct {
 	Digits string
 }
 
+// StartRecording begins the recording of the call. There is one at most.
+type StartRecording struct{ Ref string }
+
+// PauseRecording keeps silence in it; ResumeRecording ends that.
+type (
+	PauseRecording  struct{}
+	ResumeRecording struct{}
+)
+
+// StopRecording ends it for good.
+type StopRecording struct{}
+
+// RecordLeg gives what a party says to a channel of the recording, from now on
+// to the end of the leg.
+type RecordLeg struct {
+	Leg     LegID
+	Channel Channel
+}
+
 // Write puts an entry into the outbox. EventID and At are filled in there.
 type Write struct{ Entry ticket.Entry }
 
@@ -121,23 +140,28 @@ type Ignored struct{ Why string }
 // Finish says that the call is over; nothing follows.
 type Finish struct{}
 
-func (RingCaller) effect()   {}
-func (AnswerCaller) effect() {}
-func (RefuseCaller) effect() {}
-func (Ring) effect()         {}
-func (Answer) effect()       {}
-func (Refuse) effect()       {}
-func (FindSeats) effect()    {}
-func (LeaveQueue) effect()   {}
-func (ReleaseSeats) effect() {}
-func (RingSeat) effect()     {}
-func (RingTrunk) effect()    {}
-func (EndLeg) effect()       {}
-func (Report) effect()       {}
-func (ProbeLeg) effect()     {}
-func (Hear) effect()         {}
-func (SendDigits) effect()   {}
-func (Write) effect()        {}
-func (Tell) effect()         {}
-func (Ignored) effect()      {}
-func (Finish) effect()       {}
+func (RingCaller) effect()      {}
+func (AnswerCaller) effect()    {}
+func (RefuseCaller) effect()    {}
+func (Ring) effect()            {}
+func (Answer) effect()          {}
+func (Refuse) effect()          {}
+func (FindSeats) effect()       {}
+func (LeaveQueue) effect()      {}
+func (ReleaseSeats) effect()    {}
+func (RingSeat) effect()        {}
+func (RingTrunk) effect()       {}
+func (EndLeg) effect()          {}
+func (Report) effect()          {}
+func (ProbeLeg) effect()        {}
+func (Hear) effect()            {}
+func (SendDigits) effect()      {}
+func (Write) effect()           {}
+func (Tell) effect()            {}
+func (Ignored) effect()         {}
+func (Finish) effect()          {}
+func (StartRecording) effect()  {}
+func (PauseRecording) effect()  {}
+func (ResumeRecording) effect() {}
+func (StopRecording) effect()   {}
+func (RecordLeg) effect()       {}

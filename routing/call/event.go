@@ -14,6 +14,7 @@ type Arrived struct {
 	Caller  number.Number
 	Dialed  string
 	Hotline string
+	Record  string // a fresh id, used if the call is recorded
 }
 
 // SeatsFound answers [FindSeats], or comes by itself when a seat became free
@@ -85,6 +86,13 @@ type Target struct {
 	Seat    string // this one of its seats; "": any
 }
 
+// RecordAsked tells that a phone's record key asks for a recording, or for its
+// end.
+type RecordAsked struct {
+	Leg LegID
+	On  bool
+}
+
 // DigitsPressed are digits that belong to no key code.
 type DigitsPressed struct {
 	Leg    LegID
@@ -114,6 +122,7 @@ func (LegHeld) event()       {}
 func (LegSilent) event()     {}
 func (KeyPressed) event()    {}
 func (DeskCalled) event()    {}
+func (RecordAsked) event()   {}
 func (DigitsPressed) event() {}
 func (PlayDone) event()      {}
 func (Ticked) event()        {}

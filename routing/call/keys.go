@@ -55,6 +55,8 @@ func (m *machine) act(p press) (done bool) {
 		return m.urgent(p)
 	case verb.Category:
 		return m.categorise(p.who, p.Verb.Category)
+	case verb.Record:
+		return m.wantRecording(p.who, !m.Recording.On)
 	}
 	return false
 }

@@ -83,7 +83,7 @@ func (m *machine) lastWord(why Farewell) {
 	m.settleMatter()
 }
 
-// enriched tells of a category that was pressed after the stub was opened.
+// enriched tells of what came to be known after the stub was opened.
 func (m *machine) enriched() { m.write(m.entry(ticket.Enriched)) }
 
 // write puts an entry of the matter into the outbox.
@@ -119,6 +119,7 @@ func (m *machine) entryOf(t Matter, e ticket.Event) ticket.Entry {
 		Dialed: m.Dialed, FromAgent: t.FromAgent, CallAt: m.At, KeyAt: t.KeyAt,
 		AnsweredAt: t.Answered, ToAgent: t.ToAgent,
 		CategoryCode: t.Category, Category: m.dir.Categories[t.Category], Urgency: ticket.Normal,
+		RecordingRef: m.Recording.ref(),
 	}
 }
 

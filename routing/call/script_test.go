@@ -45,6 +45,9 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// recordingLine says in a comment of a script that calls of a line are recorded.
+var recordingLine = regexp.MustCompile(`(?m)^# (\d+) records: (\w+)$`)
+
 // scripted is a call under a script.
 type scripted struct {
 	call  Call
@@ -55,6 +58,13 @@ type scripted struct {
 
 func play(t *testing.T, script string) string {
 	s := &scripted{dir: testDirectory(), now: time.Date(2024, 4, 3, 10, 0, 0, 0, time.FixedZone("", 8*3600))}
+	for _, m := range recordingLine.FindAllStringSubmatch(script, -1) {
+		mode, ok := desk.RecordByName(m[2])
+		if !ok {
+			t.Fatalf("%q is no way of recording", m[2])
+		}
+		s.dir.Hotlines[m[1]].Recording = desk.Recording{Mode: mode, Announce: "recorded"}
+	}
 	var out strings.Builder
 	for _, block := range strings.Split(script, "\n\n") {
 		event, _, has := strings.Cut(block, "\n----")
@@ -111,7 +121,7 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 	has := func(word string) bool { return strings.Contains(" "+strings.Join(f, " ")+" ", " "+word+" ") }
 	switch f[0] {
 	case "arrived":
-		return Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK, Source: "pai"}, Dialed: f[1], Hotline: f[1]}
+		return Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK, Source: "pai"}, Dialed: f[1], Hotline: f[1], Record: "REC"}
 	case "seats":
 		e := SeatsFound{Hotline: f[1], Full: has("full")}
 		for _, w := range f[2:] {
@@ -142,6 +152,8 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		}
 		s.stubs++
 		return KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs)}
+	case "record":
+		return RecordAsked{leg(1), f[2] == "on"}
 	case "refer": // refer LEG ID VERB [HOTLINE [SEAT]]
 		v, err := verb.Parse(f[3])
 		if err != nil {
@@ -249,7 +261,7 @@ func entryWords(w Write) []string {
 	words := []string{string(e.Event), e.StubID, e.From + "→" + e.To, e.Mode, "by " + e.FromAgent}
 	for _, f := range []struct{ name, value string }{
 		{"result", e.Result}, {"reason", e.Reason}, {"to_agent", e.ToAgent}, {"owner", e.DecidedOwner},
-		{"basis", string(e.DecisionBasis)}, {"category", e.CategoryCode},
+		{"basis", string(e.DecisionBasis)}, {"category", e.CategoryCode}, {"recording", e.RecordingRef},
 	} {
 		if f.value != "" {
 			words = append(words, f.name+"="+f.value)

@@ -20,6 +20,7 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	m := &machine{Call: c.clone(), dir: dir, now: now}
 	m.take(e)
 	if !m.Over() {
+		m.record()
 		m.listen()
 	}
 	return m.Call, m.effects
@@ -67,6 +68,8 @@ func (m *machine) take(e Event) {
 		m.keyPressed(e)
 	case DeskCalled:
 		m.deskCalled(e)
+	case RecordAsked:
+		m.recordAsked(e)
 	case DigitsPressed:
 		m.digitsPressed(e)
 	case PlayDone:
@@ -95,6 +98,7 @@ func (m *machine) arrived(a Arrived) {
 	}
 	m.Ref, m.At, m.Caller, m.Dialed, m.Hotline = a.Ref, m.now, a.Caller, a.Dialed, a.Hotline
 	m.Legs, m.NextLeg = []Leg{{ID: CallerLeg}}, CallerLeg+1
+	m.Recording.Ref = a.Record
 	if d := m.dir.Timers.MaxCall; d > 0 {
 		m.EndsAt = m.now.Add(d)
 	}
@@ -336,6 +340,7 @@ func (m *machine) end(why Farewell) {
 	m.lastWord(why)
 	m.report(487)
 	m.endSecond(487, why)
+	m.stopRecording()
 	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
 		m.do(RefuseCaller{Code: m.refusal(why)})
 		m.drop(CallerLeg)

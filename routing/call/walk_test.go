@@ -19,7 +19,7 @@ import (
 // nobody, time never stands still, nothing claimed or begun is left behind.
 func TestWalk(t *testing.T) {
 	for seed := range uint64(3000) {
-		w := &walk{rng: rand.New(rand.NewPCG(seed, 1)), dir: walkDirectory(), now: time.Unix(1712109600, 0)}
+		w := &walk{rng: rand.New(rand.NewPCG(seed, 1)), dir: walkDirectory(seed), now: time.Unix(1712109600, 0)}
 		if err := w.run(); err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(w.log, "\n"))
 		}
@@ -28,7 +28,7 @@ func TestWalk(t *testing.T) {
 
 // walkDirectory has a line behind a trunk, lines that ring one after the other
 // and overflow in a circle, and a seat that serves two lines.
-func walkDirectory() *desk.Directory {
+func walkDirectory(recording uint64) *desk.Directory {
 	d := testDirectory()
 	d.Hotlines["110"].Queue.Overflow = desk.Overflow{Hotline: "96110"}
 	d.Hotlines["12345"].Seats = append(d.Hotlines["12345"].Seats, "1102")
@@ -36,7 +36,17 @@ func walkDirectory() *desk.Directory {
 	d.Hotlines["119"].Queue.Overflow = desk.Overflow{Hotline: "12345"}
 	d.Hotlines["12345"].Partner = "119"
 	d.Timers.MaxCall = 10 * time.Minute
+	for i, id := range []string{"110", "12345", "119", "96110"} {
+		mode := desk.RecordMode(recording >> (2 * i) % 3)
+		d.Hotlines[id].Recording = desk.Recording{Mode: mode, Announce: "recorded"}
+	}
 	return d
+}
+
+// tape is the recording as the effects make it.
+type tape struct {
+	begun, on, stopped bool
+	legs               map[LegID]Channel
 }
 
 type walk struct {
@@ -57,6 +67,7 @@ type walk struct {
 	told    map[uint32][]int // what the sender of each REFER was told
 	sought  time.Time        // since when the caller's search has begun nothing
 	over    bool
+	tape    tape
 }
 
 func (w *walk) fail(format string, args ...any) {
@@ -71,7 +82,7 @@ func (w *walk) run() error {
 	w.dir.OneLine = w.rng.IntN(4) == 0
 	line := []string{"110", "12345", "119", "96110"}[w.rng.IntN(4)]
 	w.live[CallerLeg] = true
-	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line})
+	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line, Record: "REC"})
 	for range 300 {
 		if w.err != nil || w.over {
 			break
@@ -81,6 +92,9 @@ func (w *walk) run() error {
 	}
 	w.gone(CallerLeg, func() bool { return true })
 	w.take(LegEnded{Leg: CallerLeg})
+	if w.tape.on || w.tape.begun != w.tape.stopped {
+		w.fail("the recording is left as %+v", w.tape)
+	}
 	if len(w.live) > 0 || len(w.held) > 0 || len(w.lines) > 0 || !w.call.Over() {
 		w.fail("left behind: legs %v seats %v queues %v", w.live, w.held, w.lines)
 	}
@@ -123,7 +137,7 @@ func (w *walk) draw() Event {
 	case n < 22:
 		return w.offer([]string{"110", "12345", "96110"}[w.rng.IntN(3)])
 	case n < 32:
-		text := []string{"handover", "consult", "conference", "take_back", "accept", "other_accepts", "urgent", "category 07", "handover", "conference"}[w.rng.IntN(10)]
+		text := []string{"handover", "consult", "conference", "take_back", "accept", "other_accepts", "urgent", "category 07", "handover", "conference", "record"}[w.rng.IntN(11)]
 		v, err := verb.Parse(text)
 		if err != nil {
 			w.fail("%v", err)
@@ -135,6 +149,8 @@ func (w *walk) draw() Event {
 		return LegRinging{leg}
 	case n < 36:
 		return w.second(leg)
+	case n < 38:
+		return RecordAsked{leg, w.rng.IntN(2) == 0}
 	}
 	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
 		w.now = at
@@ -313,6 +329,11 @@ func (w *walk) carryOut(x Effect) {
 		if x.Entry.Event != ticket.Enriched {
 			w.stubs[x.Entry.StubID] = append(w.stubs[x.Entry.StubID], word)
 		}
+		if want := map[bool]string{true: "REC"}[w.tape.begun]; x.Entry.RecordingRef != want {
+			w.fail("an entry names the recording %q, want %q", x.Entry.RecordingRef, want)
+		}
+	case StartRecording, PauseRecording, ResumeRecording, StopRecording, RecordLeg:
+		w.record(x)
 	case Hear:
 		if x.Silent() {
 			w.fail("leg %d hears nothing", x.Leg)
@@ -322,12 +343,64 @@ func (w *walk) carryOut(x Effect) {
 	}
 }
 
+// record carries out what is ordered of the recording.
+func (w *walk) record(x Effect) {
+	t := &w.tape
+	ok := t.begun && !t.stopped
+	switch x := x.(type) {
+	case StartRecording:
+		ok = !t.begun && x.Ref == "REC"
+		*t = tape{begun: true, on: true, legs: map[LegID]Channel{}}
+	case PauseRecording:
+		ok = ok && t.on
+		t.on = false
+	case ResumeRecording:
+		ok = ok && !t.on
+		t.on = true
+	case StopRecording:
+		t.on, t.stopped = false, true
+	case RecordLeg:
+		for leg, channel := range t.legs {
+			if w.live[leg] && (leg == x.Leg || channel == x.Channel) {
+				w.fail("leg %d has channel %d as well as leg %d", x.Leg, x.Channel, leg)
+			}
+		}
+		ok = ok && w.live[x.Leg]
+		t.legs[x.Leg] = x.Channel
+	}
+	if !ok {
+		w.fail("%T%+v of a recording that is %+v", x, x, *t)
+	}
+}
+
+// recorded checks that what is on is what the lines want.
+func (w *walk) recorded() {
+	c := &w.call
+	must, may := false, false
+	for _, id := range []LegID{c.Desk, c.Partner} {
+		if l, ok := c.Leg(id); ok {
+			mode := w.dir.Hotlines[l.Hotline].Recording.Mode
+			must = must || mode == desk.RecordAlways
+			may = may || mode != desk.RecordOff
+		}
+	}
+	if must && !w.tape.on || w.tape.on && !may && c.Desk != 0 {
+		w.fail("recorded: %v; must be: %v, may be: %v", w.tape.on, must, may)
+	}
+	for _, l := range c.Legs {
+		if w.tape.begun && l.Up && w.tape.legs[l.ID] == 0 {
+			w.fail("leg %d is not recorded", l.ID)
+		}
+	}
+}
+
 // settled checks the state between two events.
 func (w *walk) settled() {
 	c := &w.call
 	if c.Over() {
 		return
 	}
+	w.recorded()
 	running := c.Hunt != nil && c.Hunt.Partner
 	up := func(id LegID) bool { l, ok := c.Leg(id); return ok && l.Up }
 	ok := false

@@ -24,6 +24,7 @@ type Hotline struct {
 	Partner          string // id of the hotline that handover, consult and conference go to; "" none
 	Queue            Queue
 	Prompts          Prompts
+	Recording        Recording
 	RevealRestricted bool // desks see a number withheld by Privacy: id (an emergency desk may, others by policy)
 }
 
@@ -64,6 +65,31 @@ type Prompts struct {
 func (p Prompts) Names() []string {
 	return []string{p.Handover, p.Failed, p.TakerGone, p.Conference, p.Left, p.Wait, p.Sorry, p.Music, p.Ringback, p.Busy, p.Confirm, p.Refuse}
 }
+
+// Recording says whether calls that a desk of this hotline is in are recorded.
+type Recording struct {
+	Mode     RecordMode
+	Announce string // clip that all parties hear when it begins; "" none
+}
+
+// RecordMode says who decides that a call is recorded.
+type RecordMode uint8
+
+const (
+	RecordOff    RecordMode = iota // nobody
+	RecordAlways                   // every call, and no key stops it
+	RecordByKey                    // the desk
+)
+
+var recordNames = []string{RecordOff: "off", RecordAlways: "always", RecordByKey: "key"}
+
+// RecordNames are the words of the config, in the order of the constants.
+func RecordNames() []string { return slices.Clone(recordNames) }
+
+// RecordByName reads one of RecordNames.
+func RecordByName(s string) (RecordMode, bool) { return byName[RecordMode](recordNames, s) }
+
+func (m RecordMode) String() string { return nameOf(recordNames, m) }
 
 // Ring says in which order the free seats of a hotline are offered a call.
 type Ring uint8

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"liandong/media/engine"
+	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/ticket"
@@ -28,7 +30,8 @@ type World struct {
 	Local   func(network, transport string) (leg.Local, bool) // our address in a network
 	Offer   func(call.SeatsFound) bool                        // tells this call of a free seat
 	Tell    func(event string, fields map[string]string)      // call events, best effort
-	NewID   func(now time.Time) string                        // ULIDs for stubs and entries
+	NewID   func(now time.Time) string                        // ULIDs for stubs, entries and recordings
+	Record  Recorder
 	Leg     leg.Config
 	Log     *slog.Logger
 }
@@ -52,6 +55,17 @@ type Tickets interface {
 	Put(e ticket.Entry, done func(error))
 }
 
+// Recorder begins recordings; nil: the switch makes none.
+type Recorder func(c record.Call, now time.Time) (Recording, error)
+
+// Recording takes the sound of one call. None of its methods waits.
+type Recording interface {
+	engine.Tap
+	Pause(now time.Time)
+	Resume(now time.Time)
+	Stop(now time.Time)
+}
+
 // Place is where a phone or a trunk is reached.
 type Place struct {
 	URI    string // request URI
@@ -70,6 +84,7 @@ type Core struct {
 
 	parties []*party     // in the order of their ids, those not done
 	queue   []call.Event // facts found while effects were carried out
+	tape    Recording    // nil: not recorded
 	now     time.Time
 	seconds call.LegID // second dialogs so far
 	origin  ua.Origin
@@ -112,6 +127,9 @@ func (c *Core) Close() {
 		c.world.Wire.Unbind(p.leg.CallID())
 	}
 	c.world.Media.Close()
+	if c.tape != nil { // a call that could not end as it should
+		c.tape.Stop(c.now)
+	}
 }
 
 // Start takes the INVITE that opens the call.
@@ -305,6 +323,9 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		for _, d := range []byte(e.Keys) {
 			c.digit(p.id, d, verb.ByINFO)
 		}
+		if on, ok := recordKeys[strings.ToLower(strings.TrimSpace(e.RecordHeader))]; ok {
+			c.fact(call.RecordAsked{Leg: p.id, On: on})
+		}
 	case leg.Failed:
 		c.farewell(p)
 		c.fact(call.LegFailed{Leg: p.id, Code: e.Code})
@@ -313,6 +334,10 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		c.fact(call.LegEnded{Leg: p.id, Lost: e.Cause != leg.Bye && e.Cause != leg.Cancel})
 	}
 }
+
+// recordKeys are the values of the Record header that phones send in an INFO when their
+// record key is pressed.
+var recordKeys = map[string]bool{"on": true, "off": false}
 
 // negotiated applies an offer/answer to the media, and tells a hold.
 func (c *Core) negotiated(p *party, s sdp.Session) {

@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/engine"
+	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/verb"
 	"liandong/sip/header"
@@ -62,6 +63,10 @@ func (c *Core) carryOut(e call.Effect) {
 		c.hear(e.Ear)
 	case call.SendDigits:
 		c.world.Media.Do(engine.Digits{Leg: engine.LegID(e.Leg), Digits: e.Digits})
+	case call.StartRecording:
+		c.startRecording(e)
+	case call.PauseRecording, call.ResumeRecording, call.StopRecording, call.RecordLeg:
+		c.recording(e)
 	case call.Write:
 		c.write(e)
 	case call.Tell:
@@ -187,6 +192,38 @@ func (c *Core) hear(e call.Ear) {
 	})
 }
 
+// startRecording begins the file. Without one the call goes on, and its ref leads nowhere.
+func (c *Core) startRecording(e call.StartRecording) {
+	if c.world.Record == nil {
+		c.world.Log.Error("a call is to be recorded and nothing records", "recording", e.Ref)
+		return
+	}
+	tape, err := c.world.Record(record.Call{Ref: e.Ref, CallRef: c.state.Ref, Channels: call.ChannelNames}, c.now)
+	if err != nil {
+		c.world.Log.Error("a recording cannot begin", "recording", e.Ref, "err", err)
+		return
+	}
+	c.tape = tape
+}
+
+// recording carries out what concerns a recording that has begun.
+func (c *Core) recording(e call.Effect) {
+	if c.tape == nil {
+		return
+	}
+	switch e := e.(type) {
+	case call.PauseRecording:
+		c.tape.Pause(c.now)
+	case call.ResumeRecording:
+		c.tape.Resume(c.now)
+	case call.StopRecording:
+		c.tape.Stop(c.now)
+		c.tape = nil
+	case call.RecordLeg:
+		c.world.Media.Do(engine.Record{Leg: engine.LegID(e.Leg), Tap: c.tape, Channel: int(e.Channel) - 1})
+	}
+}
+
 func (c *Core) write(w call.Write) {
 	e := w.Entry
 	e.EventID, e.At = c.world.NewID(c.now), c.now
@@ -225,6 +262,9 @@ func (c *Core) about(t call.Tell) map[string]string {
 	fields := map[string]string{
 		"call_ref": s.Ref, "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
 		"dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
+	}
+	if s.Recording.Begun {
+		fields["recording_ref"] = s.Recording.Ref
 	}
 	if l, ok := s.Leg(t.Leg); ok {
 		fields["agent"] = l.Agent()

@@ -30,6 +30,7 @@ type Config struct {
 	Tickets   Tickets
 	Tell      func(event string, fields map[string]string) // from any goroutine; must not block; has the fields for itself
 	NewID     func(now time.Time) string
+	Record    Recorder // nil: nothing is recorded
 	NewRef    func() string
 }
 
@@ -146,6 +147,7 @@ func (x *Exchange) world(a *actor) World {
 		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, true) },
 		Tell:    x.cfg.Tell,
 		NewID:   x.cfg.NewID,
+		Record:  x.cfg.Record,
 		Leg:     x.cfg.Leg,
 		Log:     x.log.With("call", a.ref),
 	}

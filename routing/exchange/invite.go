@@ -37,7 +37,7 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:
 		c.dismiss(p.id, leg.Reject{Code: 482})
 	default:
-		c.fact(call.Arrived{Ref: c.state.Ref, Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID})
+		c.fact(call.Arrived{Ref: c.state.Ref, Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID, Record: c.world.NewID(c.now)})
 	}
 }
 

@@ -146,7 +146,7 @@ func simDirectory() *desk.Directory {
 		},
 		Keys: map[string]string{
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
-			"*5": "accept", "*6": "other_accepts", "*8NN": "category", "*9": "urgent",
+			"*5": "accept", "*6": "other_accepts", "*7": "record", "*8NN": "category", "*9": "urgent",
 		},
 		Services:  map[string]string{"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back", "urgent": "urgent"},
 		Emergency: "110",
@@ -178,6 +178,26 @@ func (c *simCall) check() {
 	somebody := st.Desk != 0 || st.Hunt != nil || st.Phase == call.Leaving
 	c.alone = since(c.alone, connected && !somebody, c.sim.now)
 	c.mute = since(c.mute, connected && !c.hears(), c.sim.now)
+	c.checkRecorded(st)
+}
+
+// checkRecorded: a conversation with a desk whose line records every call is
+// recorded, each party on a channel of its own.
+func (c *simCall) checkRecorded(st call.Call) {
+	on := map[int]engine.LegID{}
+	for leg, channel := range c.taped {
+		if other, taken := on[channel]; taken {
+			c.sim.fail("%s: legs %d and %d are both on channel %d", c.ref, leg, other, channel)
+		}
+		on[channel] = leg
+	}
+	l, ok := st.Leg(st.Desk)
+	if !ok || st.Over() || c.sim.dir.Hotlines[l.Hotline].Recording.Mode != desk.RecordAlways {
+		return
+	}
+	if c.tapes == 0 || c.paused || len(c.taped) < 2 {
+		c.sim.fail("%s: not recorded at %s: paused %v, legs %v", c.ref, l.Hotline, c.paused, c.taped)
+	}
 }
 
 func since(t time.Time, is bool, now time.Time) time.Time {
@@ -251,6 +271,9 @@ func (c *simCall) checkIdentity(p leg.Packet) {
 func (c *simCall) finished() {
 	if !c.closed {
 		c.sim.fail("%s is not over", c.ref)
+	}
+	if c.tapes > 1 || c.tapes != c.stopped || len(c.taped) > 0 {
+		c.sim.fail("%s: %d recordings, %d of them stopped, legs left on it: %v", c.ref, c.tapes, c.stopped, c.taped)
 	}
 	for stub, told := range byStub(c.entries) {
 		if got := strings.Join(told, " "); !finalOnce(told) {

@@ -277,7 +277,7 @@ func (l *line) answer(after time.Duration) {
 	})
 }
 
-var codes = []string{"*1", "*1", "*1", "*2", "*3", "*3", "*4", "*5", "*6", "*9", "*807", "*7", "42", "*"}
+var codes = []string{"*1", "*1", "*1", "*2", "*3", "*3", "*4", "*5", "*6", "*9", "*807", "*7", "*7", "*0", "42", "*"}
 
 // atWork lets a desk press keys and hold at random times of its conversation.
 func (l *line) atWork(from time.Duration) {

@@ -13,7 +13,9 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/media/codec"
 	"liandong/media/engine"
+	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/ticket"
@@ -74,6 +76,27 @@ type simCall struct {
 	alone   time.Time // since when the caller has nobody, zero: has somebody
 	mute    time.Time // since when the caller hears nothing
 	closed  bool
+
+	taped          map[engine.LegID]int // the channels of the recording
+	tapes, stopped int
+	paused         bool
+}
+
+// simTape is a call's recording.
+type simTape struct{ c *simCall }
+
+func (t simTape) Pause(time.Time)  { t.c.paused = true }
+func (t simTape) Resume(time.Time) { t.c.paused = false }
+func (t simTape) Stop(time.Time)   { t.c.stopped++ }
+
+func (simTape) Put(int, codec.ID, uint32, []byte, time.Time) {}
+
+func (c *simCall) record(r record.Call, _ time.Time) (Recording, error) {
+	if r.CallRef != c.ref || len(r.Channels) != 3 {
+		c.sim.fail("%s: a recording of %+v", c.ref, r)
+	}
+	c.tapes++
+	return simTape{c}, nil
 }
 
 func newSimulation(seed uint64, trace bool) *simulation {
@@ -83,6 +106,9 @@ func newSimulation(seed uint64, trace bool) *simulation {
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
 	s.dir.OneLine = seed%5 == 0
+	for i, id := range []string{"110", "12345", "119"} {
+		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
+	}
 	if seed%4 != 0 { // a quarter of the seeds run on a clean network
 		s.fault = faults{drop: s.rng.Float64() * 0.25, double: s.rng.Float64() * 0.25, delay: s.upTo(900 * time.Millisecond)}
 	}
@@ -336,7 +362,7 @@ func (s *simulation) talking(user string) *simCall {
 func (s *simulation) newCall(o ua.Origin) *simCall {
 	c := &simCall{
 		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
-		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{},
+		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
 	core, err := NewCore(World{
 		Wire: c, Media: c, Tickets: c, Seats: s.seats, Place: s.place,
@@ -354,8 +380,8 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 			s.note("  %s tells %s %s", c.ref, what, f["detail"])
 			c.met = c.met || what == "partner_answered"
 		},
-		NewID: s.ids.New,
-		Leg:   s.legConfig(), Log: slog.New(slog.DiscardHandler),
+		NewID: s.ids.New, Record: c.record,
+		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),
 	}, s.dir, o, c.ref)
 	if err != nil {
 		s.fail("no call: %v", err)
@@ -431,6 +457,12 @@ func (c *simCall) Do(cmd engine.Command) {
 		}
 		delete(c.open, cmd.Leg)
 		delete(c.ears, cmd.Leg)
+		delete(c.taped, cmd.Leg)
+	case engine.Record:
+		if !c.open[cmd.Leg] {
+			c.sim.fail("%s: leg %d is recorded and has no port", c.ref, cmd.Leg)
+		}
+		c.taped[cmd.Leg] = cmd.Channel
 	case engine.Listen:
 		c.sim.note("  %s leg %d hears %v %v", c.ref, cmd.Leg, cmd.From, cmd.Play)
 		c.ears[cmd.Leg] = cmd

@@ -26,10 +26,11 @@ const (
 	OtherAccepts Name = "other_accepts" // the other line takes the matter
 	Urgent       Name = "urgent"        // danger: a stub to the emergency hotline at once
 	Category     Name = "category"      // the matter's category, by number
+	Record       Name = "record"        // the call is recorded from now on, or no longer
 )
 
 // Names lists all verbs in the order in which they are documented.
-var Names = []Name{Handover, Consult, Conference, TakeBack, Accept, OtherAccepts, Urgent, Category}
+var Names = []Name{Handover, Consult, Conference, TakeBack, Accept, OtherAccepts, Urgent, Category, Record}
 
 // Verb is one request of a desk. Category is the category's digits, set only
 // with [Category].

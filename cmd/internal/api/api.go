@@ -19,6 +19,7 @@ import (
 
 	"liandong/configs"
 	"liandong/media/engine"
+	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/exchange"
 	"liandong/routing/ledger"
@@ -34,6 +35,8 @@ type Switch struct {
 	Ledger *ledger.Ledger
 	Engine *engine.Engine
 	UA     *ua.UA
+
+	Recordings *record.Recorder // nil: no line records
 }
 
 // Server answers HTTP between Start and Stop.
@@ -64,6 +67,8 @@ func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	mux.Handle("GET /v1/calls", s.known(s.calls))
 	mux.Handle("POST /v1/calls/{id}/verbs/{verb}", s.known(s.press))
 	mux.Handle("GET /v1/keys/{verb}", s.known(s.press))
+	mux.Handle("GET /v1/recordings/{ref}", s.known(s.recording))
+	mux.Handle("GET /v1/recordings/{ref}/meta", s.known(s.recordingMeta))
 	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	return s, nil
 }

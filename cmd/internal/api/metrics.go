@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"liandong/media/engine"
+	"liandong/media/record"
 )
 
 // gauges reads the parts' own figures when Prometheus asks; nothing is counted
@@ -53,6 +54,23 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_media_transport",
 		"1, with the way in which datagrams are moved as a label.", nil, prometheus.Labels{"path": e.Transport}), now, 1)
+	g.recordings(put, now, total)
+}
+
+func (g gauges) recordings(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
+	var r record.Stats
+	if g.sw.Recordings != nil {
+		r = g.sw.Recordings.Stats()
+	}
+	put("recordings", "Calls that are being recorded.", now, float64(r.On))
+	put("recordings_closed_total", "Recordings closed.", total, float64(r.Closed))
+	put("recordings_interrupted_total", "Recordings that the end of an earlier run had left open, closed now.", total, float64(r.Interrupted))
+	put("recordings_failed_total", "Recordings that ended before their time: the disk is full or broken.", total, float64(r.Failures))
+	put("recordings_deleted_total", "Recordings deleted, for their age or for room.", total, float64(r.DeletedAge+r.DeletedShare))
+	put("recording_bytes_total", "Bytes of recordings written.", total, float64(r.Bytes))
+	put("recording_dropped_packets_total", "Packets that are missing in closed recordings because the disk was behind.", total, float64(r.Dropped))
+	put("recording_errors_total", "Other trouble with files of recordings, see the log.", total, float64(r.Errors))
+	put("recording_disk_ratio", "Part of the file system that recordings take, 0 to 1.", now, r.Share)
 }
 
 func flag(b bool) float64 {

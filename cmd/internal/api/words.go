@@ -17,6 +17,9 @@ var (
 	noVerb     = text{"no such verb; allowed: %s (category with ?code=NN)", "没有这个操作；可用：%s（category 需加 ?code=NN）"}
 	noUser     = text{"user: name the desk, as in ?user=1101", "缺少 user：请写明坐席，例如 ?user=1101"}
 	noCall     = text{"this desk is in no call", "该坐席当前没有通话"}
+	noRecord   = text{"there is no such recording", "没有这个录音"}
+	noKey      = text{"the recording is sealed with a key that the switch does not have", "录音所用的密钥未配置"}
+	damaged    = text{"the recording is damaged or was tampered with", "录音已损坏或被改动"}
 	callBusy   = text{"the call did not answer in time", "通话未及时响应"}
 )
 

@@ -15,6 +15,7 @@ import (
 	"liandong/cmd/internal/api"
 	"liandong/configs"
 	"liandong/media/engine"
+	"liandong/media/record"
 	"liandong/routing/exchange"
 	"liandong/routing/ledger"
 	"liandong/routing/outbox"
@@ -28,6 +29,7 @@ type App struct {
 	log      *slog.Logger
 	outbox   *outbox.Outbox
 	ledger   *ledger.Ledger
+	recorder *record.Recorder // nil: no line records
 	engine   *engine.Engine
 	ua       *ua.UA
 	exchange *exchange.Exchange
@@ -52,6 +54,11 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 	if a.ledger, err = ledger.New(cfg.Ledger(), log.With("part", "ledger")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
+	if cfg.Records() {
+		if a.recorder, err = record.New(cfg.Record(), log.With("part", "record")); err != nil {
+			return nil, fmt.Errorf("app: %w", err)
+		}
+	}
 	if a.engine, err = engine.New(cfg.Engine(), log.With("part", "media")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
@@ -73,12 +80,21 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		Tell:     a.tell,
 		NewID:    ticket.NewIDs(rand.Reader).New,
 		NewRef:   uuid.NewString,
+		Record:   a.record(),
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
-	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Ledger: a.ledger, Engine: a.engine, UA: a.ua}, log.With("part", "http")); err != nil {
+	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Ledger: a.ledger, Engine: a.engine, UA: a.ua, Recordings: a.recorder}, log.With("part", "http")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return a, nil
+}
+
+// record is how calls begin their recordings.
+func (a *App) record() exchange.Recorder {
+	if a.recorder == nil {
+		return nil
+	}
+	return func(c record.Call, now time.Time) (exchange.Recording, error) { return a.recorder.Start(c, now) }
 }
 
 // handler breaks the circle between the socket layer and the exchange; it is
@@ -134,6 +150,9 @@ func (a *App) Stop() {
 	}
 	if a.ledger != nil {
 		a.ledger.Stop()
+	}
+	if a.recorder != nil {
+		a.recorder.Stop()
 	}
 	if a.outbox != nil {
 		a.outbox.Stop()

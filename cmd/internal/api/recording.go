@@ -1,0 +1,108 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"liandong/media/record"
+)
+
+// slowest is the slowest reader of a recording that is not cut off, in bytes
+// per second: the server's own limit is for answers of a few lines.
+const slowest = 32 << 10
+
+// recording streams a recording as WAV, opened if it is sealed. Ranges are
+// served, so that a player can seek. Of a call that goes on there is what has
+// been written.
+func (s *Server) recording(w http.ResponseWriter, r *http.Request) {
+	p, err := s.find(r.PathValue("ref"))
+	s.audit("a recording is read", r, err)
+	if err != nil {
+		s.sayRecording(w, err)
+		return
+	}
+	defer p.Close()
+	h := w.Header()
+	h.Set("Content-Type", "audio/wav")
+	h.Set("Content-Disposition", `attachment; filename="`+p.Meta.Ref+`.wav"`)
+	h.Set("Cache-Control", "no-store")
+	if !p.Whole {
+		h.Set("Warning", `199 - "shorter than when it was closed"`) // RFC 7234 §5.5.7
+		s.log.Error("a recording is shorter than when it was closed", "recording", p.Meta.Ref)
+	}
+	deadline := time.Now().Add(time.Minute + time.Duration(p.Size()/slowest)*time.Second)
+	_ = http.NewResponseController(w).SetWriteDeadline(deadline) // where there is none, none need be moved
+	sound := &watched{ReadSeeker: p}
+	http.ServeContent(w, r, "", time.Time{}, sound)
+	if sound.err != nil { // the answer ends before its length: no reader takes it for whole
+		s.log.Error("a recording cannot be read to its end", "recording", p.Meta.Ref, "err", sound.err)
+	}
+}
+
+// watched remembers what kept it from being read.
+type watched struct {
+	io.ReadSeeker
+	err error
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.ReadSeeker.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
+}
+
+// recordingMeta tells of a recording.
+func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
+	err := record.ErrNotFound
+	var m record.Meta
+	if s.sw.Recordings != nil {
+		m, err = s.sw.Recordings.Meta(r.PathValue("ref"))
+	}
+	s.audit("the metadata of a recording is read", r, err)
+	if err != nil {
+		s.sayRecording(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := json.NewEncoder(w).Encode(m); err != nil {
+		s.log.Debug("a reader of a recording went away", "err", err)
+	}
+}
+
+func (s *Server) find(ref string) (*record.Playback, error) {
+	if s.sw.Recordings == nil {
+		return nil, record.ErrNotFound
+	}
+	return s.sw.Recordings.Open(ref)
+}
+
+// audit notes who has asked for a recording, and how it was let in. What it
+// asked for is quoted only when it is a ref: anything may stand there.
+func (s *Server) audit(what string, r *http.Request, err error) {
+	ref := r.PathValue("ref")
+	if errors.Is(err, record.ErrRef) {
+		ref = "none"
+	}
+	by := "address"
+	if s.hasToken(r) {
+		by = "token"
+	}
+	s.log.Info(what, "recording", ref, "from", r.RemoteAddr, "by", by, "range", r.Header.Get("Range"), "err", err)
+}
+
+func (s *Server) sayRecording(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, record.ErrRef), errors.Is(err, record.ErrNotFound):
+		s.say(w, http.StatusNotFound, noRecord)
+	case errors.Is(err, record.ErrNoKey):
+		s.say(w, http.StatusServiceUnavailable, noKey)
+	default:
+		s.say(w, http.StatusInternalServerError, damaged)
+	}
+}
