@@ -62,26 +62,24 @@ type leg struct {
 	room      *room
 	id        LegID
 
-	// what comes in, beside the sound of a relay
-	codecs [128]codec.ID
-	keys   dtmf.Receiver
-	voice  voice
-
-	// what goes out
-	listen     Listen
+	// Touched by each tick as well.
+	codecs     [128]codec.ID
+	voice      voice
 	sources    []*leg // that are heard
 	player     player
 	ear        mixer.Output
 	hears      uint64 // stands for mode and sources
 	mixes      uint64 // stands for those of them that are in the mix, and their gains
 	noise      int    // the frame of comfort noise that is due
-	unsent     string // keys from before the first Stream
-	dial       dtmf.Sender
-	tones      tones
 	quietTicks int
+	tones      tones
+	dial       dtmf.Sender
 	reports    reports
 
-	// how it sounds
+	// Seldom touched.
+	keys     dtmf.Receiver
+	listen   Listen
+	unsent   string // keys from before the first Stream
 	feedback feedback
 	opinion  opinion
 	about    map[string]string // of its Close

@@ -90,6 +90,7 @@ type peer struct {
 	inControl [peerBatch][peerControl]byte
 	inData    [peerBatch][datagramSize]byte
 
+	stamps bool          // the payload tells when it was sent; to be mixed it must be sound
 	late   time.Duration // the farthest behind its schedule
 	delays []time.Duration
 	sent   int
@@ -190,7 +191,9 @@ func (p *peer) send(i, n int) {
 		binary.BigEndian.PutUint16(data[2:], l.seq)
 		binary.BigEndian.PutUint32(data[4:], uint32(l.seq)*frameSamples)
 		binary.BigEndian.PutUint32(data[8:], uint32(i+k*phases))
-		stamp(data[headerBytes:], time.Now())
+		if p.stamps {
+			stamp(data[headerBytes:], time.Now())
+		}
 		p.outTo[k].Port = networkOrder(l.port)
 	}
 	for at := 0; at < n; {
@@ -223,7 +226,7 @@ func (p *peer) take(i, step int) {
 		return
 	}
 	p.legs[leg].second++
-	if leg == step%len(p.legs) || len(p.delays) < 1000 { // some of them: the kernel's stamp against ours
+	if p.stamps && (leg == step%len(p.legs) || len(p.delays) < 1000) { // some of them: the kernel's stamp against ours
 		head := (*unix.Cmsghdr)(unsafe.Pointer(&p.inControl[i][0]))
 		if head.Type == unix.SO_TIMESTAMPNS {
 			at := (*unix.Timespec)(unsafe.Pointer(&p.inControl[i][unix.SizeofCmsghdr]))

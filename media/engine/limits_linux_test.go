@@ -113,7 +113,7 @@ func (c *limitCase) String() string {
 		return line
 	}
 	p, end := c.last.peer, c.last.end
-	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d MB", end.Stats.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines, end.Memory>>20)
+	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d MB", end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines, end.Memory>>20)
 	if c.order.Parties == 2 {
 		line += fmt.Sprintf("; delay %v, 99 %% under %v", p.delay(50).Round(10*time.Microsecond), p.delay(99).Round(10*time.Microsecond))
 	}
@@ -145,6 +145,7 @@ type measurement struct {
 func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	b.Helper()
 	p := newPeer(b)
+	p.stamps = o.Parties == 2
 	o.Peer, o.Duration = p.addr(), d+time.Minute
 	s := startServer(b, o)
 	defer s.stop()
@@ -156,7 +157,7 @@ func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	after := s.report()
 	m := measurement{
 		cpu: after.CPU - before.CPU, packets: p.got, peer: p, end: after,
-		skipped: after.Stats.SkippedTicks - before.Stats.SkippedTicks,
+		skipped: after.Skipped - before.Skipped,
 	}
 	m.load = m.cpu.Seconds() / time.Since(start).Seconds()
 	if p.late > 20*time.Millisecond {

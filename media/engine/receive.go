@@ -24,6 +24,7 @@ func (s *shard) receive(p Packet) {
 	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):
 		port.leg.receiveRTCP(p, s.now)
 	default:
+		s.warm(port.leg)
 		port.leg.receiveRTP(p, s.now)
 	}
 }

@@ -44,6 +44,8 @@ type shard struct {
 	stopping bool
 	receiver func(Packet) // receive, bound once
 
+	warmth byte // of no meaning: see warm
+
 	// scratch, good within one packet or one leg's tick
 	packet rtp.Packet
 	wire   [datagramSize]byte
@@ -154,6 +156,7 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 			r.rest--
 			continue
 		}
+		r.warm()
 		r.collect()
 		r.tick(due)
 	}

@@ -104,8 +104,6 @@ type Buffer struct {
 	limits limits    // at that rate
 	epoch  time.Time // when our clock showed 0
 	target int32     // delay to be held
-	pace   pace
-	store  store
 
 	// What came. Of the newest packet:
 	seq     uint16
@@ -128,6 +126,9 @@ type Buffer struct {
 	delay  int32 // at the last Excess,
 	delays int64 // the sum of all,
 	ticked int64 // and their number
+
+	pace  pace
+	store store
 }
 
 // suspect is a packet that does not fit to what came before. Two of them in a

@@ -27,9 +27,9 @@ type pace struct {
 	base   int32  // the fastest one of the window
 	spread int32  // by how much the slow ones are slower: the second worst of the window
 	at     int    // where the span will be written down
+	n      int    // how many are written down
+	valid  int    // and how many since the last rebase
 	spans  [window]measured
-	n      int // how many are written down
-	valid  int // and how many since the last rebase
 }
 
 // measured is what is written down of a span.

@@ -25,10 +25,10 @@ func (h *held) end() uint32 { return h.ts + h.span }
 // store keeps packets in the order of their timestamps. Their payloads stand
 // behind one another in the order of their coming and are moved together when the end is reached.
 type store struct {
-	packets [places]held
 	count   int
-	bytes   []byte
 	used    int
+	bytes   []byte
+	packets [places]held
 }
 
 func newStore(span time.Duration) store {

@@ -34,18 +34,18 @@ type Playout struct {
 
 	codec      codec.ID // of the last packet that was decoded
 	decoder    codec.Decoder
-	up         pcm.Upsampler
-	down       pcm.Downsampler
-	narrow     [pcm.FrameSamples]int16 // on its way up
-	noise      pcm.Noise
-	conceal    conceal.Concealer
 	tape       tape
 	last       jitter.Kind // of what stands at the end of the tape
 	seam       bool        // what comes next does not go on where the tape ends
 	incomplete bool        // something was concealed in this frame
 	misses     int         // corrections in a row for which no place was found
 
-	stats Stats
+	stats   Stats
+	conceal conceal.Concealer
+	noise   pcm.Noise
+	up      pcm.Upsampler
+	down    pcm.Downsampler
+	narrow  [pcm.FrameSamples]int16 // on its way up
 }
 
 // New makes a playout; c must be valid.
