@@ -234,3 +234,20 @@ func TestBaresipConsults(t *testing.T) {
 		t.Errorf("entries %v", e)
 	}
 }
+
+// The pick-up key of a phone names a call that it may not take over: that is no new call for the line.
+func TestPickUpIsNoNewCall(t *testing.T) {
+	h := talking(t, phone.NeverAnswer())
+	idle := h.lab.desk(t, "1102", partnerTone, phone.NeverAnswer())
+	for _, p := range []*phone.Phone{idle, h.first} {
+		for _, name := range []string{"Replaces", "Join"} {
+			c, err := p.Call("sip:110@"+h.server.String(), phone.CallOptions{Headers: []phone.Header{{Name: name, Value: "c@h;to-tag=a;from-tag=b"}}})
+			must(t, err)
+			must(t, c.WaitState(within(t, 10*time.Second), phone.Ended))
+			if e := c.Ending(); e.Code != 481 {
+				t.Errorf("%s ended %+v", name, e)
+			}
+		}
+	}
+	hears(t, h.caller, deskTone)
+}

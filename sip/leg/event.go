@@ -24,6 +24,7 @@ type Invited struct {
 	MaxForwards int
 	UserAgent   string
 	HasOffer    bool
+	Enters      bool // Replaces (RFC 3891) or Join (RFC 3911): meant for a dialog that there is, not for a new call
 }
 
 // Progressed is a provisional response to our INVITE other than 100.

@@ -15,6 +15,7 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		UserAgent:   value(req, "user-agent"),
 		UserToUser:  value(req, "user-to-user"),
 		HasOffer:    l.accept.offered,
+		Enters:      len(values(req, "replaces"))+len(values(req, "join")) > 0,
 	}
 	if hops := req.MaxForwards(); hops != nil {
 		e.MaxForwards = int(hops.Val())
