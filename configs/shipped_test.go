@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,6 +128,25 @@ func TestProductionExample(t *testing.T) {
 }
 
 // Nobody goes live with a secret of ours: the example has none, and those of examples are refused.
+// TestUnit: with the unit's limit of open files the ports of the example beside it can all be used.
+func TestUnit(t *testing.T) {
+	unit, err := os.ReadFile("systemd/liandong.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := 0
+	for line := range strings.Lines(string(unit)) {
+		_, _ = fmt.Sscanf(line, "LimitNOFILE=%d", &limit)
+	}
+	needed := 256
+	for _, n := range load(t, "liandong.yaml").Engine().Networks {
+		needed += int(n.PortMax-n.PortMin) + 1
+	}
+	if limit < needed {
+		t.Errorf("LimitNOFILE=%d, the example's ports need %d", limit, needed)
+	}
+}
+
 func TestProductionExampleNeedsSecrets(t *testing.T) {
 	for _, tt := range []struct {
 		name string

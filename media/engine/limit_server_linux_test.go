@@ -40,6 +40,7 @@ type serverOrder struct {
 // serverReport answers each line on standard input.
 type serverReport struct {
 	Ports      []uint16 // of the legs; only in the first
+	Empty      int      // bytes resident before there were legs
 	CPU        time.Duration
 	Memory     int // bytes resident
 	Threads    int
@@ -53,6 +54,10 @@ func TestMain(m *testing.M) {
 		serve(order)
 		return
 	}
+	if os.Getenv(transportEnv) != "" {
+		sayTransport()
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -62,10 +67,11 @@ func serve(raw string) {
 		panic(err)
 	}
 	time.AfterFunc(o.Duration, func() { os.Exit(3) }) // whatever happens to the parent
+	empty := residentBytes()
 	ports, stats := map[string]func(serverOrder) ([]uint16, func(*serverReport)){"L1": serveOne, "L2": serveEach, "engine": serveEngine}[o.Kind](o)
 	report := json.NewEncoder(os.Stdout)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); ports = nil {
-		r := serverReport{Ports: ports, Goroutines: runtime.NumGoroutine()}
+		r := serverReport{Ports: ports, Empty: empty, Goroutines: runtime.NumGoroutine()}
 		r.measure()
 		stats(&r)
 		if err := report.Encode(r); err != nil {
@@ -80,13 +86,20 @@ func (r *serverReport) measure() {
 		panic(err)
 	}
 	r.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		_, _ = fmt.Sscanf(line, "Threads: %d", &r.Threads)
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &r.Memory); err == nil {
-			r.Memory *= 1024
+	r.Memory, r.Threads = residentBytes(), status("Threads: %d")
+}
+
+func residentBytes() int { return 1024 * status("VmRSS: %d kB") }
+
+// status reads a number of /proc/self/status.
+func status(format string) (n int) {
+	text, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(text)) {
+		if _, err := fmt.Sscanf(line, format, &n); err == nil {
+			return n
 		}
 	}
+	return 0
 }
 
 func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {

@@ -113,7 +113,8 @@ func (c *limitCase) String() string {
 		return line
 	}
 	p, end := c.last.peer, c.last.end
-	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d MB", end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines, end.Memory>>20)
+	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d KB a call", end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines,
+		(end.Memory-end.Empty)>>10*c.order.Parties/c.order.Legs)
 	if c.order.Parties == 2 {
 		line += fmt.Sprintf("; delay %v, 99 %% under %v", p.delay(50).Round(10*time.Microsecond), p.delay(99).Round(10*time.Microsecond))
 	}
