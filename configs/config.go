@@ -192,8 +192,11 @@ type Matters struct {
 	KeepOpen   time.Duration `yaml:"keep_open" min:"1h" max:"87600h"`   // since the last change
 	KeepClosed time.Duration `yaml:"keep_closed" min:"1h" max:"87600h"` //
 	Limits
-	Hotlines   map[string]*Limits `yaml:"hotlines" keys:"id"`       // of the line that takes the matter; before those for all
-	Categories map[string]*Limits `yaml:"categories" keys:"digits"` // before those of the line
+	Remind     time.Duration      `yaml:"remind" min:"0s" max:"8760h"`    // before a step is due; 0: never
+	Supervise  time.Duration      `yaml:"supervise" min:"0s" max:"8760h"` // after it was due; 0: never
+	Recheck    string             `yaml:"recheck" is:"clock"`             // when matters assigned twice are looked at, each day; none: never
+	Hotlines   map[string]*Limits `yaml:"hotlines" keys:"id"`             // of the line that takes the matter; before those for all
+	Categories map[string]*Limits `yaml:"categories" keys:"digits"`       // before those of the line
 }
 
 // Limits are the times within which a step is due, as matter.Limits explains them. 0: none, or as said more generally.

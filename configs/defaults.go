@@ -36,7 +36,8 @@ func Default() *Config {
 		Recording:  Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
 		Matters: Matters{
 			KeepOpen: 365 * 24 * time.Hour, KeepClosed: 90 * 24 * time.Hour,
-			Limits:   Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
+			Limits: Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
+			Remind: 30 * time.Minute, Supervise: 24 * time.Hour, Recheck: "08:00",
 			Hotlines: map[string]*Limits{}, Categories: map[string]*Limits{},
 		},
 		Media: Media{Timeout: 10 * time.Second},

@@ -16,6 +16,7 @@ func (c *Config) Ledger() ledger.Config {
 	l.KeepOpen, l.KeepClosed = c.Matters.KeepOpen, c.Matters.KeepClosed
 	l.Policy = matter.Policy{
 		Limits:   matter.Limits(c.Matters.Limits),
+		Alarms:   matter.Alarms{Remind: c.Matters.Remind, Supervise: c.Matters.Supervise, Recheck: timeOfDay(c.Matters.Recheck)},
 		Hotlines: limits(c.Matters.Hotlines), Categories: limits(c.Matters.Categories),
 	}
 	return l
@@ -27,6 +28,15 @@ func limits(table map[string]*Limits) map[string]matter.Limits {
 		m[name] = matter.Limits(*l)
 	}
 	return m
+}
+
+// timeOfDay is counted from midnight; 0 for none, and for midnight itself a nanosecond.
+func timeOfDay(s string) time.Duration {
+	at, err := time.Parse("15:04", s)
+	if err != nil {
+		return 0
+	}
+	return max(time.Duration(at.Hour())*time.Hour+time.Duration(at.Minute())*time.Minute, 1)
 }
 
 // streams: an hour is little enough to lose by a wrong unit.

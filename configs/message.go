@@ -96,6 +96,7 @@ var (
 	textDigits    = text{"1 到 4 位数字", "1 to 4 digits"}
 	textNumber    = text{"号码：2 到 20 位数字、* 或 #，可以 + 开头", "a number: 2 to 20 digits, * or #, perhaps with a leading +"}
 	textArea      = text{"区号，例如 0311 或 10", "an area code such as 0311 or 10"}
+	textClock     = text{"一天中的时刻，例如 08:00，或 none", "a time of day such as 08:00, or none"}
 	textHost      = text{"IP 地址或主机名，不带端口", "an IP address or a host name, without a port"}
 	textHostPort  = text{"主机:端口，例如 10.1.2.3:5060", "host:port, such as 10.1.2.3:5060"}
 	textService   = text{"1 到 32 个字母、数字、*、#、_ 或 -", "1 to 32 of letters, digits, *, #, _ and -"}

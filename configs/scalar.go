@@ -46,6 +46,7 @@ var shapes = map[string]shape{
 	"realm":    {regexp.MustCompile(`^[!#-\[\]-~][ !#-\[\]-~]{0,63}$`).MatchString, textRealm},
 	"verb":     {plainText, textVerb},
 	"host":     {hostName, textHost},
+	"clock":    {regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|none)$`).MatchString, textClock},
 	"hostport": {hostPort, textHostPort},
 }
 

@@ -76,15 +76,21 @@ func (l *Ledger) keep(m matter.Matter) time.Duration {
 func (l *Ledger) change(ctx context.Context, stub, event string, step func(page) (matter.Matter, error)) error {
 	for range 10 {
 		p, err := l.open(ctx, stub, event)
-		if err != nil || p.seen {
+		switch {
+		case err != nil:
 			return err
+		case p.seen: // whoever wrote it may have died before the clocks were set
+			return l.schedule(ctx, stub, matter.Matter{}, p.Matter)
 		}
 		next, err := step(p)
 		if err != nil {
 			return err
 		}
-		if done, err := l.write(ctx, p, next, stub, event); err != nil || done {
+		switch done, err := l.write(ctx, p, next, stub, event); {
+		case err != nil:
 			return err
+		case done:
+			return l.schedule(ctx, stub, p.Matter, next)
 		}
 	}
 	return errors.New("ledger: a matter is changed all the time by somebody else")

@@ -55,7 +55,10 @@ func Default() Config {
 	const day = 24 * time.Hour
 	return Config{
 		Config: link.Default(), Node: "liandong",
-		Policy:   matter.Policy{Limits: matter.Limits{FirstFeedback: 2 * time.Hour, Close: 2 * day}},
+		Policy: matter.Policy{
+			Limits: matter.Limits{FirstFeedback: 2 * time.Hour, Close: 2 * day},
+			Alarms: matter.Alarms{Remind: 30 * time.Minute, Supervise: day, Recheck: 8 * time.Hour},
+		},
 		KeepOpen: 365 * day, KeepClosed: 90 * day, Remember: 7 * day,
 		Lease: 10 * time.Second, Poll: 200 * time.Millisecond,
 	}
@@ -92,6 +95,7 @@ type Ledger struct {
 	tickets, updates *outbox.Consumer  // owned by run; new with each lease
 	failing          bool              // owned by run
 	trimAt           time.Time         // owned by run
+	ringAt           time.Time         // owned by run
 	holders          map[string]string // stream → group that keeps it from being trimmed; owned by run
 
 	cancel context.CancelFunc
@@ -102,6 +106,7 @@ type Ledger struct {
 type counters struct {
 	leading       atomic.Bool
 	applied, dead atomic.Uint64
+	alarms        atomic.Uint64
 }
 
 // Stats is how the ledger stands.
@@ -109,6 +114,7 @@ type Stats struct {
 	Leading bool   // this node does the work
 	Applied uint64 // entries and updates taken in
 	Dead    uint64 // updates that went to the dead stream
+	Alarms  uint64 // reminders and the like that were written
 }
 
 // New makes a ledger that connects when it is started. Redis need not be there.
@@ -147,7 +153,7 @@ func (l *Ledger) Stop() {
 
 // Stats tells how the ledger stands.
 func (l *Ledger) Stats() Stats {
-	return Stats{Leading: l.stats.leading.Load(), Applied: l.stats.applied.Load(), Dead: l.stats.dead.Load()}
+	return Stats{Leading: l.stats.leading.Load(), Applied: l.stats.applied.Load(), Dead: l.stats.dead.Load(), Alarms: l.stats.alarms.Load()}
 }
 
 // streams are the ticket streams in this Redis.
@@ -227,17 +233,19 @@ func (l *Ledger) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// work takes in entries first, then updates: what an update is about has been read before it.
+// work takes in entries first, then updates: what an update is about has been read before it. Alarms come last: what has
+// happened needs none.
 func (l *Ledger) work(ctx context.Context) (int, error) {
 	entries, err := l.drain(ctx)
 	if err != nil {
 		return entries, err
 	}
 	n, err := l.each(ctx, l.updates, l.update)
-	if err == nil {
-		l.trim(ctx, time.Now())
+	if err != nil {
+		return entries + n, err
 	}
-	return entries + n, err
+	l.trim(ctx, time.Now())
+	return entries + n, l.ring(ctx, time.Now())
 }
 
 // drain takes in all ticket entries there are.

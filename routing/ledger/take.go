@@ -27,8 +27,14 @@ func (l *Ledger) entry(ctx context.Context, m outbox.Message) error {
 		return nil
 	}
 	err := l.change(ctx, m.Entry.StubID, m.Entry.EventID, func(p page) (matter.Matter, error) {
+		if p.version == "0" && matter.IsAlarm(m.Entry.Event) {
+			return matter.Matter{}, errNone // its hash is gone
+		}
 		return matter.Note(p.Matter, m.Entry, l.cfg.Policy), nil
 	})
+	if errors.Is(err, errNone) {
+		return nil
+	}
 	if errors.Is(err, errUnfit) {
 		l.log.Error("ledger: the state of a matter cannot be kept", "stub", m.Entry.StubID, "err", err)
 		return nil

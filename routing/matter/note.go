@@ -10,6 +10,12 @@ import (
 // Note takes in what the switch itself has written: the first entry of a stub makes the matter, later ones tell more
 // of it. Its own alarms and corrections are no news.
 func Note(m Matter, e ticket.Entry, p Policy) Matter {
+	if IsAlarm(e.Event) {
+		if e.Event == ticket.Supervised {
+			m.Supervised++
+		}
+		return m
+	}
 	begins := m.StubID == ""
 	if begins {
 		m = Matter{StubID: e.StubID, State: Pushed, OpenedAt: e.At, From: e.From, To: e.To, Mode: e.Mode, CallRef: e.CallRef}

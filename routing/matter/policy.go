@@ -17,6 +17,7 @@ type Limits struct {
 // says nothing about a step, the more general holds.
 type Policy struct {
 	Limits
+	Alarms
 	Hotlines   map[string]Limits // by the hotline that takes the matter
 	Categories map[string]Limits // by category code; before the hotline's
 }

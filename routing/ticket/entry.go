@@ -24,15 +24,18 @@ type Event string
 
 // The events that the switch itself writes.
 const (
-	Opened    Event = "opened"    // a desk asked for the other line: the matter begins
-	Answered  Event = "answered"  // the other line took the call
-	Failed    Event = "failed"    // busy, no answer, unreachable, taken back: the matter goes on as a ticket
-	Abandoned Event = "abandoned" // the caller hung up before the other line answered
-	Decided   Event = "decided"   // which line takes the matter of a three-way call
-	Urgent    Event = "urgent"    // danger: the emergency line is told, whoever's matter it is
-	Enriched  Event = "enriched"  // more is known: category, place, title, content
-	Overdue   Event = "overdue"   // a time limit has passed
-	Closed    Event = "closed"
+	Opened     Event = "opened"     // a desk asked for the other line: the matter begins
+	Answered   Event = "answered"   // the other line took the call
+	Failed     Event = "failed"     // busy, no answer, unreachable, taken back: the matter goes on as a ticket
+	Abandoned  Event = "abandoned"  // the caller hung up before the other line answered
+	Decided    Event = "decided"    // which line takes the matter of a three-way call
+	Urgent     Event = "urgent"     // danger: the emergency line is told, whoever's matter it is
+	Enriched   Event = "enriched"   // more is known: category, place, title, content
+	Reminded   Event = "reminded"   // a time limit will soon have passed
+	Overdue    Event = "overdue"    // it has passed
+	Supervised Event = "supervised" // it passed long ago: somebody above should know
+	Recheck    Event = "recheck"    // assigned twice or more, and still open: told every day
+	Closed     Event = "closed"
 )
 
 // How the matter goes over to the other line.

@@ -39,6 +39,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("ledger_leading", "1 while this switch keeps the state of the matters, for all that share the Redis.", now, flag(l.Leading))
 	put("ledger_applied_total", "Ticket entries and updates taken in.", total, float64(l.Applied))
 	put("ledger_dead_total", "Updates refused, see liandong:updates:dead.", total, float64(l.Dead))
+	put("ledger_alarms_total", "Reminders, overdue and supervised entries and the like that were written.", total, float64(l.Alarms))
 	u := g.sw.UA.Stats()
 	put("sip_received_total", "SIP messages received.", total, float64(u.Received))
 	put("sip_sent_total", "SIP messages sent.", total, float64(u.Sent))
