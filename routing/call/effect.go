@@ -118,7 +118,7 @@ type (
 type StopRecording struct{}
 
 // RecordLeg gives what a party says to a channel of the recording, from now on
-// to the end of the leg.
+// to the end of the leg; with no channel to none any more.
 type RecordLeg struct {
 	Leg     LegID
 	Channel Channel

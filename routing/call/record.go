@@ -108,6 +108,22 @@ func (m *machine) recordLegs() {
 			m.do(RecordLeg{Leg: l.ID, Channel: l.Channel})
 		}
 	}
+	m.recordMouth()
+}
+
+// recordMouth takes the taker's channel from the line that he speaks on.
+func (m *machine) recordMouth() {
+	l, ok := m.Leg(m.Desk)
+	second := m.Second.Up && m.mouth() == m.Second.ID
+	if !ok || second == m.Second.Taped {
+		return
+	}
+	m.Second.Taped = second
+	from, to := m.Desk, m.Second.ID
+	if !second {
+		from, to = to, from
+	}
+	m.do(RecordLeg{Leg: from}, RecordLeg{Leg: to, Channel: l.Channel})
 }
 
 // channelOf is a leg's channel by its line; of two desks of one line, or of two
@@ -144,6 +160,9 @@ func (m *machine) wantRecording(who Leg, on bool) bool {
 
 // recordAsked is a phone's record key, which says what it wants.
 func (m *machine) recordAsked(e RecordAsked) {
+	if e.Leg == m.Second.ID {
+		e.Leg = m.Desk // asked on the second line
+	}
 	l, ok := m.Leg(e.Leg)
 	switch {
 	case !ok || !l.Up || e.Leg != m.Desk && e.Leg != m.Partner:

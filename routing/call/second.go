@@ -15,6 +15,7 @@ type Second struct {
 	Held   bool      // the phone has put it on hold
 	Parted bool      // the first dialog has been held since: the phone tells by holds whom the taker talks to
 	MixAt  time.Time // both dialogs are active: from then on the phone is taken to join all three
+	Taped  bool      // the taker's channel of the recording is taken from it
 }
 
 // mixPause is how long both dialogs have to be active before it counts as a
@@ -40,7 +41,7 @@ func (m *machine) deskCalled(e DeskCalled) {
 		m.notice(e.Desk, m.prompts().Refuse)
 		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
 	}
-	if !m.running() || m.dir.OneLine {
+	if !done || !m.running() || m.dir.OneLine {
 		m.endSecond(480, Normal)
 	}
 }
@@ -55,6 +56,14 @@ func (m *machine) endSecond(code int, why Farewell) {
 		m.do(EndLeg{Leg: s.ID, Why: why, Grace: ok && l.Referred && why == Normal})
 	default:
 		m.do(Refuse{Leg: s.ID, Code: code})
+	}
+	m.tapeFirst(s)
+}
+
+// tapeFirst takes the taker's channel from his first line again.
+func (m *machine) tapeFirst(s Second) {
+	if l, ok := m.Leg(m.Desk); ok && s.Taped {
+		m.do(RecordLeg{Leg: l.ID, Channel: l.Channel})
 	}
 }
 
@@ -82,7 +91,7 @@ func (m *machine) secondAnswered() {
 // secondEnded: the phone has hung up its second line. In a conversation of three
 // the taker goes on with the first one; else the partner is let go.
 func (m *machine) secondEnded() {
-	m.forgetSecond()
+	m.tapeFirst(m.forgetSecond())
 	switch {
 	case m.running():
 		m.stopHunt(Withdrawn)

@@ -360,6 +360,11 @@ func (w *walk) record(x Effect) {
 	case StopRecording:
 		t.on, t.stopped = false, true
 	case RecordLeg:
+		if _, was := t.legs[x.Leg]; x.Channel == 0 {
+			ok = ok && was
+			delete(t.legs, x.Leg)
+			break
+		}
 		for leg, channel := range t.legs {
 			if w.live[leg] && (leg == x.Leg || channel == x.Channel) {
 				w.fail("leg %d has channel %d as well as leg %d", x.Leg, x.Channel, leg)
@@ -388,7 +393,11 @@ func (w *walk) recorded() {
 		w.fail("recorded: %v; must be: %v, may be: %v", w.tape.on, must, may)
 	}
 	for _, l := range c.Legs {
-		if w.tape.begun && l.Up && w.tape.legs[l.ID] == 0 {
+		speaks := l.ID
+		if l.ID == c.Desk && c.Second.Taped {
+			speaks = c.Second.ID
+		}
+		if w.tape.begun && l.Up && w.tape.legs[speaks] == 0 {
 			w.fail("leg %d is not recorded", l.ID)
 		}
 	}

@@ -220,7 +220,11 @@ func (c *Core) recording(e call.Effect) {
 		c.tape.Stop(c.now)
 		c.tape = nil
 	case call.RecordLeg:
-		c.world.Media.Do(engine.Record{Leg: engine.LegID(e.Leg), Tap: c.tape, Channel: int(e.Channel) - 1})
+		take := engine.Record{Leg: engine.LegID(e.Leg)}
+		if e.Channel > 0 {
+			take.Tap, take.Channel = c.tape, int(e.Channel)-1
+		}
+		c.world.Media.Do(take)
 	}
 }
 

@@ -463,6 +463,9 @@ func (c *simCall) Do(cmd engine.Command) {
 			c.sim.fail("%s: leg %d is recorded and has no port", c.ref, cmd.Leg)
 		}
 		c.taped[cmd.Leg] = cmd.Channel
+		if cmd.Tap == nil {
+			delete(c.taped, cmd.Leg)
+		}
 	case engine.Listen:
 		c.sim.note("  %s leg %d hears %v %v", c.ref, cmd.Leg, cmd.From, cmd.Play)
 		c.ears[cmd.Leg] = cmd
