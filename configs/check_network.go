@@ -41,6 +41,9 @@ func (c *checker) oneNetwork(key string, n *Network) {
 	if p := n.RTP.Ports; p != (Ports{}) && p.count() < minPorts {
 		c.add(key+".rtp.ports", textFewPorts.of(p.count(), minPorts))
 	}
+	if j := n.RTP.jitter(); j.Min > j.Max {
+		c.add(key+".rtp.jitter", textJitterTurned.of(j.Min, j.Max))
+	}
 }
 
 func (p Ports) count() int { return int(p.Max) - int(p.Min) + 1 }

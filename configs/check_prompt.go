@@ -2,9 +2,12 @@ package configs
 
 import (
 	"errors"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
+	"liandong/media/codec"
 	"liandong/media/prompt"
 )
 
@@ -56,6 +59,9 @@ func (c *checker) clip(key, name, path string) ([]byte, bool) {
 		c.add(key, *fault)
 		return nil, false
 	}
+	if law, raw := lawOf(path); raw {
+		b = prompt.FromG711(law, b)
+	}
 	_, err := prompt.Load(map[string][]byte{name: b})
 	switch {
 	case errors.Is(err, prompt.ErrReserved):
@@ -64,6 +70,17 @@ func (c *checker) clip(key, name, path string) ([]byte, bool) {
 		c.add(key, textBadClip.of(path, clipFault(err)))
 	}
 	return b, err == nil
+}
+
+// lawOf tells by its ending that a file is bare G.711, as PBXs keep their announcements.
+func lawOf(path string) (law codec.ID, raw bool) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".al", ".alaw":
+		return codec.PCMA, true
+	case ".ul", ".ulaw":
+		return codec.PCMU, true
+	}
+	return 0, false
 }
 
 func clipFault(err error) message {

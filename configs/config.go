@@ -73,6 +73,13 @@ type RTP struct {
 	Address   netip.Addr `yaml:"address" need:"yes"`
 	Ports     Ports      `yaml:"ports" need:"yes"`
 	Advertise netip.Addr `yaml:"advertise"` // written in SDP; zero: Address
+	Jitter    Jitter     `yaml:"jitter"`
+}
+
+// Jitter bounds how long the sound of a party who is mixed waits, so that late packets are in time.
+type Jitter struct {
+	Min time.Duration `yaml:"min" min:"20ms" max:"500ms"` // zero: the engine's own
+	Max time.Duration `yaml:"max" min:"40ms" max:"500ms"`
 }
 
 // Ports is a range of UDP ports, both ends included.

@@ -1,6 +1,11 @@
 package configs
 
-import "liandong/media/engine"
+import (
+	"cmp"
+
+	"liandong/media/engine"
+	"liandong/media/jitter"
+)
 
 // Engine is what the media engine needs.
 func (c *Config) Engine() engine.Config {
@@ -10,7 +15,14 @@ func (c *Config) Engine() engine.Config {
 	for name, n := range c.Networks {
 		e.Networks[name] = engine.Network{
 			Address: n.RTP.Address, Advertise: n.RTP.Advertise, PortMin: n.RTP.Ports.Min, PortMax: n.RTP.Ports.Max,
+			Jitter: n.RTP.jitter(),
 		}
 	}
 	return e
+}
+
+// jitter is what holds where the file says nothing of one bound.
+func (r RTP) jitter() jitter.Config {
+	own := jitter.Default()
+	return jitter.Config{Min: cmp.Or(r.Jitter.Min, own.Min), Max: cmp.Or(r.Jitter.Max, own.Max)}
 }

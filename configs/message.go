@@ -130,6 +130,7 @@ var (
 	textZeroPort     = text{"端口不能为 0；可用：1 到 65535", "the port cannot be 0; allowed: 1 to 65535"}
 	textWildcard     = text{"监听全部地址时必须给出 %s，以告知对方发往何处", "hearing on all addresses needs %s, so that peers know where to send"}
 	textSameSocket   = text{"与 %s 使用同一 %s 端口 %s；请换一个", "takes the %[2]s port %[3]s that %[1]s has; choose another"}
+	textJitterTurned = text{"min %v 大于 max %v；min 不得大于 max", "min %v is more than max %v; it may be as much at the most"}
 	textFewPorts     = text{"端口太少：只有 %d 个；至少 %d 个，每路话用 2 个", "too few ports: %d; at least %d, each leg of a call takes 2"}
 	textPortsCross   = text{"与 %s 的端口 %s 在同一地址上重叠；请错开", "overlaps the ports %[2]s of %[1]s on the same address; move one of them"}
 	textPortsHit     = text{"端口范围包含 %s 的 UDP 端口 %d；请避开", "holds the UDP port %[2]d of %[1]s; leave it out"}

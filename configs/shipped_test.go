@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"liandong/media/jitter"
 	"liandong/routing/desk"
 	"liandong/routing/verb"
 )
@@ -236,5 +237,29 @@ func TestSilenceIsAnEmptyName(t *testing.T) {
 	p, other := c.Directory().Hotlines["110"].Prompts, c.Directory().Hotlines["12345"].Prompts
 	if p.Music != "" || p.Wait != "" || p.Sorry != "transfer" || other.Wait == "" || other.Sorry == "transfer" {
 		t.Errorf("110: %+v\n12345: %+v", p, other)
+	}
+}
+
+// TestJitter: one bound alone leaves the other as it is, and min is not above max.
+func TestJitter(t *testing.T) {
+	c := load(t, "lab.yaml", "networks.lab.rtp.jitter.min=60ms")
+	if got := c.Engine().Networks["lab"].Jitter; got != (jitter.Config{Min: 60 * time.Millisecond, Max: 120 * time.Millisecond}) {
+		t.Errorf("jitter %+v", got)
+	}
+	_, err := Load("lab.yaml", Options{Lang: "en", Set: []string{"networks.lab.rtp.jitter.min=200ms"}})
+	if err == nil || !strings.Contains(err.Error(), "networks.lab.rtp.jitter: min 200ms is more than max 120ms") {
+		t.Errorf("min above max: %v", err)
+	}
+}
+
+// TestBareG711: an announcement may be a file of A-law and nothing else.
+func TestBareG711(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "welcome.al")
+	if err := os.WriteFile(file, make([]byte, 8000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, "lab.yaml", "prompts.files.welcome="+file)
+	if clip, ok := c.Engine().Prompts.Get("welcome"); !ok || clip.Duration() != time.Second {
+		t.Errorf("clip %v of %v", ok, clip.Duration())
 	}
 }

@@ -19,15 +19,15 @@ type Config struct {
 	MediaTimeout   time.Duration   // nothing received for so long: MediaLost
 	PortQuarantine time.Duration   // a freed port pair rests so long before it is used again
 	LatchPackets   int             // so many packets in a row from one source lock a leg's stream to it, when it is not the signalled one; they are not heard
-	Jitter         jitter.Config   // of parties that are mixed; a relay has no buffer
 	Prompts        *prompt.Library // what playlists name; nil: nothing can be played
 }
 
 // Network is one side on which RTP is sent and received.
 type Network struct {
-	Address          netip.Addr // bound locally
-	Advertise        netip.Addr // told to the peers; zero: Address
-	PortMin, PortMax uint16     // even ports carry RTP, the odd one above each its RTCP
+	Address          netip.Addr    // bound locally
+	Advertise        netip.Addr    // told to the peers; zero: Address
+	PortMin, PortMax uint16        // even ports carry RTP, the odd one above each its RTCP
+	Jitter           jitter.Config // of parties that are mixed, a relay has no buffer; zero: jitter.Default
 }
 
 const (
@@ -42,7 +42,6 @@ func Default() Config {
 		MediaTimeout:   10 * time.Second,
 		PortQuarantine: 2 * time.Second,
 		LatchPackets:   5,
-		Jitter:         jitter.Default(),
 	}
 }
 
@@ -67,9 +66,6 @@ func (c Config) Validate() error {
 	}
 	if c.LatchPackets < 1 || c.LatchPackets > maxLatch {
 		errs = append(errs, fmt.Errorf("latch_packets: %d is not allowed, 1 to %d", c.LatchPackets, maxLatch))
-	}
-	for _, err := range joined(c.Jitter.Validate()) {
-		errs = append(errs, fmt.Errorf("jitter.%w", err))
 	}
 	return errors.Join(errs...)
 }
@@ -97,7 +93,17 @@ func (n Network) validate(key string) []error {
 		errs = append(errs, fmt.Errorf("%s.port_max: %d is not allowed, it must leave an even port and the one above it from port_min (%d) on",
 			key, n.PortMax, n.PortMin))
 	}
+	for _, err := range joined(n.jitter().Validate()) {
+		errs = append(errs, fmt.Errorf("%s.jitter.%w", key, err))
+	}
 	return errs
+}
+
+func (n Network) jitter() jitter.Config {
+	if n.Jitter == (jitter.Config{}) {
+		return jitter.Default()
+	}
+	return n.Jitter
 }
 
 // advertised is the address that peers are told.

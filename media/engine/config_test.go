@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"liandong/media/jitter"
 )
 
 func TestValidate(t *testing.T) {
@@ -37,8 +42,8 @@ func TestValidate(t *testing.T) {
 		}, nil},
 		{"the rest", func(c *Config) {
 			c.Shards, c.MediaTimeout, c.PortQuarantine, c.LatchPackets = -1, time.Millisecond, -1, 0
-			c.Jitter.Min, c.Jitter.Max = 0, time.Hour
-		}, []string{"jitter.min:", "jitter.max:", "shards:", "media_timeout:", "port_quarantine:", "latch_packets:"}},
+			c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 2000, PortMax: 3000, Jitter: jitter.Config{Max: time.Hour}}
+		}, []string{"networks.lab.jitter.min:", "networks.lab.jitter.max:", "shards:", "media_timeout:", "port_quarantine:", "latch_packets:"}},
 	} {
 		cfg := labConfig(nil)
 		c.edit(&cfg)
@@ -52,5 +57,28 @@ func TestValidate(t *testing.T) {
 				t.Errorf("%s: %v does not name %s", c.name, err, key)
 			}
 		}
+	}
+}
+
+// TestWarnOfFiles: a limit of open files that ends calls before the ports do is said at start,
+// with the number.
+func TestWarnOfFiles(t *testing.T) {
+	limit, known := openFiles()
+	if !known || limit > 1<<20 {
+		t.Skip("no limit here that ports could reach")
+	}
+	cfg := labConfig(nil)
+	for i := range limit/(1<<15) + 2 {
+		cfg.Networks[string(rune('a'+i))] = Network{Address: netip.AddrFrom4([4]byte{127, 0, 1, byte(i)}), PortMin: 2000, PortMax: 65535}
+	}
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	if warnOfFiles(cfg, log); !strings.Contains(said.String(), fmt.Sprint("limit=", limit)) {
+		t.Errorf("said %q, not the limit of %d", said.String(), limit)
+	}
+	said.Reset()
+	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: 2000, PortMax: 2009}}
+	if warnOfFiles(cfg, log); said.Len() > 0 {
+		t.Errorf("said %q of ten ports and %d files", said.String(), limit)
 	}
 }

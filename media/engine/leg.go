@@ -96,6 +96,8 @@ func newLeg(r *room, o openLeg) *leg {
 	return l
 }
 
+func (l *leg) network() Network { return l.shard.cfg.Networks[l.pair.network] }
+
 // configure applies what offer and answer came to.
 func (l *leg) configure(c Stream, now time.Time) {
 	if !c.Codec.Known() {

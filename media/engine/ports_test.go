@@ -76,6 +76,9 @@ func TestPortsReturn(t *testing.T) {
 		if _, err := r.session.Open(1, "lab"); !errors.Is(err, ErrLeg) {
 			t.Fatalf("open twice: %v, want ErrLeg", err)
 		}
+		if refused := r.engine.Stats().Refused; refused == 0 {
+			t.Fatal("a refused party is not counted")
+		}
 		if _, err := r.session.Open(9, "moon"); !errors.Is(err, ErrNetwork) {
 			t.Fatalf("unknown network: %v, want ErrNetwork", err)
 		}

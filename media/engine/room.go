@@ -108,7 +108,7 @@ func (r *room) route() {
 		l.choose()
 	}
 	for _, l := range r.legs {
-		l.voice.want(l.mixers > 0, r.shard.cfg.Jitter)
+		l.voice.want(l.mixers > 0, l.network().jitter())
 		l.attention()
 	}
 }

@@ -173,3 +173,26 @@ func expand(id codec.ID, data []byte) []int16 {
 	codec.Decode(id, samples, data)
 	return samples
 }
+
+// FromG711 makes a WAV file of bare G.711 at 8 kHz: the codes and nothing else.
+func FromG711(law codec.ID, codes []byte) []byte {
+	tag := uint16(tagALaw)
+	if law == codec.PCMU {
+		tag = tagMuLaw
+	}
+	codes = codes[:min(len(codes), int(MaxLength/time.Second)*pcm.Rate+1)] // beyond that it is refused anyway
+	le := binary.LittleEndian
+	file := le.AppendUint32([]byte("RIFF"), uint32(36+len(codes)))
+	file = le.AppendUint32(append(file, "WAVEfmt "...), 16)
+	for _, v := range []uint16{tag, 1} { // mono
+		file = le.AppendUint16(file, v)
+	}
+	for range 2 { // samples and bytes in a second
+		file = le.AppendUint32(file, pcm.Rate)
+	}
+	for _, v := range []uint16{1, 8} { // bytes a frame, bits a sample
+		file = le.AppendUint16(file, v)
+	}
+	file = le.AppendUint32(append(file, "data"...), uint32(len(codes)))
+	return append(file, codes...)
+}

@@ -240,3 +240,36 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestFromG711: bare codes become a clip whose frames go out as those same codes.
+func TestFromG711(t *testing.T) {
+	codes := make([]byte, 4*pcm.FrameSamples)
+	for i := range codes {
+		codes[i] = byte(i * 7)
+	}
+	for _, law := range []codec.ID{codec.PCMA, codec.PCMU} {
+		library, err := Load(map[string][]byte{"bare": FromG711(law, codes)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clip, _ := library.Get("bare")
+		if clip.Len() != 4 {
+			t.Fatalf("%v: %d frames, want 4", law, clip.Len())
+		}
+		for i := range clip.Len() {
+			got, want := clip.Encoded(law, i), codes[i*pcm.FrameSamples:][:pcm.FrameSamples]
+			for k := range want {
+				if got[k] != want[k] && (law != codec.PCMU || want[k] != 0x7f) { // µ-law has two zeros
+					t.Fatalf("%v: frame %d, code %d is %#x, want %#x", law, i, k, got[k], want[k])
+				}
+			}
+		}
+	}
+	long := make([]byte, 2*int(MaxLength/time.Second)*pcm.Rate)
+	if _, err := Load(map[string][]byte{"bare": FromG711(codec.PCMA, long)}); !errors.Is(err, ErrTooLong) {
+		t.Errorf("twenty minutes: %v, want ErrTooLong", err)
+	}
+	if _, err := Load(map[string][]byte{"bare": FromG711(codec.PCMA, nil)}); !errors.Is(err, ErrEmpty) {
+		t.Errorf("nothing: %v, want ErrEmpty", err)
+	}
+}
