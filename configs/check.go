@@ -16,6 +16,7 @@ type checker struct {
 
 func (c *checker) all() {
 	c.networks()
+	c.codecs()
 	c.trunks()
 	c.hotlines()
 	c.phones()

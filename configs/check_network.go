@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // minPorts gives a call of three legs room for a dozen of its like. Each leg takes two: RTP and RTCP.
@@ -95,6 +96,17 @@ func (c *checker) socketInRange(s socket) {
 		r := c.Networks[name].RTP
 		if sameHost(r.Address, s.at.Addr()) && r.Ports.Min <= s.at.Port() && s.at.Port() <= r.Ports.Max {
 			c.add(join("networks", name)+".rtp.ports", textPortsHit.of(s.key, s.at.Port()))
+		}
+	}
+}
+
+func (c *checker) codecs() {
+	if len(c.Codecs) == 0 && !c.faulty("codecs") {
+		c.add("codecs", textNoCodec.of(codecWhat(rule{})))
+	}
+	for i, id := range c.Codecs {
+		if slices.Contains(c.Codecs[:i], id) && id.Known() { // 0: it was reported
+			c.add(index("codecs", i), textListTwice.of(id.Name()))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"time"
 
+	"liandong/media/codec"
 	"liandong/media/prompt"
 	"liandong/routing/desk"
 )
@@ -24,6 +25,7 @@ type Config struct {
 	Log        Log                 `yaml:"log"`                               //
 	Networks   map[string]*Network `yaml:"networks" keys:"name"`              // sides of the boundary, by name
 	Strangers  string              `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets
+	Codecs     []codec.ID          `yaml:"codecs"`                            // what every party is offered, in this order
 	Realm      string              `yaml:"realm" is:"realm"`                  // digest realm of the phones
 	Trunks     map[string]*Trunk   `yaml:"trunks" keys:"name"`                // neighbours, by name
 	Hotlines   map[string]*Hotline `yaml:"hotlines" keys:"id"`                // lines, by id

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"liandong/media/codec"
 	"liandong/routing/desk"
 )
 
@@ -15,6 +16,7 @@ func Default() *Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Networks:  map[string]*Network{},
 		Strangers: "drop",
+		Codecs:    []codec.ID{codec.PCMA, codec.PCMU},
 		Realm:     "liandong",
 		Trunks:    map[string]*Trunk{},
 		Hotlines:  map[string]*Hotline{},

@@ -20,6 +20,7 @@ func (c *Config) Directory() *desk.Directory {
 		Categories: maps.Clone(c.Categories),
 		Plan:       c.plan(),
 		Emergency:  c.Emergency,
+		Codecs:     slices.Clone(c.Codecs),
 		Timers: desk.Timers{
 			KeyGap: c.Timers.KeyGap, Settle: c.Timers.Settle, TrunkRing: c.Timers.TrunkRing, MaxCall: c.Timers.MaxCall,
 		},

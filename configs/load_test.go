@@ -62,6 +62,9 @@ func TestSet(t *testing.T) {
 		{"phones.1101.password=a=b,c: d", func(c *Config) any { return c.Phones["1101"].Password.Reveal() }, "a=b,c: d"},
 		{"phones.1101.password=$${x}", func(c *Config) any { return c.Phones["1101"].Password.Reveal() }, "${x}"},
 		{"timers.settle=4s", func(c *Config) any { return c.Timers.Settle }, "4s"},
+		{"codecs=g722,PCMA", func(c *Config) any { return c.Directory().Codecs }, "[G722 PCMA]"},
+		{"codecs=", nil, ""},
+		{"codecs=PCMA,G729", nil, ""},
 		{"lang=zh", func(c *Config) any { return c.Lang }, "zh"},
 	} {
 		c, err := Parse("good.yaml", []byte(good), Options{Lang: "en", Env: environment, Set: []string{tt.arg}})

@@ -123,6 +123,7 @@ var (
 // One part of a file against another.
 var (
 	textNoNetwork    = text{"至少需要一个网络", "at least one network is needed"}
+	textNoCodec      = text{"至少需要一种编码；可用：%s", "at least one codec is needed; allowed: %s"}
 	textNoHotline    = text{"至少需要一条热线", "at least one hotline is needed"}
 	textNoSuch       = text{"%q 未定义；可用：%s", "%q is not defined; allowed: %s"}
 	textWhichNetwork = text{"有多个网络，必须指明；可用：%s", "must be said as there are several networks; allowed: %s"}

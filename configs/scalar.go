@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"liandong/media/codec"
 	"liandong/routing/desk"
 )
 
@@ -95,6 +96,7 @@ var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[netip.Prefix]():   {reader(parsePrefix), fixed(textPrefix)},
 	reflect.TypeFor[Ports]():          {readPorts, fixed(textPorts)},
 	reflect.TypeFor[desk.Secret]():    {readSecret, fixed(textSecret)},
+	reflect.TypeFor[codec.ID]():       {readCodec, codecWhat},
 }
 
 func readString(s string, r rule) (any, bool) {
@@ -167,6 +169,19 @@ func readPorts(s string, _ rule) (any, bool) {
 
 func (p Ports) String() string {
 	return strconv.Itoa(int(p.Min)) + "-" + strconv.Itoa(int(p.Max))
+}
+
+func readCodec(s string, _ rule) (any, bool) {
+	id, ok := codec.ByName(s)
+	return id, ok
+}
+
+func codecWhat(rule) message {
+	var names []string
+	for _, id := range codec.List() {
+		names = append(names, id.Name())
+	}
+	return textOneOf.of(names)
 }
 
 func readSecret(s string, _ rule) (any, bool) {

@@ -27,15 +27,15 @@ type Stream struct {
 	Remote     netip.AddrPort
 	RemoteRTCP netip.AddrPort     // zero: the port above the remote's RTP port
 	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
+	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
 	Ptime      time.Duration      // what the peer prefers: noted, see above
 	Leg        LegID
 	Codec      codec.ID // what we send
 	PT         uint8
-	DTMFSend   uint8 // telephone-event payload type towards the peer; 0: none
-	DTMFRecv   uint8
-	Send       bool // false: the peer is on hold, it gets no RTP
-	Receive    bool // false: what the peer sends is heard by nobody, its keys still count
-	RTCPMux    bool // RFC 5761: RTCP on the RTP port
+	DTMFSend   uint8 // telephone-event payload type towards the peer, of Codec's clock; 0: none
+	Send       bool  // false: the peer is on hold, it gets no RTP
+	Receive    bool  // false: what the peer sends is heard by nobody, its keys still count
+	RTCPMux    bool  // RFC 5761: RTCP on the RTP port
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,

@@ -92,7 +92,7 @@ func pickUp(t *testing.T, s *Session, leg LegID, id codec.ID) *handset {
 	}
 	h.word = make([]byte, len(h.said))
 	codec.Encode(id, h.word, h.said)
-	s.Do(Stream{Leg: leg, Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Codec: id, PT: id.PayloadType(), Send: true, Receive: true, DTMFRecv: 101, DTMFSend: 101})
+	s.Do(Stream{Leg: leg, Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Codec: id, PT: id.PayloadType(), Send: true, Receive: true, DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
 	h.done.Go(h.listen)
 	h.done.Go(h.talk)
 	t.Cleanup(h.hangUp)

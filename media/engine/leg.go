@@ -112,7 +112,7 @@ func (l *leg) configure(c Stream, now time.Time) {
 	if c.Receive && !l.stream.Receive {
 		l.heardAt = now
 	}
-	l.codecs = payloadTypes(c)
+	l.codecs, l.dial.ClockRate = payloadTypes(c), c.Codec.ClockRate()
 	first := !l.ready
 	l.stream, l.ready = c, true
 	if first {
@@ -121,12 +121,18 @@ func (l *leg) configure(c Stream, now time.Time) {
 	}
 }
 
+// keyEvent stands among the codecs for telephone-event.
+const keyEvent codec.ID = 0xff
+
 func payloadTypes(c Stream) (types [128]codec.ID) {
 	if len(c.Recv) == 0 {
 		types[c.PT&0x7f] = c.Codec
 	}
 	for pt, id := range c.Recv {
 		types[pt&0x7f] = id
+	}
+	for pt := range c.DTMFRecv {
+		types[pt&0x7f] = keyEvent
 	}
 	return types
 }

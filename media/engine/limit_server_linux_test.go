@@ -121,7 +121,7 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 				panic(err)
 			}
 			ports = append(ports, at.Port())
-			s.Do(Stream{Leg: leg, Remote: o.Peer, Codec: codec.PCMA, PT: 8, Send: true, Receive: true, DTMFRecv: 101, DTMFSend: 101})
+			s.Do(Stream{Leg: leg, Remote: o.Peer, Codec: codec.PCMA, PT: 8, Send: true, Receive: true, DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
 		}
 		for leg := range LegID(o.Parties) {
 			listen := Listen{Leg: leg}

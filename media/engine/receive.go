@@ -41,9 +41,9 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		return
 	}
 	id := l.codecs[packet.PayloadType]
-	key := l.stream.DTMFRecv != 0 && packet.PayloadType == l.stream.DTMFRecv
-	noise := id == 0 && !key && packet.PayloadType == comfortNoise
-	if id == 0 && !key && !noise && !l.latch.locked {
+	key := id == keyEvent
+	noise := id == 0 && packet.PayloadType == comfortNoise
+	if id == 0 && !noise && !l.latch.locked {
 		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
 		return
 	}
@@ -54,7 +54,7 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 	l.alive(now)
 	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
 	// RTCP that nobody agreed to have on this port.
-	if id != 0 || noise || packet.SSRC == l.reception.ssrc {
+	if id != 0 && !key || noise || packet.SSRC == l.reception.ssrc {
 		l.enroll(&packet.Header, now)
 	}
 	switch {
@@ -77,6 +77,7 @@ func (l *leg) enroll(h *rtp.Header, now time.Time) {
 // key reports a key press once, and keeps what belongs to it away from everyone.
 func (l *leg) key(packet *rtp.Packet, now time.Time) {
 	l.mutedTill = now.Add(mutedAfterKey)
+	l.keys.ClockRate = l.stream.DTMFRecv[packet.PayloadType]
 	digit, ok := l.keys.Push(packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	if ok {
 		l.room.emit(DigitReceived{Leg: l.id, Digit: digit})

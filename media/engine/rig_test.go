@@ -216,7 +216,7 @@ func (p *phone) stream() Stream {
 	return Stream{
 		Leg: p.leg, Remote: p.addr, Codec: p.codec, PT: p.codec.PayloadType(),
 		Recv:     map[uint8]codec.ID{codec.PCMA.PayloadType(): codec.PCMA, codec.PCMU.PayloadType(): codec.PCMU},
-		DTMFSend: 101, DTMFRecv: 101, Ptime: frameTime, Send: true, Receive: true,
+		DTMFSend: 101, DTMFRecv: map[uint8]int{101: 8000}, Ptime: frameTime, Send: true, Receive: true,
 	}
 }
 

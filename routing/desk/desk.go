@@ -9,6 +9,7 @@ package desk
 import (
 	"time"
 
+	"liandong/media/codec"
 	"liandong/routing/number"
 )
 
@@ -24,6 +25,7 @@ type Directory struct {
 	Plan       number.Plan         // how digits become a number here
 	Emergency  string              // the hotline that an urgent stub goes to
 	Timers     Timers
+	Codecs     []codec.ID // what every leg is offered, in this order; empty: G.711
 }
 
 // Timers are the waits of a call that belong to no single hotline. Zero means the wait is off.

@@ -169,10 +169,11 @@ func (c *Core) local(network, transport string, media netip.AddrPort) leg.Local 
 	if !ok {
 		c.world.Log.Error("no address of ours", "network", network, "transport", transport)
 	}
-	l.Media = sdp.Local{
-		Addr:   media,
-		Codecs: []codec.ID{codec.PCMA, codec.PCMU}, DTMF: 101, Ptime: 20 * time.Millisecond,
+	codecs := c.dir.Codecs
+	if len(codecs) == 0 {
+		codecs = []codec.ID{codec.PCMA, codec.PCMU}
 	}
+	l.Media = sdp.Local{Addr: media, Codecs: codecs, DTMF: 101, Ptime: 20 * time.Millisecond}
 	return l
 }
 

@@ -8,18 +8,19 @@ import (
 	"time"
 
 	"github.com/pion/sdp/v3"
-
-	"liandong/media/codec"
 )
 
 // Offer is our offer: every codec we have, telephone-event, and the direction.
 // Streams that were declined before keep their places.
 func Offer(l Local) []byte {
 	m := stream(l, "RTP/AVP")
-	for _, id := range l.Codecs {
-		addCodec(m, choice{id, id.PayloadType()})
+	codecs, keys := l.formats()
+	for _, c := range codecs {
+		addCodec(m, c)
 	}
-	addEvents(m, events{l.DTMF, eventRate})
+	for _, e := range keys {
+		addEvents(m, e)
+	}
 	addTail(m, l.Ptime, l.Direction)
 	if len(l.Streams) == 0 {
 		return marshal(l, m)
@@ -46,11 +47,12 @@ func Accept(l Local, answer []byte) (Session, error) {
 			continue
 		}
 		s := m.session(l, found[0], false) // we do not offer rtcp-mux
-		for _, id := range l.Codecs {
-			s.Recv[id.PayloadType()] = id
+		codecs, keys := l.formats()
+		for _, c := range codecs {
+			s.Recv[c.pt] = c.id
 		}
-		if e := m.events(); l.DTMF != 0 && e.pt != 0 {
-			s.DTMFSend, s.DTMFRecv = e.sendable(), l.DTMF
+		if theirs := m.events(); len(theirs) > 0 {
+			s.press(theirs, keys)
 		}
 		s.Streams = l.Streams
 		return s, nil
@@ -96,9 +98,12 @@ func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) 
 		addCodec(out, c)
 		s.Recv[c.pt] = c.id
 	}
-	if e := m.events(); l.DTMF != 0 && e.pt != 0 {
-		addEvents(out, e)
-		s.DTMFSend, s.DTMFRecv = e.sendable(), e.pt
+	if l.DTMF != 0 {
+		keys := m.eventsFor(found)
+		for _, e := range keys {
+			addEvents(out, e)
+		}
+		s.press(keys, keys)
 	}
 	if s.RTCPMux {
 		out.WithPropertyAttribute("rtcp-mux")
@@ -129,21 +134,9 @@ func addCodec(m *sdp.MediaDescription, c choice) {
 	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s", c.pt, encoding(c.id)))
 }
 
-// encoding is the codec as rtpmap has it: RFC 4566 §6. One channel is left out.
-func encoding(id codec.ID) string {
-	text := id.Name() + "/" + strconv.Itoa(id.ClockRate())
-	if n := id.Channels(); n > 1 {
-		text += "/" + strconv.Itoa(n)
-	}
-	return text
-}
-
 func addEvents(m *sdp.MediaDescription, e events) {
-	if e.pt == 0 {
-		return
-	}
 	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(e.pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d telephone-event/%d", e.pt, e.rate))
+	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s", e.pt, eventEncoding(e.rate)))
 	m.WithValueAttribute("fmtp", fmt.Sprintf("%d 0-16", e.pt)) // the keys and hook flash
 }
 

@@ -11,8 +11,9 @@ import (
 
 // Bounds on the packet time that we send by.
 const (
-	minPtime = 10 * time.Millisecond
-	maxPtime = 60 * time.Millisecond
+	minPtime  = 10 * time.Millisecond
+	maxPtime  = 60 * time.Millisecond
+	ptimeStep = 10 * time.Millisecond
 )
 
 // media is one stream of the party.
@@ -179,48 +180,6 @@ func (m *media) is(format string, pt uint8, id codec.ID) bool {
 	return name == want || id.Channels() == 1 && name == want+"/1"
 }
 
-// events is telephone-event as one side has it: RFC 4733 §2.4.
-type events struct {
-	pt   uint8 // 0: none
-	rate int
-}
-
-// eventRate is the clock of every codec that we offer.
-const eventRate = 8000
-
-// events finds the telephone-event of the stream; that of our clock goes
-// before one of another.
-func (m *media) events() (found events) {
-	for _, f := range m.formats {
-		name, text, _ := strings.Cut(m.rtpmap[f], "/")
-		pt, err := strconv.ParseUint(f, 10, 7)
-		if name != "TELEPHONE-EVENT" || err != nil || pt == 0 {
-			continue
-		}
-		text, _, _ = strings.Cut(text, "/")
-		rate, err := strconv.ParseUint(text, 10, 31)
-		if err != nil {
-			rate = eventRate
-		}
-		if rate == eventRate {
-			return events{uint8(pt), eventRate}
-		}
-		if found.pt == 0 {
-			found = events{uint8(pt), int(rate)}
-		}
-	}
-	return found
-}
-
-// sendable is the payload type that our key presses may take: our durations
-// would be false by another clock, so there we play tones instead.
-func (e events) sendable() uint8 {
-	if e.rate != eventRate {
-		return 0
-	}
-	return e.pt
-}
-
 // session is what the party's stream and our side agree on. mux: we agreed to
 // RTCP on the port of RTP.
 func (m *media) session(l Local, c choice, mux bool) Session {
@@ -242,14 +201,19 @@ func (m *media) session(l Local, c choice, mux bool) Session {
 	return s
 }
 
-// packetTime is the party's wish within its limit and our bounds, in whole 10 ms.
+// packetTime is the party's wish within its limit and our bounds, the nearest
+// whole 10 ms; 0 when it says nothing of either.
 func (m *media) packetTime(l Local) time.Duration {
+	if m.ptime == 0 && m.maxptime == 0 {
+		return 0
+	}
 	t := m.ptime
 	if t == 0 {
 		t = l.Ptime
 	}
+	t = t.Round(ptimeStep)
 	if m.maxptime != 0 {
-		t = min(t, m.maxptime)
+		t = min(t, m.maxptime.Truncate(ptimeStep))
 	}
-	return min(max(t.Truncate(10*time.Millisecond), minPtime), maxPtime)
+	return min(max(t, minPtime), maxPtime)
 }

@@ -6,7 +6,9 @@ package sdp
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"liandong/media/codec"
@@ -65,8 +67,9 @@ type Local struct {
 	Codecs    []codec.ID // in our order of preference
 	DTMF      uint8      // our payload type of telephone-event; 0: none
 	Ptime     time.Duration
-	Direction Direction // the most we want
-	Streams   []string  // of what was agreed before, see After
+	Direction Direction        // the most we want
+	Streams   []string         // of what was agreed before, see After
+	Types     map[string]uint8 // the same: payload type by encoding, "opus/48000/2"
 }
 
 // After is our side for the next offer or answer once s was agreed on. RFC 3264
@@ -74,10 +77,25 @@ type Local struct {
 // payload type keeps its meaning.
 func (l Local) After(s Session) Local {
 	l.Streams = s.Streams
-	if s.DTMFRecv != 0 {
-		l.DTMF = s.DTMFRecv
+	types := map[string]uint8{}
+	for _, pt := range slices.Sorted(maps.Keys(s.Recv)) {
+		keep(types, encoding(s.Recv[pt]), pt)
 	}
+	for _, pt := range slices.Sorted(maps.Keys(s.DTMFRecv)) {
+		keep(types, eventEncoding(s.DTMFRecv[pt]), pt)
+	}
+	for name, pt := range l.Types {
+		keep(types, name, pt)
+	}
+	l.Types = types
 	return l
+}
+
+// keep notes a payload type, unless the format or the number is taken.
+func keep(types map[string]uint8, name string, pt uint8) {
+	if _, known := types[name]; !known && !taken(types, pt) {
+		types[name] = pt
+	}
 }
 
 // Session is what was agreed on.
@@ -88,9 +106,9 @@ type Session struct {
 	Codec      codec.ID           // what we send
 	PT         uint8              // its payload type
 	Recv       map[uint8]codec.ID // what may come
-	DTMFSend   uint8              // payload type of telephone-event towards the party; 0: none
-	DTMFRecv   uint8
-	Ptime      time.Duration // of what we send
+	DTMFSend   uint8              // payload type of telephone-event towards the party, of Codec's clock; 0: none
+	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
+	Ptime      time.Duration      // of what we send, 10 to 60 ms; 0: the party has no wish
 	Direction  Direction
 	Streams    []string // nil for one stream; else its m= line for each declined one, "" for ours
 }

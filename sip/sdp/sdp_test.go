@@ -95,7 +95,7 @@ func TestWideband(t *testing.T) {
 func TestAnswer(t *testing.T) {
 	plain := Session{
 		Remote: addr("192.0.2.7:4000"), RemoteRTCP: addr("192.0.2.7:4001"), Codec: codec.PCMA, PT: 8,
-		Recv: map[uint8]codec.ID{8: codec.PCMA}, Ptime: 20 * time.Millisecond,
+		Recv: map[uint8]codec.ID{8: codec.PCMA},
 	}
 	with := func(change func(*Session)) Session {
 		s := plain
@@ -138,17 +138,17 @@ func TestAnswer(t *testing.T) {
 		"telephone-event by the party's payload type": {
 			phone("m=audio 4000 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-15"),
 			ours("m=audio 20000 RTP/AVP 8 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv"),
-			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 96, 96 }),
+			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 96, map[uint8]int{96: 8000} }),
 		},
 		"two telephone-events": {
 			phone("m=audio 4000 RTP/AVP 8 110 126", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:126 TELEPHONE-EVENT/8000"),
 			ours("m=audio 20000 RTP/AVP 8 126", "a=rtpmap:8 PCMA/8000", "a=rtpmap:126 telephone-event/8000", "a=fmtp:126 0-16", "a=ptime:20", "a=sendrecv"),
-			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 126, 126 }),
+			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 126, map[uint8]int{126: 8000} }),
 		},
 		"telephone-event of another clock only: heard, not sent": {
 			phone("m=audio 4000 RTP/AVP 8 110", "a=rtpmap:110 telephone-event/48000"),
 			ours("m=audio 20000 RTP/AVP 8 110", "a=rtpmap:8 PCMA/8000", "a=rtpmap:110 telephone-event/48000", "a=fmtp:110 0-16", "a=ptime:20", "a=sendrecv"),
-			with(func(s *Session) { s.DTMFRecv = 110 }),
+			with(func(s *Session) { s.DTMFRecv = map[uint8]int{110: 48000} }),
 		},
 		"a=rtcp":             {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555"), audio(tail...), with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.7:5555") })},
 		"a=rtcp elsewhere":   {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555 IN IP4 192.0.2.9"), audio(tail...), with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.9:5555") })},
@@ -157,6 +157,9 @@ func TestAnswer(t *testing.T) {
 			with(func(s *Session) { s.RTCPMux, s.RemoteRTCP = true, s.Remote })},
 		"ptime":                                 {phone("m=audio 4000 RTP/AVP 8", "a=ptime:30"), audio(tail...), with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
 		"ptime over maxptime":                   {phone("a=maxptime:40", "m=audio 4000 RTP/AVP 8", "a=ptime:60"), audio(tail...), with(func(s *Session) { s.Ptime = 40 * time.Millisecond })},
+		"ptime that is no number of frames":     {phone("m=audio 4000 RTP/AVP 8", "a=ptime:25"), audio(tail...), with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
+		"maxptime alone":                        {phone("m=audio 4000 RTP/AVP 8", "a=maxptime:15"), audio(tail...), with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
+		"ptime below bounds":                    {phone("m=audio 4000 RTP/AVP 8", "a=ptime:1"), audio(tail...), with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
 		"ptime out of bounds":                   {phone("m=audio 4000 RTP/AVP 8", "a=ptime:200"), audio(tail...), with(func(s *Session) { s.Ptime = 60 * time.Millisecond })},
 		"ptime of nonsense":                     {phone("m=audio 4000 RTP/AVP 8", "a=ptime:20.5"), audio(tail...), plain},
 		"hold: sendonly":                        {phone("m=audio 4000 RTP/AVP 8", "a=sendonly"), audio("a=ptime:20", "a=recvonly"), with(func(s *Session) { s.Direction = RecvOnly })},
@@ -262,12 +265,12 @@ func TestAccept(t *testing.T) {
 	s, err := Accept(us, phone("m=audio 4000 RTP/AVP 0 97", "a=rtpmap:97 telephone-event/8000", "a=rtcp-mux", "a=rtcp:4005"))
 	want := Session{
 		Remote: addr("192.0.2.7:4000"), RemoteRTCP: addr("192.0.2.7:4005"), Codec: codec.PCMU, PT: 0, Recv: both,
-		DTMFSend: 97, DTMFRecv: 101, Ptime: 20 * time.Millisecond,
+		DTMFSend: 97, DTMFRecv: map[uint8]int{101: 8000},
 	}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Errorf("got\n%+v %v, want\n%+v", s, err, want)
 	}
-	if s, err := Accept(us, phone("m=audio 4000 RTP/AVP 8")); err != nil || s.DTMFSend != 0 || s.DTMFRecv != 0 {
+	if s, err := Accept(us, phone("m=audio 4000 RTP/AVP 8")); err != nil || s.DTMFSend != 0 || s.DTMFRecv != nil {
 		t.Errorf("key presses were not agreed on: %+v %v", s, err)
 	}
 	for name, answer := range map[string][]byte{
@@ -295,7 +298,67 @@ func TestOfferAfterStreamsWereDeclined(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	s, err = Accept(l, phone("m=video 0 RTP/AVP 96", "m=audio 4002 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000"))
-	if err != nil || s.Remote != addr("192.0.2.7:4002") || len(s.Streams) != 2 || s.DTMFRecv != 96 {
+	if err != nil || s.Remote != addr("192.0.2.7:4002") || len(s.Streams) != 2 || s.DTMFRecv[96] != 8000 {
 		t.Errorf("got %+v %v", s, err)
+	}
+}
+
+// Keys beside Opus have its clock (RFC 4733 §2.1.1), so there are two telephone-events, and no
+// payload type stands for two things.
+func TestEventsOfTwoClocks(t *testing.T) {
+	l := us
+	l.Codecs = []codec.ID{codec.PCMA, codec.Opus}
+	want := ours("m=audio 20000 RTP/AVP 8 111 101 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/8000",
+		"a=fmtp:101 0-16", "a=rtpmap:96 telephone-event/48000", "a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv")
+	if got := string(Offer(l)); got != want {
+		t.Errorf("offered\n%swant\n%s", got, want)
+	}
+	both := []string{"a=rtpmap:107 opus/48000/2", "a=rtpmap:100 telephone-event/8000", "a=rtpmap:111 telephone-event/48000"}
+	for _, c := range []struct {
+		line string
+		send uint8
+		recv map[uint8]int
+	}{
+		{"m=audio 4000 RTP/AVP 107 8 100 111", 111, map[uint8]int{100: 8000, 111: 48000}},
+		{"m=audio 4000 RTP/AVP 8 107 100 111", 100, map[uint8]int{100: 8000, 111: 48000}},
+		{"m=audio 4000 RTP/AVP 107 100 111", 111, map[uint8]int{111: 48000}},
+		{"m=audio 4000 RTP/AVP 8 100 111", 100, map[uint8]int{100: 8000}},
+		{"m=audio 4000 RTP/AVP 107 100", 0, map[uint8]int{100: 8000}},
+	} {
+		_, s, err := Answer(l, phone(append([]string{c.line}, both...)...))
+		if err != nil || s.DTMFSend != c.send || !reflect.DeepEqual(s.DTMFRecv, c.recv) {
+			t.Errorf("%s: keys go by %d and come by %v, %v", c.line, s.DTMFSend, s.DTMFRecv, err)
+		}
+	}
+	s, err := Accept(l, phone(append([]string{"m=audio 4000 RTP/AVP 107 100 111"}, both...)...))
+	if recv := map[uint8]int{101: 8000, 96: 48000}; err != nil || s.DTMFSend != 111 || !reflect.DeepEqual(s.DTMFRecv, recv) {
+		t.Errorf("as an answer: keys go by %d and come by %v, %v", s.DTMFSend, s.DTMFRecv, err)
+	}
+}
+
+// RFC 3264 §8.3.2: "the mapping from a particular dynamic payload type number to a particular
+// codec within that media stream MUST NOT change for the duration of a session".
+func TestTypesKeepTheirMeaning(t *testing.T) {
+	l := us
+	l.Codecs = []codec.ID{codec.PCMA, codec.G722, codec.Opus}
+	_, s, err := Answer(l, phone("m=audio 4000 RTP/AVP 97 8 111 101", "a=rtpmap:97 G722/8000", "a=rtpmap:111 telephone-event/8000", "a=rtpmap:101 iLBC/8000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = l.After(s)
+	// 111 is the party's telephone-event now, so opus has to have another number.
+	if got, want := count(Offer(l)), "audio 20000 RTP/AVP 8 97 96 111 101"; got != want {
+		t.Errorf("offered %q, want %q", got, want)
+	}
+	s, err = Accept(l, phone("m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/48000"))
+	if err != nil || s.Codec != codec.Opus || s.Recv[96] != codec.Opus || s.Recv[97] != codec.G722 || s.DTMFSend != 101 {
+		t.Errorf("got %+v %v", s, err)
+	}
+	again := l.After(s)
+	if !reflect.DeepEqual(again.Types, map[string]uint8{"PCMA/8000": 8, "G722/8000": 97, "opus/48000/2": 96, "telephone-event/8000": 111, "telephone-event/48000": 101}) {
+		t.Errorf("then %v", again.Types)
+	}
+	if l.Types["opus/48000/2"] != 0 {
+		t.Error("what was agreed on later is in what was before")
 	}
 }
