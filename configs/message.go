@@ -36,7 +36,7 @@ func (m message) in(lang string) string {
 
 // listed is the choice an admin has, or that there is none yet.
 func listed(names []string) message {
-	const most = 24
+	const most = 32
 	switch {
 	case len(names) == 0:
 		return text{"（尚未定义任何一个）", "(none is defined)"}.of()

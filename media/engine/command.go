@@ -19,16 +19,16 @@ type Command interface{ command() }
 // Remote than before re-opens the latch; an unspecified one (c=0.0.0.0) changes
 // nothing of where the party is.
 //
-// The peer's a=ptime is a wish (RFC 4566 §6, RFC 3264 §6.1), and what we make
-// ourselves has 20 ms a packet whatever it says, which every receiver of G.711 must
-// take (RFC 3551 §4.2: 0 to 200 ms). A relay passes packets on as long as they come,
-// usually 20 ms too, since that is what our own SDP wishes for.
+// The peer's a=ptime is a wish (RFC 4566 §6, RFC 3264 §6.1) that is fulfilled: what it
+// gets has that packet time, and a relay whose source sends otherwise is made in the tick.
+// What comes from the peer may have any packet time. A Codec of another RTP clock than
+// before goes on in the same stream from the same timestamp on (RFC 7160 §3.2.1).
 type Stream struct {
 	Remote     netip.AddrPort
 	RemoteRTCP netip.AddrPort     // zero: the port above the remote's RTP port
 	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
 	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
-	Ptime      time.Duration      // what the peer prefers: noted, see above
+	Ptime      time.Duration      // what the peer prefers: the nearest 10 ms of 10 to 60; 0: no wish, so 20 ms, and relays as they come
 	Leg        LegID
 	Codec      codec.ID // what we send
 	PT         uint8

@@ -35,13 +35,15 @@ func (p *phone) oneStream() {
 			t.Fatalf("packet %d: sequence number %d after %d", i+1, packet.SequenceNumber, before.SequenceNumber)
 		}
 		if packet.PayloadType != 101 && before.PayloadType != 101 {
-			if step := int32(packet.Timestamp - before.Timestamp); step < int32(frameSamples) {
+			id := recvAll()[before.PayloadType]
+			if step := int(int32(packet.Timestamp - before.Timestamp)); step < id.Ticks(before.Payload) {
 				t.Fatalf("packet %d: timestamp moves by %d", i+1, step)
 			}
 		}
-		real := uint32(packet.at.Sub(first.at) / sampleTime)
+		clock := clockOf(p.codec)
+		real, frame := clock.ticks(packet.at.Sub(first.at)), int32(clock.frame())
 		ahead := int32(packet.Timestamp - first.Timestamp - real)
-		if packet.PayloadType != 101 && (ahead > 2*int32(frameSamples) || ahead < -2*int32(frameSamples)) {
+		if packet.PayloadType != 101 && (ahead > 2*frame || ahead < -2*frame) {
 			t.Fatalf("packet %d: timestamp is %d samples ahead of real time", i+1, ahead)
 		}
 	}
@@ -51,9 +53,9 @@ func (p *phone) oneStream() {
 // every wrap of the numbers.
 func TestContinuity(t *testing.T) {
 	for _, start := range []outgoing{
-		{ssrc: 1, seq: 1000, base: 1000},
-		{ssrc: 2, seq: 65530, base: 1<<32 - 400},
-		{ssrc: 3, seq: 32760, base: 1<<31 - 400},
+		{ssrc: 1, clock: 8, seq: 1000, base: 1000},
+		{ssrc: 2, clock: 8, seq: 65530, base: 1<<32 - 400},
+		{ssrc: 3, clock: 8, seq: 32760, base: 1<<31 - 400},
 	} {
 		r := newRig(t, labConfig(testLibrary(t)))
 		a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMU)

@@ -39,21 +39,21 @@ func (f *feedback) note(sr *rtcp.SenderReport, now time.Time) {
 func (l *leg) blocks(reports []rtcp.ReceptionReport, now time.Time) {
 	for _, block := range reports {
 		if block.SSRC == l.out.ssrc {
-			l.feedback.block(block, l.out.packets, now)
+			l.feedback.block(block, &l.out, now)
 		}
 	}
 }
 
 // block takes a report block of RFC 3550 §6.4.1. Its fraction lost is of an interval that we
 // know only by what we sent meanwhile.
-func (f *feedback) block(b rtcp.ReceptionReport, packets uint32, now time.Time) {
+func (f *feedback) block(b rtcp.ReceptionReport, out *outgoing, now time.Time) {
 	if rtt, ok := f.roundTrip(b, now); ok {
 		f.recent.rtt.add(rtt.Seconds(), 1)
 	}
-	sent := packets - f.spoken
-	f.spoken = packets
+	sent := out.packets - f.spoken
+	f.spoken = out.packets
 	f.recent.loss.add(float64(b.FractionLost)/256, float64(sent))
-	f.recent.jitter.add((time.Duration(b.Jitter) * sampleTime).Seconds(), float64(sent))
+	f.recent.jitter.add(out.clock.duration(b.Jitter).Seconds(), float64(sent))
 }
 
 // roundTrip is the way there and back, from when our report left to when its answer came, less

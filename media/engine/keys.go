@@ -21,9 +21,9 @@ func (l *leg) press(digits string) {
 
 // sendKey sends this tick's packet of a key, in the place of sound: RFC 4733 §2.5.1.1.
 func (l *leg) sendKey(now time.Time) bool {
-	if payload, ok := l.tones.next(l.stream.Codec, l.shard.coded[:]); ok {
+	if tone, ok := l.tones.next(l.rate()); ok {
 		l.dialTill = now.Add(dialHold)
-		l.emit(payload, now)
+		l.emit(l.of(tone), now)
 		return true
 	}
 	if l.stream.DTMFSend == 0 {
@@ -43,6 +43,7 @@ func (l *leg) sendKey(now time.Time) bool {
 // the key's beginning, so the clock of the sound is left alone.
 func (l *leg) sendEvent(payload []byte, ts uint32, marker bool, now time.Time) {
 	l.rewriter.live = false
+	l.unpack()
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.DTMFSend, SequenceNumber: l.out.seq, Timestamp: ts}, payload)
 	l.out.event(ts, len(payload), now)
 }

@@ -57,10 +57,12 @@ type leg struct {
 	loudness  loudness
 	rewriter  rewriter
 	out       outgoing
-	seam      seam
+	coming    coming
+	packer    *packer // nil: frames are encoded one by one, most of them in advance
 	pair      pair
 	room      *room
 	id        LegID
+	seam      seam
 
 	// Touched by each tick as well.
 	codecs     [128]codec.ID
@@ -82,6 +84,7 @@ type leg struct {
 	unsent   string // keys from before the first Stream
 	feedback feedback
 	opinion  opinion
+	down     pcm.Downsampler   // of the mix, for who hears narrowband
 	about    map[string]string // of its Close
 }
 
@@ -113,12 +116,35 @@ func (l *leg) configure(c Stream, now time.Time) {
 		l.heardAt = now
 	}
 	l.codecs, l.dial.ClockRate = payloadTypes(c), c.Codec.ClockRate()
-	first := !l.ready
+	first, before := !l.ready, l.stream
+	other := first || c.Codec != before.Codec || packetTime(c.Ptime) != packetTime(before.Ptime)
+	if other || c.PT != before.PT || !c.Send {
+		l.unpack()
+	}
 	l.stream, l.ready = c, true
+	if other {
+		l.recode(before.Codec, now)
+	}
 	if first {
 		l.reports.start(now)
 		l.press(l.unsent)
 	}
+}
+
+// recode makes what the party hears in another codec than before, or in packets of another time.
+func (l *leg) recode(before codec.ID, now time.Time) {
+	id, past := l.stream.Codec, l.packer
+	l.packer = newPacker(id, packetTime(l.stream.Ptime))
+	if id == before {
+		if l.packer != nil && past != nil {
+			l.packer.encoder = past.encoder // its party's decoder goes on
+		}
+		return
+	}
+	l.out.retime(clockOf(id), now)
+	l.coming.expect(id)
+	l.rewriter.live, l.seam.due = false, true
+	l.down = pcm.Downsampler{}
 }
 
 // keyEvent stands among the codecs for telephone-event.
@@ -150,7 +176,7 @@ func (l *leg) attend(c Listen) {
 	}
 	l.seam.due = true
 	if l.player.plays() {
-		l.seam.cut(l.player.frame(), l.mode == playing)
+		l.seam.cut(l.player.frame(), l.player.samples(pcm.WideRate), l.mode == playing)
 	}
 	if missing := l.player.start(c.Play, l.shard.cfg.Prompts); missing != "" {
 		l.shard.log.Warn("prompt not found", "session", l.room.session.ref, "leg", l.id, "prompt", missing)
@@ -169,7 +195,7 @@ func (l *leg) choose() {
 		l.mode = playing
 	case len(l.sources) == 0:
 		l.mode = silent
-	case len(l.sources) == 1 && !plays && l.sources[0].gain == pcm.Unity:
+	case len(l.sources) == 1 && !plays && l.sources[0].gain == pcm.Unity && l.fits(l.sources[0]):
 		l.mode = relaying
 		l.sources[0].relays = append(l.sources[0].relays, l)
 	default:

@@ -17,7 +17,7 @@ func (p *phone) pause(level byte, d time.Duration) {
 	p.put(p.addr, h, []byte{level})
 	p.header.SequenceNumber++
 	p.rig.run(d)
-	p.header.Timestamp += uint32(d / sampleTime)
+	p.header.Timestamp += clock(8).ticks(d)
 }
 
 // TestComfortNoiseMixed: in a mix a party that pauses is heard as it said its background sounds.

@@ -10,7 +10,7 @@ import (
 const (
 	frameTime    = pcm.FrameTime
 	frameSamples = uint32(pcm.FrameSamples)
-	sampleTime   = time.Second / pcm.Rate
+	wideSamples  = pcm.FrameSamples * pcm.WideRate / pcm.Rate
 )
 
 // outgoing numbers the packets that one leg's party gets: one RTP stream for
@@ -18,11 +18,12 @@ const (
 // that runs with real time, so that no change of source adds up to delay.
 // Owned by the leg.
 type outgoing struct {
-	ssrc uint32
-	seq  uint16 // of the next packet
-	last uint32 // timestamp of the newest frame sent
-	span uint32 // and how many samples it had; 0: nothing was sent yet
-	at   time.Time
+	ssrc  uint32
+	seq   uint16 // of the next packet
+	clock clock
+	last  uint32 // timestamp of the newest sound
+	span  uint32 // and for how many ticks it lasts; 0: there was none yet
+	at    time.Time
 
 	epoch time.Time // the clock showed base then
 	base  uint32
@@ -32,21 +33,35 @@ type outgoing struct {
 
 // newOutgoing starts from random numbers: RFC 3550 §5.1.
 func newOutgoing() outgoing {
-	return outgoing{ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), base: rand.Uint32()}
+	return outgoing{ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), clock: 8, base: rand.Uint32()}
 }
 
-// clock is the timestamp of the moment now.
-func (o *outgoing) clock(now time.Time) uint32 {
-	return o.base + uint32(now.Sub(o.epoch)/sampleTime)
+// retime goes on by another clock. RFC 7160 §4.1 would rather have a new SSRC, but phones that
+// get one in the middle of a call may fall silent; so it stays the one stream, and from where
+// its timestamps are they go on as fast as the new clock does, the monotonic way of §3.2.1.
+func (o *outgoing) retime(c clock, now time.Time) {
+	if c == o.clock {
+		return
+	}
+	if o.span != 0 {
+		next := o.last + o.span
+		lead := int64(o.lead(next, now))
+		o.base, o.epoch = next, now.Add(time.Duration(lead)*time.Millisecond/time.Duration(o.clock))
+		o.last, o.span = next-c.frame(), c.frame()
+	}
+	o.clock = c
 }
 
-// lead says how many samples the timestamp is ahead of real time.
+// show is the timestamp of the moment now.
+func (o *outgoing) show(now time.Time) uint32 { return o.base + o.clock.ticks(now.Sub(o.epoch)) }
+
+// lead says how many ticks the timestamp is ahead of real time.
 func (o *outgoing) lead(ts uint32, now time.Time) int32 {
-	return int32(ts - o.clock(now))
+	return int32(ts - o.show(now))
 }
 
-// due is the timestamp of a frame sent now: right after the last one, or later
-// by whole frames when nothing was sent for a while. Then gap is true, and the
+// due is the timestamp of a frame made now: right after the last one, or later
+// by whole frames when there was nothing for a while. Then gap is true, and the
 // packet starts a talkspurt: RFC 3551 §4.1.
 func (o *outgoing) due(now time.Time) (ts uint32, gap bool) {
 	if o.span == 0 {
@@ -54,37 +69,41 @@ func (o *outgoing) due(now time.Time) (ts uint32, gap bool) {
 		return o.base, true
 	}
 	ts = o.last + o.span
-	behind := -o.lead(ts, now)
-	if behind < int32(frameSamples) {
+	behind, frame := -o.lead(ts, now), o.clock.frame()
+	if behind < int32(frame) {
 		return ts, false
 	}
-	return ts + uint32(behind) - uint32(behind)%frameSamples, true
+	return ts + uint32(behind) - uint32(behind)%frame, true
 }
 
-// full says that the last frames reach so far ahead that another would be delay.
+// full says that the last sound reaches so far ahead that another frame would be delay.
 func (o *outgoing) full(now time.Time) bool {
-	return o.span != 0 && o.lead(o.last+o.span, now) >= int32(frameSamples)
+	return o.span != 0 && o.lead(o.last+o.span, now) >= int32(o.clock.frame())
 }
 
-// frame counts a packet of audio. A packet older than the newest leaves the clock alone.
-func (o *outgoing) frame(seq uint16, ts, span uint32, size int, now time.Time) {
+// sound notes the newest sound of the stream; its packet may come later.
+func (o *outgoing) sound(ts, span uint32, now time.Time) { o.last, o.span, o.at = ts, span, now }
+
+// packet counts a packet of audio. One older than the newest leaves the clock alone.
+func (o *outgoing) packet(seq uint16, ts, span uint32, size int, now time.Time) {
 	if newer(seq, o.seq-1) {
 		o.seq, o.last, o.span = seq+1, ts, span
 	}
-	o.count(size, now)
+	o.at = now
+	o.count(size)
 }
 
 // event counts a packet of a key, whose timestamp is that of the key's beginning.
 func (o *outgoing) event(ts uint32, size int, now time.Time) {
 	if o.span == 0 {
-		o.last, o.span = ts, frameSamples
+		o.last, o.span = ts, o.clock.frame()
 	}
 	o.seq++
-	o.count(size, now)
+	o.at = now
+	o.count(size)
 }
 
-func (o *outgoing) count(size int, now time.Time) {
-	o.at = now
+func (o *outgoing) count(size int) {
 	o.packets++
 	o.octets += uint32(size)
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"liandong/media/codec"
 	"liandong/media/pcm"
 	"liandong/media/prompt"
 )
@@ -43,10 +42,10 @@ func find(library *prompt.Library, name string) (prompt.Clip, bool) {
 
 func (p *player) plays() bool { return p.clip < len(p.clips) }
 
-// frame and encoded give the frame that is due; only while it plays.
+// frame, and samples at a rate, give the frame that is due; only while it plays.
 func (p *player) frame() *pcm.Frame { return p.clips[p.clip].Frame(p.at) }
 
-func (p *player) encoded(id codec.ID) []byte { return p.clips[p.clip].Encoded(id, p.at) }
+func (p *player) samples(rate int) []int16 { return samplesOf(p.clips[p.clip], p.at, rate) }
 
 // jumps says that another clip, or the same one again, begins elsewhere than the one before
 // it ended: by a step that is larger than those around it.

@@ -7,7 +7,6 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/jitter"
-	"liandong/media/pcm"
 	"liandong/media/playout"
 )
 
@@ -54,6 +53,9 @@ func (v *voice) noise(packet *rtp.Packet, now time.Time) {
 // pull makes the frame of this tick, once for all who hear the leg.
 func (l *leg) pull(now time.Time) {
 	v := &l.voice
-	v.frame, v.audible = v.playout.Pull(now, pcm.Rate)
+	v.frame, v.audible = v.playout.Pull(now, l.room.rate)
 	v.audible = v.audible && !l.muted(now)
+	if v.audible && !l.coming.codec.Stateless() {
+		l.loudness.frame(v.frame)
+	}
 }

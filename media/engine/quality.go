@@ -53,7 +53,7 @@ func (l *leg) latest() Quality {
 	f, o := &l.feedback, &l.opinion
 	loss := l.reception.pattern.Loss()
 	if loss.Packets() != o.before.Packets() {
-		f.recent.heard.add((time.Duration(l.reception.jitter>>4) * sampleTime).Seconds(), 1)
+		f.recent.heard.add(l.reception.jitterTime().Seconds(), 1)
 	}
 	q := l.quality(loss.Since(o.before), f.recent, l.out.packets-o.sent)
 	f.whole.merge(f.recent)
@@ -98,7 +98,7 @@ func (l *leg) quality(loss quality.Loss, f figures, sent uint32) Quality {
 	}
 	q.In.rate(quality.Path{Coding: coding, Loss: loss.Ratio(), BurstRatio: loss.BurstRatio(),
 		Delay: way + l.buffered() + l.reception.packetTime()})
-	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss, Delay: way + l.farBuffered() + frameTime})
+	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss, Delay: way + l.farBuffered() + packetTime(l.stream.Ptime)})
 	return q
 }
 

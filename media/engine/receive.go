@@ -85,18 +85,25 @@ func (l *leg) key(packet *rtp.Packet, now time.Time) {
 }
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
-	l.reception.spread(&packet.Header, now)
+	l.reception.spread(&packet.Header, clockOf(id), now)
 	if tap := l.record.Tap; tap != nil && !l.muted(now) { // evidence is what was said, also to nobody
 		tap.Put(l.record.Channel, id, packet.Timestamp, packet.Payload, now)
 	}
 	if !l.stream.Receive || l.muted(now) {
 		return
 	}
+	span := uint32(id.Ticks(packet.Payload))
+	switch {
+	case id == l.coming.codec && span == l.coming.span:
+		l.coming.row = 0
+	case span > 0 && l.coming.other(id, span, len(l.relays) > 0):
+		l.room.route()
+	}
 	if id.Stateless() && (l.mixers > 0 || len(l.relays) > 0) {
 		l.loudness.packet(id, packet.Payload)
 	}
 	for _, hearer := range l.relays {
-		hearer.relay(id, packet, now)
+		hearer.relay(id, packet, span, now)
 	}
 	l.voice.push(id, packet, now)
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxDropout = 3000             // RFC 3550 §A.1
-	maxSpan    = 6 * frameSamples // longer steps of the timestamp are pauses
+	maxDropout = 3000 // RFC 3550 §A.1
+	maxSpan    = 6    // frames; longer steps of the timestamp are pauses
 )
 
 // reception keeps what a receiver report says about a leg's party: RFC 3550 §A.1, §A.3,
@@ -22,14 +22,15 @@ type reception struct {
 	highest  uint32 // and of the newest
 	received uint32 // 0: nothing to report
 	start    time.Time
+	clock    clock // of its sound; 0: not known yet
 
 	expectedBefore, receivedBefore uint32 // at the last report
 
 	transit int32
-	jitter  uint32 // in samples, scaled by 16
+	jitter  uint32 // in ticks, scaled by 16
 
 	stamp   uint32          // timestamp of the newest packet
-	span    uint32          // samples of a packet; 0: not known yet
+	span    uint32          // ticks of a packet; 0: not known yet
 	pattern quality.Pattern // of what was lost, over all streams that the party sent
 
 	senderReport uint32 // middle of the NTP time of the last one
@@ -56,7 +57,7 @@ func (r *reception) packet(h *rtp.Header, now time.Time) (fresh bool) {
 
 // measure sees from two packets in a row how long one is.
 func (r *reception) measure(step int16, stamp uint32) {
-	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan {
+	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan*r.clock.frame() {
 		r.span = span
 	}
 	r.stamp = stamp
@@ -67,27 +68,41 @@ func (r *reception) packetTime() time.Duration {
 	if r.span == 0 {
 		return frameTime
 	}
-	return time.Duration(r.span) * sampleTime
+	return r.clock.duration(r.span)
 }
 
 func (r *reception) restart(h *rtp.Header, now time.Time) {
 	seq := uint32(h.SequenceNumber)
-	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, stamp: h.Timestamp, pattern: r.pattern}
+	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, clock: r.clock, stamp: h.Timestamp, pattern: r.pattern}
 	r.pattern.Start()
 	r.transit = r.transitOf(h, now)
 }
 
 func (r *reception) transitOf(h *rtp.Header, now time.Time) int32 {
-	return int32(uint32(now.Sub(r.start)/sampleTime) - h.Timestamp)
+	return int32(r.clock.ticks(now.Sub(r.start)) - h.Timestamp)
 }
 
 // spread updates the interarrival jitter, as finely as packets are read: those that are only
-// mixed, once a tick. Events repeat their timestamp and have no part in it.
-func (r *reception) spread(h *rtp.Header, now time.Time) {
+// mixed, once a tick. Events repeat their timestamp and have no part in it. With another clock
+// it begins anew: RFC 7160 §4.2.
+func (r *reception) spread(h *rtp.Header, c clock, now time.Time) {
+	if c != r.clock {
+		r.clock, r.jitter, r.span = c, 0, 0
+		r.transit = r.transitOf(h, now)
+		return
+	}
 	transit := r.transitOf(h, now)
 	d := transit - r.transit
 	r.transit = transit
 	r.jitter += uint32(max(d, -d)) - (r.jitter+8)>>4
+}
+
+// jitterTime is the interarrival jitter as a time.
+func (r *reception) jitterTime() time.Duration {
+	if r.clock == 0 {
+		return 0
+	}
+	return r.clock.duration(r.jitter >> 4)
 }
 
 // heard notes a sender report of the party. pauses is true when the party has sent nothing

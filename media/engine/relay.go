@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	leadLimit   = 4 * int32(frameSamples)  // a burst is passed on so far ahead of real time
-	lagLimit    = 20 * int32(frameSamples) // a source so far behind has started anew
-	gapLimit    = 50                       // lost packets that are passed on as lost; more is a new stream
-	trendLength = 10                       // packets over which lead is watched
+	leadLimit   = 4  // frames: a burst is passed on so far ahead of real time
+	lagLimit    = 20 // frames: a source so far behind has started anew
+	gapLimit    = 50 // lost packets that are passed on as lost; more is a new stream
+	trendLength = 10 // packets over which lead is watched
 )
 
 // rewriter puts a relayed source's packets into the numbering of the stream that
@@ -45,11 +45,11 @@ func (r *rewriter) place(o *outgoing, h *rtp.Header, span uint32, now time.Time)
 	if h.SequenceNumber-r.first > 2*gapLimit {
 		r.first = h.SequenceNumber - gapLimit // so that it is never half a cycle away
 	}
-	lead := o.lead(ts, now)
-	if lead > leadLimit || lead < -lagLimit || int32(ts-o.last) <= 0 {
+	lead, frame := o.lead(ts, now), int32(o.clock.frame())
+	if lead > leadLimit*frame || lead < -lagLimit*frame || int32(ts-o.last) <= 0 {
 		return r.sync(o, h, now)
 	}
-	if r.steady(h, lead, span) {
+	if r.steady(h, lead, span, uint32(frame)) {
 		return seq, ts, true
 	}
 	return 0, 0, false
@@ -58,7 +58,7 @@ func (r *rewriter) place(o *outgoing, h *rtp.Header, span uint32, now time.Time)
 // sync continues the hearer's stream with this packet.
 func (r *rewriter) sync(o *outgoing, h *rtp.Header, now time.Time) (uint16, uint32, bool) {
 	r.live = false
-	if o.span != 0 && o.lead(o.last+o.span, now) > leadLimit {
+	if o.span != 0 && o.lead(o.last+o.span, now) > leadLimit*int32(o.clock.frame()) {
 		return 0, 0, false
 	}
 	ts, _ := o.due(now)
@@ -70,7 +70,7 @@ func (r *rewriter) sync(o *outgoing, h *rtp.Header, now time.Time) (uint16, uint
 // steady watches the lead and moves the stream by a frame when it lasts: the
 // earliest of ten packets shows what is not jitter. It is false when the packet is
 // the frame to leave out.
-func (r *rewriter) steady(h *rtp.Header, lead int32, span uint32) bool {
+func (r *rewriter) steady(h *rtp.Header, lead int32, span, frame uint32) bool {
 	r.trend++
 	r.top = max(r.top, lead)
 	if r.trend < trendLength {
@@ -79,13 +79,13 @@ func (r *rewriter) steady(h *rtp.Header, lead int32, span uint32) bool {
 	top := r.top
 	r.restart()
 	switch {
-	case top > int32(max(span, frameSamples)):
+	case top > int32(max(span, frame)):
 		r.ts -= span
 		r.seq--
 		r.first = h.SequenceNumber + 1
 		return false
-	case top < -int32(frameSamples):
-		r.ts += frameSamples
+	case top < -int32(frame):
+		r.ts += frame
 	}
 	return true
 }

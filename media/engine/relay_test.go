@@ -30,7 +30,7 @@ func TestRewriter(t *testing.T) {
 	} {
 		for _, seq := range []uint16{0, 1, 7000, 32766, 32768, 65533, 65535} {
 			for _, ts := range []uint32{0, 1<<31 - 100, 1<<32 - 200} {
-				o := outgoing{ssrc: 1, seq: 65534 - seq, base: ts * 3}
+				o := outgoing{ssrc: 1, clock: 8, seq: 65534 - seq, base: ts * 3}
 				first := o.seq
 				r, now := rewriter{}, time.Unix(1000, 0)
 				for i, p := range c.packets {
@@ -46,7 +46,7 @@ func TestRewriter(t *testing.T) {
 					if gotSeq != first+uint16(p.want) || gotTS != o.base+uint32(p.want)*160 {
 						t.Fatalf("%s at %d: packet %d is %d, %d", c.name, seq, i, gotSeq-first, gotTS-o.base)
 					}
-					o.frame(gotSeq, gotTS, 160, 160, now)
+					o.packet(gotSeq, gotTS, 160, 160, now)
 				}
 				last := 0
 				for _, p := range c.packets {
@@ -80,7 +80,7 @@ func TestRewriterDrift(t *testing.T) {
 			if seq != o.seq {
 				t.Fatalf("%d ppm: sequence number %d, want %d", ppm, seq, o.seq)
 			}
-			o.frame(seq, ts, 160, 160, now)
+			o.packet(seq, ts, 160, 160, now)
 			if ahead := o.lead(ts, now); ahead > 3*160 || ahead < -4*160 {
 				t.Fatalf("%d ppm: %d samples ahead after %d packets", ppm, ahead, i)
 			}

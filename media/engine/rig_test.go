@@ -177,9 +177,10 @@ type phone struct {
 	codec codec.ID
 	talks bool
 
-	header rtp.Header // of the next packet
-	said   []int16
-	voice  *rand.Rand
+	encoder codec.Encoder
+	header  rtp.Header // of the next packet
+	said    []int16
+	voice   *rand.Rand
 
 	got  []taken
 	rtcp [][]byte
@@ -215,9 +216,18 @@ func (r *rig) phone(leg LegID, id codec.ID) *phone {
 func (p *phone) stream() Stream {
 	return Stream{
 		Leg: p.leg, Remote: p.addr, Codec: p.codec, PT: p.codec.PayloadType(),
-		Recv:     map[uint8]codec.ID{codec.PCMA.PayloadType(): codec.PCMA, codec.PCMU.PayloadType(): codec.PCMU},
-		DTMFSend: 101, DTMFRecv: map[uint8]int{101: 8000}, Ptime: frameTime, Send: true, Receive: true,
+		Recv:     recvAll(),
+		DTMFSend: 101, DTMFRecv: map[uint8]int{101: p.codec.ClockRate()}, Ptime: frameTime, Send: true, Receive: true,
 	}
+}
+
+// recvAll are the payload types of all codecs of the build.
+func recvAll() map[uint8]codec.ID {
+	all := map[uint8]codec.ID{}
+	for _, id := range codec.List() {
+		all[id.PayloadType()] = id
+	}
+	return all
 }
 
 func (p *phone) hears(play Playlist, from ...*phone) {
@@ -232,13 +242,19 @@ func (p *phone) hears(play Playlist, from ...*phone) {
 func (p *phone) talk() {
 	frame := p.noise()
 	p.said = append(p.said, frame[:]...)
-	payload := make([]byte, len(frame))
-	codec.Encode(p.codec, payload, frame[:])
-	p.send(payload)
+	p.send(p.encode(frame))
 }
 
-func (p *phone) noise() (frame pcm.Frame) {
-	level := 0
+func (p *phone) encode(samples []int16) []byte {
+	if p.encoder == nil {
+		p.encoder = codec.NewEncoder(p.codec)
+	}
+	payload := make([]byte, datagramSize)
+	return payload[:p.encoder.Encode(payload, samples)]
+}
+
+func (p *phone) noise() []int16 {
+	level, frame := 0, make([]int16, p.codec.Rate()/50)
 	for i := range frame {
 		level = level/2 + p.voice.IntN(6001) - 3000
 		frame[i] = int16(level)
@@ -250,7 +266,7 @@ func (p *phone) noise() (frame pcm.Frame) {
 func (p *phone) send(payload []byte) {
 	p.put(p.addr, p.header, payload)
 	p.header.SequenceNumber++
-	p.header.Timestamp += uint32(len(payload))
+	p.header.Timestamp += uint32(p.codec.Ticks(payload))
 }
 
 func (p *phone) put(from netip.AddrPort, h rtp.Header, payload []byte) {
@@ -290,41 +306,56 @@ func (p *phone) take(from netip.AddrPort, data []byte) {
 // forget drops what was said and heard so far.
 func (p *phone) forget() { p.got, p.said = nil, nil }
 
-// heard decodes what the phone got since the last forget, each packet in its place.
+// heard decodes what the phone got since the last forget, each packet in its place, at the rate of
+// its codec.
 func (p *phone) heard() []int16 {
 	if len(p.got) == 0 {
 		return nil
 	}
-	first := p.got[0].Timestamp
-	var sound []int16
+	first, decoders := p.got[0].Timestamp, map[uint8]codec.Decoder{}
+	rate, clock := p.codec.Rate(), p.codec.ClockRate()
+	sound, buffer := make([]int16, 60*pcm.WideRate), make([]int16, pcm.WideRate)
+	end := 0
 	for _, packet := range p.got {
-		if packet.PayloadType == 101 {
-			continue
+		id, ok := recvAll()[packet.PayloadType]
+		if !ok {
+			continue // a key
 		}
-		at := int(packet.Timestamp - first)
-		for len(sound) < at+len(packet.Payload) {
-			sound = append(sound, 0)
+		if decoders[packet.PayloadType] == nil {
+			decoders[packet.PayloadType] = codec.NewDecoder(id)
 		}
-		codec.Decode(codecOf(packet.PayloadType), sound[at:at+len(packet.Payload)], packet.Payload)
+		n := decoders[packet.PayloadType].Decode(buffer, packet.Payload)
+		at := int(packet.Timestamp-first) * rate / clock
+		copy(sound[at:], buffer[:n])
+		end = max(end, at+n)
+	}
+	return slices.Clone(sound[:end])
+}
+
+// at gives sound of one rate at another.
+func at(rate int, sound []int16, from int) []int16 {
+	switch {
+	case from < rate:
+		wide := make([]int16, 2*len(sound))
+		new(pcm.Upsampler).Up(wide, sound)
+		return wide
+	case from > rate:
+		narrow := make([]int16, len(sound)/2)
+		new(pcm.Downsampler).Down(narrow, sound)
+		return narrow
 	}
 	return sound
 }
 
-func codecOf(pt uint8) codec.ID {
-	if pt == codec.PCMU.PayloadType() {
-		return codec.PCMU
-	}
-	return codec.PCMA
-}
-
 // likeness is how well another's speech is found in what the phone got.
 func (p *phone) likeness(of *phone) float64 {
-	sound := p.heard()
-	n := min(len(sound), len(of.said))
+	sound, rate := p.heard(), p.codec.Rate()
+	said := at(rate, of.said, of.codec.Rate())
+	n := min(len(sound), len(said))
 	if n == 0 || pcm.Level(sound) < -60 {
 		return 0 // comfort noise resembles anything
 	}
-	_, r := pcm.Correlate(of.said[:n], sound[:n], 1600)
+	_, r := pcm.Correlate(said[:n], sound[:n], rate/5)
 	return r
 }
 

@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 	"time"
+
+	"liandong/media/pcm"
 )
 
 // room is the shard's side of a Session. Owned by the shard's thread.
@@ -11,6 +13,7 @@ type room struct {
 	shard   *shard
 	group   int // of the shard's, while it has legs
 	legs    []*leg
+	rate    int   // of what is mixed, in samples per second
 	rest    uint8 // so many ticks it can be left alone
 }
 
@@ -31,6 +34,7 @@ func (r *room) do(c Command) {
 	case Stream:
 		if l := r.leg(c.Leg); l != nil {
 			l.configure(c, r.shard.now)
+			r.route()
 		}
 	case Listen:
 		if l := r.leg(c.Leg); l != nil {
@@ -71,6 +75,7 @@ func (r *room) collect() {
 
 // tick makes a frame for each leg: all that is needed of the sources first.
 func (r *room) tick(now time.Time) {
+	r.tune()
 	for _, l := range r.legs {
 		if l.mixers > 0 {
 			l.pull(now)
@@ -110,6 +115,26 @@ func (r *room) route() {
 	for _, l := range r.legs {
 		l.voice.want(l.mixers > 0, l.network().jitter())
 		l.attention()
+	}
+}
+
+// tune mixes at 16 kHz as soon as somebody hears it, and else at 8 kHz. The voices go over
+// by themselves, see package playout; for who hears narrowband the filter begins anew. It is
+// settled before the tick: what was pulled at one rate is not mixed at the other.
+func (r *room) tune() {
+	rate := pcm.Rate
+	for _, l := range r.legs {
+		if l.mode == mixing && l.rate() == pcm.WideRate {
+			rate = pcm.WideRate
+		}
+	}
+	if rate == r.rate {
+		return
+	}
+	r.rate = rate
+	for _, l := range r.legs {
+		l.down = pcm.Downsampler{}
+		l.seam.due = l.seam.due || l.mode == mixing
 	}
 }
 

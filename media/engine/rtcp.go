@@ -79,7 +79,7 @@ func (l *leg) compound(now time.Time) []rtcp.Packet {
 	}
 	l.reports.packets = l.out.packets
 	report := &rtcp.SenderReport{
-		SSRC: l.out.ssrc, NTPTime: ntp(now), RTPTime: l.out.last + uint32(now.Sub(l.out.at)/sampleTime),
+		SSRC: l.out.ssrc, NTPTime: ntp(now), RTPTime: l.out.last + l.out.clock.ticks(now.Sub(l.out.at)),
 		PacketCount: l.out.packets, OctetCount: l.out.octets, Reports: blocks,
 	}
 	l.feedback.note(report, now)

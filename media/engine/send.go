@@ -33,22 +33,22 @@ func (l *leg) tick(now time.Time) {
 		return
 	}
 	plays := l.player.plays()
-	payload, heard := l.hear(now)
+	frame, heard := l.hear(now)
 	if heard != (l.quietTicks == 0) {
 		l.seam.due = true
 	}
 	l.account(heard)
-	if payload != nil {
-		l.emit(payload, now)
+	if !frame.none() {
+		l.emit(frame, now)
 	}
 	if plays {
 		l.advance()
 	}
 }
 
-// hear gives the frame to send; nil: a relayed packet is expected instead. heard is
+// hear gives the frame to send; none: a relayed packet is expected instead. heard is
 // false when it is silence for want of anything else.
-func (l *leg) hear(now time.Time) (payload []byte, heard bool) {
+func (l *leg) hear(now time.Time) (frame sound, heard bool) {
 	switch l.mode {
 	case relaying:
 		return l.cover(now)
@@ -61,30 +61,30 @@ func (l *leg) hear(now time.Time) (payload []byte, heard bool) {
 }
 
 // hush gives the next frame of comfort noise.
-func (l *leg) hush() []byte {
+func (l *leg) hush() sound {
 	l.noise = (l.noise + 1) % comfort.Len()
-	return comfort.Encoded(l.stream.Codec, l.noise)
+	return l.clip(comfort, l.noise)
 }
 
 // cover fills in for a relayed source that sends nothing.
-func (l *leg) cover(now time.Time) ([]byte, bool) {
-	patience := coverAfter + time.Duration(l.out.span)*sampleTime
+func (l *leg) cover(now time.Time) (sound, bool) {
+	patience := coverAfter + l.out.clock.duration(l.out.span)
 	if l.rewriter.live && now.Sub(l.out.at) <= patience && !l.sources[0].muted(now) {
-		return nil, true
+		return sound{}, true
 	}
 	return l.hush(), false
 }
 
-func (l *leg) play() []byte {
+func (l *leg) play() sound {
 	if l.player.jumps() {
 		l.seam.due = true
 	}
-	return l.player.encoded(l.stream.Codec)
+	return l.clip(l.player.clips[l.player.clip], l.player.at)
 }
 
 // mix sums what the leg hears. It is not among its own sources.
-func (l *leg) mix() ([]byte, bool) {
-	s := l.shard
+func (l *leg) mix() (sound, bool) {
+	s, rate := l.shard, l.room.rate
 	s.parts = s.parts[:0]
 	mixes := uint64(1)
 	for _, source := range l.sources {
@@ -100,16 +100,23 @@ func (l *leg) mix() ([]byte, bool) {
 		if l.player.jumps() {
 			l.seam.due = true
 		}
-		s.parts = append(s.parts, mixer.Input{Samples: l.player.frame()[:], Gain: pcm.Unity})
+		s.parts = append(s.parts, mixer.Input{Samples: l.player.samples(rate), Gain: pcm.Unity})
 	}
-	if tail, ok := l.seam.takeTail(); ok {
+	if tail, ok := l.seam.takeTail(rate); ok {
 		s.parts = append(s.parts, mixer.Input{Samples: tail, Gain: pcm.Unity})
 	}
 	if len(s.parts) == 0 {
 		return l.hush(), false
 	}
-	l.ear.Mix(s.sum[:], s.parts)
-	return s.coded[:codec.Encode(l.stream.Codec, s.coded[:], s.sum[:])], true
+	if rate < l.rate() {
+		return l.hush(), false // it begins to mix in this very tick
+	}
+	sum := s.sum[:rate/50]
+	l.ear.Mix(sum, s.parts)
+	if rate != l.rate() {
+		sum = sum[:l.down.Down(sum, sum)]
+	}
+	return l.of(sum), true
 }
 
 // advance goes on in the playlist; at its end the leg hears something else.
@@ -133,24 +140,33 @@ func (l *leg) account(heard bool) {
 }
 
 // emit sends a frame of our own making.
-func (l *leg) emit(payload []byte, now time.Time) {
+func (l *leg) emit(frame sound, now time.Time) {
 	if l.rewriter.live {
 		l.rewriter.live, l.seam.due = false, true
 	}
-	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
+	if l.packer != nil {
+		l.pack(l.seam.joinSamples(frame.samples, l.packer.rate, l.shard.joined[:]), now)
+		return
+	}
+	payload := l.seam.join(l.stream.Codec, frame.coded, l.shard.coded[:])
 	ts, gap := l.out.due(now)
 	seq := l.out.seq
 	l.transmit(rtp.Header{Marker: gap, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
-	l.out.frame(seq, ts, uint32(len(payload)), len(payload), now)
+	l.out.packet(seq, ts, uint32(len(payload)), len(payload), now) // G.711: a byte is a tick
 }
 
 // relay sends on a packet of the one party that this leg hears.
-func (l *leg) relay(id codec.ID, packet *rtp.Packet, now time.Time) {
+func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time) {
 	payload := packet.Payload
 	if !l.stream.Send || now.Before(l.dialTill) || len(payload) > maxRelayed {
 		return
 	}
-	span := uint32(len(payload)) // G.711: a byte per sample
+	if id != l.stream.Codec && !passes(id, l.stream.Codec) {
+		return
+	}
+	if l.packer != nil {
+		l.unpack()
+	}
 	went := l.rewriter.live
 	seq, ts, ok := l.rewriter.place(&l.out, &packet.Header, span, now)
 	if !ok {
@@ -166,7 +182,7 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, now time.Time) {
 	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
 	marker := packet.Marker || l.out.span == 0
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
-	l.out.frame(seq, ts, span, len(payload), now)
+	l.out.packet(seq, ts, span, len(payload), now)
 }
 
 // transmit puts a packet on the wire. Nothing of the source's header but its marker

@@ -10,7 +10,6 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/mixer"
-	"liandong/media/pcm"
 )
 
 const (
@@ -50,7 +49,8 @@ type shard struct {
 	packet rtp.Packet
 	wire   [datagramSize]byte
 	coded  [datagramSize]byte
-	sum    pcm.Frame
+	sum    [wideSamples]int16
+	joined [wideSamples]int16
 	parts  []mixer.Input
 
 	done     chan struct{} // run has ended

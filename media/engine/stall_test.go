@@ -9,7 +9,7 @@ import (
 
 // leads gives the timestamps' lead over real time, in samples, against the packet first.
 func (p *phone) lead(packet, first taken) int32 {
-	real := uint32(packet.at.Sub(first.at) / sampleTime)
+	real := clock(8).ticks(packet.at.Sub(first.at))
 	return int32(packet.Timestamp - first.Timestamp - real)
 }
 

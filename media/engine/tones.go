@@ -4,36 +4,46 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"time"
 
-	"liandong/media/codec"
 	"liandong/media/pcm"
 )
 
 const (
 	toneDigits = "123A456B789C*0#D"
-	toneFrames = 5    // 100 ms of tone; ITU-T Q.24 asks for 40 ms at least
-	gapFrames  = 4    // 80 ms of silence after it
-	toneEdge   = 16   // samples in which it swells and fades: 2 ms
-	toneLevel  = 6000 // of each of the two: about -12 dBm0 in sum
+	toneFrames = 5                    // 100 ms of tone; ITU-T Q.24 asks for 40 ms at least
+	gapFrames  = 4                    // 80 ms of silence after it
+	toneLevel  = 6000                 // of each of the two: about -12 dBm0 in sum
+	toneEdge   = 2 * time.Millisecond // in which it swells and fades
 )
 
-// toneTable holds the frames of each of toneDigits, made at first use.
-var toneTable = sync.OnceValue(makeTones)
+// toneTable has the samples of each of toneDigits, made at first use; wideTable at pcm.WideRate.
+var (
+	toneTable = sync.OnceValue(func() *toneSamples { return makeTones(pcm.Rate) })
+	wideTable = sync.OnceValue(func() *toneSamples { return makeTones(pcm.WideRate) })
+)
+
+type toneSamples [len(toneDigits)][]int16
 
 // ITU-T Q.23.
-func makeTones() *[len(toneDigits)][toneFrames]pcm.Frame {
-	table := new([len(toneDigits)][toneFrames]pcm.Frame)
+func makeTones(rate int) *toneSamples {
+	table := new(toneSamples)
 	rows, columns := [4]float64{697, 770, 852, 941}, [4]float64{1209, 1336, 1477, 1633}
+	n, swell := toneFrames*rate/50, toneEdge.Seconds()*float64(rate)
 	for digit := range table {
 		low, high := rows[digit/4], columns[digit%4]
-		for i := range toneFrames * int(frameSamples) {
-			t := 2 * math.Pi * float64(i) * sampleTime.Seconds()
-			edge := min(1, float64(min(i, toneFrames*int(frameSamples)-1-i))/toneEdge) // no click
-			table[digit][i/int(frameSamples)][i%int(frameSamples)] = int16(toneLevel * edge * (math.Sin(low*t) + math.Sin(high*t)))
+		table[digit] = make([]int16, n)
+		for i := range n {
+			t := 2 * math.Pi * float64(i) / float64(rate)
+			edge := min(1, float64(min(i, n-1-i))/swell) // no click
+			table[digit][i] = int16(toneLevel * edge * (math.Sin(low*t) + math.Sin(high*t)))
 		}
 	}
 	return table
 }
+
+// nothing is a frame of silence.
+var nothing [wideSamples]int16
 
 // tones sends keys as sound, to a party that takes no events. Owned by the leg.
 type tones struct {
@@ -50,18 +60,23 @@ func (t *tones) queue(digits string) {
 	}
 }
 
-// next encodes this tick's frame of the first key waiting, or of the silence after it.
-func (t *tones) next(id codec.ID, dst []byte) ([]byte, bool) {
+// next gives this tick's frame of the first key waiting, or of the silence after it.
+func (t *tones) next(rate int) ([]int16, bool) {
 	if t.waiting == "" {
 		return nil, false
 	}
-	var frame pcm.Frame
+	size := rate / 50
+	frame := nothing[:size]
 	if t.frame < toneFrames {
-		frame = toneTable()[strings.IndexByte(toneDigits, t.waiting[0])][t.frame]
+		table := toneTable
+		if rate == pcm.WideRate {
+			table = wideTable
+		}
+		frame = table()[strings.IndexByte(toneDigits, t.waiting[0])][t.frame*size : (t.frame+1)*size]
 	}
 	t.frame++
 	if t.frame == toneFrames+gapFrames {
 		t.waiting, t.frame = t.waiting[1:], 0
 	}
-	return dst[:codec.Encode(id, dst, frame[:])], true
+	return frame, true
 }
