@@ -76,6 +76,12 @@ func (o *outgoing) due(now time.Time) (ts uint32, gap bool) {
 	return ts + uint32(behind) - uint32(behind)%frame, true
 }
 
+// spurt says that a packet follows the newest one in number and not in time: it begins a
+// talkspurt, RFC 3551 §4.1.
+func (o *outgoing) spurt(seq uint16, ts uint32) bool {
+	return o.span == 0 || seq == o.seq && ts != o.last+o.span
+}
+
 // full says that the last sound reaches so far ahead that another frame would be delay.
 func (o *outgoing) full(now time.Time) bool {
 	return o.span != 0 && o.lead(o.last+o.span, now) >= int32(o.clock.frame())

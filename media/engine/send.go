@@ -180,7 +180,7 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 		l.seam.due = true
 	}
 	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
-	marker := packet.Marker || l.out.span == 0
+	marker := packet.Marker || l.out.spurt(seq, ts)
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
 	l.out.packet(seq, ts, span, len(payload), now)
 }

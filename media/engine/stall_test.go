@@ -139,3 +139,31 @@ func TestTicksFollowTime(t *testing.T) {
 		}
 	}
 }
+
+// TestJumpsAreMarked: when a sender has stood still, the stream that is relayed catches up with
+// real time, and says so at each step.
+func TestJumpsAreMarked(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.hears(Playlist{}, b)
+	b.hears(Playlist{}, a)
+	r.run(time.Second)
+	b.talks = false
+	r.run(60 * time.Millisecond) // too short for noise in its place
+	b.talks = true
+	a.forget()
+	r.run(2 * time.Second)
+	jumps := 0
+	for i := range a.got[1:] {
+		before, packet := a.got[i], a.got[i+1]
+		if packet.Timestamp-before.Timestamp == frameSamples {
+			continue
+		}
+		if jumps++; !packet.Marker {
+			t.Errorf("packet %d jumps by %d without a marker", i+1, packet.Timestamp-before.Timestamp)
+		}
+	}
+	if jumps == 0 {
+		t.Error("the stream did not catch up")
+	}
+}
