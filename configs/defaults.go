@@ -16,7 +16,7 @@ func Default() *Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Networks:  map[string]*Network{},
 		Strangers: "drop",
-		Codecs:    []codec.ID{codec.PCMA, codec.PCMU},
+		Codecs:    []codec.ID{codec.PCMA, codec.PCMU, codec.G722},
 		Realm:     "liandong",
 		Trunks:    map[string]*Trunk{},
 		Hotlines:  map[string]*Hotline{},

@@ -30,6 +30,7 @@ type bareConfig struct {
 	transport      string // udp when empty
 	answer         bool   // by itself, at once
 	tone           float64
+	wideband       bool // G.722 alone, and sound of 16 kHz
 }
 
 // baresip is a running baresip, told what to do over its control socket.
@@ -67,6 +68,7 @@ rtp_ports %[3]d-%[4]d
 snd_path %[2]s
 module_path %[5]s
 module g711.so
+module g722.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -85,7 +87,13 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	control, media := freePort(t, here), freePort(t, here)
 	modules := bareModules(t)
 	var wav bytes.Buffer
-	must(t, phone.WriteWAV(&wav, phone.Tone(cfg.tone, time.Minute)))
+	if cfg.wideband { // the file is played twice as fast
+		must(t, phone.WriteWAV(&wav, phone.Tone(cfg.tone/2, time.Minute)))
+		binary.LittleEndian.PutUint32(wav.Bytes()[24:], 16000)
+		binary.LittleEndian.PutUint32(wav.Bytes()[28:], 32000)
+	} else {
+		must(t, phone.WriteWAV(&wav, phone.Tone(cfg.tone, time.Minute)))
+	}
 	b.write(t, "speech.wav", wav.String())
 	b.write(t, "contacts", "")
 	b.write(t, "config", fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+40, modules, control))
@@ -122,7 +130,10 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 }
 
 func (cfg bareConfig) account() string {
-	domain, mode, transport := cfg.domain, "manual", "udp"
+	domain, mode, transport, codecs := cfg.domain, "manual", "udp", "pcma,pcmu"
+	if cfg.wideband {
+		codecs = "g722/16000/1"
+	}
 	if domain == "" {
 		domain = cfg.server.String()
 	}
@@ -132,8 +143,8 @@ func (cfg bareConfig) account() string {
 	if cfg.transport != "" {
 		transport = cfg.transport
 	}
-	return fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=%s;audio_codecs=pcma,pcmu\n",
-		cfg.user, domain, transport, cfg.user, cfg.password, cfg.server, transport, mode)
+	return fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=%s;audio_codecs=%s\n",
+		cfg.user, domain, transport, cfg.user, cfg.password, cfg.server, transport, mode, codecs)
 }
 
 // bareModules is where the distribution put the modules.

@@ -137,6 +137,36 @@ func TestBaresipDesk(t *testing.T) {
 	}
 }
 
+// A desk phone that others wrote and that speaks G.722 alone: the caller and the partner, who have G.711, hear it and
+// are heard, in a call of two and of three.
+func TestBaresipSpeaksWideband(t *testing.T) {
+	l := startSwitch(t, redistest.Start(t).Addr())
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone, wideband: true})
+	b.registered(t)
+	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
+	c := l.call(t, l.caller(t, callerTone), "110")
+	b.event(t, "CALL_INCOMING", 1)
+	b.do(t, "accept", "")
+	hears(t, waitConfirmed(t, c), deskTone)
+	b.do(t, "sndcode", "*3")
+	p := waitConfirmed(t, next(t, partner))
+	for call, tones := range map[*phone.Call][2]float64{p: {deskTone, callerTone}, c: {deskTone, partnerTone}} {
+		must(t, call.WaitHeard(within(t, 15*time.Second), 400*time.Millisecond, func(pcm []int16) bool {
+			return phone.Share(pcm, tones[0]) > 0.3 && phone.Share(pcm, tones[1]) > 0.3
+		}))
+	}
+	must(t, p.Hangup(within(t, 10*time.Second)))
+	hears(t, c, deskTone)
+	must(t, c.Hangup(within(t, 10*time.Second)))
+	b.event(t, "CALL_CLOSED", 1)
+	unbroken(t, c)
+	for _, tone := range []float64{callerTone, partnerTone} { // kept at 16 kHz, so as if it were half as high
+		if s := phone.Share(b.heard(t), tone/2); s < 0.05 {
+			t.Errorf("baresip heard %.2f of %v Hz", s, tone)
+		}
+	}
+}
+
 // Redis dies before the key and comes back after the call: the call does not notice, the entries follow, each once.
 func TestRedisDiesInTheMiddle(t *testing.T) {
 	redis := redistest.Start(t)
