@@ -1,6 +1,7 @@
 // Package engine carries the sound of calls: it opens RTP ports, connects the
 // parties of a call so that each hears what it should, plays announcements,
-// sends and reports key presses, and says when a party's sound is lost.
+// sends and reports key presses, gives what a party says to a recording, and
+// says when a party's sound is lost, who talks, and how each leg sounds.
 //
 // A call is a Session; its parties are legs. Every change is a Command posted
 // with Session.Do and every result is an Event given to the session's sink.
@@ -8,10 +9,37 @@
 // the caller, who sends the whole Listen of a leg again on each change.
 //
 // To each party the stream is one stream for ever: SSRC, sequence number and
-// timestamp go on without a jump whatever is connected behind it.
+// timestamp go on without a jump whatever is connected behind it. Sound that
+// takes the place of other sound begins without a click (seam), and who has
+// nothing to hear gets comfort noise.
 //
-// Inside, a call is placed whole on one shard. A shard is one goroutine locked
-// to its thread that owns everything of its calls; commands reach it by a
-// mailbox. Two parties who hear only each other are relayed packet by packet
-// as the packets arrive; everything else is made in the 20 ms tick.
+// # Shards and ticks
+//
+// Inside, a call is a room, placed whole on one shard. A shard is one goroutine
+// locked to its thread that owns everything of its calls, so that nothing of a
+// call needs a lock. Commands reach it by a mailbox. What it reports goes to the
+// sinks on a goroutine of its own; when they are too slow events are dropped and
+// counted, sound is never held up.
+//
+// Who hears just one other party, and it as loud as it is, gets its packets as
+// they come: a relay. Everything else, such as announcements, mixes, tones and
+// silence, is made in a tick each 20 ms. The rooms of a shard are in twenty
+// groups that tick a millisecond after one another, so that the work and the
+// packets are spread. A room in which every party is relayed to, and gets its
+// packets, is calm: it is left alone two ticks of three.
+//
+// A Tap gets a party's packets as they came, on the shard's thread, whoever
+// hears them and whether anybody does.
+//
+// # Transports
+//
+// A Transport moves the datagrams of one shard. That of Linux reads and writes
+// the sockets itself: those of parties who are relayed when epoll tells of
+// them, the others in their tick, RTCP ten times a second. Two fast paths are
+// used where the process may: packets leave many at a time through one raw
+// socket (CAP_NET_RAW), and come in through one socket to which the kernel
+// steers the ports of the shard (CAP_BPF and CAP_NET_ADMIN). Each is tried on
+// loopback at the start; without it, the ports send and receive for
+// themselves. Other systems have the portable transport, a goroutine for each
+// socket, and the tests hold all of them to the same.
 package engine

@@ -1,6 +1,7 @@
 // Package header reads and writes the SIP header fields that say who calls, who was called before, and why:
-// names and URIs, P-Asserted-Identity and its kin, Diversion, History-Info, Reason, User-to-User, Call-Info, the
-// session timer's fields, and the key presses that phones send in INFO.
+// names and URIs, P-Asserted-Identity and its kin, Diversion, History-Info, Reason, User-to-User, Call-Info; where a
+// transfer goes and which call it takes the place of, Refer-To and Replaces; the session timer's fields; and the key
+// presses that phones send in INFO.
 //
 // It is pure and forgiving: what a device in the field gets slightly wrong is read as it was meant, and what is
 // written is always the strict form. Whatever was read once reads the same after writing it. Values hold plain text:

@@ -6,7 +6,7 @@ const (
 	shortGap  = 30 * time.Millisecond
 	longGap   = 60 * time.Millisecond
 	maxHeard  = 8  // speakers that one leg can tell apart
-	sideShift = 22 // of a speaker\'s side in its id
+	sideShift = 22 // of a speaker's side in its id
 )
 
 // counted is what one leg sent and heard within the window. The zero value is ready.
