@@ -167,6 +167,7 @@ func (t *epollNet) Close(s Socket) {
 		return
 	}
 	if k.steered {
+		t.steered.mind(t.prompt, k, OnDemand)
 		t.steered.forget(k.local)
 	}
 	t.lost.Add(overruns(k.fd))
@@ -187,7 +188,7 @@ func (t *epollNet) Watch(s Socket, c Care) {
 		k.steered = k.steered || t.steered.take(k.local, s)
 	}
 	if t.steered != nil && k.steered {
-		t.steered.mind(t.prompt, c, k.care)
+		t.steered.mind(t.prompt, k, c)
 		k.care = c
 		return
 	}
@@ -328,7 +329,11 @@ const (
 // and now and then.
 func (t *epollNet) Collect(s Socket, receive func(Packet)) {
 	k := t.table[s].Load()
-	if k == nil || k.steered {
+	if k == nil {
+		return
+	}
+	if k.steered {
+		t.steered.stash.collect(s, receive)
 		return
 	}
 	k.turn++

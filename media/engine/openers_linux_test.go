@@ -15,3 +15,5 @@ var openers = map[string]opener{
 func over(raw, steer bool) opener {
 	return func(n int, log *slog.Logger) ([]Transport, error) { return linuxTransports(n, raw, steer, log) }
 }
+
+var discard = slog.New(slog.DiscardHandler)

@@ -151,7 +151,9 @@ type steered struct {
 	fd       int
 	at       []steeredAddr // few: one for each network
 	used     int           // messages that the last receive filled
-	prompt   int           // sockets that are watched Promptly: while there are any, the socket is in epoll
+	stash    stash
+	turned   []Socket // to Promptly since the last drain: what they have in the stash is due
+	prompt   int      // sockets that are watched Promptly: while there are any, the socket is in epoll
 
 	messages [steerBatch]message
 	parts    [steerBatch]unix.Iovec
@@ -199,7 +201,8 @@ func (t *steered) take(local netip.AddrPort, s Socket) bool {
 	if t.steering.ports.Update(steerKey{local.Addr().As4(), uint32(local.Port())}, t.shard, ebpf.UpdateAny) != nil {
 		return false
 	}
-	t.portsOf(local.Addr().As4())[local.Port()] = s
+	t.portsOf(local.Addr().As4())[local.Port()] = s | onDemand
+	t.stash.grow(s)
 	return true
 }
 
@@ -219,7 +222,10 @@ func (t *steered) portsOf(addr [4]byte) *[1 << 16]Socket {
 	return t.at[len(t.at)-1].ports
 }
 
-// find gives the socket of a port; 0 when it is not steered (any more).
+// onDemand marks a port whose packets wait for Collect.
+const onDemand Socket = 1 << 31
+
+// find gives the socket of a port, with its mark; 0 when it is not steered (any more).
 func (t *steered) find(addr [4]byte, port uint16) Socket {
 	for i := range t.at {
 		if t.at[i].addr == addr {
@@ -230,13 +236,21 @@ func (t *steered) find(addr [4]byte, port uint16) Socket {
 }
 
 func (t *steered) forget(local netip.AddrPort) {
-	t.portsOf(local.Addr().As4())[local.Port()] = 0
+	s := &t.portsOf(local.Addr().As4())[local.Port()]
+	t.stash.drop(*s &^ onDemand)
+	*s = 0
 	// Fails only when it is gone already.
 	_ = t.steering.ports.Delete(steerKey{local.Addr().As4(), uint32(local.Port())})
 }
 
-// mind counts the ports whose packets must end Poll.
-func (t *steered) mind(ep int, now, before Care) {
+// mind notes how soon a port's packets are wanted, and counts those whose packets must end Poll.
+func (t *steered) mind(ep int, k *sock, now Care) {
+	s, before := &t.portsOf(k.local.Addr().As4())[k.local.Port()], k.care
+	if *s &^= onDemand; now == OnDemand {
+		*s |= onDemand
+	} else {
+		t.turned = append(t.turned, *s)
+	}
 	was := t.prompt
 	if before == Promptly {
 		t.prompt--
@@ -254,6 +268,10 @@ func (t *steered) mind(ep int, now, before Care) {
 
 // drain hands over what has come, up to a limit: a flood must not hold up the tick.
 func (t *steered) drain(receive func(Packet)) (packets int) {
+	for _, s := range t.turned {
+		t.stash.collect(s, receive)
+	}
+	t.turned = t.turned[:0]
 	for range drainRounds {
 		n := t.fill()
 		for i := range n {
@@ -292,8 +310,10 @@ func (t *steered) hand(i int, receive func(Packet)) {
 	if socket == 0 {
 		return // the port was closed while the packet waited, or it was sent to our own
 	}
-	size := min(int(t.messages[i].size), datagramSize)
-	receive(Packet{Socket: socket, From: t.from[i].get(), Data: t.data[i][:size]})
+	p := Packet{Socket: socket &^ onDemand, From: t.from[i].get(), Data: t.data[i][:min(int(t.messages[i].size), datagramSize)]}
+	if socket&onDemand == 0 || !t.stash.put(p) {
+		receive(p)
+	}
 }
 
 func (t *steered) close() {
