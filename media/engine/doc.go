@@ -22,8 +22,10 @@
 // counted, sound is never held up.
 //
 // Who hears just one other party, and it as loud as it is, gets its packets as
-// they come: a relay. Everything else, such as announcements, mixes, tones and
-// silence, is made in a tick each 20 ms. The rooms of a shard are in twenty
+// they come when codec and packet time are right for it, A-law and µ-law turned
+// into each other: a relay. Everything else, such as announcements, mixes, other
+// codecs, tones and silence, is made in a tick each 20 ms; it is mixed at 16 kHz
+// as soon as somebody hears wideband. The rooms of a shard are in twenty
 // groups that tick a millisecond after one another, so that the work and the
 // packets are spread. A room in which every party is relayed to, and gets its
 // packets, is calm: it is left alone two ticks of three.

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,50 +115,6 @@ func (t *epollNet) Open(local netip.AddrPort) (Socket, error) {
 	return Socket(fd), nil
 }
 
-// boundPort is the port that the kernel chose.
-func boundPort(fd int) uint16 {
-	switch at, _ := unix.Getsockname(fd); at := at.(type) {
-	case *unix.SockaddrInet4:
-		return uint16(at.Port)
-	case *unix.SockaddrInet6:
-		return uint16(at.Port)
-	}
-	return 0
-}
-
-func bindUDP(local netip.AddrPort) (fd int, err error) {
-	family := unix.AF_INET
-	if local.Addr().Is6() {
-		family = unix.AF_INET6
-	}
-	if fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
-		return 0, os.NewSyscallError("socket", err)
-	}
-	if err = bind(fd, local); err != nil {
-		_ = unix.Close(fd)
-		return 0, os.NewSyscallError("bind", err)
-	}
-	return fd, nil
-}
-
-func bind(fd int, local netip.AddrPort) error {
-	if local.Addr().Is4() {
-		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()})
-	}
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-		return err
-	}
-	to := &unix.SockaddrInet6{Port: int(local.Port()), Addr: local.Addr().As16()}
-	if zone := local.Addr().Zone(); zone != "" {
-		link, err := net.InterfaceByName(zone)
-		if err != nil {
-			return err
-		}
-		to.ZoneId = uint32(link.Index)
-	}
-	return unix.Bind(fd, to)
-}
-
 func (t *epollNet) Close(s Socket) {
 	k := t.table[s].Swap(nil)
 	if k == nil {
@@ -259,24 +213,6 @@ func (t *epollNet) Drain(receive func(Packet)) {
 		t.pace.judge()
 		t.drainSlow(receive)
 	}
-}
-
-// pace finds out whether packets come so often that gathering them pays.
-type pace struct {
-	packets int // in this slowPeriod
-	busy    bool
-}
-
-// judge ends a period. Between the two limits all stays as it is.
-func (p *pace) judge() {
-	const perPeriod = int(slowPeriod / coalesce)
-	switch {
-	case p.packets >= 2*perPeriod:
-		p.busy = true
-	case p.packets < perPeriod:
-		p.busy = false
-	}
-	p.packets = 0
 }
 
 // serve takes one packet; epoll is level-triggered and tells of more.

@@ -14,7 +14,7 @@ const (
 	coverAfter  = 60 * time.Millisecond // a relayed source is late by so much beyond its own packet: silence is sent
 	quietLimit  = int(time.Second / frameTime)
 	dialHold    = 30 * time.Millisecond // a key's next packet comes within this
-	maxRelayed  = datagramSize - 12
+	maxRelayed  = datagramSize - headerBytes
 	headerBytes = 12
 )
 

@@ -2,10 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
-	"fmt"
-	"net/netip"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -14,12 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	steerBatch   = 64
-	steerControl = 32 // one message with a sockaddr_in
-	steerPorts   = 1 << 17
-	steerRoom    = 8 << 20 // bytes of datagrams waiting for one shard
-)
+const steerPorts = 1 << 17 // of all shards: those of two addresses
 
 // steering is a program in the kernel that hands what comes to the open ports of a shard to
 // one socket of the shard (BPF_PROG_TYPE_SK_LOOKUP, Linux 5.9). It needs CAP_BPF and
@@ -141,182 +133,4 @@ func (s *steering) close() {
 			_ = m.Close()
 		}
 	}
-}
-
-// steered is the socket of one shard that all its ports are steered to. All but fd is owned by
-// the shard's thread.
-type steered struct {
-	steering *steering
-	shard    uint32
-	fd       int
-	at       []steeredAddr // few: one for each network
-	used     int           // messages that the last receive filled
-	stash    stash
-	turned   []Socket // to Promptly since the last drain: what they have in the stash is due
-	prompt   int      // sockets that are watched Promptly: while there are any, the socket is in epoll
-
-	messages [steerBatch]message
-	parts    [steerBatch]unix.Iovec
-	from     [steerBatch]sockaddr
-	control  [steerBatch][steerControl]byte
-	data     [steerBatch][datagramSize]byte
-}
-
-// steer makes the socket of a shard. It has a port of its own only because the kernel wants one.
-func (s *steering) steer(shard uint32) (*steered, error) {
-	fd, err := bindUDP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0))
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVORIGDSTADDR, 1); err != nil {
-		_ = unix.Close(fd)
-		return nil, err
-	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, steerRoom) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, steerRoom)
-	}
-	if err := s.shards.Update(shard, uint64(fd), ebpf.UpdateAny); err != nil {
-		_ = unix.Close(fd)
-		return nil, fmt.Errorf("sockmap: %w", err)
-	}
-	t := &steered{steering: s, shard: shard, fd: fd, used: steerBatch}
-	for i := range t.messages {
-		t.parts[i].Base = &t.data[i][0]
-		t.parts[i].SetLen(datagramSize)
-		head := &t.messages[i].head
-		head.Iov = &t.parts[i]
-		head.SetIovlen(1)
-		head.Name = (*byte)(unsafe.Pointer(&t.from[i].raw))
-		head.Control = &t.control[i][0]
-	}
-	s.users.Add(1)
-	return t, nil
-}
-
-// take steers a port here; false: it stays with its own socket.
-func (t *steered) take(local netip.AddrPort, s Socket) bool {
-	if !local.Addr().Is4() || local.Addr().IsUnspecified() {
-		return false
-	}
-	if t.steering.ports.Update(steerKey{local.Addr().As4(), uint32(local.Port())}, t.shard, ebpf.UpdateAny) != nil {
-		return false
-	}
-	t.portsOf(local.Addr().As4())[local.Port()] = s | onDemand
-	t.stash.grow(s)
-	return true
-}
-
-// steeredAddr has the sockets of an address by port; 0: none.
-type steeredAddr struct {
-	addr  [4]byte
-	ports *[1 << 16]Socket
-}
-
-func (t *steered) portsOf(addr [4]byte) *[1 << 16]Socket {
-	for i := range t.at {
-		if t.at[i].addr == addr {
-			return t.at[i].ports
-		}
-	}
-	t.at = append(t.at, steeredAddr{addr, new([1 << 16]Socket)})
-	return t.at[len(t.at)-1].ports
-}
-
-// onDemand marks a port whose packets wait for Collect.
-const onDemand Socket = 1 << 31
-
-// find gives the socket of a port, with its mark; 0 when it is not steered (any more).
-func (t *steered) find(addr [4]byte, port uint16) Socket {
-	for i := range t.at {
-		if t.at[i].addr == addr {
-			return t.at[i].ports[port]
-		}
-	}
-	return 0
-}
-
-func (t *steered) forget(local netip.AddrPort) {
-	s := &t.portsOf(local.Addr().As4())[local.Port()]
-	t.stash.drop(*s &^ onDemand)
-	*s = 0
-	// Fails only when it is gone already.
-	_ = t.steering.ports.Delete(steerKey{local.Addr().As4(), uint32(local.Port())})
-}
-
-// mind notes how soon a port's packets are wanted, and counts those whose packets must end Poll.
-func (t *steered) mind(ep int, k *sock, now Care) {
-	s, before := &t.portsOf(k.local.Addr().As4())[k.local.Port()], k.care
-	if *s &^= onDemand; now == OnDemand {
-		*s |= onDemand
-	} else {
-		t.turned = append(t.turned, *s)
-	}
-	was := t.prompt
-	if before == Promptly {
-		t.prompt--
-	}
-	if now == Promptly {
-		t.prompt++
-	}
-	switch {
-	case was == 0 && t.prompt > 0:
-		_ = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, t.fd, readable(t.fd)) // fails: Drain still finds them at each tick
-	case was > 0 && t.prompt == 0:
-		_ = unix.EpollCtl(ep, unix.EPOLL_CTL_DEL, t.fd, nil)
-	}
-}
-
-// drain hands over what has come, up to a limit: a flood must not hold up the tick.
-func (t *steered) drain(receive func(Packet)) (packets int) {
-	for _, s := range t.turned {
-		t.stash.collect(s, receive)
-	}
-	t.turned = t.turned[:0]
-	for range drainRounds {
-		n := t.fill()
-		for i := range n {
-			t.hand(i, receive)
-		}
-		packets += n
-		if n < steerBatch {
-			break
-		}
-	}
-	return packets
-}
-
-func (t *steered) fill() int {
-	for i := range t.messages[:t.used] {
-		head := &t.messages[i].head
-		head.Namelen = unix.SizeofSockaddrInet6
-		head.SetControllen(steerControl)
-	}
-	t.used, _ = transfer(unix.SYS_RECVMMSG, t.fd, t.messages[:])
-	return t.used
-}
-
-// hand finds the port that a packet was sent to: IP_RECVORIGDSTADDR of ip(7).
-func (t *steered) hand(i int, receive func(Packet)) {
-	control := t.control[i][:]
-	if t.messages[i].head.Controllen < unix.SizeofCmsghdr+unix.SizeofSockaddrInet4 {
-		return
-	}
-	head := (*unix.Cmsghdr)(unsafe.Pointer(&control[0]))
-	if head.Level != unix.SOL_IP || head.Type != unix.IP_ORIGDSTADDR {
-		return
-	}
-	to := (*unix.RawSockaddrInet4)(unsafe.Pointer(&control[unix.SizeofCmsghdr]))
-	socket := t.find(to.Addr, networkOrder(to.Port))
-	if socket == 0 {
-		return // the port was closed while the packet waited, or it was sent to our own
-	}
-	p := Packet{Socket: socket &^ onDemand, From: t.from[i].get(), Data: t.data[i][:min(int(t.messages[i].size), datagramSize)]}
-	if socket&onDemand == 0 || !t.stash.put(p) {
-		receive(p)
-	}
-}
-
-func (t *steered) close() {
-	_ = unix.Close(t.fd) // leaves the sockmap by itself
-	t.steering.release()
 }
