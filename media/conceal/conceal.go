@@ -30,7 +30,7 @@ const (
 // Past is how many samples before a gap are looked at, at a rate: 48.75 ms.
 func Past(rate int) int { return rate * 195 / 4000 }
 
-// Concealer covers the gaps of one voice. Owned by whoever plays it.
+// Concealer covers the gaps of one voice; Reset makes it ready. Owned by whoever plays it.
 type Concealer struct {
 	perMs  int // samples
 	done   int // of the gap so far
@@ -43,10 +43,7 @@ type Concealer struct {
 	bend int32             // by how much the first sample would miss the last good one
 }
 
-// New makes a concealer for 8000 or 16000 samples a second.
-func New(rate int) *Concealer { return &Concealer{perMs: rate / 1000} }
-
-// Reset changes the rate and forgets a gap.
+// Reset sets the rate, 8000 or 16000 samples a second, and forgets a gap.
 func (c *Concealer) Reset(rate int) { c.perMs, c.done = rate/1000, 0 }
 
 // Covering says that a gap has begun and Join has not ended it.

@@ -23,9 +23,16 @@ func losses(frames int, bursts bool, seed uint64) []bool {
 	return lost
 }
 
+// ready gives a concealer for a rate.
+func ready(rate int) *Concealer {
+	c := &Concealer{}
+	c.Reset(rate)
+	return c
+}
+
 // concealed is what is heard of sound of which frames are lost.
 func concealed(sound []int16, rate int, lost []bool) []int16 {
-	c, size := New(rate), rate/50
+	c, size := ready(rate), rate/50
 	out := make([]int16, 0, len(sound))
 	for i, gone := range lost {
 		frame := append([]int16(nil), sound[i*size:(i+1)*size]...)
@@ -106,7 +113,7 @@ func TestSteadyVoice(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		for _, hz := range []float64{80, 100, 160} { // periods of whole samples
 			x := voice(rate, hz, rate/2)
-			c, at, frame := New(rate), rate/4+13, rate/50
+			c, at, frame := ready(rate), rate/4+13, rate/50
 			gap := make([]int16, 5*frame)
 			for i := range 5 {
 				c.Cover(gap[i*frame:(i+1)*frame], x[:at])
@@ -135,7 +142,7 @@ func TestSteadyVoice(t *testing.T) {
 func TestJoin(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		for gap := range 6 {
-			c, x := New(rate), voice(rate, 100, rate/2)
+			c, x := ready(rate), voice(rate, 100, rate/2)
 			frame := rate / 50
 			for range gap {
 				c.Cover(make([]int16, frame), x)
@@ -166,7 +173,7 @@ func TestJoin(t *testing.T) {
 func TestShortPast(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		for _, past := range [][]int16{nil, make([]int16, 3), make([]int16, 2000), loud(2000), loud(77)} {
-			c := New(rate)
+			c := ready(rate)
 			out := make([]int16, rate/50)
 			for range 5 {
 				c.Cover(out, past)
@@ -201,7 +208,7 @@ func FuzzConceal(f *testing.F) {
 		for i := range 4 * len(in) {
 			past = append(past, int16(in[i%len(in)])<<8|int16(i))
 		}
-		c := New(rate)
+		c := ready(rate)
 		out := make([]int16, int(gap)*3+1)
 		c.Cover(out, past)
 		c.Cover(out[:len(out)/2], past)
@@ -216,7 +223,7 @@ func FuzzConceal(f *testing.F) {
 
 func TestNothingAllocates(t *testing.T) {
 	x := voice(8000, 110, 2000)
-	c, out := New(8000), make([]int16, 160)
+	c, out := ready(8000), make([]int16, 160)
 	n := testing.AllocsPerRun(100, func() {
 		c.Cover(out, x)
 		c.Cover(out, x)
@@ -231,7 +238,7 @@ func TestNothingAllocates(t *testing.T) {
 
 func BenchmarkCover(b *testing.B) {
 	x := voice(8000, 110, 2000)
-	c, out := New(8000), make([]int16, 160)
+	c, out := ready(8000), make([]int16, 160)
 	for b.Loop() {
 		c.Cover(out, x)
 		c.Join(out, x)

@@ -1,6 +1,6 @@
 // Package pcm is sound as the switch handles it between two wires: frames of
-// 20 ms that are added, made louder or softer, measured and compared, and
-// streams that are brought from one rate to the other.
+// 20 ms whose level is measured, sounds that are looked for in others, noise,
+// and streams that are brought from one rate to the other.
 //
 // A sample is linear 16-bit PCM, mono, at Rate unless it says WideRate.
 // Everything here is pure and allocates nothing, but for Correlate.
@@ -29,24 +29,8 @@ type Q12 int32
 // Unity is the gain that changes nothing.
 const Unity Q12 = 1 << 12
 
-// Add adds src to dst. What is too loud is clipped, never wrapped round.
-func Add(dst, src *Frame) {
-	for i, s := range src {
-		dst[i] = Clip(int32(dst[i]) + int32(s))
-	}
-}
-
-// Scale makes f louder or softer, clipping what is too loud.
-func Scale(f *Frame, gain Q12) {
-	for i, s := range f {
-		f[i] = clip64((int64(s)*int64(gain) + int64(Unity)/2) >> 12)
-	}
-}
-
 // Clip brings a sum into the range of a sample.
 func Clip(x int32) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }
-
-func clip64(x int64) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }
 
 // Level is the mean power of the samples in dBFS: 0 for a full-scale square
 // wave, -3 for a full-scale sine, -Inf for digital silence or no samples.

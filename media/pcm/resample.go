@@ -105,3 +105,5 @@ func (d *Downsampler) Down(dst, src []int16) int {
 	}
 	return n
 }
+
+func clip64(x int64) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }

@@ -163,10 +163,10 @@ func TestEncodedIsTheFrameEncoded(t *testing.T) {
 
 func TestPlayingAllocatesNothing(t *testing.T) {
 	l, _ := Load(nil)
-	var sum pcm.Frame
+	var sum int16
 	n := testing.AllocsPerRun(100, func() {
 		c, _ := l.Get(Ring)
-		pcm.Add(&sum, c.Frame(3))
+		sum += c.Frame(3)[7]
 		_ = c.Encoded(codec.PCMU, c.Len()-1)
 	})
 	if n != 0 {

@@ -50,28 +50,14 @@ func (h *heard) start(p *rtp.Packet) int {
 }
 
 // Heard is everything the call's phone has heard so far (Config.Record), in the order of its coming, 8 kHz.
-func (c *Call) Heard() []int16 { return c.HeardFrom(0) }
-
-// HeardLen is the samples heard so far: a mark for HeardFrom.
-func (c *Call) HeardLen() int {
-	m := c.voice()
-	if m == nil {
-		return 0
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.heard.samples)
-}
-
-// HeardFrom is what was heard after a mark.
-func (c *Call) HeardFrom(mark int) []int16 {
+func (c *Call) Heard() []int16 {
 	m := c.voice()
 	if m == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.heard.samples[min(mark, len(m.heard.samples)):])
+	return slices.Clone(m.heard.samples)
 }
 
 // HeardSince is when the first sample came; zero when none did.
