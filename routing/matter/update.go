@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/oklog/ulid/v2"
+
+	"liandong/routing/ticket"
 )
 
 // Event is what a ticket system says has happened.
@@ -85,7 +86,7 @@ func UpdateFields() (names []string) {
 func ParseUpdate(fields map[string]string) (Update, error) {
 	var u Update
 	for _, f := range updateFields {
-		if v := fit(fields[f.name], f.max); v != "" {
+		if v := ticket.Clean(fields[f.name], f.max); v != "" {
 			if err := f.set(&u, v); err != nil {
 				return Update{}, fmt.Errorf("%w: %s: %w", ErrMalformed, f.name, err)
 			}
@@ -118,16 +119,4 @@ func setTime(t *time.Time, s string) (err error) {
 		return errors.New("must be like 2024-04-03T09:30:00.000+08:00")
 	}
 	return nil
-}
-
-// fit makes s valid UTF-8 without NUL and cuts it to max bytes at the border of a character.
-func fit(s string, max int) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
-	if len(s) <= max {
-		return s
-	}
-	for max > 0 && !utf8.RuneStart(s[max]) {
-		max--
-	}
-	return s[:max]
 }

@@ -26,7 +26,7 @@ var columns = []column{
 	text("stub_id", star, 26, func(e *Entry) *string { return &e.StubID }),
 	text("event", star, 32, func(e *Entry) *Event { return &e.Event }),
 	moment("at", star, func(e *Entry) *time.Time { return &e.At }),
-	{name: "direction", star: true, max: 80, get: func(e *Entry) string { return clean(e.direction(), 80) }, set: setDirection},
+	{name: "direction", star: true, max: 80, get: func(e *Entry) string { return Clean(e.direction(), 80) }, set: setDirection},
 	text("mode", star, 32, func(e *Entry) *string { return &e.Mode }),
 	text("call_ref", star, 64, func(e *Entry) *string { return &e.CallRef }),
 	text("caller_e164", star, 32, func(e *Entry) *string { return &e.CallerE164 }),
@@ -65,7 +65,7 @@ const (
 func text[T ~string](name string, star bool, max int, at func(*Entry) *T) column {
 	return column{
 		name: name, star: star, max: max,
-		get: func(e *Entry) string { return clean(string(*at(e)), max) },
+		get: func(e *Entry) string { return Clean(string(*at(e)), max) },
 		set: func(e *Entry, s string) error { *at(e) = T(s); return nil },
 	}
 }
@@ -119,8 +119,8 @@ func printTime(t time.Time) string {
 	return t.Format(stamp)
 }
 
-// clean makes s valid UTF-8 without NUL and cuts it to max bytes at the border of a character.
-func clean(s string, max int) string {
+// Clean makes s valid UTF-8 without NUL and cuts it to max bytes at the border of a character.
+func Clean(s string, max int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 	if len(s) <= max {
 		return s

@@ -27,7 +27,7 @@ func Parse(fields map[string]string) (Entry, error) {
 		if !ok || v == "" {
 			continue
 		}
-		if err := c.set(&e, clean(v, c.max)); err != nil {
+		if err := c.set(&e, Clean(v, c.max)); err != nil {
 			return Entry{}, fmt.Errorf("%w %s: %w", ErrField, c.name, err)
 		}
 	}
@@ -36,7 +36,7 @@ func Parse(fields map[string]string) (Entry, error) {
 
 func setSchema(_ *Entry, s string) error {
 	if s != Schema {
-		return fmt.Errorf("%w: have %q, can read %s", ErrSchema, clean(s, 16), Schema)
+		return fmt.Errorf("%w: have %q, can read %s", ErrSchema, Clean(s, 16), Schema)
 	}
 	return nil
 }
