@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -57,6 +59,25 @@ func warnOfFiles(cfg Config, log *slog.Logger) {
 	}
 }
 
+// bindable says at once that an address is not this machine's: else every call would be refused, one by one.
+func bindable(cfg Config, net Transport) error {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Networks)) {
+		addr := cfg.Networks[name].Address
+		s, err := net.Open(netip.AddrPortFrom(addr, 0))
+		if err != nil {
+			return fmt.Errorf("engine: network %s: no RTP port on %v, which must be an address of this machine: %w", name, addr, err)
+		}
+		net.Close(s)
+	}
+	return nil
+}
+
+func stopAll(all []Transport) {
+	for _, t := range all {
+		t.Stop()
+	}
+}
+
 // opener makes a transport for each of n shards.
 type opener func(n int, log *slog.Logger) ([]Transport, error)
 
@@ -66,6 +87,10 @@ func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
 	}
 	nets, err := open(cfg.shards(), log)
 	if err != nil {
+		return nil, err
+	}
+	if err := bindable(cfg, nets[0]); err != nil {
+		stopAll(nets)
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, ports: map[string]*ports{}}

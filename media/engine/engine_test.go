@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -309,6 +310,23 @@ func TestSinkMayPost(t *testing.T) {
 	case <-done:
 	case <-time.After(patience):
 		t.Fatal("the second playlist did not end")
+	}
+}
+
+// An address of another machine is an error at the start, not of each call.
+func TestForeignAddress(t *testing.T) {
+	for name, open := range openers {
+		cfg := loopbackConfig(t, 10)
+		there := cfg.Networks["lab"]
+		there.Address = netip.MustParseAddr("192.0.2.1") // RFC 5737: nobody's
+		cfg.Networks["there"] = there
+		e, err := start(cfg, slog.New(slog.DiscardHandler), open)
+		if err == nil {
+			e.Stop()
+		}
+		if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "network there") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

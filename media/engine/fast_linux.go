@@ -40,12 +40,6 @@ func linuxTransports(n int, raw, steer bool, log *slog.Logger) (all []Transport,
 	return all, nil
 }
 
-func stopAll(all []Transport) {
-	for _, t := range all {
-		t.Stop()
-	}
-}
-
 func (t *epollNet) addRaw(log *slog.Logger) {
 	var err error
 	if t.raw, err = newRawSender(); err == nil {
