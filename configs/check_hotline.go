@@ -1,5 +1,11 @@
 package configs
 
+import (
+	"strings"
+
+	"liandong/routing/desk"
+)
+
 func (c *checker) hotlines() {
 	if len(c.Hotlines) == 0 && !c.faulty("hotlines") {
 		c.add("hotlines", textNoHotline.of())
@@ -10,12 +16,22 @@ func (c *checker) hotlines() {
 		c.reached(key, h)
 		c.partner(key, id, h)
 		c.overflow(key+".queue.overflow", id, h.Queue.Overflow)
+		c.announced(key + ".recording")
 		if h.RingEach > h.NoAnswer {
 			c.add(key+".ring_each", textLongSeat.of(h.NoAnswer))
 		}
 		for i, user := range h.Seats {
 			c.seat(index(key+".seats", i), id, user, h.Seats[:i])
 		}
+	}
+}
+
+// announced finds a clip for a recording that nobody has asked for: the admin believes that it is on.
+func (c *checker) announced(key string) {
+	_, clip := c.places[key+".announce"]
+	_, mode := c.places[key+".mode"]
+	if clip && !mode && !c.faulty(key+".mode") {
+		c.add(key+".mode", textNoMode.of(strings.Join(desk.RecordNames(), ", ")))
 	}
 }
 

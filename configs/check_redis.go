@@ -14,7 +14,7 @@ func (c *checker) redis() {
 		return
 	}
 	u, err := url.Parse(r.URL.Reveal())
-	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" {
+	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" || c.Outbox().Config.Validate() != nil {
 		c.add("redis.url", textRedisURL.of())
 		return
 	}

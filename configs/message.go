@@ -85,7 +85,7 @@ var (
 	textOneOf     = text{"%s 之一", "one of %s"}
 	textBool      = text{"true 或 false", "true or false"}
 	textInt       = text{"%s 到 %s 的整数", "a whole number from %s to %s"}
-	textDuration  = text{"%s 到 %s 的时长，例如 8s、500ms、2m", "a time from %s to %s, such as 8s, 500ms or 2m"}
+	textDuration  = text{"%s 到 %s 的时长，例如 500ms、8s、2m、1h", "a time from %s to %s, such as 500ms, 8s, 2m or 1h"}
 	textAddr      = text{"IP 地址，例如 10.1.2.3", "an IP address such as 10.1.2.3"}
 	textAddrPort  = text{"IP 地址加端口，例如 10.1.2.3:5060，不用主机名", "an IP address with a port such as 10.1.2.3:5060, no host name"}
 	textPrefix    = text{"IP 地址或网段，例如 10.1.2.3 或 10.1.0.0/16", "an IP address or a range such as 10.1.2.3 or 10.1.0.0/16"}
@@ -170,13 +170,14 @@ var (
 	textNoSound      = text{"没有声音", "there is no sound in it"}
 	textLongClip     = text{"超过 10 分钟", "it is longer than 10 minutes"}
 	textToneName     = text{"%q 是内部信号音的名称，请换一个", "%q is the name of a built-in tone; choose another"}
-	textRedisURL     = text{"应为 redis://[用户:密码@]主机:端口/库号 或 rediss://…", "must be redis://[user:password@]host:port/db or rediss://…"}
+	textRedisURL     = text{"应为 redis://[用户:密码@]主机:端口/库号 或 rediss://…，库号为数字；? 之后只用 addr=主机:端口 和 master_name=…", "must be redis://[user:password@]host:port/db or rediss://…, db a number; after a ? come only addr=host:port and master_name=…"}
 	textNoTLS        = text{"只用于 rediss:// 的 URL；请改 url，或删除此键", "is for URLs with rediss://; change the url, or remove this key"}
 	textNoCert       = text{"%q 中没有证书；应为 PEM 文件", "there is no certificate in %q; it must be a PEM file"}
 	textCertPair     = text{"cert_file 与 key_file 必须同时给出", "cert_file and key_file go together"}
 	textBadPair      = text{"%q 与 %q 不是一对证书和私钥；应为 PEM 文件", "%q and %q are no certificate with its private key; they must be PEM files"}
 	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}
 	textRecordKey    = text{"不是录音密钥；应为 32 字节：64 位十六进制或 base64，第一个用于加密，其余（以空格隔开）只用于解密", "is no recording key; it must be 32 bytes, as 64 hexadecimal digits or in base64: the first seals, further ones, a space between, only open"}
+	textNoMode       = text{"没有 mode 就不录音；可用：%s", "is needed, without it nothing is recorded; allowed: %s"}
 	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
 	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}
 	textBroken       = text{"不能使用：%s", "cannot be used: %s"}
