@@ -13,7 +13,7 @@ func (b *Buffer) Warm() (sum byte) {
 	for i := uintptr(0); i < unsafe.Offsetof(b.pace.spans)+unsafe.Offsetof(b.pace); i += cacheLine {
 		sum += *(*byte)(unsafe.Add(unsafe.Pointer(b), i))
 	}
-	sum += byte(b.store.count) + byte(b.store.packets[2].ts)
+	sum += byte(b.store.count) + byte(b.store.packets[2].ts) // two lines: of the packets few are there
 	sum += touch(b.store.bytes, b.store.used)
 	if b.store.count > 0 {
 		sum += touch(b.store.bytes, int(b.store.first().at))
