@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"runtime"
 
 	"liandong/media/engine"
 	"liandong/media/record"
@@ -25,6 +26,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("calls_total", "Calls since the start.", total, float64(c.Total))
 	put("call_panics_total", "Events of a call that were dropped because of a bug.", total, float64(c.Panics))
 	put("seats_busy", "Seats that ring or talk.", now, float64(c.SeatsBusy))
+	put("goroutines", "Goroutines of the process: one a call, and a few.", now, float64(runtime.NumGoroutine()))
 	o := g.sw.Outbox.Stats()
 	put("outbox_waiting", "Ticket entries that Redis does not have yet.", now, float64(o.Waiting))
 	put("outbox_bytes", "Bytes of entries on disk.", now, float64(o.Bytes))
