@@ -20,7 +20,7 @@ const (
 
 // epollNet is the Transport of Linux: a non-blocking socket for each port, read when epoll
 // says so or when asked. With the privileges for it, packets leave through one raw socket
-// (rawSender) and come in through one that is steered to (steering).
+// (rawPath) and come in through one that is steered to (steering).
 type epollNet struct {
 	table []atomic.Pointer[sock] // by file descriptor, which is the Socket
 	woken atomic.Bool
@@ -40,8 +40,8 @@ type epollNet struct {
 	from, to     sockaddr
 	sent, failed int
 
-	raw     *rawSender // nil: every socket sends for itself
-	steered *steered   // nil: every socket receives for itself
+	raw     *rawPath // nil: every socket sends for itself
+	steered *steered // nil: every socket receives for itself
 }
 
 // sock is an open port.

@@ -42,8 +42,8 @@ func linuxTransports(n int, raw, steer bool, log *slog.Logger) (all []Transport,
 
 func (t *epollNet) addRaw(log *slog.Logger) {
 	var err error
-	if t.raw, err = newRawSender(); err == nil {
-		if err = t.selfTest(); err == nil {
+	if t.raw, err = newRawPath(); err == nil {
+		if err = t.selfTest(); err == nil && len(t.raw.senders) > 0 {
 			return
 		}
 		t.raw.close()

@@ -19,13 +19,92 @@ const (
 	rawSendRoom = 4 << 20 // bytes under way on the one socket of all legs
 )
 
-// rawSender sends the datagrams of all legs through one raw socket, many in a system call. It
-// writes the IP and UDP headers itself, with the port that the leg's own socket holds. IPv4
-// only. It needs CAP_NET_RAW.
+// rawPath sends the datagrams of all legs through a raw socket for each address, many in a
+// system call. It writes the IP and UDP headers itself, with the port that the leg's own socket
+// holds. IPv4 only. It needs CAP_NET_RAW.
+type rawPath struct {
+	senders []*rawSender // few: one for each network
+	sources []rawSource  // by Socket
+}
+
+// rawSource says how a socket's datagrams leave; port 0: the socket sends for itself.
+type rawSource struct {
+	port   uint16
+	sender uint16
+}
+
+// newRawPath fails without the privilege, which is no fault.
+func newRawPath() (*rawPath, error) {
+	fd, err := rawSocket()
+	if err != nil {
+		return nil, err
+	}
+	return &rawPath{}, unix.Close(fd)
+}
+
+func rawSocket() (int, error) {
+	return unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+}
+
+// adopt lets a socket send this way. Of one that is bound to any address only the kernel knows
+// which one it would send from.
+func (r *rawPath) adopt(s Socket, local netip.AddrPort) {
+	for len(r.sources) <= int(s) {
+		r.sources = append(r.sources, rawSource{})
+	}
+	r.sources[s] = rawSource{}
+	if !local.Addr().Is4() || local.Addr().IsUnspecified() {
+		return
+	}
+	if sender, ok := r.senderOf(local.Addr().As4()); ok {
+		r.sources[s] = rawSource{local.Port(), sender}
+	}
+}
+
+func (r *rawPath) senderOf(addr [4]byte) (uint16, bool) {
+	for i, sender := range r.senders {
+		if sender.addr == addr {
+			return uint16(i), true
+		}
+	}
+	sender, err := newRawSender(addr)
+	if err != nil {
+		return 0, false
+	}
+	r.senders = append(r.senders, sender)
+	return uint16(len(r.senders) - 1), true
+}
+
+// queue is false when the datagram cannot go this way.
+func (r *rawPath) queue(s Socket, to netip.AddrPort, data []byte) bool {
+	if int(s) >= len(r.sources) || r.sources[s].port == 0 || !to.Addr().Is4() {
+		return false
+	}
+	r.senders[r.sources[s].sender].queue(r.sources[s].port, to, data)
+	return true
+}
+
+func (r *rawPath) flush() (sent, failed int) {
+	for _, sender := range r.senders {
+		s, f := sender.flush()
+		sent, failed = sent+s, failed+f
+	}
+	return sent, failed
+}
+
+func (r *rawPath) close() {
+	for _, sender := range r.senders {
+		_ = unix.Close(sender.fd)
+	}
+}
+
+// rawSender sends from one address. Its socket is bound to it, so that the kernel routes as it
+// does for the legs' own sockets: on a machine with a foot in two networks the way out may
+// depend on where a packet comes from.
 type rawSender struct {
 	fd       int
-	sources  []rawSource // by Socket
-	n        int         // datagrams queued
+	addr     [4]byte
+	n        int // datagrams queued
 	failed   int
 	sent     int
 	messages [rawBatch]message
@@ -34,16 +113,19 @@ type rawSender struct {
 	data     [rawBatch][rawHeaders + datagramSize]byte
 }
 
-// newRawSender fails without the privilege, which is no fault.
-func newRawSender() (*rawSender, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+func newRawSender(addr [4]byte) (*rawSender, error) {
+	fd, err := rawSocket()
 	if err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: addr}); err != nil {
+		_ = unix.Close(fd)
 		return nil, err
 	}
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, rawSendRoom) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, rawSendRoom) // as much as the system lets us have
 	}
-	r := &rawSender{fd: fd}
+	r := &rawSender{fd: fd, addr: addr}
 	for i := range r.messages {
 		r.parts[i].Base = &r.data[i][0]
 		head := &r.messages[i].head
@@ -55,56 +137,30 @@ func newRawSender() (*rawSender, error) {
 	return r, nil
 }
 
-func (r *rawSender) close() { _ = unix.Close(r.fd) }
-
-// rawSource is what a socket is bound to; port 0: it sends for itself.
-type rawSource struct {
-	addr [4]byte
-	port uint16
-}
-
-// adopt lets a socket send this way. Of one that is bound to any address only the kernel knows
-// which one it would send from.
-func (r *rawSender) adopt(s Socket, local netip.AddrPort) {
-	for len(r.sources) <= int(s) {
-		r.sources = append(r.sources, rawSource{})
-	}
-	r.sources[s] = rawSource{}
-	if local.Addr().Is4() && !local.Addr().IsUnspecified() {
-		r.sources[s] = rawSource{local.Addr().As4(), local.Port()}
-	}
-}
-
-// queue is false when the datagram cannot go this way.
-func (r *rawSender) queue(s Socket, to netip.AddrPort, data []byte) bool {
-	if int(s) >= len(r.sources) || r.sources[s].port == 0 || !to.Addr().Is4() {
-		return false
-	}
+func (r *rawSender) queue(port uint16, to netip.AddrPort, data []byte) {
 	i := r.n
 	datagram := r.data[i][:rawHeaders+len(data)]
-	to4 := to.Addr().As4()
-	writeHeaders(datagram, r.sources[s], rawSource{to4, to.Port()})
+	r.to[i].Addr = to.Addr().As4()
+	writeHeaders(datagram, r.addr, r.to[i].Addr, port, to.Port())
 	copy(datagram[rawHeaders:], data)
 	binary.BigEndian.PutUint16(datagram[ipHeader+6:], udpChecksum(datagram))
 	r.parts[i].SetLen(len(datagram))
-	r.to[i].Addr = to4
 	r.n++
 	if r.n == rawBatch {
 		r.push()
 	}
-	return true
 }
 
 // writeHeaders leaves the IP header's checksum and identification to the kernel (raw(7)).
-func writeHeaders(datagram []byte, from, to rawSource) {
+func writeHeaders(datagram []byte, from, to [4]byte, fromPort, toPort uint16) {
 	ip, udp := datagram[:ipHeader], datagram[ipHeader:rawHeaders]
 	clear(ip)
 	ip[0], ip[6], ip[8], ip[9] = 0x45, dontFrag, timeToLive, udpProtocol
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(datagram)))
-	copy(ip[12:], from.addr[:])
-	copy(ip[16:], to.addr[:])
-	binary.BigEndian.PutUint16(udp[0:], from.port)
-	binary.BigEndian.PutUint16(udp[2:], to.port)
+	copy(ip[12:], from[:])
+	copy(ip[16:], to[:])
+	binary.BigEndian.PutUint16(udp[0:], fromPort)
+	binary.BigEndian.PutUint16(udp[2:], toPort)
 	binary.BigEndian.PutUint16(udp[4:], uint16(len(datagram)-ipHeader))
 	udp[6], udp[7] = 0, 0
 }
