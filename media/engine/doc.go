@@ -38,10 +38,10 @@
 // A Transport moves the datagrams of one shard. That of Linux reads and writes
 // the sockets itself: those of parties who are relayed when epoll tells of
 // them, the others in their tick, RTCP ten times a second. Two fast paths are
-// used where the process may: packets leave many at a time through one raw
-// socket (CAP_NET_RAW), and come in through one socket to which the kernel
-// steers the ports of the shard (CAP_BPF and CAP_NET_ADMIN). Each is tried on
-// loopback at the start; without it, the ports send and receive for
+// used where the process may: packets leave many at a time through a raw socket
+// for each address (CAP_NET_RAW), and come in through one socket to which the
+// kernel steers the ports of the shard (CAP_BPF and CAP_NET_ADMIN). Each is
+// tried on loopback at the start; without it, the ports send and receive for
 // themselves. Other systems have the portable transport, a goroutine for each
 // socket, and the tests hold all of them to the same.
 package engine

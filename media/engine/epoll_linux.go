@@ -19,8 +19,8 @@ const (
 )
 
 // epollNet is the Transport of Linux: a non-blocking socket for each port, read when epoll
-// says so or when asked. With the privileges for it, packets leave through one raw socket
-// (rawPath) and come in through one that is steered to (steering).
+// says so or when asked. With the privileges for it, packets leave through a raw socket
+// for each address (rawPath) and come in through one that is steered to (steering).
 type epollNet struct {
 	table []atomic.Pointer[sock] // by file descriptor, which is the Socket
 	woken atomic.Bool

@@ -16,7 +16,7 @@ const (
 	dontFrag    = 0x40 // RFC 791 §3.1, in the high byte of the fragment offset
 	timeToLive  = 64
 	udpProtocol = 17
-	rawSendRoom = 4 << 20 // bytes under way on the one socket of all legs
+	rawSendRoom = 4 << 20 // bytes under way on the socket of an address
 )
 
 // rawPath sends the datagrams of all legs through a raw socket for each address, many in a
