@@ -23,12 +23,13 @@ func TestRealSentinel(t *testing.T) {
 	underLoad(t, cfg, func(o *Outbox, put func(int)) {
 		put(200)
 		eventually(t, "shipped", shipped(o))
+		servers, left := append(replicas, primary), 3
 		for range 2 {
 			before := o.Stats().Shipped
 			put(1000)
 			eventually(t, "shipping has begun", func() bool { return o.Stats().Shipped > before })
 			was := primaryOf(sentinel)
-			for _, s := range append(replicas, primary) {
+			for _, s := range servers {
 				if fmt.Sprint(s.Port()) == was {
 					s.Kill()
 				}
@@ -36,6 +37,11 @@ func TestRealSentinel(t *testing.T) {
 			put(100)
 			eventually(t, "another takes over", func() bool { return primaryOf(sentinel) != was })
 			eventually(t, "shipped", shipped(o))
+			left--
+			eventually(t, "those that are left follow it", func() bool { return followers(servers, primaryOf(sentinel)) == left-1 })
+			eventually(t, "the take-over is complete", func() bool {
+				return !strings.Contains(fmt.Sprint(sentinel.Do("SENTINEL", "MASTER", "main")), "failover_in_progress")
+			})
 		}
 	})
 }
@@ -44,6 +50,17 @@ func replicaOf(t *testing.T, primary *redistest.Server) *redistest.Server {
 	s := redistest.Start(t, "--replicaof", "127.0.0.1 "+fmt.Sprint(primary.Port()))
 	eventually(t, "it follows", func() bool { return strings.Contains(s.Do("INFO", "replication").(string), "master_link_status:up") })
 	return s
+}
+
+// followers counts the replicas that the server at a port has: a sentinel makes none the primary
+// that has not followed lately.
+func followers(servers []*redistest.Server, port string) (n int) {
+	for _, s := range servers {
+		if fmt.Sprint(s.Port()) == port {
+			n = strings.Count(s.Do("INFO", "replication").(string), "state=online")
+		}
+	}
+	return n
 }
 
 // primaryOf is the port of the server that a sentinel believes to be the primary.

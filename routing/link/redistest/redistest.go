@@ -51,14 +51,14 @@ func Start(t testing.TB, args ...string) *Server {
 }
 
 // StartSentinel runs a sentinel until the test ends, which watches the set "main" of which primary is the first server,
-// and alone decides, within a second or two, that it has died.
+// and alone decides, within some seconds, that it has died.
 func StartSentinel(t testing.TB, primary *Server) *Server {
 	t.Helper()
 	s := &Server{t: t, port: freePort(t)}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
-		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n", s.port, dir, primary.port)
+		"sentinel down-after-milliseconds main 2000\nsentinel failover-timeout main 5000\n", s.port, dir, primary.port)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
