@@ -192,6 +192,19 @@ func (t *epollNet) Poll(wait time.Duration) {
 		wait = 0
 	}
 	t.ready = waitEvents(t.prompt, t.events[:], wait)
+	for i := range t.events[:t.ready] {
+		if int(t.events[i].Fd) == t.wake {
+			t.awake()
+		}
+	}
+}
+
+// awake lets Wake write again. It is done here and not in Drain: whoever posts an order and finds
+// that he need not write is then heard before the next Poll.
+func (t *epollNet) awake() {
+	var count [8]byte
+	_, _ = unix.Read(t.wake, count[:])
+	t.woken.Store(false)
 }
 
 func (t *epollNet) Drain(receive func(Packet)) {
@@ -215,14 +228,10 @@ func (t *epollNet) Drain(receive func(Packet)) {
 	}
 }
 
-// serve takes one packet; epoll is level-triggered and tells of more.
+// serve takes one packet; epoll is level-triggered and tells of more. A port that was closed since
+// Poll is none of ours any more: what has its descriptor now may be a connection of others.
 func (t *epollNet) serve(fd int, receive func(Packet)) {
-	switch {
-	case fd == t.wake:
-		var count [8]byte
-		_, _ = unix.Read(fd, count[:])
-		t.woken.Store(false)
-	case t.steered == nil || fd != t.steered.fd:
+	if fd != t.wake && t.table[fd].Load() != nil {
 		t.take(fd, receive)
 		t.pace.packets++
 	}

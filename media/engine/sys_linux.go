@@ -90,16 +90,17 @@ func transfer(call uintptr, fd int, messages []message) (n int, errno unix.Errno
 }
 
 // waitEvents waits for events of an epoll instance, to the nanosecond where the kernel has
-// epoll_pwait2 (5.11). Without waiting it is a raw call.
+// epoll_pwait2 (5.11) and lets us call it: seccomp filters that are older than the call refuse it.
+// Without waiting it is a raw call.
 func waitEvents(ep int, events []unix.EpollEvent, wait time.Duration) int {
 	if wait <= 0 {
 		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 		return ready(n, errno)
 	}
-	limit := unix.NsecToTimespec(int64(wait))
+	limit := [2]int64{int64(wait / time.Second), int64(wait % time.Second)} // 64 bits on every machine
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
 		uintptr(unsafe.Pointer(&limit)), 0, 0)
-	if errno == unix.ENOSYS {
+	if errno != 0 && errno != unix.EINTR {
 		ms := (wait + time.Millisecond - 1) / time.Millisecond
 		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
 	}

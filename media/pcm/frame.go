@@ -17,7 +17,7 @@ const (
 	// FrameTime is how long a frame is, and so how often one is due.
 	FrameTime = 20 * time.Millisecond
 	// FrameSamples is the one place that says how large a frame is.
-	FrameSamples = Rate * int(FrameTime) / int(time.Second)
+	FrameSamples = int(Rate * FrameTime / time.Second)
 )
 
 // Frame is FrameTime of sound.

@@ -120,7 +120,7 @@ func fileSystem(dir string) (int64, error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Blocks) * st.Bsize, nil
+	return int64(st.Blocks) * int64(st.Bsize), nil
 }
 
 // days lists the directories of days, oldest first.

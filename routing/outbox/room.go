@@ -37,7 +37,7 @@ func freeBytes(folder string) int64 {
 	if err := syscall.Statfs(folder, &fs); err != nil || fs.Bavail > roomUnknown/uint64(fs.Bsize) {
 		return roomUnknown
 	}
-	return int64(fs.Bavail) * fs.Bsize
+	return int64(fs.Bavail) * int64(fs.Bsize)
 }
 
 // level of an alarm: 0 none, 1 low, 2 scarce. It falls only when the room has risen by a margin above what raised it.
