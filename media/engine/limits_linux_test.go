@@ -43,6 +43,21 @@ func BenchmarkLimits(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkMinute loads a core as much as it says and keeps it up for a minute: no tick is left
+// out, and no party gets fewer packets than there are.
+func BenchmarkMinute(b *testing.B) {
+	legs := loadedLegs(b)
+	for _, c := range []struct {
+		name          string
+		parties, legs int
+	}{{"relay", 2, legs}, {"three-way", 3, legs * 4 / 5 / 3 * 3}} {
+		m := measure(b, serverOrder{Kind: "engine", Parties: c.parties, Legs: c.legs}, time.Minute)
+		fmt.Printf("%-10s %d legs, %.0f %% of a core for a minute: lowest leg %.2f packets/s, %d ticks skipped, %d of %d packets back\n",
+			c.name, c.legs, 100*m.load, m.peer.lowest(), m.skipped, m.packets, m.peer.sent)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
 const (
 	runIn    = time.Second
 	coreLoad = 0.7
