@@ -147,7 +147,7 @@ func (t *epollNet) Watch(s Socket, c Care) {
 		return
 	}
 	t.enter(k, c)
-	k.care = c
+	k.care, k.sweep = c, sweeps // until it is known how many come in a tick
 	if c == Slowly {
 		waited(k.fd) // the kernel notes times from the first question on
 	}

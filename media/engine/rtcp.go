@@ -26,6 +26,22 @@ type reports struct {
 	turn    int            // reports sent
 	packets uint32         // sent at the last report
 	heard   uint32         // received at the last report
+	since   time.Time      // what came is counted
+	came    int
+}
+
+const (
+	reportSpan = time.Second // a party sends its reports seconds apart (RFC 3550 §6.2);
+	mostCame   = 20          // of what comes faster, so many are read: a flood must not hold up the tick
+)
+
+// floods says that more came than anybody has to say.
+func (r *reports) floods(now time.Time) bool {
+	if now.Sub(r.since) >= reportSpan {
+		r.since, r.came = now, 0
+	}
+	r.came++
+	return r.came > mostCame
 }
 
 // newReports makes up a name that says nothing of us: RFC 7022.
@@ -127,6 +143,10 @@ func (l *leg) rtcpRemote() netip.AddrPort {
 func (l *leg) receiveRTCP(p Packet, now time.Time) {
 	if p.From.Addr() != l.latch.remote.Addr() {
 		l.shard.count.strangers.Add(1)
+		return
+	}
+	if l.reports.floods(now) {
+		l.shard.count.malformed.Add(1)
 		return
 	}
 	packets, broken := unpack(p.Data)

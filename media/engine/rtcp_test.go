@@ -157,6 +157,32 @@ func TestStrayReports(t *testing.T) {
 	}
 }
 
+// TestReportFlood: a thousand reports at once, from where the party is or says to be, are not
+// read but for the first, and a second later the party is listened to again.
+func TestReportFlood(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	r.run(time.Second)
+	l := r.session.room.leg(1)
+	say := func(ntp uint64) {
+		sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: ntp << 16}).Marshal()
+		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+	}
+	for n := range uint64(1000) {
+		say(n + 1)
+	}
+	r.pass(0)
+	if got := l.reception.senderReport; got != mostCame {
+		t.Errorf("report %d is the last that was read, want %d", got, mostCame)
+	}
+	r.run(time.Second)
+	say(5000)
+	r.pass(0)
+	if got := l.reception.senderReport; got != 5000 {
+		t.Errorf("a second later %d was read, want 5000", got)
+	}
+}
+
 // TestDelayIsNeverBehind: RFC 3550 §6.4.1, DLSR is the delay since the sender report came. One that came in the very
 // step whose tick is late, and so has an earlier time, must not turn it into hours.
 func TestDelayIsNeverBehind(t *testing.T) {
