@@ -55,7 +55,7 @@ func warnOfFiles(cfg Config, log *slog.Logger) {
 	}
 	if known && limit < needed {
 		log.Warn("the limit of open files is too low for all RTP ports: parties beyond it are refused",
-			"limit", limit, "needed", needed, "parties", max(limit, spareFiles)/2-spareFiles/2, "remedy", "ulimit -n, or LimitNOFILE in the systemd unit")
+			"limit", limit, "needed", needed, "remedy", "ulimit -n, or LimitNOFILE in the systemd unit")
 	}
 }
 
