@@ -96,7 +96,7 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	}
 	b.write(t, "speech.wav", wav.String())
 	b.write(t, "contacts", "")
-	b.write(t, "config", fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+40, modules, control))
+	b.write(t, "config", fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+15, modules, control))
 	b.write(t, "accounts", cfg.account())
 	cmd := exec.Command(path, "-f", b.dir)
 	b.out = &lines{seen: make(chan struct{}), want: "baresip is ready"}
@@ -315,6 +315,7 @@ func (b *baresip) heard(t testing.TB) []int16 {
 }
 
 func TestBaresipRegistersAndTalks(t *testing.T) {
+	t.Parallel()
 	server := newPhone(t, phone.Config{User: "110", Speech: phone.Tone(800, time.Second), Policy: phone.AnswerAfter(0),
 		Registrar: map[string]string{"1101": "lab-1101"}, Digests: []string{"MD5"}})
 	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: server.Addr(), tone: 440})

@@ -6,10 +6,15 @@ package e2e
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -66,28 +71,66 @@ var (
 	citizen = netip.MustParseAddr("127.0.0.10") // the trunk's address in the lab
 )
 
-// freePort is a port that is free for UDP and TCP, and for UDP on the odd port above it.
+// ports hands out each port once, so that tests beside each other do not take one from another: SIP and HTTP below the
+// ports that others get by chance, RTP above. It begins anywhere, for other test programs on this machine.
+var (
+	ports    atomic.Uint32
+	rtpPorts atomic.Uint32
+)
+
+func init() {
+	ports.Store(rand.Uint32N(750))
+	rtpPorts.Store(rand.Uint32N(24))
+}
+
+// freePort is an even port that is free for UDP and TCP, and for UDP on the odd port above it; the 14 that follow are for those
+// who want more, as SIPp and baresip do for their sound.
 func freePort(t testing.TB, at netip.Addr) netip.AddrPort {
 	t.Helper()
-	for range 100 {
-		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.AsSlice()})
-		must(t, err)
-		port := u.LocalAddr().(*net.UDPAddr).Port
-		tcp, err1 := net.ListenTCP("tcp", &net.TCPAddr{IP: at.AsSlice(), Port: port})
-		next, err2 := net.ListenUDP("udp", &net.UDPAddr{IP: at.AsSlice(), Port: port + 1})
-		u.Close()
-		if err1 == nil {
-			tcp.Close()
-		}
-		if err2 == nil {
-			next.Close()
-		}
-		if err1 == nil && err2 == nil && port%2 == 0 {
-			return netip.AddrPortFrom(at, uint16(port))
+	for range 750 {
+		port := netip.AddrPortFrom(at, uint16(8000+16*(ports.Add(1)%750)))
+		if isFree(port) {
+			return port
 		}
 	}
 	t.Fatal("no free port")
 	return netip.AddrPort{}
+}
+
+// isFree lets no program start meanwhile: until it has started it would hold these sockets, too.
+func isFree(port netip.AddrPort) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(port))
+	if err != nil {
+		return false
+	}
+	defer tcp.Close()
+	for p := port.Port(); p <= port.Port()+1; p++ {
+		u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(port.Addr(), p)))
+		if err != nil {
+			return false
+		}
+		defer u.Close()
+	}
+	return true
+}
+
+// freeRTP is a range of 400 ports.
+func freeRTP() string {
+	first := 20000 + 400*(rtpPorts.Add(1)%24)
+	return fmt.Sprintf("%d-%d", first, first+399)
+}
+
+// TestMain has more tests beside each other than there are cores: mostly they wait, for rings and for speech.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		if err := f.Value.Set("6"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
 }
 
 // newPhone is one of our own phones, speaking a tone.

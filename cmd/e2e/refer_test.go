@@ -14,8 +14,10 @@ import (
 // The phone's own transfer key: the desk is told of the real progress, whenever it hangs up itself; the partner sees
 // the citizen, and who refers.
 func TestSIPpRefers(t *testing.T) {
+	t.Parallel()
 	for _, bye := range []string{"at once", "at the end", "theirs"} {
 		t.Run(bye, func(t *testing.T) {
+			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr(), "timers.settle=200ms")
 			partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(1500*time.Millisecond))
 			desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil, map[string]any{"to": "<sip:12345@liandong.lab>", "end": "SIP/2.0 200 OK", "bye": bye})
@@ -41,6 +43,7 @@ func TestSIPpRefers(t *testing.T) {
 
 // The partner refuses: the desk is told why, and talks to the caller as before.
 func TestSIPpRefersInVain(t *testing.T) {
+	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
 	l.desk(t, "2101", partnerTone, phone.Busy())
 	desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil, map[string]any{"to": "sip:12345@liandong.lab:5060", "busy": true, "end": "SIP/2.0 486 Busy Here", "bye": "later"})
@@ -61,6 +64,7 @@ func TestSIPpRefersInVain(t *testing.T) {
 
 // No transfer runs up charges, and none is for the caller.
 func TestReferIsForDesks(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.AnswerAfter(0))
 	for to, from := range map[string]*phone.Call{
 		"<sip:0900123456@liandong.lab>":                            h.desk,
@@ -80,6 +84,7 @@ func TestReferIsForDesks(t *testing.T) {
 
 // The transfer key of a phone that others wrote.
 func TestBaresipTransfers(t *testing.T) {
+	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
 	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone})
 	b.registered(t)
@@ -131,6 +136,7 @@ func (h handing) dials(t testing.TB, to string) *phone.Call {
 // Hold, the partner's number on the second line, a talk in private, transfer: the partner sees the citizen from the
 // first ring on, and it is one matter with one stub.
 func TestAttendedTransfer(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.AnswerAfter(300*time.Millisecond))
 	second := waitConfirmed(t, h.dials(t, "12345"))
 	p := waitConfirmed(t, next(t, h.partner))
@@ -158,6 +164,7 @@ func TestAttendedTransfer(t *testing.T) {
 
 // The transfer key while the second line still rings.
 func TestSemiAttendedTransfer(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.AnswerAfter(2*time.Second))
 	second := h.dials(t, "12345")
 	p := next(t, h.partner)
@@ -172,6 +179,7 @@ func TestSemiAttendedTransfer(t *testing.T) {
 
 // Hanging up the second line lets the partner go; the phone takes the caller back.
 func TestSecondLineGivenUp(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.NeverAnswer())
 	second := h.dials(t, "12345")
 	p := next(t, h.partner)
@@ -188,8 +196,10 @@ func TestSecondLineGivenUp(t *testing.T) {
 
 // A speed dial to a verb: the conference is on the line that has dialled it, or the line ends at once, as configured.
 func TestSecondLineConference(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"move", "stay"} {
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			h := talking(t, phone.AnswerAfter(300*time.Millisecond), "second_line="+where)
 			line := h.dials(t, "conference")
 			if where == "stay" {
@@ -213,6 +223,7 @@ func TestSecondLineConference(t *testing.T) {
 
 // A phone that others wrote consults on its second line, and goes back to the caller.
 func TestBaresipConsults(t *testing.T) {
+	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
 	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone})
 	b.registered(t)
@@ -237,6 +248,7 @@ func TestBaresipConsults(t *testing.T) {
 
 // The pick-up key of a phone names a call that it may not take over: that is no new call for the line.
 func TestPickUpIsNoNewCall(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.NeverAnswer())
 	idle := h.lab.desk(t, "1102", partnerTone, phone.NeverAnswer())
 	for _, p := range []*phone.Phone{idle, h.first} {

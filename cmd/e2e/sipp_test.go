@@ -175,6 +175,7 @@ func authorization(t testing.TB, server netip.AddrPort, domain, user, password s
 type info struct{ Type, Body string }
 
 func TestSIPpTrunkCallsPhone(t *testing.T) {
+	t.Parallel()
 	p := newPhone(t, phone.Config{User: "110", Speech: phone.Tone(800, time.Second), Policy: phone.AnswerAfter(0)})
 	run := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: p.Addr(), service: "110", tone: 440,
 		keys: presses(time.Second, "*1"), values: map[string]any{"caller": "13812345678", "pai": "+8613812345678", "hangup": 2500}})
@@ -195,6 +196,7 @@ func TestSIPpTrunkCallsPhone(t *testing.T) {
 }
 
 func TestSIPpTrunkGivesUp(t *testing.T) {
+	t.Parallel()
 	p := newPhone(t, phone.Config{User: "110"})
 	run := startSIPp(t, scenario{file: "trunk_cancel.xml", at: freePort(t, citizen), server: p.Addr(), service: "110",
 		values: map[string]any{"caller": "13812345678", "after": 200}})
@@ -207,6 +209,7 @@ func TestSIPpTrunkGivesUp(t *testing.T) {
 }
 
 func TestPhoneCallsSIPpPhone(t *testing.T) {
+	t.Parallel()
 	server := newPhone(t, phone.Config{User: "12345", Speech: phone.Tone(800, time.Second), Domain: "liandong.lab", Registrar: map[string]string{"1101": "lab-1101"}})
 	at := freePort(t, here)
 	sippRegisters(t, server.Addr(), at, "liandong.lab", "1101", "lab-1101")

@@ -32,6 +32,7 @@ func (l *lab) sippRegister(t testing.TB, at netip.AddrPort, user string) {
 
 // All three parties are SIPp, the entries go to a real Redis: nothing of ours but the switch.
 func TestSIPpHandover(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]struct {
 		keys []keyPress
 		info []info
@@ -41,6 +42,7 @@ func TestSIPpHandover(t *testing.T) {
 		"dtmf":       {info: []info{{"application/dtmf", "10"}, {"application/dtmf", "1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr(), "timers.settle=200ms")
 			desk := l.sippDesk(t, "1101", "phone_answers.xml", deskTone, first.keys, map[string]any{"info": first.info, "before": 1500})
 			partner := l.sippDesk(t, "2101", "phone_answers.xml", partnerTone, nil, map[string]any{"hangup": 1000})
@@ -59,6 +61,7 @@ func TestSIPpHandover(t *testing.T) {
 }
 
 func TestSIPpPartnerRefusesOrRings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		file, result string
 		values       map[string]any
@@ -69,6 +72,7 @@ func TestSIPpPartnerRefusesOrRings(t *testing.T) {
 		"no answer": {"phone_rings.xml", "no_answer", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr(), "hotlines.12345.no_answer=2s")
 			partner := l.sippDesk(t, "2101", c.file, 0, nil, c.values)
 			desk := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
@@ -89,6 +93,7 @@ func TestSIPpPartnerRefusesOrRings(t *testing.T) {
 }
 
 func TestSIPpCallerGivesUp(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	one := l.sippDesk(t, "1101", "phone_rings.xml", 0, nil, nil)
 	two := l.sippDesk(t, "1102", "phone_rings.xml", 0, nil, nil)
@@ -101,8 +106,10 @@ func TestSIPpCallerGivesUp(t *testing.T) {
 
 // A desk phone that others wrote: registration, an incoming call with the caller's number, hold, keys.
 func TestBaresipDesk(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr())
 			b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, transport: transport, tone: deskTone})
 			b.registered(t)
@@ -140,6 +147,7 @@ func TestBaresipDesk(t *testing.T) {
 // A desk phone that others wrote and that speaks G.722 alone: the caller and the partner, who have G.711, hear it and
 // are heard, in a call of two and of three.
 func TestBaresipSpeaksWideband(t *testing.T) {
+	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
 	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone, wideband: true})
 	b.registered(t)
@@ -169,6 +177,7 @@ func TestBaresipSpeaksWideband(t *testing.T) {
 
 // Redis dies before the key and comes back after the call: the call does not notice, the entries follow, each once.
 func TestRedisDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	l := startSwitch(t, redis.Addr())
 	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(0))

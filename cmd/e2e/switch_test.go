@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -33,10 +32,9 @@ const domain = "liandong.lab"
 func startSwitch(t testing.TB, redis string, set ...string) *lab {
 	t.Helper()
 	l := &lab{server: freePort(t, here), trunk: freePort(t, citizen), redis: redis, http: freePort(t, here).String()}
-	rtp := 20000 + 400*rand.IntN(24) // below the ports that others get by chance
 	cfg, err := configs.Load(filepath.Join("..", "..", "configs", "lab.yaml"), configs.Options{Set: append([]string{
 		"networks.lab.sip.udp=" + l.server.String(), "networks.lab.sip.tcp=" + l.server.String(),
-		fmt.Sprintf("networks.lab.rtp.ports=%d-%d", rtp, rtp+399), "trunks.pstn.target=" + l.trunk.String(),
+		"networks.lab.rtp.ports=" + freeRTP(), "trunks.pstn.target=" + l.trunk.String(),
 		"redis.url=redis://" + redis + "/0", "outbox.path=" + filepath.Join(t.TempDir(), "outbox.db"),
 		"http.listen=" + l.http,
 	}, set...)})
@@ -129,8 +127,10 @@ func unbroken(t testing.TB, c *phone.Call) {
 }
 
 func TestHandover(t *testing.T) {
+	t.Parallel()
 	for _, how := range []phone.Method{phone.RFC4733, phone.InfoRelay, phone.InfoDTMF, phone.InfoNortel, phone.Both} {
 		t.Run(fmt.Sprint(how), func(t *testing.T) {
+			t.Parallel()
 			h := talking(t, phone.AnswerAfter(200*time.Millisecond))
 			must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", how))
 			p := next(t, h.partner)
@@ -157,11 +157,13 @@ func TestHandover(t *testing.T) {
 }
 
 func TestHandoverRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		policy phone.Policy
 		result string
 	}{"busy": {phone.Busy(), "busy"}, "no answer": {phone.NeverAnswer(), "no_answer"}, "declined": {phone.Decline(), ""}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := talking(t, c.policy, "hotlines.12345.no_answer=1s")
 			must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
 			p := next(t, h.partner)
@@ -179,6 +181,7 @@ func TestHandoverRefused(t *testing.T) {
 }
 
 func TestCallerHangsUpDuringHandover(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.NeverAnswer())
 	must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
 	p := next(t, h.partner)
@@ -196,6 +199,7 @@ func TestCallerHangsUpDuringHandover(t *testing.T) {
 
 // A partner that answers and hangs up at once has not taken the call over: the first line's seat rings again.
 func TestPartnerHangsUpAtOnce(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.AnswerAfter(0).HangUp(300*time.Millisecond))
 	must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
 	must(t, next(t, h.partner).WaitState(within(t, 10*time.Second), phone.Ended))
@@ -209,6 +213,7 @@ func TestPartnerHangsUpAtOnce(t *testing.T) {
 }
 
 func TestThreeWay(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.AnswerAfter(200*time.Millisecond))
 	must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*3", phone.RFC4733))
 	p := waitConfirmed(t, next(t, h.partner))
@@ -236,6 +241,7 @@ func TestThreeWay(t *testing.T) {
 
 // The desk's hold leaves the caller with music, not silence, and the stream unbroken.
 func TestHoldGivesMusic(t *testing.T) {
+	t.Parallel()
 	h := talking(t, phone.NeverAnswer())
 	must(t, h.desk.Hold(within(t, 10*time.Second)))
 	err := h.caller.WaitHeard(within(t, 15*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
@@ -249,6 +255,7 @@ func TestHoldGivesMusic(t *testing.T) {
 
 // The first answer wins; the other seat gets CANCEL with the reason.
 func TestFirstSeatWins(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	slow := l.desk(t, "1101", deskTone, phone.NeverAnswer())
 	fast := l.desk(t, "1102", partnerTone, phone.AnswerAfter(100*time.Millisecond))
