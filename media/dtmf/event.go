@@ -1,9 +1,11 @@
 // Package dtmf reads and writes key presses as they travel in RTP: telephone
-// events of RFC 4733, in the place of the tone that would sound.
+// events of RFC 4733, in the place of the tone that would sound, and reads them
+// from the tones themselves where there are no events.
 //
 // A Receiver makes out of a leg's event packets the keys that were pressed,
-// each once. A Sender makes out of keys the packets to send. Both are owned by
-// whoever owns the leg, keep no time of their own and allocate nothing.
+// each once. A Sender makes out of keys the packets to send. A Detector finds
+// the keys in sound. All are owned by whoever owns the leg, keep no time of
+// their own and allocate nothing.
 //
 // Events share the clock of the sound that they stand in for (RFC 4733
 // §2.5.1.2), so both are told its rate: 8000 Hz, or 48000 beside Opus. A key that comes by one

@@ -36,6 +36,7 @@ type Stream struct {
 	Send       bool  // false: the peer is on hold, it gets no RTP
 	Receive    bool  // false: what the peer sends is heard by nobody, its keys still count
 	RTCPMux    bool  // RFC 5761: RTCP on the RTP port
+	ToneKeys   bool  // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,

@@ -7,6 +7,7 @@ type Event interface{ event() }
 type DigitReceived struct {
 	Leg   LegID
 	Digit byte // one of 0-9 * # A-D, or ! for flash
+	Tone  bool // it came as a tone, not as an event
 }
 
 // PlayDone: a playlist that does not loop has come to its end.

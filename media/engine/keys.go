@@ -23,6 +23,7 @@ func (l *leg) press(digits string) {
 func (l *leg) sendKey(now time.Time) bool {
 	if tone, ok := l.tones.next(l.rate()); ok {
 		l.dialTill = now.Add(dialHold)
+		l.deafen(now)
 		l.emit(l.of(tone), now)
 		return true
 	}

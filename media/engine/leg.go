@@ -55,6 +55,7 @@ type leg struct {
 	latch     latch
 	reception reception
 	loudness  loudness
+	toneKeys  *toneKeys // nil: keys do not come as tones here
 	rewriter  rewriter
 	out       outgoing
 	coming    coming

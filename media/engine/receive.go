@@ -62,8 +62,8 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		l.key(packet, now)
 	case id != 0 && len(packet.Payload) > 0:
 		l.audio(id, packet, now)
-	case noise && l.stream.Receive && !l.muted(now):
-		l.voice.noise(packet, now) // not relayed: whoever is relayed to gets silence from us, in his own codec
+	case noise:
+		l.pause(packet, now)
 	}
 }
 
@@ -86,6 +86,9 @@ func (l *leg) key(packet *rtp.Packet, now time.Time) {
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	l.reception.spread(&packet.Header, clockOf(id), now)
+	if l.toneKeys != nil {
+		l.harken(id, packet, now)
+	}
 	if tap := l.record.Tap; tap != nil && !l.muted(now) { // evidence is what was said, also to nobody
 		tap.Put(l.record.Channel, id, packet.Timestamp, packet.Payload, now)
 	}
@@ -106,6 +109,17 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 		hearer.relay(id, packet, span, now)
 	}
 	l.voice.push(id, packet, now)
+}
+
+// pause takes a packet of comfort noise. It is not relayed: whoever is relayed to gets silence
+// from us, in his own codec.
+func (l *leg) pause(packet *rtp.Packet, now time.Time) {
+	if l.toneKeys != nil {
+		l.toneKeys.noise(packet)
+	}
+	if l.stream.Receive && !l.muted(now) {
+		l.voice.noise(packet, now)
+	}
 }
 
 // muted says that the party is pressing a key: some phones send its tone as well.

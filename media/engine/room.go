@@ -34,6 +34,7 @@ func (r *room) do(c Command) {
 	case Stream:
 		if l := r.leg(c.Leg); l != nil {
 			l.configure(c, r.shard.now)
+			r.harkening()
 			r.route()
 		}
 	case Listen:

@@ -6,32 +6,31 @@ import (
 	"sync"
 	"time"
 
+	"liandong/media/dtmf"
 	"liandong/media/pcm"
 )
 
 const (
-	toneDigits = "123A456B789C*0#D"
 	toneFrames = 5                    // 100 ms of tone; ITU-T Q.24 asks for 40 ms at least
 	gapFrames  = 4                    // 80 ms of silence after it
 	toneLevel  = 6000                 // of each of the two: about -12 dBm0 in sum
 	toneEdge   = 2 * time.Millisecond // in which it swells and fades
 )
 
-// toneTable has the samples of each of toneDigits, made at first use; wideTable at pcm.WideRate.
+// toneTable has the samples of each of dtmf.ToneKeys, made at first use; wideTable at pcm.WideRate.
 var (
 	toneTable = sync.OnceValue(func() *toneSamples { return makeTones(pcm.Rate) })
 	wideTable = sync.OnceValue(func() *toneSamples { return makeTones(pcm.WideRate) })
 )
 
-type toneSamples [len(toneDigits)][]int16
+type toneSamples [len(dtmf.ToneKeys)][]int16
 
 // ITU-T Q.23.
 func makeTones(rate int) *toneSamples {
 	table := new(toneSamples)
-	rows, columns := [4]float64{697, 770, 852, 941}, [4]float64{1209, 1336, 1477, 1633}
 	n, swell := toneFrames*rate/50, toneEdge.Seconds()*float64(rate)
 	for digit := range table {
-		low, high := rows[digit/4], columns[digit%4]
+		low, high := dtmf.Rows[digit/4], dtmf.Columns[digit%4]
 		table[digit] = make([]int16, n)
 		for i := range n {
 			t := 2 * math.Pi * float64(i) / float64(rate)
@@ -54,7 +53,7 @@ type tones struct {
 // queue leaves out what has no tone, such as flash.
 func (t *tones) queue(digits string) {
 	for _, d := range strings.ToUpper(digits) {
-		if strings.ContainsRune(toneDigits, d) {
+		if strings.ContainsRune(dtmf.ToneKeys, d) {
 			t.waiting += string(d)
 		}
 	}
@@ -72,7 +71,7 @@ func (t *tones) next(rate int) ([]int16, bool) {
 		if rate == pcm.WideRate {
 			table = wideTable
 		}
-		frame = table()[strings.IndexByte(toneDigits, t.waiting[0])][t.frame*size : (t.frame+1)*size]
+		frame = table()[strings.IndexByte(dtmf.ToneKeys, t.waiting[0])][t.frame*size : (t.frame+1)*size]
 	}
 	t.frame++
 	if t.frame == toneFrames+gapFrames {

@@ -173,7 +173,7 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 	c.now = now
 	switch e := e.(type) {
 	case engine.DigitReceived:
-		c.digit(call.LegID(e.Leg), e.Digit, verb.ByRTP)
+		c.digit(call.LegID(e.Leg), e.Digit, method(e))
 	case engine.PlayDone:
 		c.fact(call.PlayDone{Leg: call.LegID(e.Leg), ID: e.ID})
 	case engine.MediaLost:
@@ -349,6 +349,7 @@ func (c *Core) negotiated(p *party, s sdp.Session) {
 		Leg: engine.LegID(p.id), Remote: s.Remote, RemoteRTCP: s.RemoteRTCP, RTCPMux: s.RTCPMux,
 		Codec: s.Codec, PT: s.PT, Recv: s.Recv, DTMFSend: s.DTMFSend, DTMFRecv: s.DTMFRecv, Ptime: s.Ptime,
 		Send: sends, Receive: s.Direction == sdp.SendRecv || s.Direction == sdp.RecvOnly,
+		ToneKeys: p.id != call.CallerLeg && len(s.DTMFRecv) == 0,
 	})
 	c.fact(call.LegHeld{Leg: p.id, Held: !sends})
 }
@@ -366,6 +367,14 @@ func (c *Core) digit(id call.LegID, digit byte, m verb.Method) {
 	for _, v := range verbs {
 		c.fact(call.KeyPressed{Leg: id, Verb: v, Stub: c.world.NewID(c.now)})
 	}
+}
+
+// method is the way by which a key came through the media engine.
+func method(e engine.DigitReceived) verb.Method {
+	if e.Tone {
+		return verb.ByTone
+	}
+	return verb.ByRTP
 }
 
 // farewell takes a party out of the call: its seat and its port are free. Its

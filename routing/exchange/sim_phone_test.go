@@ -25,6 +25,7 @@ type phone struct {
 	addr       netip.AddrPort // where its packets come from: its router's doing
 	bound      netip.AddrPort // where it has registered from
 	tcp        bool
+	noEvents   bool // no telephone-event in its SDP
 	registered bool
 	legs       []*line
 	ports      uint16
@@ -93,11 +94,15 @@ func (p *phone) move() {
 
 func (p *phone) local() leg.Local {
 	p.ports += 2
+	events := uint8(101)
+	if p.noEvents {
+		events = 0
+	}
 	return leg.Local{
 		Contact: p.contact(), ViaHost: p.home.String(), Transport: p.transport(),
 		Media: sdp.Local{
 			Addr: netip.AddrPortFrom(p.addr.Addr(), p.ports), SessionID: uint64(p.ports), Version: 1,
-			Codecs: []codec.ID{codec.PCMA}, DTMF: 101, Ptime: 20 * time.Millisecond,
+			Codecs: []codec.ID{codec.PCMA}, DTMF: events, Ptime: 20 * time.Millisecond,
 		},
 	}
 }

@@ -1,14 +1,18 @@
 package verb
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Method is the way by which a digit reached us.
 type Method uint8
 
-// The ways of a digit. A phone may use two of them for the same key press.
+// The ways of a digit. A phone may use several of them for the same key press.
 const (
-	ByRTP  Method = iota + 1 // RFC 4733 telephone-event
-	ByINFO                   // SIP INFO
+	ByRTP  Method = 1 << iota // RFC 4733 telephone-event
+	ByINFO                    // SIP INFO
+	ByTone                    // in-band, ITU-T Q.23
 )
 
 // echoWindow is how long after a digit the same digit by another method counts
@@ -22,15 +26,15 @@ type Collector struct {
 	Keys Keymap
 	Gap  time.Duration // how long a begun code waits for its next digit
 
-	pending  string
-	last     time.Time
-	unpaired []press
+	pending string
+	last    time.Time
+	presses []press // those of which copies may still come
 }
 
 type press struct {
-	digit  byte
-	method Method
-	at     time.Time
+	digit   byte
+	methods Method // by which it came, added up
+	at      time.Time
 }
 
 // Press takes one digit. It returns the verbs that are now complete and the
@@ -70,23 +74,17 @@ func (c *Collector) Deadline() (at time.Time, ok bool) {
 	return c.last.Add(c.Gap), c.pending != ""
 }
 
-// echo reports whether the digit is the second copy of a key press that
-// already came by another method, as phones that send RFC 4733 and INFO do.
-// Copies pair first to first, so a fast "55" sent both ways stays "55".
+// echo reports whether the digit is another copy of a key press that already
+// came by another method, as phones that send RFC 4733 and INFO do. Copies go
+// to the first press that lacks them, so a fast "55" sent both ways stays "55".
 func (c *Collector) echo(now time.Time, digit byte, m Method) bool {
-	keep := c.unpaired[:0]
-	for _, p := range c.unpaired {
-		if now.Sub(p.at) < echoWindow {
-			keep = append(keep, p)
-		}
-	}
-	c.unpaired = keep
-	for i, p := range c.unpaired {
-		if p.digit == digit && p.method != m {
-			c.unpaired = append(c.unpaired[:i], c.unpaired[i+1:]...)
+	c.presses = slices.DeleteFunc(c.presses, func(p press) bool { return now.Sub(p.at) >= echoWindow })
+	for i := range c.presses {
+		if p := &c.presses[i]; p.digit == digit && p.methods&m == 0 {
+			p.methods |= m
 			return true
 		}
 	}
-	c.unpaired = append(c.unpaired, press{digit, m, now})
+	c.presses = append(c.presses, press{digit, m, now})
 	return false
 }

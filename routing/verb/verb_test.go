@@ -30,7 +30,7 @@ func TestKeymapRefuses(t *testing.T) {
 	}
 }
 
-// press is "5" by RTP, "5i" by INFO, "_" a pause longer than the gap.
+// press is "5" by RTP, "5i" by INFO, "5t" as a tone, "_" a pause longer than the gap.
 func TestCollector(t *testing.T) {
 	for _, c := range []struct{ in, verbs, passed string }{
 		{"* 1", "handover", ""},
@@ -48,6 +48,10 @@ func TestCollector(t *testing.T) {
 		{"5 5i 5 5i", "", "55"},              //
 		{"* 1 * 1", "handover handover", ""}, // pressed twice
 		{"* 1 *i 1i * 1 *i 1i", "handover handover", ""},
+		{"*t *i 1i 1t", "handover", ""},     // tones and INFO
+		{"* *t *i 1t 1 1i", "handover", ""}, // all three
+		{"5t 5 5i 5t 5i 5", "", "55"},       //
+		{"* *i *t 1 1i 1t * *t *i 1 1t 1i", "handover handover", ""},
 		{"* 9 * 5", "urgent accept", ""},
 	} {
 		keys, err := NewKeymap(defaults)
@@ -66,8 +70,11 @@ func TestCollector(t *testing.T) {
 				continue
 			}
 			m := ByRTP
-			if strings.HasSuffix(f, "i") {
+			switch f[1:] {
+			case "i":
 				m = ByINFO
+			case "t":
+				m = ByTone
 			}
 			vs, p := col.Press(now, f[0], m)
 			for _, v := range vs {
