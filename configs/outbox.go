@@ -9,3 +9,7 @@ func (c *Config) Outbox() outbox.Config {
 	o.URL, o.Password, o.TLS = c.Redis.URL, c.Redis.Password, c.redisTLS
 	return o
 }
+
+// LampVersions is the file beside the queue that makes what lamps are told rise
+// over restarts.
+func (c *Config) LampVersions() string { return c.Store.Path + ".lamps" }

@@ -50,6 +50,11 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("sip_denied_total", "Wrong passwords.", total, float64(u.Denied))
 	put("sip_send_errors_total", "SIP messages that could not be sent.", total, float64(u.SendErrors))
 	put("sip_registrations", "Phones registered.", now, float64(u.Bindings))
+	n := c.Subscribers
+	put("subscriptions", "Lamps that phones watch.", now, float64(n.On))
+	put("subscriptions_refused_total", "SUBSCRIBEs refused.", total, float64(n.Refused))
+	put("subscriptions_silent_total", "Subscriptions that ended as the phone did not answer.", total, float64(n.Silent))
+	put("notifies_total", "NOTIFYs sent to subscribers, without repetitions.", total, float64(n.Sent))
 	e := g.sw.Engine.Stats()
 	media(e, put, now, total)
 	for network, q := range e.Quality {
