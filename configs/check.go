@@ -40,7 +40,11 @@ func (c *checker) parts() {
 	if len(c.list) > 0 {
 		return
 	}
-	if err := errors.Join(c.UA().Validate(), c.Engine().Validate(), c.Outbox().Validate(), c.Ledger().Validate(), c.Record().Validate()); err != nil {
+	errs := []error{c.UA().Validate(), c.Engine().Validate(), c.Record().Validate()}
+	for _, s := range c.Stores() {
+		errs = append(errs, s.Outbox.Validate(), s.Ledger.Validate())
+	}
+	if err := errors.Join(errs...); err != nil {
 		c.add("", textBroken.of(err.Error()))
 	}
 }

@@ -46,8 +46,7 @@ type Config struct {
 	Media      Media               `yaml:"media"`                             //
 	Timers     Timers              `yaml:"timers"`                            //
 
-	library  *prompt.Library // the clips, loaded with the file
-	redisTLS *tls.Config     // what the files of Redis hold; nil without any
+	library *prompt.Library // the clips, loaded with the file
 }
 
 // Log says how much is logged, and in which form.
@@ -61,6 +60,7 @@ type Network struct {
 	SIP   SIP            `yaml:"sip"`
 	RTP   RTP            `yaml:"rtp"`
 	Allow []netip.Prefix `yaml:"allow"` // whence phones may come; empty: from anywhere
+	Redis Redis          `yaml:"redis"` // of the hotlines that stand here; without a URL: the one for all
 }
 
 // SIP is where signalling is heard. A zero address is off.
@@ -188,6 +188,8 @@ type Redis struct {
 	CAFile       string      `yaml:"ca_file" is:"path"`   // of rediss://: who has signed for the server; "": as the system has it
 	CertFile     string      `yaml:"cert_file" is:"path"` // what the switch shows, for a server that asks
 	KeyFile      string      `yaml:"key_file" is:"path"`  //
+
+	tls *tls.Config // what the files hold; nil without any
 }
 
 // Outbox is the file that holds entries until Redis has them.

@@ -153,7 +153,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	log := slog.New(slog.NewJSONHandler(&out, nil))
 	log.Info("x", "phone", c.Phones["1101"], "secret", c.Phones["1101"].Password, "redis", c.Redis)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "phone", *c.Phones["1101"], "redis", c.Redis, "trunk", c.Directory().Trunks)
-	fmt.Fprintf(&out, "%v %+v %#v %s", *c.Phones["1101"], *c.Phones["1101"], *c.Phones["1101"], c.Redis)
+	fmt.Fprintf(&out, "%v %+v %#v %+v", *c.Phones["1101"], *c.Phones["1101"], *c.Phones["1101"], c.Redis)
 	if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), "******") {
 		t.Error(out.String())
 	}

@@ -7,10 +7,10 @@ import (
 	"liandong/routing/matter"
 )
 
-// Ledger is what keeps the state of the matters.
+// Ledger is what keeps the state of the matters, with one Redis for all hotlines; see [Config.Stores].
 func (c *Config) Ledger() ledger.Config {
 	l := ledger.Default()
-	l.URL, l.Password, l.TLS = c.Redis.URL, c.Redis.Password, c.redisTLS
+	l.Config = c.Redis.link()
 	l.Node, l.Hotlines = c.Node, c.HotlineIDs()
 	l.Trim = ledger.Trim{Age: c.Streams.Keep, Entries: int64(c.Streams.MaxEntries), Groups: c.Streams.Groups}
 	l.KeepOpen, l.KeepClosed = c.Matters.KeepOpen, c.Matters.KeepClosed

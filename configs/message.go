@@ -175,6 +175,8 @@ var (
 	textNoCert       = text{"%q 中没有证书；应为 PEM 文件", "there is no certificate in %q; it must be a PEM file"}
 	textCertPair     = text{"cert_file 与 key_file 必须同时给出", "cert_file and key_file go together"}
 	textBadPair      = text{"%q 与 %q 不是一对证书和私钥；应为 PEM 文件", "%q and %q are no certificate with its private key; they must be PEM files"}
+	textRedisNoURL   = text{"缺少 url；请写全本网络的 Redis，或全部省略而用顶层的 redis", "needs url; give the whole Redis of this network, or leave it out and have the one at the top"}
+	textRedisSame    = text{"与另一网络是同一服务器、同一库，但其他项不同；请写得完全一样，或换一个库", "is the server and database of another network, with other settings; write both alike, or use another database"}
 	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}
 	textRecordKey    = text{"不是录音密钥；应为 32 字节：64 位十六进制或 base64，第一个用于加密，其余（以空格隔开）只用于解密", "is no recording key; it must be 32 bytes, as 64 hexadecimal digits or in base64: the first seals, further ones, a space between, only open"}
 	textNoMode       = text{"没有 mode 就不录音；可用：%s", "is needed, without it nothing is recorded; allowed: %s"}

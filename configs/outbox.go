@@ -2,11 +2,11 @@ package configs
 
 import "liandong/routing/outbox"
 
-// Outbox is what the durable queue needs.
+// Outbox is what the durable queue needs, with one Redis for all hotlines; see [Config.Stores].
 func (c *Config) Outbox() outbox.Config {
 	o := outbox.Default()
 	o.Path, o.MaxBytes = c.Store.Path, int64(c.Store.MaxMB)<<20
-	o.URL, o.Password, o.TLS = c.Redis.URL, c.Redis.Password, c.redisTLS
+	o.Config = c.Redis.link()
 	return o
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"liandong/cmd/internal/app"
@@ -75,9 +76,10 @@ func (c check) Run(stdout io.Writer) error {
 }
 
 type entries struct {
-	Config string `short:"c" placeholder:"FILE" default:"/etc/liandong/liandong.yaml" help:"The config: where Redis is and which hotlines there are (default: ${default})."`
-	Follow bool   `short:"f" help:"Go on as entries arrive."`
-	Group  string `help:"Read as this consumer group and acknowledge: each entry is printed once, also over several runs. Without it: all there are."`
+	Config  string `short:"c" placeholder:"FILE" default:"/etc/liandong/liandong.yaml" help:"The config: where Redis is and which hotlines there are (default: ${default})."`
+	Follow  bool   `short:"f" help:"Go on as entries arrive."`
+	Network string `placeholder:"NAME" help:"Only of the hotlines of this network, where networks have a Redis each."`
+	Group   string `help:"Read as this consumer group and acknowledge: each entry is printed once, also over several runs. Without it: all there are."`
 	overrides
 }
 
@@ -86,8 +88,22 @@ func (e entries) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return tickets.Print(ctx, stdout, tickets.Options{
-		Redis: cfg.Outbox(), Hotlines: cfg.HotlineIDs(), Follow: e.Follow, Group: e.Group,
+	o := tickets.Options{Follow: e.Follow, Group: e.Group}
+	for _, s := range cfg.Stores() {
+		if lines := e.of(cfg, s.Hotlines); len(lines) > 0 {
+			o.Redises = append(o.Redises, tickets.Redis{Config: s.Outbox, Hotlines: lines})
+		}
+	}
+	if len(o.Redises) == 0 {
+		return fmt.Errorf("tickets: no hotline stands in network %q", e.Network)
+	}
+	return tickets.Print(ctx, stdout, o)
+}
+
+// of leaves the hotlines of the network that was asked for.
+func (e entries) of(cfg *configs.Config, lines []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(id string) bool {
+		return e.Network != "" && cfg.Hotlines[id].Network != e.Network
 	})
 }
 

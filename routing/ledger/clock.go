@@ -14,7 +14,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"liandong/routing/matter"
-	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 )
 
@@ -140,12 +139,11 @@ func (l *Ledger) raise(ctx context.Context, m matter.Matter, a matter.Alarm, now
 		Urgency: ticket.Urgency(m.Urgency), Place: m.Place, FirstFeedbackDue: m.FirstFeedbackDue, CloseDue: m.CloseDue,
 	}
 	lines := []string{m.Owner}
-	if a.Event == ticket.Supervised && m.From != m.Owner && slices.Contains(l.cfg.Hotlines, m.From) {
+	if a.Event == ticket.Supervised && m.From != m.Owner && l.known(m.From) {
 		lines = append(lines, m.From)
 	}
 	for _, hotline := range lines {
-		err := outbox.Append(ctx, l.link, l.cfg.Remember, ticket.StreamOf(hotline), outbox.Line{ID: e.EventID, Fields: e.Fields()})
-		if err != nil {
+		if err := l.post(ctx, hotline, e); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,7 @@ type Config struct {
 
 	Node     string        // this switch's name, unique among those that use the Redis
 	Hotlines []string      // whose ticket streams are in it
+	Abroad   Abroad        // the way to lines whose streams are in another Redis; nil: there is none
 	Policy   matter.Policy // how long the steps may take
 
 	KeepOpen   time.Duration // how long the hash of an open matter stays after the last change

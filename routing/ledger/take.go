@@ -63,6 +63,11 @@ func (l *Ledger) update(ctx context.Context, m outbox.Message) error {
 		}
 		err = l.step(ctx, m, u)
 	}
+	if errors.Is(err, errNone) {
+		if passed, err := l.passOn(ctx, m, u); passed || err != nil {
+			return err
+		}
+	}
 	switch {
 	case errors.Is(err, errNone):
 		return l.bury(ctx, m, unknownMatter, "there is no matter with this stub_id, or it was closed too long ago")

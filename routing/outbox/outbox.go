@@ -114,7 +114,7 @@ func (o *Outbox) Stop() {
 // abandon tells the owners of entries that no disk has taken that they are lost.
 func (o *Outbox) abandon() {
 	for _, it := range o.queue.clear() {
-		o.drop(it.entry, it.done, ErrClosed)
+		o.drop(it.name, it.done, ErrClosed)
 	}
 }
 
@@ -132,9 +132,23 @@ func (o *Outbox) Put(e ticket.Entry, done func(error)) {
 		o.stats.imperfect.Add(1)
 		o.log.Warn("outbox: entry is not as it should be", "entry", e, "err", err)
 	}
-	it := &item{entry: e, stream: e.Stream(), body: encode(recordOf(e)), done: done}
+	o.push(&item{name: e, body: encode(recordOf(e)), done: done})
+}
+
+// Forward takes a line of a matter for any stream, as [Outbox.Put] takes an entry: it is shipped in order with what else
+// there is of the stub, and once, by its id. One without stream, stub or id is refused.
+func (o *Outbox) Forward(stream, stub string, l Line, done func(error)) {
+	r := record{stream: stream, stub: stub, id: l.ID, fields: l.Fields}
+	if stream == "" || stub == "" || l.ID == "" || len(l.Fields) == 0 || len(l.Fields)%2 != 0 {
+		o.drop(r, done, ErrEntry)
+		return
+	}
+	o.push(&item{name: r, body: encode(r), done: done})
+}
+
+func (o *Outbox) push(it *item) {
 	if err := o.queue.push(it); err != nil {
-		o.drop(e, done, err)
+		o.drop(it.name, it.done, err)
 	}
 }
 
@@ -150,7 +164,7 @@ func complete(e *ticket.Entry) {
 }
 
 // drop is the one way in which an entry is lost, and never a silent one.
-func (o *Outbox) drop(e ticket.Entry, done func(error), err error) {
+func (o *Outbox) drop(e slog.LogValuer, done func(error), err error) {
 	o.stats.dropped.Add(1)
 	o.log.Error("outbox: entry lost", "entry", e, "err", err)
 	if done != nil {

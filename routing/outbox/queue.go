@@ -1,16 +1,14 @@
 package outbox
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
-
-	"liandong/routing/ticket"
 )
 
 // item is an entry on its way to the disk.
 type item struct {
-	entry  ticket.Entry
-	stream string
+	name   slog.LogValuer // of the entry, without who called
 	body   []byte
 	done   func(error)
 	held   bool // the disk refused it, which is logged once; owned by the writer

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"log/slog"
 
 	"liandong/routing/ticket"
 )
@@ -21,6 +22,11 @@ type record struct {
 
 func recordOf(e ticket.Entry) record {
 	return record{stream: e.Stream(), stub: e.StubID, id: e.EventID, fields: e.Fields()}
+}
+
+// LogValue names the record without saying what it holds.
+func (r record) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("stream", r.stream), slog.String("stub", r.stub), slog.String("event_id", r.id))
 }
 
 // errRecord says that bytes are not, or no longer, what was written.

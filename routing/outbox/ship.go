@@ -130,7 +130,11 @@ func (s *shipper) load() (l *load, more bool, err error) {
 	}
 	s.pos = max(s.pos, newest+1)
 	for _, it := range s.o.queue.bypass(s.pos) {
-		if !s.take(l, cargo{record: recordOf(it.entry), item: it}) {
+		r, err := decode(it.body)
+		if err != nil {
+			return l, false, err
+		}
+		if !s.take(l, cargo{record: r, item: it}) {
 			return l, true, nil
 		}
 	}

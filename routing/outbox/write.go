@@ -107,7 +107,7 @@ func (w *writer) failed(items []*item, err error) time.Duration {
 	for _, it := range items {
 		if !it.held {
 			it.held = true
-			w.o.log.Warn("outbox: entry held in memory", "entry", it.entry)
+			w.o.log.Warn("outbox: entry held in memory", "entry", it.name)
 		}
 	}
 	w.o.wake()

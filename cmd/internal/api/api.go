@@ -31,12 +31,18 @@ import (
 // Switch is what the server shows and drives.
 type Switch struct {
 	Calls  *exchange.Exchange
-	Outbox *outbox.Outbox
-	Ledger *ledger.Ledger
+	Stores []Store
 	Engine *engine.Engine
 	UA     *ua.UA
 
 	Recordings *record.Recorder // nil: no line records
+}
+
+// Store is one Redis, as the metrics tell of it.
+type Store struct {
+	Name   string // "" when it is the only one
+	Outbox *outbox.Outbox
+	Ledger *ledger.Ledger
 }
 
 // Server answers HTTP between Start and Stop.
@@ -149,9 +155,11 @@ func cutBearer(v string) (string, bool) {
 // ready says whether calls can be taken. Redis is not asked: calls do not need
 // it.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if o := s.sw.Outbox.Stats(); !o.DiskUp {
-		s.say(w, http.StatusServiceUnavailable, noDisk)
-		return
+	for _, one := range s.sw.Stores {
+		if !one.Outbox.Stats().DiskUp {
+			s.say(w, http.StatusServiceUnavailable, noDisk)
+			return
+		}
 	}
 	s.say(w, http.StatusOK, readyNow)
 }

@@ -28,14 +28,16 @@ func server(t *testing.T, cfg configs.API) *Server {
 		t.Fatal(err)
 	}
 	var sw Switch
-	if sw.Outbox, err = outbox.Open(lab.Outbox(), log); err != nil {
+	var one Store
+	if one.Outbox, err = outbox.Open(lab.Outbox(), log); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(sw.Outbox.Stop)
-	if sw.Ledger, err = ledger.New(lab.Ledger(), log); err != nil {
+	t.Cleanup(one.Outbox.Stop)
+	if one.Ledger, err = ledger.New(lab.Ledger(), log); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(sw.Ledger.Stop)
+	t.Cleanup(one.Ledger.Stop)
+	sw.Stores = []Store{one}
 	if sw.Engine, err = engine.New(lab.Engine(), log); err != nil {
 		t.Fatal(err)
 	}

@@ -27,21 +27,9 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("call_panics_total", "Events of a call that were dropped because of a bug.", total, float64(c.Panics))
 	put("seats_busy", "Seats that ring or talk.", now, float64(c.SeatsBusy))
 	put("goroutines", "Goroutines of the process: one a call, and a few.", now, float64(runtime.NumGoroutine()))
-	o := g.sw.Outbox.Stats()
-	put("outbox_waiting", "Ticket entries that Redis does not have yet.", now, float64(o.Waiting))
-	put("outbox_bytes", "Bytes of entries on disk.", now, float64(o.Bytes))
-	put("outbox_room_ratio", "Part of the outbox's limit that is still free: 1 empty, 0 full. Less also when the file system has less room.", now, o.Free())
-	put("outbox_damaged", "1 when a damaged outbox file was put aside at the start, see the log.", now, flag(o.PutAside != ""))
-	put("outbox_shipped_total", "Ticket entries appended to a stream.", total, float64(o.Shipped))
-	put("outbox_dropped_total", "Ticket entries lost.", total, float64(o.Dropped))
-	put("outbox_disk_errors_total", "Writes to the outbox file that failed.", total, float64(o.DiskErrors))
-	put("redis_up", "1 while Redis takes entries.", now, flag(o.RedisUp))
-	put("disk_up", "1 while the outbox file takes entries.", now, flag(o.DiskUp))
-	l := g.sw.Ledger.Stats()
-	put("ledger_leading", "1 while this switch keeps the state of the matters, for all that share the Redis.", now, flag(l.Leading))
-	put("ledger_applied_total", "Ticket entries and updates taken in.", total, float64(l.Applied))
-	put("ledger_dead_total", "Updates refused, see liandong:updates:dead.", total, float64(l.Dead))
-	put("ledger_alarms_total", "Reminders, overdue and supervised entries and the like that were written.", total, float64(l.Alarms))
+	for _, one := range g.sw.Stores {
+		one.collect(out)
+	}
 	u := g.sw.UA.Stats()
 	put("sip_received_total", "SIP messages received.", total, float64(u.Received))
 	put("sip_sent_total", "SIP messages sent.", total, float64(u.Sent))
@@ -63,6 +51,33 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_media_transport",
 		"1, with the way in which datagrams are moved as a label.", nil, prometheus.Labels{"path": e.Transport}), now, 1)
 	g.recordings(put, now, total)
+}
+
+// collect reads the figures of one Redis. With several of them each has its name as a label.
+func (one Store) collect(out chan<- prometheus.Metric) {
+	var labels prometheus.Labels
+	if one.Name != "" {
+		labels = prometheus.Labels{"redis": one.Name}
+	}
+	put := func(name, help string, kind prometheus.ValueType, v float64) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_"+name, help, nil, labels), kind, v)
+	}
+	now, total := prometheus.GaugeValue, prometheus.CounterValue
+	o := one.Outbox.Stats()
+	put("outbox_waiting", "Ticket entries that Redis does not have yet.", now, float64(o.Waiting))
+	put("outbox_bytes", "Bytes of entries on disk.", now, float64(o.Bytes))
+	put("outbox_room_ratio", "Part of the outbox's limit that is still free: 1 empty, 0 full. Less also when the file system has less room.", now, o.Free())
+	put("outbox_damaged", "1 when a damaged outbox file was put aside at the start, see the log.", now, flag(o.PutAside != ""))
+	put("outbox_shipped_total", "Ticket entries appended to a stream.", total, float64(o.Shipped))
+	put("outbox_dropped_total", "Ticket entries lost.", total, float64(o.Dropped))
+	put("outbox_disk_errors_total", "Writes to the outbox file that failed.", total, float64(o.DiskErrors))
+	put("redis_up", "1 while Redis takes entries.", now, flag(o.RedisUp))
+	put("disk_up", "1 while the outbox file takes entries.", now, flag(o.DiskUp))
+	l := one.Ledger.Stats()
+	put("ledger_leading", "1 while this switch keeps the state of the matters, for all that share the Redis.", now, flag(l.Leading))
+	put("ledger_applied_total", "Ticket entries and updates taken in.", total, float64(l.Applied))
+	put("ledger_dead_total", "Updates refused, see liandong:updates:dead.", total, float64(l.Dead))
+	put("ledger_alarms_total", "Reminders, overdue and supervised entries and the like that were written.", total, float64(l.Alarms))
 }
 
 func (g gauges) recordings(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {

@@ -16,9 +16,8 @@ import (
 	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/media/record"
+	"liandong/routing/desk"
 	"liandong/routing/exchange"
-	"liandong/routing/ledger"
-	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
 	"liandong/sip/ua"
@@ -27,8 +26,7 @@ import (
 // App is a switch. Build it with New; its parts run between Start and Stop.
 type App struct {
 	log      *slog.Logger
-	outbox   *outbox.Outbox
-	ledger   *ledger.Ledger
+	stores   *stores
 	recorder *record.Recorder // nil: no line records
 	engine   *engine.Engine
 	ua       *ua.UA
@@ -48,10 +46,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 			a.Stop()
 		}
 	}()
-	if a.outbox, err = outbox.Open(cfg.Outbox(), log.With("part", "outbox")); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
-	}
-	if a.ledger, err = ledger.New(cfg.Ledger(), log.With("part", "ledger")); err != nil {
+	if a.stores, err = openStores(cfg, log); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	if cfg.Records() {
@@ -74,17 +69,18 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
+	directory := cfg.Directory()
 	a.exchange = exchange.New(exchange.Config{
-		Directory: cfg.Directory(), Leg: legs(cfg), Wire: a.ua, Tickets: a.outbox,
+		Directory: directory, Leg: legs(cfg), Wire: a.ua, Tickets: a.stores,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
-		Tell:     a.tell,
+		Tell:     func(event string, fields map[string]string) { a.tell(directory, event, fields) },
 		NewID:    ticket.NewIDs(rand.Reader).New,
 		NewRef:   uuid.NewString,
 		Record:   a.record(),
 		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
-	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Outbox: a.outbox, Ledger: a.ledger, Engine: a.engine, UA: a.ua, Recordings: a.recorder}, log.With("part", "http")); err != nil {
+	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Recordings: a.recorder}, log.With("part", "http")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return a, nil
@@ -115,15 +111,14 @@ func random() uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-func (a *App) tell(event string, fields map[string]string) {
+func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
 	fields["event"], fields["at"] = event, time.Now().Format(time.RFC3339Nano)
-	a.outbox.Publish(CallEvents, fields)
+	a.stores.publish(d, fields)
 }
 
 // Start opens the sockets. On an error nothing is left running.
 func (a *App) Start() error {
-	a.outbox.Start()
-	a.ledger.Start()
+	a.stores.start()
 	if err := a.ua.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
@@ -149,14 +144,11 @@ func (a *App) Stop() {
 	if a.engine != nil {
 		a.engine.Stop()
 	}
-	if a.ledger != nil {
-		a.ledger.Stop()
-	}
 	if a.recorder != nil {
 		a.recorder.Stop()
 	}
-	if a.outbox != nil {
-		a.outbox.Stop()
+	if a.stores != nil {
+		a.stores.stop()
 	}
 }
 

@@ -4,12 +4,14 @@ package tickets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -20,10 +22,15 @@ import (
 // Options say what to read. Without Group all entries there are get printed and Redis is left as it was; with it only
 // those that the group has not acknowledged, and they are acknowledged once printed.
 type Options struct {
-	Redis    outbox.Config // its URL and Password
-	Hotlines []string      // whose streams
-	Follow   bool          // go on as entries arrive, until ctx ends
-	Group    string
+	Redises []Redis
+	Follow  bool // go on as entries arrive, until ctx ends
+	Group   string
+}
+
+// Redis is one Redis, and the hotlines whose streams are in it.
+type Redis struct {
+	Config   outbox.Config // its URL and Password
+	Hotlines []string
 }
 
 const (
@@ -32,14 +39,58 @@ const (
 	pause    = 200 * time.Millisecond // between two looks for new ones
 )
 
-// Print reads and prints until all is read, or with Follow until ctx ends.
+// Print reads and prints until all is read, or with Follow until ctx ends or a Redis fails. Without Follow what one
+// Redis has is printed though another fails.
 func Print(ctx context.Context, out io.Writer, o Options) error {
-	r, err := outbox.NewReader(o.Redis)
+	if o.Follow {
+		return follow(ctx, out, o)
+	}
+	var errs []error
+	for _, r := range o.Redises {
+		errs = append(errs, printOne(ctx, out, r, o))
+	}
+	return errors.Join(errs...)
+}
+
+// follow reads all Redises at once.
+func follow(parent context.Context, out io.Writer, o Options) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	turns := &inTurn{w: out}
+	for _, r := range o.Redises {
+		all.Go(func() {
+			if err := printOne(ctx, turns, r, o); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	all.Wait()
+	if parent.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// inTurn lets several write whole lines.
+type inTurn struct {
+	mu sync.Mutex
+	w  io.Writer // guarded by mu
+}
+
+func (t *inTurn) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(b)
+}
+
+func printOne(ctx context.Context, out io.Writer, redis Redis, o Options) error {
+	r, err := outbox.NewReader(redis.Config)
 	if err != nil {
 		return fmt.Errorf("tickets: %w", err)
 	}
 	defer r.Close()
-	s, err := open(ctx, r, o)
+	s, err := open(ctx, r, redis.Hotlines, o)
 	if err == nil {
 		err = pour(ctx, out, s, o.Follow)
 	}
@@ -55,9 +106,9 @@ type source interface {
 	printed(m outbox.Message) error
 }
 
-func open(ctx context.Context, r *outbox.Reader, o Options) (source, error) {
+func open(ctx context.Context, r *outbox.Reader, hotlines []string, o Options) (source, error) {
 	var streams []string
-	for _, id := range o.Hotlines {
+	for _, id := range hotlines {
 		streams = append(streams, ticket.StreamOf(id))
 	}
 	if o.Group == "" {

@@ -18,7 +18,7 @@ import (
 
 func server(t *testing.T) (*miniredis.Miniredis, Options) {
 	m := miniredis.RunT(t)
-	return m, Options{Redis: at("redis://" + m.Addr() + "/0"), Hotlines: []string{"110", "12345"}}
+	return m, Options{Redises: []Redis{{at("redis://" + m.Addr() + "/0"), []string{"110", "12345"}}}}
 }
 
 func at(url string) outbox.Config {
@@ -171,9 +171,37 @@ func TestFollowAsAGroup(t *testing.T) {
 	t.Error("the second run never got to the second entry")
 }
 
+// Two networks with a Redis each: both are read; what one has is printed though the other is away.
+func TestSeveralRedises(t *testing.T) {
+	police, gov := miniredis.RunT(t), miniredis.RunT(t)
+	o := Options{Redises: []Redis{{at("redis://" + police.Addr()), []string{"110"}}, {at("redis://" + gov.Addr()), []string{"12345"}}}}
+	put(t, police, "110", "event", "urgent")
+	put(t, gov, "12345", "event", "opened")
+	for _, following := range []bool{false, true} {
+		o.Follow = following
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &stopper{want: 2, seen: cancel}
+		if err := Print(ctx, out, o); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if got := out.String(); !strings.Contains(got, "event=urgent") || !strings.Contains(got, "event=opened") {
+			t.Errorf("follow %v: %s", following, got)
+		}
+	}
+	police.Close()
+	for _, following := range []bool{false, true} {
+		o.Follow = following
+		var out bytes.Buffer
+		if err := Print(t.Context(), &out, o); err == nil || !following && !strings.Contains(out.String(), "event=opened") {
+			t.Errorf("follow %v: %v %s", following, err, out.String())
+		}
+	}
+}
+
 func TestNoPasswordInErrors(t *testing.T) {
 	for _, url := range []string{"redis://:geheim@127.0.0.1:1/0", "http://:geheim@h", ""} {
-		err := Print(t.Context(), &bytes.Buffer{}, Options{Redis: at(url), Hotlines: []string{"110"}})
+		err := Print(t.Context(), &bytes.Buffer{}, Options{Redises: []Redis{{at(url), []string{"110"}}}})
 		if err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%v", err)
 		}

@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"liandong/cmd/internal/api"
+	"liandong/configs"
+	"liandong/routing/desk"
+	"liandong/routing/ledger"
+	"liandong/routing/outbox"
+	"liandong/routing/ticket"
+)
+
+// store is one Redis with the outbox before it and the ledger in it.
+type store struct {
+	name   string
+	outbox *outbox.Outbox
+	ledger *ledger.Ledger
+}
+
+// stores are the Redises of a switch. Each hotline's entries go to one of them.
+type stores struct {
+	all     []*store
+	of      map[string]*store // hotline → its store
+	former  []string          // outbox files of earlier configs
+	log     *slog.Logger
+	adopted sync.WaitGroup
+}
+
+// openStores opens the outbox files and makes the ledgers. After an error what was opened is to be stopped all the same.
+func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
+	s := &stores{of: map[string]*store{}, former: cfg.FormerOutboxes(), log: log}
+	list := cfg.Stores()
+	for _, c := range list {
+		log := log
+		if c.Name != "" {
+			log = log.With("redis", c.Name)
+		}
+		one := &store{name: c.Name}
+		s.all = append(s.all, one)
+		for _, id := range c.Hotlines {
+			s.of[id] = one
+		}
+		var err error
+		if one.outbox, err = outbox.Open(c.Outbox, log.With("part", "outbox")); err != nil {
+			return s, err
+		}
+		if len(list) > 1 {
+			c.Ledger.Abroad = abroad{s, one}
+		}
+		if one.ledger, err = ledger.New(c.Ledger, log.With("part", "ledger")); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *stores) start() {
+	for _, one := range s.all {
+		one.outbox.Start()
+		one.ledger.Start()
+	}
+	s.adopted.Go(s.adopt)
+}
+
+// adopt takes over what waits in the files of earlier configs. stop ends it: outboxes that are closed take nothing.
+func (s *stores) adopt() {
+	for _, file := range s.former {
+		err := outbox.Adopt(file, func(stream string) *outbox.Outbox { return s.find(strings.TrimPrefix(stream, ticket.Prefix)).outbox }, s.log)
+		if err != nil {
+			s.log.Error("entries of a former outbox file are not taken over", "file", file, "err", err)
+		}
+	}
+}
+
+// stop ends the ledgers first: they write to the outboxes.
+func (s *stores) stop() {
+	for _, one := range s.all {
+		if one.ledger != nil {
+			one.ledger.Stop()
+		}
+	}
+	for _, one := range s.all {
+		if one.outbox != nil {
+			one.outbox.Stop()
+		}
+	}
+	s.adopted.Wait()
+}
+
+// find is the store of a hotline; for one that is not in the config any more the first.
+func (s *stores) find(hotline string) *store {
+	if one, ok := s.of[hotline]; ok {
+		return one
+	}
+	return s.all[0]
+}
+
+// Put brings an entry to the outbox of the line that it is addressed to.
+func (s *stores) Put(e ticket.Entry, done func(error)) {
+	s.find(strings.TrimPrefix(e.Stream(), ticket.Prefix)).outbox.Put(e, done)
+}
+
+// publish sends a call event to where its line stands, and to where the desk sits whom it concerns: a partner's screen
+// pops up with the call that is handed to it.
+func (s *stores) publish(d *desk.Directory, fields map[string]string) {
+	home := s.find(fields["hotline"])
+	if line, ok := d.At(fields["agent"]); ok && s.find(line.ID) != home {
+		copied := make(map[string]string, len(fields))
+		for k, v := range fields {
+			copied[k] = v
+		}
+		s.find(line.ID).outbox.Publish(CallEvents, copied)
+	}
+	home.outbox.Publish(CallEvents, fields)
+}
+
+// shown are the stores as the metrics tell of them.
+func (s *stores) shown() (list []api.Store) {
+	for _, one := range s.all {
+		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger})
+	}
+	return list
+}
+
+// abroad is the way from one store's ledger to the others.
+type abroad struct {
+	*stores
+	home *store
+}
+
+// Stands says that a line's streams are in another Redis.
+func (a abroad) Stands(hotline string) bool {
+	one, ok := a.of[hotline]
+	return ok && one != a.home
+}
+
+// Keeper finds the other store that keeps a matter. One that cannot be asked now may be it: what goes there waits, and
+// its ledger says what it does not know.
+func (a abroad) Keeper(ctx context.Context, stub string) (maybe string) {
+	for _, one := range a.all {
+		if one == a.home {
+			continue
+		}
+		if !one.outbox.Stats().RedisUp {
+			maybe = one.name
+			continue
+		}
+		switch keeps, err := one.ledger.Keeps(ctx, stub); {
+		case keeps:
+			return one.name
+		case err != nil:
+			maybe = one.name
+		}
+	}
+	return maybe
+}
+
+// Forward brings a line to a stream of another store.
+func (a abroad) Forward(keeper, stream, stub string, l outbox.Line, done func(error)) {
+	for _, one := range a.all {
+		if one.name == keeper {
+			one.outbox.Forward(stream, stub, l, done)
+			return
+		}
+	}
+	done(fmt.Errorf("app: no Redis %q", keeper))
+}
