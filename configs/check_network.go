@@ -22,6 +22,7 @@ func (c *checker) networks() {
 	names := sorted(c.Networks)
 	for i, name := range names {
 		c.oneNetwork(join("networks", name), c.Networks[name])
+		c.networkTLS(name, c.Networks[name])
 		for _, other := range names[:i] {
 			c.rtpApart(name, other)
 		}
@@ -30,10 +31,10 @@ func (c *checker) networks() {
 }
 
 func (c *checker) oneNetwork(key string, n *Network) {
-	if !n.SIP.UDP.IsValid() && !n.SIP.TCP.IsValid() && !c.has(key) && !c.has(key+".sip") && !c.faulty(key+".sip.udp") && !c.faulty(key+".sip.tcp") {
+	if len(n.SIP.open()) == 0 && !c.has(key) && !c.has(key+".sip") && !c.faulty(key+".sip.udp") && !c.faulty(key+".sip.tcp") && !c.faulty(key+".sip.tls") {
 		c.addName(join(key, "sip"), textNoListener.of())
 	}
-	if (n.SIP.UDP.Addr().IsUnspecified() || n.SIP.TCP.Addr().IsUnspecified()) && n.SIP.Advertise == "" {
+	if n.SIP.anywhere() && n.SIP.Advertise == "" {
 		c.addName(key+".sip.advertise", textWildcard.of("sip.advertise"))
 	}
 	if n.RTP.Address.IsUnspecified() && !n.RTP.Advertise.IsValid() {
@@ -45,6 +46,31 @@ func (c *checker) oneNetwork(key string, n *Network) {
 	if j := n.RTP.jitter(); j.Min > j.Max {
 		c.add(key+".rtp.jitter", textJitterTurned.of(j.Min, j.Max))
 	}
+}
+
+// listeners are the addresses by transport.
+func (s SIP) listeners() map[string]netip.AddrPort {
+	return map[string]netip.AddrPort{"udp": s.UDP, "tcp": s.TCP, "tls": s.TLS}
+}
+
+// open lists the transports that there are.
+func (s SIP) open() (names []string) {
+	for _, name := range []string{"udp", "tcp", "tls"} {
+		if s.listeners()[name].IsValid() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// anywhere says that one of them hears on every address there is.
+func (s SIP) anywhere() bool {
+	for _, at := range s.listeners() {
+		if at.Addr().IsUnspecified() {
+			return true
+		}
+	}
+	return false
 }
 
 func (p Ports) count() int { return int(p.Max) - int(p.Min) + 1 }
@@ -67,7 +93,7 @@ func sameHost(a, b netip.Addr) bool {
 func (c *checker) sockets() (all []socket) {
 	for _, name := range sorted(c.Networks) {
 		n, key := c.Networks[name], join("networks", name)
-		all = append(all, socket{key + ".sip.udp", "UDP", n.SIP.UDP}, socket{key + ".sip.tcp", "TCP", n.SIP.TCP})
+		all = append(all, socket{key + ".sip.udp", "UDP", n.SIP.UDP}, socket{key + ".sip.tcp", "TCP", n.SIP.TCP}, socket{key + ".sip.tls", "TCP", n.SIP.TLS})
 	}
 	return append(all, socket{"http.listen", "TCP", c.HTTP.Listen})
 }

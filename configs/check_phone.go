@@ -11,7 +11,9 @@ func (c *checker) phones() {
 		if c.has(key) {
 			continue
 		}
-		c.network(key, p.Network)
+		if c.network(key, p.Network) {
+			c.phoneTLS(key, p)
+		}
 		if p.Hotline == "" && !c.faulty(key+".hotline") {
 			c.add(key+".hotline", textMissing.of(textOneOf.of(c.withSeats())))
 		}

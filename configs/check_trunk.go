@@ -3,6 +3,7 @@ package configs
 import (
 	"net"
 	"net/netip"
+	"slices"
 )
 
 func (c *checker) trunks() {
@@ -37,17 +38,16 @@ func (c *checker) oneTrunk(key string, t *Trunk) {
 }
 
 func (c *checker) trunkTransport(key string, t *Trunk) {
-	n := c.Networks[t.Network].SIP
-	open := map[string]bool{"udp": n.UDP.IsValid(), "tcp": n.TCP.IsValid()}
-	var on []string
-	for _, name := range sorted(open) {
-		if open[name] {
-			on = append(on, name)
-		}
-	}
-	if t.Target != "" && !open[t.Transport] && len(on) > 0 {
+	on := c.Networks[t.Network].SIP.open()
+	if (t.Target != "" || t.Transport == "tls") && !slices.Contains(on, t.Transport) && len(on) > 0 {
 		c.add(key+".transport", textTransportOff.of(t.Network, t.Transport, on))
 	}
+	for name, value := range map[string]string{"ca_file": t.CAFile, "server_name": t.ServerName} {
+		if value != "" && t.Transport != "tls" {
+			c.add(join(key, name), textOnlyTLS.of())
+		}
+	}
+	c.authorities(join(key, "ca_file"), t.CAFile)
 }
 
 // trunkHeard: a network with allow hears its trunks by address. What a name stands for is not known beforehand, and

@@ -46,7 +46,9 @@ type Config struct {
 	Media      Media               `yaml:"media"`                             //
 	Timers     Timers              `yaml:"timers"`                            //
 
-	library *prompt.Library // the clips, loaded with the file
+	library  *prompt.Library // the clips, loaded with the file
+	files    files           // where the files are that are read again while the switch runs
+	warnings Problems        // what does no harm yet
 }
 
 // Log says how much is logged, and in which form.
@@ -59,14 +61,19 @@ type Log struct {
 type Network struct {
 	SIP   SIP            `yaml:"sip"`
 	RTP   RTP            `yaml:"rtp"`
-	Allow []netip.Prefix `yaml:"allow"` // whence phones may come; empty: from anywhere
-	Redis Redis          `yaml:"redis"` // of the hotlines that stand here; without a URL: the one for all
+	TLS   string         `yaml:"tls" oneof:"required preferred off"` // whether its phones register by TLS; "": preferred where there is sip.tls
+	Allow []netip.Prefix `yaml:"allow"`                              // whence phones may come; empty: from anywhere
+	Redis Redis          `yaml:"redis"`                              // of the hotlines that stand here; without a URL: the one for all
 }
 
 // SIP is where signalling is heard. A zero address is off.
 type SIP struct {
 	UDP       netip.AddrPort `yaml:"udp"`
 	TCP       netip.AddrPort `yaml:"tcp"`
+	TLS       netip.AddrPort `yaml:"tls"`
+	CertFile  string         `yaml:"cert_file" is:"path"` // of tls, PEM, read again when it changes, as the other two
+	KeyFile   string         `yaml:"key_file" is:"path"`  //
+	ClientCA  string         `yaml:"client_ca" is:"path"` // given: trunks that call by TLS show a certificate of one of these
 	Advertise string         `yaml:"advertise" is:"host"` // written in Contact and Via; "": the address heard on
 }
 
@@ -92,7 +99,9 @@ type Trunk struct {
 	Network      string         `yaml:"network" is:"name"`
 	Match        []netip.Prefix `yaml:"match"`
 	Target       string         `yaml:"target" is:"hostport"`
-	Transport    string         `yaml:"transport" oneof:"udp tcp"`
+	Transport    string         `yaml:"transport" oneof:"udp tcp tls"`
+	CAFile       string         `yaml:"ca_file" is:"path"`     // of tls: who has signed its certificate; "": as the system has it
+	ServerName   string         `yaml:"server_name" is:"host"` // of tls: what its certificate is made out to; "": the host of target
 	Trusted      bool           `yaml:"trusted"`
 	From         string         `yaml:"from" oneof:"original own"`
 	OwnNumber    string         `yaml:"own_number" is:"number"`
@@ -150,7 +159,8 @@ type Phone struct {
 	Network      string      `yaml:"network" is:"name"`
 	Password     desk.Secret `yaml:"password"`
 	PasswordFile string      `yaml:"password_file" is:"path"`
-	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"` // any: both are offered; some older phones want to be offered MD5 alone
+	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"`     // any: both are offered; some older phones want to be offered MD5 alone
+	TLS          string      `yaml:"tls" oneof:"required preferred off"` // "": as its network
 }
 
 // Numbers is the number plan.

@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/routing/desk"
+	"liandong/sip/ua"
 )
 
 // Default is what holds where a file says nothing. It has no network and no hotline: those nobody can guess.
@@ -63,6 +64,9 @@ func (h *Hotline) setDefaults() {
 // hotline, the seats of a hotline from the phones that name it.
 func (c *Config) complete() {
 	only := c.onlyNetwork()
+	for _, n := range c.Networks {
+		n.complete()
+	}
 	for _, t := range c.Trunks {
 		c.completeTrunk(t, only)
 	}
@@ -74,15 +78,30 @@ func (c *Config) complete() {
 			p.Network = cmp.Or(p.Network, h.Network)
 		}
 		p.Network = cmp.Or(p.Network, only)
+		if n, ok := c.Networks[p.Network]; ok {
+			p.TLS = cmp.Or(p.TLS, n.TLS)
+		}
 	}
+}
+
+// complete: who opens a port for TLS means it to be used.
+func (n *Network) complete() {
+	if n.TLS == "" && n.SIP.TLS.IsValid() {
+		n.TLS = ua.Preferred
+	}
+	n.TLS = cmp.Or(n.TLS, ua.Off)
 }
 
 // completeTrunk takes the transport that the network has, UDP where there is a choice.
 func (c *Config) completeTrunk(t *Trunk, only string) {
 	t.Network = cmp.Or(t.Network, only)
 	n, ok := c.Networks[t.Network]
-	if ok && t.Transport == "" && !n.SIP.UDP.IsValid() && n.SIP.TCP.IsValid() {
+	switch {
+	case !ok || t.Transport != "" || n.SIP.UDP.IsValid():
+	case n.SIP.TCP.IsValid():
 		t.Transport = "tcp"
+	case n.SIP.TLS.IsValid():
+		t.Transport = "tls"
 	}
 	t.Transport = cmp.Or(t.Transport, "udp")
 }

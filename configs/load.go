@@ -71,10 +71,12 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	d.secrets(c, f)
 	d.missing("", reflect.ValueOf(c).Elem())
 	c.complete()
+	c.files = f
 	(&checker{d.findings, c, f}).all()
 	if err := d.problems(c.Lang); err != nil {
 		return nil, err
 	}
+	c.warnings = d.inWords(d.warned, c.Lang)
 	return c, nil
 }
 

@@ -127,7 +127,13 @@ var (
 	textNoHotline    = text{"至少需要一条热线", "at least one hotline is needed"}
 	textNoSuch       = text{"%q 未定义；可用：%s", "%q is not defined; allowed: %s"}
 	textWhichNetwork = text{"有多个网络，必须指明；可用：%s", "must be said as there are several networks; allowed: %s"}
-	textNoListener   = text{"sip.udp 和 sip.tcp 至少要有一个", "needs sip.udp, sip.tcp or both"}
+	textNoListener   = text{"sip.udp、sip.tcp 和 sip.tls 至少要有一个", "needs sip.udp, sip.tcp or sip.tls"}
+	textWarning      = text{"警告：%s", "warning: %s"}
+	textNeedsCert    = text{"sip.tls 需要 cert_file 和 key_file：证书和私钥", "sip.tls needs cert_file and key_file, a certificate and its private key"}
+	textOnlyTLS      = text{"只用于 TLS；请开启 TLS，或删除此键", "is for TLS only; turn that on, or remove this key"}
+	textNoTLSPort    = text{"网络 %s 没有 sip.tls；可用：off，或开启 sip.tls", "network %s has no sip.tls; allowed: off, or open sip.tls"}
+	textCertExpired  = text{"证书 %q 已于 %s 过期，话机会拒绝连接；请更新", "the certificate in %q has expired on %s and phones will refuse it; renew it"}
+	textCertSoon     = text{"证书 %q 将于 %s 过期，请及时更新", "the certificate in %q expires on %s; renew it in time"}
 	textZeroPort     = text{"端口不能为 0；可用：1 到 65535", "the port cannot be 0; allowed: 1 to 65535"}
 	textWildcard     = text{"监听全部地址时必须给出 %s，以告知对方发往何处", "hearing on all addresses needs %s, so that peers know where to send"}
 	textSameSocket   = text{"与 %s 使用同一 %s 端口 %s；请换一个", "takes the %[2]s port %[3]s that %[1]s has; choose another"}

@@ -15,11 +15,7 @@ type files struct {
 }
 
 func (f files) get(path string, most int64) ([]byte, *message) {
-	full := path
-	if !filepath.IsAbs(path) {
-		full = filepath.Join(f.dir, path)
-	}
-	b, err := f.read(full, most)
+	b, err := f.read(f.path(path), most)
 	switch {
 	case err != nil:
 		return nil, ptr(textFileFault.of(path, cause(err), most>>10))
@@ -27,6 +23,14 @@ func (f files) get(path string, most int64) ([]byte, *message) {
 		return nil, ptr(textTooLarge.of(len(b), most))
 	}
 	return b, nil
+}
+
+// path is where a file lies that the config names; "" is no file.
+func (f files) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(f.dir, name)
 }
 
 // secrets reads every *_file key of the config into the secret beside it.

@@ -61,6 +61,7 @@ type findings struct {
 	places map[string]place // key path → its value
 	heads  map[string]place // key path → its name
 	list   []finding
+	warned []finding // what does no harm yet
 }
 
 type finding struct {
@@ -84,6 +85,15 @@ func (f *findings) add(key string, msg message) {
 
 // addName reports at the name of a key instead of its value.
 func (f *findings) addName(key string, msg message) { f.addAt(f.head(key), key, msg) }
+
+// warn reports what does no harm yet, at the value of a key.
+func (f *findings) warn(key string, msg message) {
+	at, ok := f.places[key]
+	if !ok {
+		at = f.head(key)
+	}
+	f.warned = append(f.warned, finding{at, key, textWarning.of(msg)})
+}
 
 // addAt keeps the first problem of a place: it is the cause, a later one would be its consequence.
 func (f *findings) addAt(at place, key string, msg message) {
@@ -142,9 +152,13 @@ func (f *findings) problems(lang string) error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f.list, byPlace)
-	ps := make(Problems, len(f.list))
-	for i, one := range f.list {
+	return f.inWords(f.list, lang)
+}
+
+func (f *findings) inWords(list []finding, lang string) Problems {
+	slices.SortStableFunc(list, byPlace)
+	ps := make(Problems, len(list))
+	for i, one := range list {
 		ps[i] = Problem{File: f.file, Line: one.line, Col: one.col, Flag: one.flag, Key: one.key, Text: oneLine(one.msg.in(lang))}
 		if one.flag != "" {
 			ps[i].File, ps[i].Line, ps[i].Col = "", 0, 0

@@ -12,5 +12,8 @@ func (c *Config) Summary() string {
 	return textSummary.of(sorted(c.Networks), sorted(c.Trunks), strings.Join(c.HotlineIDs(), ", "), len(c.Phones), len(c.Keys)).in(c.Lang)
 }
 
+// Warnings are what does no harm yet: a certificate that expires soon.
+func (c *Config) Warnings() Problems { return c.warnings }
+
 // HotlineIDs lists the hotlines in a fixed order.
 func (c *Config) HotlineIDs() []string { return sorted(c.Hotlines) }

@@ -12,13 +12,21 @@ func (c *Config) UA() ua.Config {
 	u.Realm, u.Strangers = c.Realm, c.Strangers
 	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
 	for name, n := range c.Networks {
-		u.Networks[name] = ua.Network{UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow)}
+		u.Networks[name] = ua.Network{
+			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),
+			TLS: ua.TLS{
+				Listen: n.SIP.TLS, CertFile: c.files.path(n.SIP.CertFile), KeyFile: c.files.path(n.SIP.KeyFile), ClientCA: c.files.path(n.SIP.ClientCA),
+			},
+		}
 	}
 	for name, t := range c.Trunks {
-		u.Trunks[name] = ua.Trunk{Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport}
+		u.Trunks[name] = ua.Trunk{
+			Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport,
+			CAFile: c.files.path(t.CAFile), ServerName: t.ServerName,
+		}
 	}
 	for user, p := range c.Phones {
-		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest()}
+		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest(), TLS: p.TLS}
 	}
 	return u
 }

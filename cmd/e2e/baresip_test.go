@@ -30,7 +30,8 @@ type bareConfig struct {
 	transport      string // udp when empty
 	answer         bool   // by itself, at once
 	tone           float64
-	wideband       bool // G.722 alone, and sound of 16 kHz
+	wideband       bool   // G.722 alone, and sound of 16 kHz
+	ca             string // of tls: file of the authority that it believes
 }
 
 // baresip is a running baresip, told what to do over its control socket.
@@ -96,7 +97,11 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	}
 	b.write(t, "speech.wav", wav.String())
 	b.write(t, "contacts", "")
-	b.write(t, "config", fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+15, modules, control))
+	setup := fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+15, modules, control)
+	if cfg.ca != "" {
+		setup += "sip_cafile " + cfg.ca + "\n"
+	}
+	b.write(t, "config", setup)
 	b.write(t, "accounts", cfg.account())
 	cmd := exec.Command(path, "-f", b.dir)
 	b.out = &lines{seen: make(chan struct{}), want: "baresip is ready"}

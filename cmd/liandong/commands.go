@@ -58,7 +58,11 @@ func (s serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, cfg, logger(cfg.Log, os.Stderr))
+	log := logger(cfg.Log, os.Stderr)
+	for _, w := range cfg.Warnings() {
+		log.Warn("config", "what", w.String())
+	}
+	return app.Run(ctx, cfg, log)
 }
 
 type check struct {
@@ -70,6 +74,9 @@ func (c check) Run(stdout io.Writer) error {
 	cfg, err := c.load(c.File)
 	if err != nil {
 		return err
+	}
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintln(stdout, w)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %s\n", c.File, cfg.Summary())
 	return err

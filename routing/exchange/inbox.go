@@ -6,24 +6,23 @@ import "sync"
 // dozens of messages in all; more than this is a flood or a stuck actor.
 const inboxRoom = 256
 
-// inbox is a bounded queue into one goroutine, a call's or the publisher's.
-// Inputs that end things always find room: a caller's hang-up must get through
-// whatever else is queued. Guarded by mu.
-type inbox[T any] struct {
-	room   int
+// inbox is a bounded queue into one call. Inputs that end things always find
+// room: a caller's hang-up must get through whatever else is queued. Guarded
+// by mu.
+type inbox struct {
 	mu     sync.Mutex
-	queue  []T
+	queue  []input
 	closed bool
 	ready  chan struct{} // holds a token while the queue is not empty
 }
 
-func newInbox[T any](room int) *inbox[T] { return &inbox[T]{room: room, ready: make(chan struct{}, 1)} }
+func newInbox() *inbox { return &inbox{ready: make(chan struct{}, 1)} }
 
 // put adds an input; false when there is no room or nobody to take it.
-func (b *inbox[T]) put(in T, always bool) bool {
+func (b *inbox) put(in input, always bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || !always && len(b.queue) >= b.room {
+	if b.closed || !always && len(b.queue) >= inboxRoom {
 		return false
 	}
 	b.queue = append(b.queue, in)
@@ -35,7 +34,7 @@ func (b *inbox[T]) put(in T, always bool) bool {
 }
 
 // take empties the queue, in order.
-func (b *inbox[T]) take() []T {
+func (b *inbox) take() []input {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.queue
@@ -44,7 +43,7 @@ func (b *inbox[T]) take() []T {
 }
 
 // close refuses everything from now on and returns what was left.
-func (b *inbox[T]) close() []T {
+func (b *inbox) close() []input {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true

@@ -125,7 +125,9 @@ func TestHop(t *testing.T) {
 	cases := []struct{ uri, hop, transport string }{
 		{"sip:a@10.0.0.2", "10.0.0.2:5060", ""},
 		{"sip:a@10.0.0.2:5070;transport=TCP", "10.0.0.2:5070", "tcp"},
-		{"sips:a@pbx.example", "pbx.example:5061", ""},
+		{"sips:a@pbx.example", "pbx.example:5061", "tls"},
+		{"sips:a@pbx.example;transport=tcp", "pbx.example:5061", "tls"},
+		{"sip:a@pbx.example;transport=TLS", "pbx.example:5061", "tls"},
 		{"sip:a@[2001:db8::1]:5062", "[2001:db8::1]:5062", ""},
 		{"sip:a@pbx.example;maddr=10.0.0.7", "10.0.0.7:5060", ""},
 		{"tel:110", "", ""},

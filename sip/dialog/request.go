@@ -91,13 +91,16 @@ func (d *Dialog) Hop() (hostport, transport string) {
 }
 
 // HopOf is the host:port that a SIP URI is reached at, and the transport it
-// names; "" for another kind of URI.
+// names, which is TLS for a sips one (RFC 3261 §26.2.2); "" for another kind of URI.
 func HopOf(s string) (hostport, transport string) {
 	var uri gosip.Uri
 	if err := gosip.ParseUri(s, &uri); err != nil || uri.Host == "" {
 		return "", ""
 	}
 	transport = gosip.ASCIIToLower(uri.UriParams.GetOr("transport", ""))
+	if uri.IsEncrypted() {
+		transport = "tls"
+	}
 	host := uri.Host
 	if maddr := uri.UriParams.GetOr("maddr", ""); maddr != "" {
 		host = maddr
@@ -105,7 +108,7 @@ func HopOf(s string) (hostport, transport string) {
 	port := uri.Port
 	if port == 0 {
 		port = 5060
-		if uri.IsEncrypted() || transport == "tls" {
+		if transport == "tls" {
 			port = 5061
 		}
 	}

@@ -208,7 +208,7 @@ func (l *Leg) tickAccept(now time.Time) {
 
 // introduceAs is introduce for a response.
 func (l *Leg) introduceAs(res *gosip.Response) {
-	res.AppendHeader(l.self.contact)
+	res.AppendHeader(l.contact())
 	res.AppendHeader(allowHeader)
 	res.AppendHeader(supportedHeader)
 	l.sign(res, "Server")

@@ -75,6 +75,9 @@ func (l *Leg) way(d *dialog.Dialog) (Flow, string) {
 	if l.flow.Symmetric || hop == "" {
 		return l.flow, l.target
 	}
+	if l.flow.Transport == "tls" && transport != "tls" {
+		return l.flow, l.target // what began by TLS does not go on in the open, whatever the Contact says
+	}
 	flow := l.flow
 	if (transport == "udp" || transport == "tcp") && transport != flow.Transport {
 		flow.Transport, flow.Local = transport, netip.AddrPort{}

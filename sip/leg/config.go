@@ -51,6 +51,6 @@ func (c Config) Validate() error {
 type Local struct {
 	Contact   string // URI that the party reaches us at: sip:host:port;transport=…
 	ViaHost   string // host:port for Via
-	Transport string // "udp" or "tcp", for Via
+	Transport string // "udp", "tcp" or "tls", for Via
 	Media     sdp.Local
 }

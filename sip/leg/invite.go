@@ -58,7 +58,7 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.dialog.LocalTag = l.word()
+	l.dialog.LocalTag, l.dialog.Secure = l.word(), uri.IsEncrypted()
 	from.Params.Add("tag", l.dialog.LocalTag)
 	// RFC 3261 §8.1.1.5: the first CSeq is any number under 2^31; a small one
 	// leaves room to count.

@@ -13,12 +13,12 @@ import (
 )
 
 // extensions are the option tags that we know.
-var extensions = []string{"replaces", "join", "timer", "100rel", "norefersub"}
+var extensions = []string{"timer", "100rel", "norefersub"}
 
 // What we can do, in every message that says so. The headers are shared by all
 // messages and never changed.
 var (
-	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY")
+	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER")
 	supportedHeader = gosip.NewHeader("Supported", strings.Join(extensions, ", "))
 	acceptSDP       = gosip.NewHeader("Accept", mediaSDP)
 	acceptInfo      = gosip.NewHeader("Accept", "application/dtmf-relay, application/dtmf, "+
@@ -31,6 +31,7 @@ const mediaSDP = "application/sdp"
 // self is our own addresses, parsed once. Immutable.
 type self struct {
 	contact *gosip.ContactHeader
+	secure  *gosip.ContactHeader // the same as a sips URI
 	agent   string
 	viaHost string
 	viaPort int
@@ -42,6 +43,8 @@ func newSelf(cfg *Config, local Local) self {
 	if err := gosip.ParseUri(local.Contact, &s.contact.Address); err != nil {
 		s.contact.Address = gosip.Uri{Scheme: "sip", Host: local.ViaHost}
 	}
+	s.secure = s.contact.Clone()
+	s.secure.Address.Scheme, s.secure.Address.UriParams = "sips", nil
 	s.viaHost = local.ViaHost
 	if host, port, err := net.SplitHostPort(local.ViaHost); err == nil {
 		s.viaHost = host
@@ -95,10 +98,19 @@ func addBody(m gosip.Message, contentType string, body []byte) {
 
 // introduce adds who we are and what we can do to a request of the INVITE kind.
 func (l *Leg) introduce(m gosip.Message) {
-	m.AppendHeader(l.self.contact)
+	m.AppendHeader(l.contact())
 	m.AppendHeader(allowHeader)
 	m.AppendHeader(supportedHeader)
 	l.sign(m, "User-Agent")
+}
+
+// contact is what the party is to reach us at. RFC 3261 §8.1.1.8, §12.1.1: where
+// the Request-URI is a sips one, our Contact "MUST" be too.
+func (l *Leg) contact() *gosip.ContactHeader {
+	if l.dialog.Secure {
+		return l.self.secure
+	}
+	return l.self.contact
 }
 
 func (l *Leg) sign(m gosip.Message, name string) {
@@ -120,7 +132,7 @@ func Reply(p Packet, code int, phrase, tag string) *gosip.Response {
 	copyVias(res, req, p.Flow.Remote)
 	if code == 100 {
 		copyAll(res, req, "timestamp")
-	} else if (req.Method == gosip.INVITE || req.Method == gosip.SUBSCRIBE) && code < 300 {
+	} else if req.Method == gosip.INVITE && code < 300 {
 		copyAll(res, req, "record-route") // RFC 3261 §12.1.1
 	}
 	if from := req.From(); from != nil {

@@ -10,7 +10,7 @@ import (
 // both ends. It is comparable.
 type Flow struct {
 	Network   string         // name of the network in the configuration
-	Transport string         // "udp" or "tcp"
+	Transport string         // "udp", "tcp" or "tls"
 	Local     netip.AddrPort // our end; zero: the network's own
 	Remote    netip.AddrPort // zero on a request: ua resolves Packet.Target
 	Symmetric bool           // the party is reached only the way it came: requests never follow its Contact or routes

@@ -31,6 +31,7 @@ const (
 // Network is one foot of the switch. A zero AddrPort switches that transport off.
 type Network struct {
 	UDP, TCP  netip.AddrPort
+	TLS       TLS
 	Advertise string // host that others reach us by; empty: the address bound
 
 	// Allow are the sources that are heard at all; empty: anybody. Trunks of this
@@ -39,12 +40,15 @@ type Network struct {
 	Allow []netip.Prefix
 }
 
-// Trunk is a peer that is known by its source address on one network.
+// Trunk is a peer that is known by its source address on one network; one that
+// is reached by TLS is known on TLS only.
 type Trunk struct {
-	Network   string
-	Match     []netip.Prefix
-	Target    string // host[:port] that requests are sent to
-	Transport string // "udp" or "tcp"
+	Network    string
+	Match      []netip.Prefix
+	Target     string // host[:port] that requests are sent to
+	Transport  string // "udp", "tcp" or "tls"
+	CAFile     string // PEM: who has signed its certificate; "": as the system has it
+	ServerName string // that its certificate is made out to; "": the host of Target
 }
 
 // User is a phone's account; it may register on its own network only.
@@ -52,6 +56,7 @@ type User struct {
 	Password Secret
 	Network  string
 	Digest   string // the one algorithm it is challenged with, auth.SHA256 or auth.MD5; "": both, the stronger first
+	TLS      string // Required: it is heard by TLS only; Off: never by TLS; Preferred: by all, and called by TLS where it can be
 }
 
 // Config of the socket layer. Immutable after New.
@@ -66,13 +71,13 @@ type Config struct {
 
 	MaxRate        int           // requests per second of one source that is not known (yet)
 	MaxBurst       int           // that many at once
-	MaxConnections int           // TCP, both ways; a quarter may be of unknown peers
+	MaxConnections int           // TCP and TLS, both ways; a quarter may be of unknown peers
 	MaxContacts    int           // of one user; the oldest gives way
 	MinExpires     time.Duration // shorter registrations are refused with 423
 	MaxExpires     time.Duration // longer ones are cut to this
 	MTU            int           // requests longer than this (bytes) go by TCP where the peer has it
 	ReadBuffer     int           // SO_RCVBUF of a UDP socket, bytes
-	DialTimeout    time.Duration // TCP
+	DialTimeout    time.Duration // TCP and TLS, with the handshake; of a handshake alone when the peer has dialled
 	ProbeTimeout   time.Duration // TCP attempt for a request over the MTU
 	WriteTimeout   time.Duration // TCP peer that does not read
 	IdleTimeout    time.Duration // TCP peer that has not shown who it is
@@ -107,8 +112,11 @@ func (c Config) checkPeers() []error {
 	}
 	for _, name := range sortedKeys(c.Networks) {
 		n := c.Networks[name]
-		if !n.UDP.IsValid() && !n.TCP.IsValid() {
-			errs = append(errs, fmt.Errorf("networks.%s: an address for udp, tcp or both", name))
+		if !n.UDP.IsValid() && !n.TCP.IsValid() && !n.TLS.Listen.IsValid() {
+			errs = append(errs, fmt.Errorf("networks.%s: an address for udp, tcp or tls", name))
+		}
+		if n.TLS.Listen.IsValid() && (n.TLS.CertFile == "" || n.TLS.KeyFile == "") {
+			errs = append(errs, fmt.Errorf("networks.%s.tls: files of a certificate and its key", name))
 		}
 		if slices.ContainsFunc(n.Allow, func(p netip.Prefix) bool { return !p.IsValid() }) {
 			errs = append(errs, fmt.Errorf("networks.%s.allow: ranges of addresses such as 10.1.0.0/16", name))
@@ -119,13 +127,16 @@ func (c Config) checkPeers() []error {
 		if _, ok := c.Networks[t.Network]; !ok {
 			errs = append(errs, fmt.Errorf("trunks.%s.network: %q is not one of %v", name, t.Network, sortedKeys(c.Networks)))
 		}
-		if t.Transport != "" && t.Transport != "udp" && t.Transport != "tcp" {
-			errs = append(errs, fmt.Errorf("trunks.%s.transport: %q is not udp or tcp", name, t.Transport))
+		if !slices.Contains([]string{"", "udp", "tcp", "tls"}, t.Transport) {
+			errs = append(errs, fmt.Errorf("trunks.%s.transport: %q is not udp, tcp or tls", name, t.Transport))
 		}
 	}
 	for _, name := range sortedKeys(c.Users) {
 		if d := c.Users[name].Digest; d != "" && d != auth.SHA256 && d != auth.MD5 {
 			errs = append(errs, fmt.Errorf("users.%s.digest: %q is not %q or %q", name, d, auth.SHA256, auth.MD5))
+		}
+		if p := c.Users[name].TLS; !slices.Contains([]string{"", Required, Preferred, Off}, p) {
+			errs = append(errs, fmt.Errorf("users.%s.tls: %q is not %q, %q or %q", name, p, Required, Preferred, Off))
 		}
 		if _, ok := c.Networks[c.Users[name].Network]; !ok {
 			errs = append(errs, fmt.Errorf("users.%s.network: %q is not one of %v", name, c.Users[name].Network, sortedKeys(c.Networks)))

@@ -2,6 +2,7 @@ package ua
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +18,12 @@ import (
 // maxQueue bounds what waits for one TCP peer, in messages.
 const maxQueue = 256
 
-// conn is one TCP connection, ours or the peer's. A reader and a writer
+// conn is one TCP or TLS connection, ours or the peer's. A reader and a writer
 // goroutine serve it; either ends both.
 type conn struct {
 	u      *UA
 	key    connKey
+	trunk  string // whom we dial, or whose source address it is; "" a phone
 	since  time.Time
 	probe  bool // made only to see whether the peer has TCP
 	proven atomic.Bool
@@ -42,50 +44,77 @@ func (u *UA) newConn(key connKey, nc net.Conn) *conn {
 	return c
 }
 
+// transport is what the connection is called in a Flow.
+func (k connKey) transport() string {
+	if k.secure {
+		return "tls"
+	}
+	return "tcp"
+}
+
+// flow is the way that the connection is, without our end.
+func (k connKey) flow() leg.Flow {
+	return leg.Flow{Network: k.network, Transport: k.transport(), Remote: k.remote}
+}
+
 // accept takes connections of one network.
-func (u *UA) accept(network string, l *net.TCPListener) {
+func (u *UA) accept(d door, l *net.TCPListener) {
 	for {
 		nc, err := l.AcceptTCP()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || !u.pause(10*time.Millisecond) {
 				return
 			}
-			u.log.say(slog.LevelError, "TCP accept", "network", network, "error", err)
+			u.log.say(slog.LevelError, "TCP accept", "network", d.network, "error", err)
 			continue
 		}
-		u.accepted(network, nc)
+		u.accepted(d, nc)
 	}
 }
 
-func (u *UA) accepted(network string, nc net.Conn) {
-	remote := unmap(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
-	if !u.admits(network, remote) {
+func (u *UA) accepted(d door, nc net.Conn) {
+	key := connKey{d.network, unmap(nc.RemoteAddr().(*net.TCPAddr).AddrPort()), d.secure}
+	if !u.admits(d.network, key.remote) {
 		_ = nc.Close()
 		return
 	}
-	c := u.newConn(connKey{network, remote}, nc)
-	if u.origins.trunk(leg.Flow{Network: network, Remote: remote}) != "" {
-		c.proven.Store(true)
+	trunk := u.origins.trunk(key.flow())
+	if d.secure {
+		if trunk == "" && !u.limiter.take(u.cfg.Now(), key.remote.Addr(), handshakeCost) {
+			u.counts.limited.Add(1)
+			_ = nc.Close()
+			return
+		}
+		nc = tls.Server(nc, u.keys.server(d.network, trunk))
 	}
+	c := u.newConn(key, nc)
+	c.trunk = trunk
+	c.proven.Store(trunk != "")
 	old, ok := u.conns.put(c, u.cfg.MaxConnections)
 	if old != nil {
 		old.close(net.ErrClosed) // the peer began again from the same port
 	}
 	if !ok || !u.spawn(c.write) || !u.spawn(c.read) {
-		u.log.say(slog.LevelWarn, "TCP connection refused: too many", "network", network, "source", remote)
+		u.log.say(slog.LevelWarn, "TCP connection refused: too many", "network", d.network, "source", key.remote)
 		c.close(net.ErrClosed)
 	}
 }
 
 // connTo gives the connection to a peer, dialling in the background.
-func (u *UA) connTo(key connKey, patience time.Duration) (*conn, error) {
-	if _, ok := u.listen[key.network]; !ok {
+func (u *UA) connTo(key connKey, trunk string, patience time.Duration) (*conn, error) {
+	if _, ok := u.listen[door{key.network, key.secure}]; !ok {
 		return nil, ErrNoTransport
 	}
 	if c := u.conns.get(key); c != nil {
 		return c, nil
 	}
+	if key.secure && trunk == "" {
+		// RFC 5626 §4.2: a phone is reached by the connection that it has made;
+		// it has no certificate to be known by at the end of one of ours.
+		return nil, fmt.Errorf("%w: its TLS connection is gone", ErrUnreachable)
+	}
 	c := u.newConn(key, nil)
+	c.trunk = trunk
 	c.probe = patience == u.cfg.ProbeTimeout
 	c.proven.Store(true)
 	c, fresh, err := u.conns.getOrPut(c, u.cfg.MaxConnections)
@@ -100,9 +129,10 @@ func (u *UA) connTo(key connKey, patience time.Duration) (*conn, error) {
 
 func (c *conn) dial(patience time.Duration) {
 	d := net.Dialer{Timeout: patience}
-	if l, ok := c.u.Addr(c.key.network, "tcp"); ok && !l.Addr().IsUnspecified() {
+	if l, ok := c.u.Addr(c.key.network, c.key.transport()); ok && !l.Addr().IsUnspecified() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.Addr(), 0)) // leave by this network's door
 	}
+	began := time.Now()
 	nc, err := d.DialContext(c.ended, "tcp", c.key.remote.String())
 	if err != nil {
 		if c.probe {
@@ -111,10 +141,17 @@ func (c *conn) dial(patience time.Duration) {
 		c.close(err)
 		return
 	}
+	nc = c.secured(nc)
 	c.mu.Lock()
 	c.nc = nc
 	closed := c.closed
 	c.mu.Unlock()
+	if !closed {
+		if err := c.handshake(patience - time.Since(began)); err != nil {
+			c.close(err)
+			return
+		}
+	}
 	if closed || !c.u.spawn(c.read) {
 		_ = nc.Close()
 		c.close(net.ErrClosed)
@@ -215,7 +252,10 @@ func (c *conn) read() {
 }
 
 func (c *conn) readAll() error {
-	flow := leg.Flow{Network: c.key.network, Transport: "tcp", Remote: c.key.remote}
+	if err := c.handshake(c.u.cfg.DialTimeout); err != nil {
+		return err
+	}
+	flow := c.key.flow()
 	flow.Local = unmap(c.nc.LocalAddr().(*net.TCPAddr).AddrPort())
 	buf := make([]byte, 8192)
 	var f framer
@@ -279,5 +319,5 @@ func (c *conn) close(cause error) {
 	for _, o := range rest {
 		c.u.undelivered(o, fmt.Errorf("%w: %w", ErrUnreachable, cause))
 	}
-	c.u.flowLost(leg.Flow{Network: c.key.network, Transport: "tcp", Remote: c.key.remote})
+	c.u.flowLost(c.key.flow())
 }

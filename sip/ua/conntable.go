@@ -13,9 +13,10 @@ import (
 type connKey struct {
 	network string
 	remote  netip.AddrPort
+	secure  bool // TLS
 }
 
-// connTable holds the TCP connections of all networks.
+// connTable holds the TCP and TLS connections of all networks.
 type connTable struct {
 	mu     sync.Mutex
 	all    map[connKey]*conn // guarded by mu
@@ -123,7 +124,8 @@ func (u *UA) flowLost(flow leg.Flow) {
 }
 
 // reachable: a phone whose Contact shows the address that it really came from
-// has no NAT before it, and listens where the Contact says.
+// has no NAT before it, and listens where the Contact says. One that came by TLS
+// is reached by its own connection or not at all.
 func reachable(b Binding) (netip.AddrPort, bool) {
 	var uri gosip.Uri
 	if gosip.ParseUri(b.Contact, &uri) != nil {
@@ -135,5 +137,6 @@ func reachable(b Binding) (netip.AddrPort, bool) {
 		port = uint16(uri.Port)
 	}
 	to := netip.AddrPortFrom(ip, port)
+	ok = ok && b.Flow.Transport != "tls"
 	return to, ok && ip == b.Flow.Remote.Addr() && to != b.Flow.Remote
 }

@@ -8,6 +8,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/auth"
+	"liandong/sip/header"
 )
 
 // deniedCost is what a wrong password takes from its source's rate, so that
@@ -18,8 +19,14 @@ const deniedCost = 10
 // itself unless the user has proven a password.
 func (u *UA) authenticate(in *inbound) (user string, ok bool) {
 	now := u.cfg.Now()
+	if from := in.req.From(); !u.fits(from.Address.User, in.flow) {
+		u.unfit(in) // before a password is asked for where it could be overheard
+		return "", false
+	}
 	user, err := u.verify(in)
 	switch {
+	case err == nil && !u.fits(user, in.flow):
+		u.unfit(in)
 	case err == nil:
 		in.prove()
 		return user, true
@@ -33,6 +40,14 @@ func (u *UA) authenticate(in *inbound) (user string, ok bool) {
 		u.respond(in, say(gosip.StatusUnauthorized, "Unauthorized", u.digest.Challenge(now, stale, u.origins.digests(in.req)...)...))
 	}
 	return "", false
+}
+
+// unfit refuses a phone that came by a transport that is not for it. RFC 3261
+// §20.43: 399 is for a person to read.
+func (u *UA) unfit(in *inbound) {
+	u.counts.denied.Add(1)
+	u.log.say(slog.LevelWarn, "a phone came by a transport that its config forbids", "network", in.flow.Network, "source", in.flow.Remote, "transport", in.flow.Transport)
+	u.respond(in, say(gosip.StatusForbidden, "Forbidden", header.Field{Name: "Warning", Value: `399 liandong "SIP over ` + in.flow.Transport + ` is not for this phone"`}))
 }
 
 // verify tries each Authorization the request has, as it may hold one for each

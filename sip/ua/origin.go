@@ -13,8 +13,7 @@ import (
 )
 
 // Origin is who an INVITE outside of a dialog is from: a trunk, known by its
-// source address, or a phone's user, known by digest. One of both is empty. A
-// SUBSCRIBE is always a phone's.
+// source address, or a phone's user, known by digest. One of both is empty.
 type Origin struct{ Network, Trunk, User string }
 
 // origins answers who may be behind a source address or a name. Immutable.
@@ -28,13 +27,14 @@ type origins struct {
 type trunkPrefix struct {
 	network, trunk string
 	prefix         netip.Prefix
+	secure         bool // on TLS only
 }
 
 func newOrigins(cfg Config) *origins {
 	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}}
 	for name, t := range cfg.Trunks {
 		for _, prefix := range t.prefixes() {
-			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix})
+			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix, t.Transport == "tls"})
 		}
 	}
 	slices.SortFunc(o.trunks, func(a, b trunkPrefix) int {
@@ -87,7 +87,7 @@ func (t Trunk) targetPrefix() []netip.Prefix {
 
 func (o *origins) trunk(f leg.Flow) string {
 	for _, t := range o.trunks {
-		if t.network == f.Network && t.prefix.Contains(f.Remote.Addr()) {
+		if t.network == f.Network && t.prefix.Contains(f.Remote.Addr()) && (!t.secure || f.Transport == "tls") {
 			return t.trunk
 		}
 	}

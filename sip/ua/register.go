@@ -91,6 +91,9 @@ func (u *UA) readContact(user string, in *inbound, c *gosip.ContactHeader) (chan
 	if c.Address.Scheme != "sip" && c.Address.Scheme != "sips" {
 		return change{}, say(gosip.StatusBadRequest, "Bad Request (Contact)")
 	}
+	if c.Address.IsEncrypted() && in.flow.Transport != "tls" {
+		return change{}, say(gosip.StatusBadRequest, "Bad Request (sips Contact without TLS)") // RFC 5630 §5.1.1.1
+	}
 	lifetime := u.lifetime(in.req, c)
 	if lifetime > 0 && lifetime < u.cfg.MinExpires {
 		return change{}, say(gosip.StatusIntervalToBrief, "Interval Too Brief",

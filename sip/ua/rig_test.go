@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -114,6 +113,25 @@ type rig struct {
 	t     testing.TB
 	inbox *inbox
 	clock *clock
+	said  *logged
+}
+
+// logged is what the rig has said in its log.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) has(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), s)
 }
 
 const trunkHost = "127.0.0.10"
@@ -134,14 +152,14 @@ func labConfig() Config {
 
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, inbox: newInbox(), clock: &clock{at: time.Unix(1_700_000_000, 0)}}
+	r := &rig{t: t, inbox: newInbox(), clock: &clock{at: time.Unix(1_700_000_000, 0)}, said: &logged{}}
 	cfg := labConfig()
 	cfg.Now = r.clock.now
 	if change != nil {
 		change(&cfg)
 	}
 	var err error
-	if r.UA, err = New(cfg, r.inbox, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+	if r.UA, err = New(cfg, r.inbox, r.said.logger()); err != nil {
 		t.Fatal(err)
 	}
 	if err = r.Start(); err != nil {
@@ -335,3 +353,5 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -53,7 +53,7 @@ func (u *UA) Send(p leg.Packet) {
 func (u *UA) dispatch(o outgoing) {
 	req, isRequest := o.packet.Msg.(*gosip.Request)
 	switch {
-	case o.packet.Flow.Transport == "tcp":
+	case o.packet.Flow.Transport == "tcp", o.packet.Flow.Transport == "tls":
 		u.sendTCP(o, u.cfg.DialTimeout)
 	case isRequest && len(o.data) > u.cfg.MTU && u.tryTCP(&o, req):
 		u.sendTCP(o, u.cfg.ProbeTimeout)
@@ -67,7 +67,7 @@ func (u *UA) dispatch(o outgoing) {
 func (u *UA) tryTCP(o *outgoing, req *gosip.Request) bool {
 	network := o.packet.Flow.Network
 	local, ok := u.Local(network, "tcp")
-	if !ok || req.Via() == nil || u.reach.refused(u.cfg.Now(), connKey{network, o.to}) {
+	if !ok || req.Via() == nil || u.reach.refused(u.cfg.Now(), connKey{network: network, remote: o.to}) {
 		return false
 	}
 	host, port, err := readHostPort(local.ViaHost)
@@ -94,15 +94,15 @@ func (u *UA) sendUDP(o outgoing) {
 	u.counts.sent.Add(1)
 }
 
-// sendTCP uses the connection to that very address, or makes one. An answer
+// sendTCP, also by TLS, uses the connection to that very address, or makes one. An answer
 // whose connection is gone goes to the port of its Via (RFC 3261 §18.2.2).
 func (u *UA) sendTCP(o outgoing, patience time.Duration) {
-	key := connKey{o.packet.Flow.Network, o.to}
+	key := connKey{o.packet.Flow.Network, o.to, o.packet.Flow.Transport == "tls"}
 	if res, ok := o.packet.Msg.(*gosip.Response); ok && res.Via() != nil && u.conns.get(key) == nil {
 		o.to = netip.AddrPortFrom(o.to.Addr(), viaPort(res.Via()))
 		key.remote = o.to
 	}
-	c, err := u.connTo(key, patience)
+	c, err := u.connTo(key, u.callee(o), patience)
 	if err == nil {
 		err = c.push(o)
 	}

@@ -1,6 +1,9 @@
 package ua
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats are totals since New, except Bindings and Connections, which are now.
 type Stats struct {
@@ -10,14 +13,16 @@ type Stats struct {
 	Unmatched, InboxFull          uint64 // messages of no known Call-ID; Sinks without room
 	SendErrors, Panics            uint64
 	Refused400, Refused401, Other uint64 // answers given without a leg
+	Handshakes                    uint64 // of TLS that failed
 	Bindings, Connections         int
+	Certificates                  map[string]time.Time // when each network's certificate expires
 }
 
 type counts struct {
 	received, sent, malformed, garbage  atomic.Uint64
 	strangers, limited, denied          atomic.Uint64
 	unmatched, inboxFull                atomic.Uint64
-	sendErrors, panics                  atomic.Uint64
+	sendErrors, panics, handshakes      atomic.Uint64
 	refused400, refused401, refusedElse atomic.Uint64
 }
 
@@ -42,6 +47,7 @@ func (u *UA) Stats() Stats {
 		Unmatched: c.unmatched.Load(), InboxFull: c.inboxFull.Load(),
 		SendErrors: c.sendErrors.Load(), Panics: c.panics.Load(),
 		Refused400: c.refused400.Load(), Refused401: c.refused401.Load(), Other: c.refusedElse.Load(),
+		Handshakes: c.handshakes.Load(), Certificates: u.keys.expiry(),
 		Bindings: u.registrar.size(), Connections: u.conns.size(),
 	}
 }

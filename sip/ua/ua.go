@@ -1,10 +1,10 @@
 // Package ua carries a switch's SIP messages between its sockets and its calls:
-// it hears UDP and TCP on each network, finds the call by Call-ID in the order
+// it hears UDP, TCP and TLS on each network, finds the call by Call-ID in the order
 // of the wire, keeps the phones' registrations, and answers by itself whatever
 // belongs to no call. It sends what legs want sent, by the transport the peer
 // has, without ever holding the caller up.
 //
-// The sockets are ours on both transports. sipgo's UDP reader drops malformed
+// The sockets are ours on all transports. sipgo's UDP reader drops malformed
 // requests silently, logs their payload and grows a map with every source port;
 // its TCP reader closes the connection at the first malformed message and
 // shares one connection pool between networks, so that neither the 400 that
@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +28,10 @@ import (
 	"liandong/sip/leg"
 )
 
-// Handler is asked about each INVITE or SUBSCRIBE that begins something new.
-// Incoming runs on the reader's goroutine in the order of the wire and must not
-// block. The request is in p and is not posted again; all later messages of its
-// Call-ID go to the Sink, until Unbind. nil: no capacity, the caller is told 503.
+// Handler is asked about each INVITE that begins something new. Incoming runs
+// on the reader's goroutine in the order of the wire and must not block. The
+// INVITE is in p and is not posted again; all later messages of its Call-ID go to
+// the Sink, until Unbind. nil: no capacity, the caller is told 503.
 type Handler interface {
 	Incoming(o Origin, p leg.Packet) Sink
 }
@@ -70,6 +71,7 @@ type UA struct {
 	replies   *replies
 	resolver  *resolver
 	conns     *connTable
+	keys      *keyring
 	reach     *reach
 	counts    counts
 
@@ -78,7 +80,7 @@ type UA struct {
 
 	// Set by Start, then immutable.
 	udp    map[string]*net.UDPConn
-	listen map[string]*net.TCPListener
+	listen map[door]*net.TCPListener
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -104,7 +106,7 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 		cfg: cfg, secret: secret, origins: newOrigins(cfg), handler: h, log: newQuiet(log),
 		registrar: newRegistrar(cfg.MaxContacts), limiter: newLimiter(cfg.MaxRate, cfg.MaxBurst),
 		replies: newReplies(), reach: newReach(), sinks: map[string]Sink{},
-		conns: newConnTable(), udp: map[string]*net.UDPConn{}, listen: map[string]*net.TCPListener{},
+		conns: newConnTable(), keys: newKeyring(cfg, log), udp: map[string]*net.UDPConn{}, listen: map[door]*net.TCPListener{},
 	}
 	u.digest = newDigest(cfg.Realm, secret)
 	u.ctx, u.cancel = context.WithCancel(context.Background())
@@ -112,8 +114,18 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 	return u, nil
 }
 
+// door is where a network takes connections.
+type door struct {
+	network string
+	secure  bool
+}
+
 // Start opens the sockets of all networks, or none.
 func (u *UA) Start() error {
+	if err := u.keys.look(u.cfg.Now()); err != nil {
+		u.Stop()
+		return fmt.Errorf("ua: TLS: %w", err)
+	}
 	for _, name := range sortedKeys(u.cfg.Networks) {
 		if err := u.open(name, u.cfg.Networks[name]); err != nil {
 			u.Stop()
@@ -123,8 +135,8 @@ func (u *UA) Start() error {
 	for name, c := range u.udp {
 		u.spawn(func() { u.readUDP(name, c) })
 	}
-	for name, l := range u.listen {
-		u.spawn(func() { u.accept(name, l) })
+	for d, l := range u.listen {
+		u.spawn(func() { u.accept(d, l) })
 	}
 	u.spawn(u.watchExpiry)
 	return nil
@@ -141,12 +153,15 @@ func (u *UA) open(name string, n Network) error {
 			_ = c.SetReadBuffer(u.cfg.ReadBuffer) // the kernel gives what it allows
 		}
 	}
-	if n.TCP.IsValid() {
-		l, err := net.ListenTCP(family("tcp", n.TCP.Addr()), net.TCPAddrFromAddrPort(n.TCP))
+	for d, at := range map[door]netip.AddrPort{{name, false}: n.TCP, {name, true}: n.TLS.Listen} {
+		if !at.IsValid() {
+			continue
+		}
+		l, err := net.ListenTCP(family("tcp", at.Addr()), net.TCPAddrFromAddrPort(at))
 		if err != nil {
 			return err
 		}
-		u.listen[name] = l
+		u.listen[d] = l
 	}
 	return nil
 }
@@ -210,10 +225,10 @@ func (u *UA) sink(callID string) (Sink, bool) {
 
 // Addr is the address a network's transport is really bound to.
 func (u *UA) Addr(network, transport string) (netip.AddrPort, bool) {
-	switch c, l := u.udp[network], u.listen[network]; {
+	switch c, l := u.udp[network], u.listen[door{network, transport == "tls"}]; {
 	case transport == "udp" && c != nil:
 		return unmap(c.LocalAddr().(*net.UDPAddr).AddrPort()), true
-	case transport == "tcp" && l != nil:
+	case (transport == "tcp" || transport == "tls") && l != nil:
 		return unmap(l.Addr().(*net.TCPAddr).AddrPort()), true
 	}
 	return netip.AddrPort{}, false
@@ -246,8 +261,21 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Locate lists the phones that answer for a user now, newest first.
-func (u *UA) Locate(user string) []Binding { return u.registrar.live(u.cfg.Now(), user) }
+// Locate lists the phones that answer for a user now: those reached by TLS
+// first, then the newest.
+func (u *UA) Locate(user string) []Binding {
+	all := u.registrar.live(u.cfg.Now(), user)
+	slices.SortStableFunc(all, func(a, b Binding) int {
+		switch secure := a.Flow.Transport == "tls"; {
+		case secure == (b.Flow.Transport == "tls"):
+			return 0
+		case secure:
+			return -1
+		}
+		return 1
+	})
+	return all
+}
 
 func (u *UA) watchExpiry() {
 	tick := time.NewTicker(time.Second)
@@ -258,6 +286,7 @@ func (u *UA) watchExpiry() {
 			return
 		case <-tick.C:
 			u.expire(u.cfg.Now())
+			_ = u.keys.look(u.cfg.Now()) // which has said in the log what is wrong
 		}
 	}
 }

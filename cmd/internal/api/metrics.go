@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"runtime"
+	"time"
 
 	"liandong/media/engine"
 	"liandong/media/record"
@@ -37,12 +38,11 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	put("sip_strangers_total", "Requests of nobody we know, and all that came from addresses not allowed.", total, float64(u.Strangers))
 	put("sip_denied_total", "Wrong passwords.", total, float64(u.Denied))
 	put("sip_send_errors_total", "SIP messages that could not be sent.", total, float64(u.SendErrors))
+	put("sip_tls_failed_total", "TLS handshakes that failed, with phones or trunks.", total, float64(u.Handshakes))
 	put("sip_registrations", "Phones registered.", now, float64(u.Bindings))
-	n := c.Subscribers
-	put("subscriptions", "Lamps that phones watch.", now, float64(n.On))
-	put("subscriptions_refused_total", "SUBSCRIBEs refused.", total, float64(n.Refused))
-	put("subscriptions_silent_total", "Subscriptions that ended as the phone did not answer.", total, float64(n.Silent))
-	put("notifies_total", "NOTIFYs sent to subscribers, without repetitions.", total, float64(n.Sent))
+	for network, end := range u.Certificates {
+		out <- prometheus.MustNewConstMetric(certificateDesc, now, time.Until(end).Seconds(), network)
+	}
 	e := g.sw.Engine.Stats()
 	media(e, put, now, total)
 	for network, q := range e.Quality {
@@ -79,6 +79,9 @@ func (one Store) collect(out chan<- prometheus.Metric) {
 	put("ledger_dead_total", "Updates refused, see liandong:updates:dead.", total, float64(l.Dead))
 	put("ledger_alarms_total", "Reminders, overdue and supervised entries and the like that were written.", total, float64(l.Alarms))
 }
+
+var certificateDesc = prometheus.NewDesc("liandong_sip_certificate_seconds",
+	"Seconds until the certificate of a network expires.", []string{"network"}, nil)
 
 func (g gauges) recordings(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
 	var r record.Stats

@@ -304,7 +304,7 @@ func (d *dialog) refresh(m *Message) {
 
 // hop is where a request in the dialog goes: by route or target, on the open connection where there is one.
 func (c *Call) hop() flow {
-	if c.flow.transport == "tcp" && c.phone.conns[c.flow.remote] != nil {
+	if c.flow.transport != "udp" && c.phone.conns[c.flow.remote] != nil {
 		return c.flow
 	}
 	next := c.target
@@ -316,8 +316,8 @@ func (c *Call) hop() flow {
 		return c.flow
 	}
 	f := flow{"udp", at}
-	if v, _ := param(next, "transport"); strings.EqualFold(v, "tcp") {
-		f.transport = "tcp"
+	if v, ok := param(next, "transport"); ok {
+		f.transport = strings.ToLower(v)
 	}
 	return f
 }

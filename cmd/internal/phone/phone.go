@@ -8,6 +8,7 @@ package phone
 import (
 	"cmp"
 	"container/heap"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,8 @@ type Config struct {
 	Password  string         // for digest challenges
 	Server    netip.AddrPort // where requests outside a call go; zero: to the host of the URI called
 	Domain    string         // host of our address and of short numbers; Server or Listen when empty
-	Transport string         // "udp" (default) or "tcp"
+	Transport string         // "udp" (default), "tcp" or "tls"
+	TLS       *tls.Config    // of tls: what the phone believes, and shows; with a certificate it listens for TLS in the place of TCP
 	Algorithm string         // the only digest algorithm to answer ("MD5", "SHA-256"); empty: the first offered that we know
 	Expires   time.Duration  // registration asked for; 60 s when zero
 	UserAgent string
@@ -66,7 +68,7 @@ type Phone struct {
 	cfg      Config
 	log      *slog.Logger
 	udp      *net.UDPConn
-	listener *net.TCPListener
+	listener net.Listener // TCP or TLS
 	addr     netip.AddrPort
 	inbox    chan func()
 	done     chan struct{}
@@ -76,7 +78,7 @@ type Phone struct {
 
 	// Owned by loop.
 	timers  timers
-	conns   map[netip.AddrPort]*net.TCPConn
+	conns   map[netip.AddrPort]net.Conn
 	clients map[string]*clientTx
 	servers map[string]*serverTx
 	calls   map[string]*Call
@@ -99,7 +101,7 @@ func New(cfg Config) (*Phone, error) {
 	p := &Phone{
 		cfg: cfg, log: cfg.Log.With("phone", cfg.Name), policy: cfg.Policy,
 		inbox: make(chan func(), 256), done: make(chan struct{}), incoming: make(chan *Call, 256),
-		conns: map[netip.AddrPort]*net.TCPConn{}, clients: map[string]*clientTx{},
+		conns: map[netip.AddrPort]net.Conn{}, clients: map[string]*clientTx{},
 		servers: map[string]*serverTx{}, calls: map[string]*Call{},
 		reg: registration{callID: token(), tag: token()}, book: newRegistrar(cfg),
 	}
@@ -145,6 +147,9 @@ func (p *Phone) bind() (err error) {
 		p.addr = p.udp.LocalAddr().(*net.UDPAddr).AddrPort()
 		p.addr = netip.AddrPortFrom(p.addr.Addr().Unmap(), p.addr.Port())
 		if p.listener, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(p.addr)); err == nil {
+			if p.listensTLS() {
+				p.listener = tls.NewListener(p.listener, p.cfg.TLS)
+			}
 			return nil
 		}
 		p.udp.Close()
@@ -154,6 +159,8 @@ func (p *Phone) bind() (err error) {
 	}
 	return fmt.Errorf("phone: %w", err)
 }
+
+func (p *Phone) listensTLS() bool { return p.cfg.Transport == "tls" && len(p.cfg.TLS.Certificates) > 0 }
 
 // Addr is where the phone listens, UDP and TCP.
 func (p *Phone) Addr() netip.AddrPort { return p.addr }

@@ -69,7 +69,7 @@ func (p *Phone) acked(m *Message) {
 // back is where responses go: RFC 3581 with rport, otherwise RFC 3261 §18.2.2.
 func (p *Phone) back(m *Message, f flow) flow {
 	v := m.via()
-	if f.transport == "tcp" {
+	if f.transport != "udp" {
 		return f
 	}
 	if _, ok := param(v.params, "rport"); ok {

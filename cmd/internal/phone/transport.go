@@ -3,7 +3,9 @@ package phone
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -15,7 +17,7 @@ import (
 
 // flow is the way to a peer.
 type flow struct {
-	transport string // "udp" or "tcp"
+	transport string // "udp", "tcp" or "tls"
 	remote    netip.AddrPort
 }
 
@@ -50,7 +52,7 @@ func (p *Phone) readUDP() {
 func (p *Phone) acceptTCP() {
 	defer p.wg.Done()
 	for {
-		conn, err := p.listener.AcceptTCP()
+		conn, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
@@ -61,7 +63,7 @@ func (p *Phone) acceptTCP() {
 }
 
 // keep owns a connection from now on and reads it. Called by the loop.
-func (p *Phone) keep(conn *net.TCPConn) {
+func (p *Phone) keep(conn net.Conn) {
 	remote := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	p.conns[remote] = conn
@@ -69,15 +71,19 @@ func (p *Phone) keep(conn *net.TCPConn) {
 	go p.readTCP(conn, remote)
 }
 
-func (p *Phone) readTCP(conn *net.TCPConn, remote netip.AddrPort) {
+func (p *Phone) readTCP(conn net.Conn, remote netip.AddrPort) {
 	defer p.wg.Done()
+	transport := "tcp"
+	if _, secure := conn.(*tls.Conn); secure {
+		transport = "tls"
+	}
 	r := bufio.NewReader(conn)
 	for {
 		m, err := readStream(r)
 		if err != nil {
 			break
 		}
-		p.post(func() { p.receive(m, flow{"tcp", remote}) })
+		p.post(func() { p.receive(m, flow{transport, remote}) })
 	}
 	conn.Close()
 	p.post(func() {
@@ -131,7 +137,7 @@ func (p *Phone) send(m *Message, f flow, again bool) error {
 		_, err := p.udp.WriteToUDPAddrPort(m.Bytes(), f.remote)
 		return err
 	}
-	conn, err := p.conn(f.remote)
+	conn, err := p.conn(f)
 	if err != nil {
 		return err
 	}
@@ -140,18 +146,38 @@ func (p *Phone) send(m *Message, f flow, again bool) error {
 	return err
 }
 
-// conn is the open connection to remote, or a new one.
-func (p *Phone) conn(remote netip.AddrPort) (*net.TCPConn, error) {
-	if conn := p.conns[remote]; conn != nil {
+// conn is the open connection to the other end of f, or a new one.
+func (p *Phone) conn(f flow) (net.Conn, error) {
+	if conn := p.conns[f.remote]; conn != nil {
 		return conn, nil
 	}
 	d := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: p.addr.Addr().AsSlice()}}
-	conn, err := d.Dial("tcp", remote.String())
+	conn, err := d.Dial("tcp", f.remote.String())
 	if err != nil {
 		return nil, err
 	}
-	p.keep(conn.(*net.TCPConn))
-	return conn.(*net.TCPConn), nil
+	if f.transport == "tls" {
+		if conn, err = p.secured(conn); err != nil {
+			return nil, err
+		}
+	}
+	p.keep(conn)
+	return conn, nil
+}
+
+// secured puts TLS on a connection that the phone has made.
+func (p *Phone) secured(conn net.Conn) (net.Conn, error) {
+	cfg := p.cfg.TLS.Clone()
+	if cfg.ServerName == "" {
+		cfg.ServerName = conn.RemoteAddr().(*net.TCPAddr).IP.String()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	t := tls.Client(conn, cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // receive is the way in for every message, in wire order per socket.
@@ -177,8 +203,8 @@ func (p *Phone) contact(transport string) string {
 		user = p.cfg.User + "@"
 	}
 	suffix := ""
-	if transport == "tcp" {
-		suffix = ";transport=tcp"
+	if transport != "udp" {
+		suffix = ";transport=" + transport
 	}
 	return "<sip:" + user + p.viaHost() + suffix + ">"
 }

@@ -1,0 +1,174 @@
+package ua
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"liandong/sip/leg"
+)
+
+// TLS is a network's secure transport (RFC 3261 §26.2.1). A zero Listen is off.
+type TLS struct {
+	Listen   netip.AddrPort
+	CertFile string // PEM, our certificate and those between it and its authority; read again when it changes, as the others
+	KeyFile  string // PEM
+	ClientCA string // PEM; not empty: who calls as a trunk has to show a certificate signed by one of these
+}
+
+// Policy is whether what can be secure has to be. As of a phone's signalling
+// "" is Preferred.
+const (
+	Required  = "required"
+	Preferred = "preferred"
+	Off       = "off"
+)
+
+// handshakeCost is what a TLS handshake takes from its source's rate.
+const handshakeCost = 2
+
+// keyring is what TLS needs of files. Immutable but for what it has read.
+type keyring struct {
+	log        *slog.Logger
+	identities map[string]*identity               // by network
+	clients    map[string]*renewed[x509.CertPool] // by network: who signs for trunks that call
+	roots      map[string]*renewed[x509.CertPool] // by trunk: who signs for it when it is called
+}
+
+func newKeyring(cfg Config, log *slog.Logger) *keyring {
+	k := &keyring{log: log, identities: map[string]*identity{}, clients: map[string]*renewed[x509.CertPool]{}, roots: map[string]*renewed[x509.CertPool]{}}
+	for name, n := range cfg.Networks {
+		if !n.TLS.Listen.IsValid() {
+			continue
+		}
+		k.identities[name] = newIdentity(name, n.TLS)
+		if n.TLS.ClientCA != "" {
+			k.clients[name] = newAuthorities("authorities for trunks of network "+name, n.TLS.ClientCA)
+		}
+	}
+	for name, t := range cfg.Trunks {
+		if t.CAFile != "" {
+			k.roots[name] = newAuthorities("authorities for trunk "+name, t.CAFile)
+		}
+	}
+	return k
+}
+
+// look reads what has changed. The first error is returned, all are logged.
+func (k *keyring) look(now time.Time) (err error) {
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	for _, name := range sortedKeys(k.identities) {
+		i := k.identities[name]
+		before := i.get()
+		keep(i.look(k.log))
+		if i.get() != before {
+			i.reminded = time.Time{}
+		}
+		i.remind(now, k.log)
+	}
+	for _, m := range []map[string]*renewed[x509.CertPool]{k.clients, k.roots} {
+		for _, name := range sortedKeys(m) {
+			keep(m[name].look(k.log))
+		}
+	}
+	return err
+}
+
+// expiry is when each network's certificate runs out.
+func (k *keyring) expiry() map[string]time.Time {
+	all := map[string]time.Time{}
+	for name, i := range k.identities {
+		if c := i.get(); c != nil {
+			all[name] = c.Leaf.NotAfter
+		}
+	}
+	return all
+}
+
+// server is our side of a handshake that the peer began. Phones prove who they
+// are by digest; a trunk is only known by its address and does so here.
+func (k *keyring) server(network, trunk string) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*k.identities[network].get()}}
+	if pool := k.clients[network]; pool != nil && trunk != "" {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool.get()
+	}
+	return c
+}
+
+// client is our side of a handshake with a trunk. RFC 5922 §7.4: the trunk's
+// certificate has to hold the name that it was to be reached by.
+func (k *keyring) client(network, trunk, name string) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name, Certificates: []tls.Certificate{*k.identities[network].get()}}
+	if pool := k.roots[trunk]; pool != nil {
+		c.RootCAs = pool.get()
+	}
+	return c
+}
+
+// serverName is what a trunk's certificate has to be made out to.
+func (t Trunk) serverName() string {
+	if t.ServerName != "" {
+		return t.ServerName
+	}
+	host, _, _ := splitTarget(t.Target)
+	if ip, ok := hostIP(host); ok {
+		return ip.String()
+	}
+	return host
+}
+
+// handshake is bounded in time, so that a peer that says nothing takes no place for long.
+func (c *conn) handshake(patience time.Duration) error {
+	t, secure := c.nc.(*tls.Conn)
+	if !secure {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.ended, patience)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.u.counts.handshakes.Add(1)
+		c.u.log.say(slog.LevelWarn, "TLS handshake failed", "network", c.key.network, "peer", c.key.remote, "trunk", c.trunk, "error", err)
+		return fmt.Errorf("TLS: %w", err)
+	}
+	return nil
+}
+
+// secured puts TLS on a connection that we have made.
+func (c *conn) secured(nc net.Conn) net.Conn {
+	if !c.key.secure {
+		return nc
+	}
+	return tls.Client(nc, c.u.keys.client(c.key.network, c.trunk, c.u.cfg.Trunks[c.trunk].serverName()))
+}
+
+// callee is the trunk that a message goes to: the one whose target it names, or
+// else the one with that address. "": none, so it is for a phone.
+func (u *UA) callee(o outgoing) string {
+	network := o.packet.Flow.Network
+	for _, name := range sortedKeys(u.cfg.Trunks) {
+		if t := u.cfg.Trunks[name]; t.Network == network && t.Target != "" && t.Target == o.packet.Target {
+			return name
+		}
+	}
+	return u.origins.trunk(leg.Flow{Network: network, Transport: o.packet.Flow.Transport, Remote: o.to})
+}
+
+// fits says whether a phone may speak by this transport.
+func (u *UA) fits(user string, f leg.Flow) bool {
+	switch u.cfg.Users[user].TLS {
+	case Required:
+		return f.Transport == "tls"
+	case Off:
+		return f.Transport != "tls"
+	}
+	return true
+}
