@@ -177,6 +177,9 @@ func (l *Ledger) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		worked, err := l.pass(ctx)
+		if err != nil { // what is not acknowledged is to be read again; whether it is another Redis by now nobody knows
+			l.tickets = nil
+		}
 		l.told(ctx, err)
 		wait := l.cfg.Poll
 		switch {
@@ -204,22 +207,32 @@ func (l *Ledger) told(ctx context.Context, err error) {
 
 // pass does what there is to do, if this node holds the lease, and says how much it was.
 func (l *Ledger) pass(ctx context.Context) (int, error) {
+	renew := l.lease.renew
 	held, fresh, err := l.lease.hold(ctx, l.link, time.Now())
 	l.stats.leading.Store(held)
-	if err != nil || !held {
+	switch {
+	case err != nil || !held:
 		return 0, err
-	}
-	if fresh || l.tickets == nil {
+	case fresh || l.tickets == nil:
 		if err := l.takeOver(ctx); err != nil {
 			return 0, err
 		}
+	case l.lease.renew != renew:
+		l.rejoin()
 	}
 	return l.work(ctx)
 }
 
+// rejoin reads first what this node was given and has not acknowledged. Done with each renewal of the lease, it finds what
+// a replica that took over has lost of the acknowledgements, though no command failed meanwhile.
+func (l *Ledger) rejoin() {
+	const batch = 100
+	l.tickets = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: l.streams(), Count: batch}
+	l.updates = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Updates}, Count: batch}
+}
+
 // takeOver gets hold of what whoever worked before has left undone. Nobody else works now, so nothing is too young.
 func (l *Ledger) takeOver(ctx context.Context) error {
-	l.tickets, l.updates = nil, nil
 	all := append(l.streams(), Updates)
 	if err := l.read.Join(ctx, Group, all...); err != nil {
 		return err
@@ -227,9 +240,7 @@ func (l *Ledger) takeOver(ctx context.Context) error {
 	if err := l.read.Claim(ctx, Group, l.cfg.Node, 0, all...); err != nil {
 		return err
 	}
-	const batch = 100
-	l.tickets = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: l.streams(), Count: batch}
-	l.updates = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Updates}, Count: batch}
+	l.rejoin()
 	l.log.Info("ledger: this node keeps the books", "node", l.cfg.Node)
 	return nil
 }
@@ -278,12 +289,8 @@ func (l *Ledger) each(ctx context.Context, c *outbox.Consumer, take func(context
 			err = l.read.Ack(ctx, c.Group, m)
 		}
 		if err != nil {
-			l.tickets = nil // see pass
 			return i, err
 		}
-	}
-	if err != nil {
-		l.tickets = nil
 	}
 	return len(list), err
 }
