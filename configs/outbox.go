@@ -9,3 +9,7 @@ func (c *Config) Outbox() outbox.Config {
 	o.Config = c.Redis.link()
 	return o
 }
+
+// LampVersions is the file beside the queue that makes what lamps are told rise
+// over restarts.
+func (c *Config) LampVersions() string { return c.Store.Path + ".lamps" }

@@ -46,7 +46,7 @@ type dials struct {
 // machines share. Everything reaches it through its inbox.
 type actor struct {
 	core  *Core
-	inbox *inbox
+	inbox *inbox[input]
 	ex    *Exchange
 	ref   string
 	began bool

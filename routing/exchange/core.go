@@ -25,6 +25,7 @@ type World struct {
 	Wire    Wire
 	Media   Media
 	Seats   *Seats
+	Lamps   *Lamps
 	Tickets Tickets
 	Place   func(user string) (Place, bool)                   // where a seat's phone is
 	Local   func(network, transport string) (leg.Local, bool) // our address in a network
@@ -86,6 +87,7 @@ type Core struct {
 	queue   []call.Event // facts found while effects were carried out
 	tape    Recording    // nil: not recorded
 	now     time.Time
+	lit     []Light    // as shown last
 	seconds call.LegID // second dialogs so far
 	origin  ua.Origin
 	hops    int // Max-Forwards for the legs that go out
@@ -100,6 +102,7 @@ type party struct {
 	seat    string // claimed for it, to be released with it
 	user    string // whose phone it is; "" the caller, or a desk behind a trunk
 	contact string // where its phone has said to be, which a move does not change
+	calls   bool   // its phone has sent the INVITE
 	media   bool   // has a port in the media engine
 	gone    bool   // no longer of the call; only its farewell goes on
 	keys    verb.Collector
@@ -127,6 +130,7 @@ func (c *Core) Close() {
 		c.world.Wire.Unbind(p.leg.CallID())
 	}
 	c.world.Media.Close()
+	c.world.Lamps.Show(c.state.Ref, nil)
 	if c.tape != nil { // a call that could not end as it should
 		c.tape.Stop(c.now)
 	}
@@ -288,6 +292,7 @@ func (c *Core) settle() {
 		c.world.Wire.Unbind(p.leg.CallID())
 		return true
 	})
+	c.light()
 }
 
 // command gives a leg an order and takes what comes of it.

@@ -17,6 +17,7 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/verb"
 	"liandong/sip/leg"
+	"liandong/sip/notifier"
 	"liandong/sip/ua"
 )
 
@@ -30,7 +31,8 @@ type Config struct {
 	Tickets   Tickets
 	Tell      func(event string, fields map[string]string) // from any goroutine; must not block; has the fields for itself
 	NewID     func(now time.Time) string
-	Record    Recorder // nil: nothing is recorded
+	Record    Recorder  // nil: nothing is recorded
+	Versions  *Versions // of what subscribers are told; nil: from 1
 	NewRef    func() string
 }
 
@@ -50,6 +52,8 @@ type Exchange struct {
 	log    *slog.Logger
 	dir    atomic.Pointer[desk.Directory]
 	seats  *Seats
+	lamps  *Lamps
+	tells  *publisher
 	stop   chan struct{}
 	wg     sync.WaitGroup
 	panics atomic.Uint64
@@ -65,7 +69,17 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{}}
 	x.dir.Store(cfg.Directory)
 	x.seats = NewSeats(func(user string) bool { return len(cfg.Wire.Locate(user)) > 0 })
+	x.lamps = NewLamps(x.lampChanged)
+	told := notifier.Default()
+	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.dir.Load}}
+	x.tells = newPublisher(told, x)
 	return x
+}
+
+func (x *Exchange) lampChanged(lamp string) {
+	for _, name := range lampNames(lamp) {
+		x.tells.changed(lampEvent, name)
+	}
 }
 
 // SetDirectory lets calls that begin from now on use another directory.
@@ -75,6 +89,7 @@ func (x *Exchange) SetDirectory(d *desk.Directory) { x.dir.Store(d) }
 // it, and a call that has it already learns where it is now.
 func (x *Exchange) SeatOnline(user string) {
 	x.seats.Online(user)
+	x.tells.moved(user)
 	ref, ok := x.seats.Holder(user)
 	if !ok {
 		return
@@ -88,8 +103,11 @@ func (x *Exchange) SeatOnline(user string) {
 }
 
 // Incoming opens a call for an INVITE that begins a dialog, or brings it into
-// the call that the phone is in. nil: no room.
+// the call that the phone is in; a SUBSCRIBE is the publisher's. nil: no room.
 func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
+	if p.Method() == "SUBSCRIBE" {
+		return x.tells.incoming(o.User, p)
+	}
 	if a := x.talking(o.User); a != nil && a.inbox.put(input{dials: &dials{o.User, p}}, true) {
 		return a
 	}
@@ -119,7 +137,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls {
 		return nil
 	}
-	a := &actor{inbox: newInbox(), ex: x, ref: x.cfg.NewRef()}
+	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef()}
 	world := x.world(a)
 	core, err := NewCore(world, x.dir.Load(), o, a.ref)
 	if err != nil {
@@ -141,6 +159,7 @@ func (x *Exchange) world(a *actor) World {
 		Wire:    bound{x.cfg.Wire, a},
 		Media:   x.cfg.Sessions(a.ref, a.sound),
 		Seats:   x.seats,
+		Lamps:   x.lamps,
 		Tickets: x.cfg.Tickets,
 		Place:   x.place,
 		Local:   x.cfg.Wire.Local,
@@ -262,6 +281,7 @@ func (x *Exchange) Stop() {
 	for _, a := range x.actors() {
 		a.inbox.put(input{ask: func(c *Core) { c.End(time.Now()) }}, true)
 	}
+	x.tells.close()
 	ended := make(chan struct{})
 	go func() { x.wg.Wait(); close(ended) }()
 	select {
@@ -270,12 +290,14 @@ func (x *Exchange) Stop() {
 	}
 	close(x.stop)
 	<-ended
+	x.tells.end()
 }
 
 // Stats are figures for the metrics page.
 type Stats struct {
 	Live, Total, Panics uint64
 	SeatsBusy           int
+	Subscribers         notifier.Stats
 }
 
 // Stats counts now.
@@ -283,7 +305,7 @@ func (x *Exchange) Stats() Stats {
 	x.mu.Lock()
 	live := uint64(len(x.calls))
 	x.mu.Unlock()
-	return Stats{Live: live, Total: x.total.Load(), Panics: x.panics.Load(), SeatsBusy: x.seats.Busy()}
+	return Stats{Live: live, Total: x.total.Load(), Panics: x.panics.Load(), SeatsBusy: x.seats.Busy(), Subscribers: *x.tells.stats.Load()}
 }
 
 // bound is the transport with this call's inbox as the sink.

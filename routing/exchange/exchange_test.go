@@ -187,7 +187,7 @@ func TestUnknownNumber(t *testing.T) {
 
 // Whatever else is queued, what ends a call finds room.
 func TestInboxKeepsRoomForTheEnd(t *testing.T) {
-	b := newInbox()
+	b := newInbox[input](inboxRoom)
 	for b.put(input{}, false) {
 	}
 	if len(b.queue) != inboxRoom {
@@ -257,11 +257,12 @@ func TestNoRoom(t *testing.T) {
 func TestAskedWhileItEnds(t *testing.T) {
 	w := &fakeWire{sinks: map[string]ua.Sink{}}
 	x := exchangeOf(w, func(*Config) {})
-	core, err := NewCore(World{Media: fakeMedia{}}, simDirectory(), pstn, "ref")
+	defer x.Stop()
+	core, err := NewCore(World{Media: fakeMedia{}, Lamps: x.lamps}, simDirectory(), pstn, "ref")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &actor{core: core, inbox: newInbox(), ex: x, ref: "ref"}
+	a := &actor{core: core, inbox: newInbox[input](inboxRoom), ex: x, ref: "ref"}
 	got := make(chan call.Call, 1)
 	a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, false)
 	x.gone(a)

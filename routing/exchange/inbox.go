@@ -6,23 +6,24 @@ import "sync"
 // dozens of messages in all; more than this is a flood or a stuck actor.
 const inboxRoom = 256
 
-// inbox is a bounded queue into one call. Inputs that end things always find
-// room: a caller's hang-up must get through whatever else is queued. Guarded
-// by mu.
-type inbox struct {
+// inbox is a bounded queue into one goroutine, a call's or the publisher's.
+// Inputs that end things always find room: a caller's hang-up must get through
+// whatever else is queued. Guarded by mu.
+type inbox[T any] struct {
+	room   int
 	mu     sync.Mutex
-	queue  []input
+	queue  []T
 	closed bool
 	ready  chan struct{} // holds a token while the queue is not empty
 }
 
-func newInbox() *inbox { return &inbox{ready: make(chan struct{}, 1)} }
+func newInbox[T any](room int) *inbox[T] { return &inbox[T]{room: room, ready: make(chan struct{}, 1)} }
 
 // put adds an input; false when there is no room or nobody to take it.
-func (b *inbox) put(in input, always bool) bool {
+func (b *inbox[T]) put(in T, always bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || !always && len(b.queue) >= inboxRoom {
+	if b.closed || !always && len(b.queue) >= b.room {
 		return false
 	}
 	b.queue = append(b.queue, in)
@@ -34,7 +35,7 @@ func (b *inbox) put(in input, always bool) bool {
 }
 
 // take empties the queue, in order.
-func (b *inbox) take() []input {
+func (b *inbox[T]) take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.queue
@@ -43,7 +44,7 @@ func (b *inbox) take() []input {
 }
 
 // close refuses everything from now on and returns what was left.
-func (b *inbox) close() []input {
+func (b *inbox[T]) close() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true

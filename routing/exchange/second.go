@@ -14,7 +14,7 @@ import (
 func (c *Core) Dialled(now time.Time, user string, p leg.Packet) {
 	c.now = now
 	c.seconds++
-	who := &party{id: call.SecondLeg + c.seconds, agent: user, network: p.Flow.Network, user: user, keys: c.collector()}
+	who := &party{id: call.SecondLeg + c.seconds, agent: user, network: p.Flow.Network, user: user, calls: true, keys: c.collector()}
 	addr, err := c.world.Media.Open(engine.LegID(who.id), who.network)
 	who.media = err == nil
 	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(who.network, p.Flow.Transport, addr))

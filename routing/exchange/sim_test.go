@@ -34,6 +34,7 @@ type simulation struct {
 	seq   int
 	dir   *desk.Directory
 	seats *Seats
+	lamps *Lamps
 	fault faults
 
 	cores  []*simCall
@@ -105,6 +106,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{}, last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
+	s.lamps = NewLamps(func(string) {})
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
 		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
@@ -365,7 +367,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
 	core, err := NewCore(World{
-		Wire: c, Media: c, Tickets: c, Seats: s.seats, Place: s.place,
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Place: s.place,
 		Local: func(_, transport string) (leg.Local, bool) {
 			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
 		},

@@ -1,5 +1,5 @@
 // Package event writes what subscribers are told: how a transfer that they
-// asked for is doing.
+// asked for is doing, and what a lamp shows.
 //
 // It is pure: facts in, the bodies of NOTIFY out.
 package event

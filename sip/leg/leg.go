@@ -15,6 +15,7 @@
 package leg
 
 import (
+	"slices"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -98,9 +99,24 @@ func (l *Leg) CallID() string { return l.callID }
 // the local tag and from-tag the remote one; phones that write them the other way
 // round are understood too, as the Call-ID is hard to guess.
 func (l *Leg) Named(r header.Replaces) bool {
+	if l.phase == over || r.CallID != l.callID {
+		return false
+	}
+	is := func(d *dialog.Dialog) bool {
+		ours := r.To == d.LocalTag && r.From == d.RemoteTag || r.From == d.LocalTag && r.To == d.RemoteTag
+		return d.RemoteTag != "" && ours
+	}
+	return is(&l.dialog) || slices.ContainsFunc(l.invite.forks, func(f *fork) bool { return is(&f.dialog) })
+}
+
+// Tags are ours and the party's of the leg's dialog, of an early one too; "" while
+// there is none.
+func (l *Leg) Tags() (ours, theirs string) {
 	d := &l.dialog
-	ours := r.To == d.LocalTag && r.From == d.RemoteTag || r.From == d.LocalTag && r.To == d.RemoteTag
-	return l.phase != over && r.CallID == l.callID && d.RemoteTag != "" && ours
+	if n := len(l.invite.forks); l.phase == calling && n > 0 {
+		d = &l.invite.forks[n-1].dialog
+	}
+	return d.LocalTag, d.RemoteTag
 }
 
 // Do carries out a command.

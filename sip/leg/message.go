@@ -13,12 +13,12 @@ import (
 )
 
 // extensions are the option tags that we know.
-var extensions = []string{"timer", "100rel", "norefersub"}
+var extensions = []string{"replaces", "join", "timer", "100rel", "norefersub"}
 
 // What we can do, in every message that says so. The headers are shared by all
 // messages and never changed.
 var (
-	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER")
+	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY")
 	supportedHeader = gosip.NewHeader("Supported", strings.Join(extensions, ", "))
 	acceptSDP       = gosip.NewHeader("Accept", mediaSDP)
 	acceptInfo      = gosip.NewHeader("Accept", "application/dtmf-relay, application/dtmf, "+
@@ -132,7 +132,7 @@ func Reply(p Packet, code int, phrase, tag string) *gosip.Response {
 	copyVias(res, req, p.Flow.Remote)
 	if code == 100 {
 		copyAll(res, req, "timestamp")
-	} else if req.Method == gosip.INVITE && code < 300 {
+	} else if (req.Method == gosip.INVITE || req.Method == gosip.SUBSCRIBE) && code < 300 {
 		copyAll(res, req, "record-route") // RFC 3261 §12.1.1
 	}
 	if from := req.From(); from != nil {

@@ -8,6 +8,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/event"
 	"liandong/sip/header"
 	"liandong/sip/txn"
 )
@@ -93,7 +94,11 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 		l.receiveOptions(now, s, p)
 	case gosip.REFER:
 		l.receiveRefer(now, s, p, req)
-	case gosip.REGISTER, gosip.SUBSCRIBE, gosip.NOTIFY, gosip.MESSAGE, gosip.PUBLISH:
+	case gosip.SUBSCRIBE:
+		l.refuse(now, s, p, 489) // lamps have dialogs of their own
+	case gosip.NOTIFY:
+		l.refuse(now, s, p, 481) // RFC 6665 §4.1.3: we subscribe to nothing
+	case gosip.REGISTER, gosip.MESSAGE, gosip.PUBLISH:
 		l.refuse(now, s, p, 405)
 	default:
 		l.refuse(now, s, p, 501) // RFC 3261 §8.2.1, §21.5.2
@@ -155,8 +160,11 @@ func (l *Leg) plain(p Packet, code int) *gosip.Response {
 // begin is a response up to what its code asks for.
 func (l *Leg) begin(p Packet, code int) *gosip.Response {
 	res := Reply(p, code, "", l.dialog.LocalTag)
-	if code == 405 || code == 501 {
+	switch code {
+	case 405, 501:
 		res.AppendHeader(allowHeader)
+	case 489:
+		add(res, "Allow-Events", event.Allowed) // RFC 6665 §8.3.2
 	}
 	l.sign(res, "Server")
 	return res

@@ -21,8 +21,8 @@ func TestInviteIsCompleteOnTheWire(t *testing.T) {
 	text := s.sent[0].Msg.String()
 	for _, want := range []string{
 		"INVITE sip:12345@10.0.0.2:5060 SIP/2.0\r\n", "\r\nMax-Forwards: 70\r\n", "\r\nTo: <sip:12345@10.0.0.2:5060>\r\n",
-		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n", "\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n",
-		"\r\nSupported: timer, 100rel, norefersub\r\n", "\r\nContent-Type: application/sdp\r\n", "\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
+		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n", "\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY\r\n",
+		"\r\nSupported: replaces, join, timer, 100rel, norefersub\r\n", "\r\nContent-Type: application/sdp\r\n", "\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
 		"Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK", ";rport\r\n", "\r\nCall-ID: " + s.callID + "\r\n",
 	} {
 		if !strings.Contains(text, want) {
@@ -711,12 +711,14 @@ func TestRefusals(t *testing.T) {
 		// rules for a SIP response"; "Allow, Accept, [...] Supported header
 		// fields SHOULD be present in a 200 (OK) response".
 		{"options", "OPTIONS", "", nil, 200, "Accept", "application/sdp"},
-		{"options allow", "OPTIONS", "", nil, 200, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
+		{"options allow", "OPTIONS", "", nil, 200, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
 		// §8.2.1: "If the UAS recognizes but does not support the method of a
 		// request, it MUST generate a 405 (Method Not Allowed) response. [...]
 		// The UAS MUST also add an Allow header field to the 405".
-		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
-		{"notify", "NOTIFY", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER"},
+		{"message", "MESSAGE", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
+		// RFC 6665 §8.3.2: a 489 "MUST" list in Allow-Events what there is
+		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 489, "Allow-Events", "dialog, refer"},
+		{"notify", "NOTIFY", "", nil, 481, "", ""},
 		// §21.5.2: "This is the appropriate response when a UAS does not
 		// recognize the request method".
 		{"unknown method", "HELLO", "", nil, 501, "", ""},
@@ -781,7 +783,7 @@ func TestFirstInviteRefused(t *testing.T) {
 		// §8.1.1.6: "If the Max-Forwards value reaches 0 before the request
 		// reaches its destination, it will be rejected with a 483(Too Many Hops)".
 		{"hops", []string{"Max-Forwards: 0"}, 483},
-		{"require", []string{"Require: replaces"}, 420},
+		{"require", []string{"Require: precondition"}, 420},
 		{"body", []string{"Content-Type: text/plain"}, 415},
 	}
 	for _, c := range cases {

@@ -8,16 +8,11 @@ import (
 func (u *UA) invite(in *inbound) {
 	origin := Origin{Network: in.flow.Network, Trunk: in.trunk}
 	if in.trunk == "" {
-		if !in.known && !u.claims(in) {
-			u.stranger(in)
-			return
-		}
-		user, ok := u.authenticate(in)
+		user, ok := u.phone(in)
 		if !ok {
 			return
 		}
 		origin.User = user
-		in.flow.Symmetric = true // also a phone that has not registered
 	}
 	if mf := in.req.MaxForwards(); mf != nil && mf.Val() == 0 {
 		// RFC 3261 §16.3: a call that we would only send on further ends here.
@@ -25,6 +20,29 @@ func (u *UA) invite(in *inbound) {
 		return
 	}
 	u.admit(origin, in)
+}
+
+// phone finds out which user sends, and answers whoever does not prove to be one.
+func (u *UA) phone(in *inbound) (user string, ok bool) {
+	if !in.known && !u.claims(in) {
+		u.stranger(in)
+		return "", false
+	}
+	if user, ok = u.authenticate(in); ok {
+		in.flow.Symmetric = true // also a phone that has not registered
+	}
+	return user, ok
+}
+
+// subscribe begins a subscription of a phone. A trunk has nothing to watch here.
+func (u *UA) subscribe(in *inbound) {
+	if in.trunk != "" {
+		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
+		return
+	}
+	if user, ok := u.phone(in); ok {
+		u.admit(Origin{Network: in.flow.Network, User: user}, in)
+	}
 }
 
 // admit asks the handler, with the Call-ID already taken, so that what follows

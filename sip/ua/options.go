@@ -5,10 +5,11 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/event"
 	"liandong/sip/header"
 )
 
-const supported = "timer, 100rel, norefersub"
+const supported = "replaces, join, timer, 100rel, norefersub"
 
 // options says what we can do: RFC 3261 §11.2. Max-Forwards 0 is no obstacle, as
 // the question ends here (RFC 4475 §3.3.11).
@@ -21,6 +22,7 @@ func (u *UA) options(in *inbound) {
 		header.Field{Name: "Allow", Value: allow},
 		header.Field{Name: "Accept", Value: "application/sdp"},
 		header.Field{Name: "Supported", Value: supported},
+		header.Field{Name: "Allow-Events", Value: event.Allowed},
 	))
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // Origin is who an INVITE outside of a dialog is from: a trunk, known by its
-// source address, or a phone's user, known by digest. One of both is empty.
+// source address, or a phone's user, known by digest. One of both is empty. A
+// SUBSCRIBE is always a phone's.
 type Origin struct{ Network, Trunk, User string }
 
 // origins answers who may be behind a source address or a name. Immutable.

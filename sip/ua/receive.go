@@ -167,10 +167,12 @@ func (u *UA) newcomer(in *inbound) {
 		u.register(in)
 	case in.method == gosip.INVITE && !in.inDialog():
 		u.invite(in)
+	case in.method == gosip.SUBSCRIBE && !in.inDialog():
+		u.subscribe(in)
 	case !in.known && !u.claims(in):
 		u.stranger(in)
-	case in.inDialog():
-		u.respond(in, noDialog()) // RFC 3261 §12.2.2
+	case in.inDialog(), in.method == gosip.NOTIFY:
+		u.respond(in, noDialog()) // RFC 3261 §12.2.2; RFC 6665 §4.1.3: we subscribe to nothing
 	case in.method == gosip.OPTIONS:
 		u.options(in)
 	default:
@@ -184,7 +186,7 @@ func unwanted(m gosip.RequestMethod) answer {
 	switch m {
 	case gosip.REFER:
 		return say(gosip.StatusGlobalDecline, "Decline") // outside of a call there is none to hand on, and it goes no further
-	case gosip.SUBSCRIBE, gosip.NOTIFY, gosip.MESSAGE, gosip.PUBLISH:
+	case gosip.MESSAGE, gosip.PUBLISH:
 		return notAllowed()
 	}
 	return say(gosip.StatusNotImplemented, "Not Implemented")

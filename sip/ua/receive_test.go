@@ -88,7 +88,7 @@ func TestAnswersWithoutALeg(t *testing.T) {
 		value  string
 	}{
 		// RFC 3261 §8.2.1: "the UAS MUST generate a 405 ... MUST also add an Allow header field"
-		{"method not taken", func(q *request) { q.method = "SUBSCRIBE" }, 405, "Allow", allow},
+		{"method not taken", func(q *request) { q.method = "MESSAGE" }, 405, "Allow", allow},
 		{"method unheard of", func(q *request) { q.method = "DANCE" }, 501, "", ""},
 		{"method in lower case is another method", func(q *request) { q.method = "invite" }, 501, "", ""},
 		// RFC 3261 §8.2.2.3: "420 ... MUST add an Unsupported header field"

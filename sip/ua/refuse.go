@@ -20,7 +20,7 @@ type answer struct {
 }
 
 // methods that this switch knows; those not allowed get 405, all others 501.
-const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, REGISTER"
+const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, REGISTER, SUBSCRIBE, NOTIFY"
 
 func say(code int, phrase string, fields ...header.Field) answer {
 	return answer{code: code, phrase: phrase, fields: fields}

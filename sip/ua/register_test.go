@@ -393,3 +393,33 @@ func TestTCPPhoneThatHangsUpIsReachedAtItsContact(t *testing.T) {
 		return len(live) == 1 && live[0].Flow.Remote.String() == "127.0.0.1:5077"
 	})
 }
+
+// A SUBSCRIBE is answered by the handler once the phone has shown who it is; a
+// trunk has nothing to watch, a stranger is a stranger.
+func TestPhoneSubscribes(t *testing.T) {
+	r := newRig(t, nil)
+	p := newPhone(r.udp("127.0.0.1"), "1101", "SHA-256")
+	sub := p.bare("SUBSCRIBE")
+	a := p.ask(sub.String())
+	wantCode(t, a, 401)
+	p.challenge = challenges(t, a)["SHA-256"]
+	again := p.bare("SUBSCRIBE")
+	again.callID = sub.callID
+	p.send(p.sign(again).String())
+	in := r.inbox.next(t)
+	if o := r.inbox.origins[0]; o != (Origin{Network: "lab", User: "1101"}) || in.Packet.Method() != "SUBSCRIBE" || !in.Packet.Flow.Symmetric {
+		t.Errorf("from %+v by %+v: %s", o, in.Packet.Flow, in.Packet.Method())
+	}
+	p.send(again.String()) // of a Call-ID that is known
+	if m := r.inbox.next(t).Packet.Method(); m != "SUBSCRIBE" {
+		t.Errorf("the sink got %s", m)
+	}
+
+	trunk := r.udp(trunkHost)
+	wantCode(t, trunk.ask(trunk.request("SUBSCRIBE", "1101").String()), 403)
+	stray := p.bare("SUBSCRIBE")
+	stray.to += ";tag=old"
+	wantCode(t, p.ask(stray.String()), 481) // RFC 6665 §4.1.2.2: the phone begins anew
+	wantCode(t, p.ask(p.bare("NOTIFY").String()), 481)
+	r.inbox.empty(t)
+}

@@ -28,10 +28,10 @@ import (
 	"liandong/sip/leg"
 )
 
-// Handler is asked about each INVITE that begins something new. Incoming runs
-// on the reader's goroutine in the order of the wire and must not block. The
-// INVITE is in p and is not posted again; all later messages of its Call-ID go to
-// the Sink, until Unbind. nil: no capacity, the caller is told 503.
+// Handler is asked about each INVITE or SUBSCRIBE that begins something new.
+// Incoming runs on the reader's goroutine in the order of the wire and must not
+// block. The request is in p and is not posted again; all later messages of its
+// Call-ID go to the Sink, until Unbind. nil: no capacity, the caller is told 503.
 type Handler interface {
 	Incoming(o Origin, p leg.Packet) Sink
 }

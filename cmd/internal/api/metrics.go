@@ -43,6 +43,11 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	for network, end := range u.Certificates {
 		out <- prometheus.MustNewConstMetric(certificateDesc, now, time.Until(end).Seconds(), network)
 	}
+	n := c.Subscribers
+	put("subscriptions", "Lamps that phones watch.", now, float64(n.On))
+	put("subscriptions_refused_total", "SUBSCRIBEs refused.", total, float64(n.Refused))
+	put("subscriptions_silent_total", "Subscriptions that ended as the phone did not answer.", total, float64(n.Silent))
+	put("notifies_total", "NOTIFYs sent to subscribers, without repetitions.", total, float64(n.Sent))
 	e := g.sw.Engine.Stats()
 	media(e, put, now, total)
 	for network, q := range e.Quality {

@@ -77,6 +77,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		NewID:    ticket.NewIDs(rand.Reader).New,
 		NewRef:   uuid.NewString,
 		Record:   a.record(),
+		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
 	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Recordings: a.recorder}, log.With("part", "http")); err != nil {
