@@ -598,6 +598,10 @@ func (w *walk) command(line string) bool {
 		w.serve(args)
 	case "./liandong tickets":
 		w.tickets(args)
+	case "./liandong categories":
+		if w.out = w.run(args, 0); args[2] != "find" {
+			w.Errorf("%s: what is this?", line)
+		}
 	default:
 		switch args[0] {
 		case "curl":
@@ -774,6 +778,13 @@ func (w *walk) talk() (desk *phone.Call) {
 
 // tickets reads the streams; --follow sees a hand-over as it happens.
 func (w *walk) tickets(args []string) {
+	if args[2] == "add" {
+		args[3] = w.entries()[0].Values["stub_id"].(string)
+		if w.out = w.run(append(args, "--set", "http.listen="+w.web.String()), 0); !strings.Contains(w.out, args[3]) {
+			w.Errorf("%v prints %q", args, w.out)
+		}
+		return
+	}
 	args = append(args, "--set", "redis.url=redis://"+w.redis.Addr()+"/0")
 	if !slices.Contains(args, "--follow") {
 		if w.out = w.run(args, 0); !strings.Contains(w.out, "event=answered") {
@@ -789,12 +800,21 @@ func (w *walk) tickets(args []string) {
 	p.stop()
 }
 
+// entries are those of the matter that the page has made.
+func (w *walk) entries() []redis.XMessage {
+	w.Helper()
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr()})
+	defer client.Close()
+	list, err := client.XRange(w.soon(), "liandong:tickets:12345", "-", "+").Result()
+	w.must(err)
+	return list
+}
+
 // redisCLI sends a command as redis-cli does; the id of an entry on the page is that of the first real one.
 func (w *walk) redisCLI(words []string) {
 	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr()})
 	defer client.Close()
-	entries, err := client.XRange(w.soon(), "liandong:tickets:12345", "-", "+").Result()
-	w.must(err)
+	entries := w.entries()
 	args := make([]any, len(words))
 	for i, word := range words {
 		if len(entries) > 0 {
@@ -831,11 +851,14 @@ func (w *walk) redisCLI(words []string) {
 
 // curl asks the switch that the page has started, about a call that is on.
 func (w *walk) curl(args []string) {
-	method, url := http.MethodGet, args[len(args)-1]
-	if len(args) == 3 && args[0] == "-X" {
-		method = args[1]
+	method, url, data := http.MethodGet, args[len(args)-1], ""
+	if len(args) > 2 && args[0] == "-X" {
+		method, args = args[1], args[2:]
+	}
+	if len(args) == 3 && args[0] == "-d" {
+		data = args[1]
 	} else if len(args) != 1 && args[0] != "--output" {
-		w.Errorf("curl %v: only -X and --output are understood", args)
+		w.Errorf("curl %v: only -X, -d and --output are understood", args)
 		return
 	}
 	if strings.Contains(url, "/v1/") && (w.call == nil || w.call.State() == phone.Ended) {
@@ -844,7 +867,10 @@ func (w *walk) curl(args []string) {
 	url = strings.Replace(url, "//127.0.0.1:8080/", "//"+w.web.String()+"/", 1)
 	url = callID.ReplaceAllString(url, w.id)
 	url = recordingPath.ReplaceAllString(url, "/v1/recordings/"+w.recording)
-	req, err := http.NewRequestWithContext(w.soon(), method, url, nil)
+	if strings.Contains(url, "/v1/stubs/") {
+		url = ulid.ReplaceAllString(url, w.entries()[0].Values["stub_id"].(string))
+	}
+	req, err := http.NewRequestWithContext(w.soon(), method, url, strings.NewReader(data))
 	w.must(err)
 	answer, err := http.DefaultClient.Do(req)
 	w.must(err)
@@ -886,6 +912,10 @@ func (w *walk) answered(method, path string) {
 	switch {
 	case path == "/v1/calls":
 		w.id = callID.FindString(w.out)
+	case strings.HasPrefix(path, "/v1/stubs/"):
+		if !strings.Contains(w.out, `"stream":"liandong:tickets:12345"`) {
+			w.Errorf("%s %s: %q", method, path, w.out)
+		}
 	case path == "/metrics":
 		w.metrics = w.out
 	case strings.HasSuffix(path, "/handover"):

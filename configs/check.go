@@ -9,7 +9,7 @@ import (
 
 // checker holds the parts of a config against each other. Each part by itself is well-formed, or was reported.
 type checker struct {
-	*findings
+	*decoder
 	*Config
 	files files
 }
@@ -22,6 +22,7 @@ func (c *checker) all() {
 	c.phones()
 	c.keys()
 	c.services()
+	c.categories()
 	c.numbers()
 	c.prompts()
 	c.recording()

@@ -15,37 +15,40 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/prompt"
+	"liandong/routing/category"
 	"liandong/routing/desk"
 )
 
 // Config is a whole file. Immutable once loaded.
 type Config struct {
-	Lang       string              `yaml:"lang" oneof:"zh en"`                // of messages and pages
-	Node       string              `yaml:"node" is:"name"`                    // this switch among several
-	Log        Log                 `yaml:"log"`                               //
-	Networks   map[string]*Network `yaml:"networks" keys:"name"`              // sides of the boundary, by name
-	Strangers  string              `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets
-	Codecs     []codec.ID          `yaml:"codecs"`                            // what every party is offered, in this order
-	Realm      string              `yaml:"realm" is:"realm"`                  // digest realm of the phones
-	Trunks     map[string]*Trunk   `yaml:"trunks" keys:"name"`                // neighbours, by name
-	Hotlines   map[string]*Hotline `yaml:"hotlines" keys:"id"`                // lines, by id
-	Phones     map[string]*Phone   `yaml:"phones" keys:"user"`                // desks, by the user they register as
-	Keys       map[string]string   `yaml:"keys" is:"verb"`                    // key code → verb
-	Services   map[string]string   `yaml:"services" keys:"service" is:"verb"` // number that phones transfer to → verb
-	SecondLine string              `yaml:"second_line" oneof:"move stay"`     // where a verb goes on that a phone dials on its second line
-	Categories map[string]string   `yaml:"categories" keys:"digits"`          // code → name
-	Numbers    Numbers             `yaml:"numbers"`                           //
-	Emergency  string              `yaml:"emergency" is:"id"`                 // hotline of urgent stubs
-	Prompts    Prompts             `yaml:"prompts"`                           //
-	Redis      Redis               `yaml:"redis"`                             //
-	Store      Outbox              `yaml:"outbox"`                            //
-	Matters    Matters             `yaml:"matters"`                           //
-	Streams    Streams             `yaml:"streams"`                           //
-	Recording  Recording           `yaml:"recording"`                         //
-	HTTP       HTTP                `yaml:"http"`                              //
-	Media      Media               `yaml:"media"`                             //
-	Timers     Timers              `yaml:"timers"`                            //
+	Lang          string               `yaml:"lang" oneof:"zh en"`                // of messages and pages
+	Node          string               `yaml:"node" is:"name"`                    // this switch among several
+	Log           Log                  `yaml:"log"`                               //
+	Networks      map[string]*Network  `yaml:"networks" keys:"name"`              // sides of the boundary, by name
+	Strangers     string               `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets
+	Codecs        []codec.ID           `yaml:"codecs"`                            // what every party is offered, in this order
+	Realm         string               `yaml:"realm" is:"realm"`                  // digest realm of the phones
+	Trunks        map[string]*Trunk    `yaml:"trunks" keys:"name"`                // neighbours, by name
+	Hotlines      map[string]*Hotline  `yaml:"hotlines" keys:"id"`                // lines, by id
+	Phones        map[string]*Phone    `yaml:"phones" keys:"user"`                // desks, by the user they register as
+	Keys          map[string]string    `yaml:"keys" is:"verb"`                    // key code → verb
+	Services      map[string]string    `yaml:"services" keys:"service" is:"verb"` // number that phones transfer to → verb
+	SecondLine    string               `yaml:"second_line" oneof:"move stay"`     // where a verb goes on that a phone dials on its second line
+	Categories    map[string]*Category `yaml:"categories" keys:"digits"`          // by code
+	CategoryFiles []string             `yaml:"category_files" is:"path"`          // tables like categories, in files of their own
+	Numbers       Numbers              `yaml:"numbers"`                           //
+	Emergency     string               `yaml:"emergency" is:"id"`                 // hotline of urgent stubs
+	Prompts       Prompts              `yaml:"prompts"`                           //
+	Redis         Redis                `yaml:"redis"`                             //
+	Store         Outbox               `yaml:"outbox"`                            //
+	Matters       Matters              `yaml:"matters"`                           //
+	Streams       Streams              `yaml:"streams"`                           //
+	Recording     Recording            `yaml:"recording"`                         //
+	HTTP          HTTP                 `yaml:"http"`                              //
+	Media         Media                `yaml:"media"`                             //
+	Timers        Timers               `yaml:"timers"`                            //
 
+	known    category.List   // the categories of the file and of those that it names
 	library  *prompt.Library // the clips, loaded with the file
 	files    files           // where the files are that are read again while the switch runs
 	warnings Problems        // what does no harm yet
@@ -161,6 +164,16 @@ type Phone struct {
 	PasswordFile string      `yaml:"password_file" is:"path"`
 	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"`     // any: both are offered; some older phones want to be offered MD5 alone
 	TLS          string      `yaml:"tls" oneof:"required preferred off"` // "": as its network
+}
+
+// Category is a kind of matter: who handles it, and how. A bare word is its name.
+type Category struct {
+	Name     string   `yaml:"name" is:"text" need:"yes"`
+	Owner    string   `yaml:"owner" is:"id"` // the hotline whose matter it is
+	Keywords []string `yaml:"keywords" is:"text"`
+	Modes    []string `yaml:"modes" oneof:"direct three_way ticket_only"` // how it should go over; empty: any way
+	Urgency  string   `yaml:"urgency" oneof:"normal urgent critical"`     // at the least; critical: the emergency line is told at once
+	Answer   string   `yaml:"answer" is:"prose"`                          // what a desk may say to the citizen
 }
 
 // Numbers is the number plan.

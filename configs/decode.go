@@ -30,6 +30,12 @@ func (d *decoder) value(key string, n ast.Node, v reflect.Value, r rule) {
 		d.one(key, n, v, r, s)
 		return
 	}
+	if _, word := wordOf(n); word {
+		if short, ok := bareField(v); ok {
+			d.value(key, n, short.Value, short.rule)
+			return
+		}
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		d.value(key, n, v.Elem(), r)
@@ -40,6 +46,22 @@ func (d *decoder) value(key string, n ast.Node, v reflect.Value, r rule) {
 	case reflect.Slice:
 		d.items(key, n, v, r)
 	}
+}
+
+// bare is the one field of a group that a word in the place of the group means.
+type bare struct {
+	reflect.Value
+	rule rule
+}
+
+func bareField(v reflect.Value) (bare, bool) {
+	b, ok := v.Interface().(interface{ bareKey() string })
+	if !ok {
+		return bare{}, false
+	}
+	v = reflect.Indirect(v)
+	f, ok := fieldOf(v.Type(), b.bareKey())
+	return bare{v.FieldByIndex(f.Index), ruleOf(f.Tag)}, ok
 }
 
 func refused(n ast.Node) bool {
@@ -219,13 +241,13 @@ func (d *decoder) placeOf(n ast.Node) place {
 		return place{flag: d.flag}
 	}
 	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
-		return place{line: 1, col: 1}
+		return place{file: d.in, line: 1, col: 1}
 	}
 	p := n.GetToken().Position
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		return d.placeOf(m.Values[0].Key) // its own token is the first colon
 	}
-	return place{line: max(p.Line, 1), col: max(p.Column, 1)}
+	return place{file: d.in, line: max(p.Line, 1), col: max(p.Column, 1)}
 }
 
 // fieldOf finds the field of a yaml key, also in an embedded struct.

@@ -31,7 +31,7 @@ func Default() *Config {
 			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent",
 		},
 		SecondLine: "move",
-		Categories: map[string]string{},
+		Categories: map[string]*Category{},
 		Emergency:  "110",
 		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},
 		Redis:      Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},

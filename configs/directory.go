@@ -17,7 +17,7 @@ func (c *Config) Directory() *desk.Directory {
 		Keys:       maps.Clone(c.Keys),
 		Services:   maps.Clone(c.Services),
 		OneLine:    c.SecondLine == "stay",
-		Categories: maps.Clone(c.Categories),
+		Categories: c.Known(),
 		Plan:       c.plan(),
 		Emergency:  c.Emergency,
 		Codecs:     slices.Clone(c.Codecs),

@@ -72,7 +72,7 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	d.missing("", reflect.ValueOf(c).Elem())
 	c.complete()
 	c.files = f
-	(&checker{d.findings, c, f}).all()
+	(&checker{d, c, f}).all()
 	if err := d.problems(c.Lang); err != nil {
 		return nil, err
 	}
@@ -82,12 +82,12 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 
 // Validate checks a config that was built in code. The error is of type Problems, without files and lines.
 func (c *Config) Validate() error {
-	d := &decoder{findings: newFindings("")}
+	d := &decoder{findings: newFindings(""), env: os.LookupEnv}
 	f := files{dir: ".", read: readPlain}
 	d.secrets(c, f)
 	d.missing("", reflect.ValueOf(c).Elem())
 	c.complete()
-	(&checker{d.findings, c, f}).all()
+	(&checker{d, c, f}).all()
 	return d.problems(c.Lang)
 }
 

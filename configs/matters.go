@@ -54,8 +54,8 @@ func (c *checker) matters() {
 		}
 	}
 	for _, code := range sorted(c.Matters.Categories) {
-		if _, ok := c.Categories[code]; !ok {
-			c.addName(join("matters.categories", code), textNoSuch.of(code, sorted(c.Categories)))
+		if _, ok := c.known.ByCode(code); !ok {
+			c.addName(join("matters.categories", code), textNoSuch.of(code, c.known.Codes()))
 		}
 	}
 }

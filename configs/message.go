@@ -102,6 +102,7 @@ var (
 	textService   = text{"1 到 32 个字母、数字、*、#、_ 或 -", "1 to 32 of letters, digits, *, #, _ and -"}
 	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
 	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
+	textProse     = text{"文字，最多 2000 字", "text, at most 2000 characters"}
 	textPath      = text{"文件路径", "the path of a file"}
 	textDir       = text{"目录路径", "the path of a directory"}
 	textFree      = text{"一行文字，最多 200 字", "one line of text, at most 200 characters"}
@@ -168,6 +169,8 @@ var (
 	textServiceOther = text{"%q 需要分类号，只能用按键；可用：%s", "%q needs a number and is for keys only; allowed: %s"}
 	textServiceTaken = text{"%q 已是热线号码或话机；请换一个", "%q is the number of a hotline or a phone; choose another"}
 	textKeyCross     = text{"与 %q 冲突：一个是另一个的开头，较长的永远按不出来；请改其中一个", "clashes with %q: one begins the other, so that the longer could never be pressed; change one"}
+	textCodeTwice    = text{"分类 %s 已在前面定义；请只保留一处", "category %s is defined before; keep one of them"}
+	textNoDial       = text{"坐席拨不出分类 %s，按键 %s 的位数不同；N 的个数即分类号的位数", "no desk can dial category %s, the keys %s take another number of digits: as many as they have N"}
 	textNeedsRealm   = text{"有话机时必须给出", "is needed where there are phones"}
 	textNoClip       = text{"没有名为 %q 的提示音；可用：none, %s", "there is no clip %q; allowed: none, %s"}
 	textBadClip      = text{"%q 不能使用：%s；应为单声道 8 或 16 kHz 的 16 位 PCM 或 G.711 WAV", "%q cannot be used: %s; it must be a mono WAV, 16-bit PCM at 8 or 16 kHz or G.711"}

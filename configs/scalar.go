@@ -35,6 +35,7 @@ type shape struct {
 var shapes = map[string]shape{
 	"":         {plainText, textFree},
 	"text":     {plainText, textFree},
+	"prose":    {prose, textProse},
 	"path":     {plainText, textPath},
 	"dir":      {plainText, textDir},
 	"name":     {regexp.MustCompile(`^[a-z0-9_-]{1,32}$`).MatchString, textName},
@@ -53,6 +54,12 @@ var shapes = map[string]shape{
 
 func plainText(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= 200 && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// prose may have lines.
+func prose(s string) bool {
+	odd := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+	return s != "" && utf8.RuneCountInString(s) <= 2000 && !strings.ContainsFunc(s, odd)
 }
 
 var hostWord = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?$`)

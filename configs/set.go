@@ -20,6 +20,9 @@ func (d *decoder) set(c *Config, arg string) {
 // step goes down one name of the path, and at its end writes the value.
 func (d *decoder) step(key string, rest []string, word string, v reflect.Value, r rule) {
 	at := place{flag: d.flag}
+	if short, ok := bareField(v); ok && len(rest) == 0 {
+		v, r = short.Value, short.rule
+	}
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}

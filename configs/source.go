@@ -51,6 +51,7 @@ const maxFindings = 1000
 
 // place is where a value was written.
 type place struct {
+	file      string // "" the config itself
 	line, col int
 	flag      string
 }
@@ -58,6 +59,7 @@ type place struct {
 // findings collects what is wrong while a config is read and checked. Owned by one Load.
 type findings struct {
 	file   string
+	in     string           // the further file that is being read; "" the config itself
 	places map[string]place // key path → its value
 	heads  map[string]place // key path → its name
 	list   []finding
@@ -99,6 +101,9 @@ func (f *findings) warn(key string, msg message) {
 func (f *findings) addAt(at place, key string, msg message) {
 	if len(f.list) > maxFindings {
 		return
+	}
+	if at.file == "" && at.flag == "" {
+		at.file = f.in
 	}
 	for _, old := range f.list {
 		if old.key == key && old.place == at {
@@ -159,7 +164,7 @@ func (f *findings) inWords(list []finding, lang string) Problems {
 	slices.SortStableFunc(list, byPlace)
 	ps := make(Problems, len(list))
 	for i, one := range list {
-		ps[i] = Problem{File: f.file, Line: one.line, Col: one.col, Flag: one.flag, Key: one.key, Text: oneLine(one.msg.in(lang))}
+		ps[i] = Problem{File: cmp.Or(one.file, f.file), Line: one.line, Col: one.col, Flag: one.flag, Key: one.key, Text: oneLine(one.msg.in(lang))}
 		if one.flag != "" {
 			ps[i].File, ps[i].Line, ps[i].Col = "", 0, 0
 		}
@@ -171,7 +176,7 @@ func (f *findings) inWords(list []finding, lang string) Problems {
 func oneLine(s string) string { return strings.NewReplacer("\n", "; ", "\r", " ").Replace(s) }
 
 func byPlace(a, b finding) int {
-	return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.line, b.line), cmp.Compare(a.col, b.col), cmp.Compare(a.key, b.key))
+	return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.col, b.col), cmp.Compare(a.key, b.key))
 }
 
 // join adds one step to a key path. A name that would be read wrongly in a path is quoted.

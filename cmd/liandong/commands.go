@@ -6,21 +6,20 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 
 	"liandong/cmd/internal/app"
 	"liandong/cmd/internal/demo"
-	"liandong/cmd/internal/tickets"
 	"liandong/configs"
 )
 
 type commands struct {
-	Serve   serve   `cmd:"" help:"Run the switch until it is told to stop."`
-	Check   check   `cmd:"" help:"Read a config and name every mistake in it."`
-	Tickets entries `cmd:"" help:"Print the ticket entries, read from Redis as a ticket system would."`
-	Demo    show    `cmd:"" help:"Show the whole job on loopback, with an embedded Redis and three SIP phones."`
-	Version version `cmd:"" help:"Print what was built from which revision."`
+	Serve      serve      `cmd:"" help:"Run the switch until it is told to stop."`
+	Check      check      `cmd:"" help:"Read a config and name every mistake in it."`
+	Tickets    stubs      `cmd:"" help:"Print the ticket entries (the default), or add to one."`
+	Categories categories `cmd:"" help:"The shared knowledge of who handles what."`
+	Demo       show       `cmd:"" help:"Show the whole job on loopback, with an embedded Redis and three SIP phones."`
+	Version    version    `cmd:"" help:"Print what was built from which revision."`
 }
 
 // overrides are the flags of every command that reads a config.
@@ -80,38 +79,6 @@ func (c check) Run(stdout io.Writer) error {
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %s\n", c.File, cfg.Summary())
 	return err
-}
-
-type entries struct {
-	Config  string `short:"c" placeholder:"FILE" default:"/etc/liandong/liandong.yaml" help:"The config: where Redis is and which hotlines there are (default: ${default})."`
-	Follow  bool   `short:"f" help:"Go on as entries arrive."`
-	Network string `placeholder:"NAME" help:"Only of the hotlines of this network, where networks have a Redis each."`
-	Group   string `help:"Read as this consumer group and acknowledge: each entry is printed once, also over several runs. Without it: all there are."`
-	overrides
-}
-
-func (e entries) Run(ctx context.Context, stdout io.Writer) error {
-	cfg, err := e.load(e.Config)
-	if err != nil {
-		return err
-	}
-	o := tickets.Options{Follow: e.Follow, Group: e.Group}
-	for _, s := range cfg.Stores() {
-		if lines := e.of(cfg, s.Hotlines); len(lines) > 0 {
-			o.Redises = append(o.Redises, tickets.Redis{Config: s.Outbox, Hotlines: lines})
-		}
-	}
-	if len(o.Redises) == 0 {
-		return fmt.Errorf("tickets: no hotline stands in network %q", e.Network)
-	}
-	return tickets.Print(ctx, stdout, o)
-}
-
-// of leaves the hotlines of the network that was asked for.
-func (e entries) of(cfg *configs.Config, lines []string) []string {
-	return slices.DeleteFunc(slices.Clone(lines), func(id string) bool {
-		return e.Network != "" && cfg.Hotlines[id].Network != e.Network
-	})
 }
 
 type show struct {

@@ -123,11 +123,23 @@ func TestServeRefusesPlaceholders(t *testing.T) {
 
 // Serve and tickets say the same of a broken config as check.
 func TestOthersRefuseABrokenConfig(t *testing.T) {
-	for _, args := range [][]string{{"serve", "-c", "none.yaml"}, {"tickets", "--config", "none.yaml"}} {
+	for _, args := range [][]string{{"serve", "-c", "none.yaml"}, {"tickets", "--config", "none.yaml"}, {"tickets", "add", "x", "-c", "none.yaml"}, {"categories", "find", "x", "-c", "none.yaml"}} {
 		stdout, stderr, code := call(t, []string{"LANG=en"}, args...)
 		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "none.yaml:1:1: ") {
 			t.Errorf("%v: exit %d: %s%s", args, code, stdout, stderr)
 		}
+	}
+}
+
+// The lists are looked up where they lie beside the config.
+func TestCategoriesFind(t *testing.T) {
+	stdout, stderr, code := call(t, secrets(), "categories", "find", "-c", "configs/liandong.yaml", "噪音", "工地")
+	if code != 0 || !strings.HasPrefix(stdout, "19\t建筑施工噪声\t12345\t-\t施工噪声由") || strings.Count(stdout, "\n") != 2 {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	stdout, _, code = call(t, secrets(), "categories", "find", "-c", "configs/liandong.yaml", "--json", "走丢")
+	if code != 0 || !strings.HasPrefix(stdout, `[{"code":"05","name":"人员走失","owner":"110","modes":["direct","three_way"],"urgency":"urgent"`) {
+		t.Errorf("exit %d: %s", code, stdout)
 	}
 }
 
@@ -155,7 +167,7 @@ func TestHelp(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	for _, command := range []string{"serve", "check", "tickets", "demo", "version"} {
+	for _, command := range []string{"serve", "check", "tickets", "categories", "demo", "version"} {
 		if !strings.Contains(stdout, "\n  "+command) {
 			t.Errorf("help does not name %s:\n%s", command, stdout)
 		}

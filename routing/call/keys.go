@@ -54,7 +54,7 @@ func (m *machine) act(p press) (done bool) {
 	case verb.Urgent:
 		return m.urgent(p)
 	case verb.Category:
-		return m.categorise(p.who, p.Verb.Category)
+		return m.categorise(p)
 	case verb.Record:
 		return m.wantRecording(p.who, !m.Recording.On)
 	}
@@ -272,13 +272,18 @@ func (m *machine) urgent(p press) bool {
 	return true
 }
 
-// categorise notes the category on the matter, or for the one to come.
-func (m *machine) categorise(who Leg, code string) bool {
-	m.Category = code
+// categorise notes the category on the matter, or for the one to come. One that
+// is danger calls the emergency line, unless it is its own desk that says so.
+func (m *machine) categorise(p press) bool {
+	m.Category = p.Verb.Category
 	if m.Matter != nil {
-		m.Matter.Category = code
+		m.Matter.Category = m.Category
 		m.enriched()
 	}
-	m.notice(who.ID, m.prompts().Confirm)
+	kind, _ := m.dir.Categories.ByCode(m.Category)
+	danger := kind.Urgency == ticket.Critical && p.who.Hotline != m.dir.Emergency
+	if !danger || !m.urgent(p) {
+		m.notice(p.who.ID, m.prompts().Confirm)
+	}
 	return true
 }

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"strconv"
 
 	"liandong/routing/ticket"
@@ -112,13 +113,14 @@ func (m *machine) entry(e ticket.Event) ticket.Entry { return m.entryOf(*m.Matte
 
 // entryOf fills in what is known of a matter.
 func (m *machine) entryOf(t Matter, e ticket.Event) ticket.Entry {
+	kind, _ := m.dir.Categories.ByCode(t.Category)
 	return ticket.Entry{
 		StubID: t.Stub, Event: e, From: t.From, To: t.To, Mode: t.Mode, CallRef: m.Ref,
 		CallerE164: m.Caller.E164, CallerRaw: m.Caller.Raw,
 		CallerStatus: m.Caller.Status.String(), CallerSource: m.Caller.Source,
 		Dialed: m.Dialed, FromAgent: t.FromAgent, CallAt: m.At, KeyAt: t.KeyAt,
 		AnsweredAt: t.Answered, ToAgent: t.ToAgent,
-		CategoryCode: t.Category, Category: m.dir.Categories[t.Category], Urgency: ticket.Normal,
+		CategoryCode: t.Category, Category: kind.Name, Urgency: cmp.Or(kind.Urgency, ticket.Normal),
 		RecordingRef: m.Recording.ref(),
 	}
 }

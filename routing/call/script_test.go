@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"liandong/routing/category"
 	"liandong/routing/desk"
 	"liandong/routing/number"
+	"liandong/routing/ticket"
 	"liandong/routing/verb"
 )
 
@@ -244,6 +246,9 @@ func testDirectory() *desk.Directory {
 		Hotlines: map[string]*desk.Hotline{
 			"110": line("110", "12345", "1101", "1102"), "12345": line("12345", "110", "2101", "2102"),
 			"119": line("119", "110"), "96110": line("96110", "110", "9601", "9602"),
+		},
+		Categories: category.List{
+			{Code: "07", Name: "noise", Owner: "12345"}, {Code: "66", Name: "fight", Owner: "110", Urgency: ticket.Critical},
 		},
 		Emergency: "110",
 		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 30 * time.Second},

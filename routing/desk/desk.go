@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/routing/category"
 	"liandong/routing/number"
 )
 
@@ -21,7 +22,7 @@ type Directory struct {
 	Keys       map[string]string   // key code → verb: "*1" → "handover"; N stands for one digit: "*8NN" → "category"
 	Services   map[string]string   // number that a phone transfers to → verb: "conference" → "conference"
 	OneLine    bool                // a verb dialled on a phone's second line goes on in the first one
-	Categories map[string]string   // code → name, as the desks agreed on them
+	Categories category.List       // what the desks agreed on
 	Plan       number.Plan         // how digits become a number here
 	Emergency  string              // the hotline that an urgent stub goes to
 	Timers     Timers

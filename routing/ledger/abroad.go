@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,11 +75,6 @@ func (l *Ledger) passOn(ctx context.Context, m outbox.Message, u matter.Update) 
 
 // Keeps says whether this ledger's Redis has a matter. Safe for use by several goroutines.
 func (l *Ledger) Keeps(ctx context.Context, stub string) (bool, error) {
-	ctx, cancel := l.cfg.Deadline(ctx)
-	defer cancel()
-	p, err := l.open(ctx, stub, "")
-	if errors.Is(err, errUnfit) {
-		return false, nil
-	}
-	return p.version != "0" && p.StubID != "", err
+	_, keeps, err := l.Matter(ctx, stub)
+	return keeps, err
 }

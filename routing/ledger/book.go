@@ -51,6 +51,18 @@ func (l *Ledger) open(ctx context.Context, stub, event string) (page, error) {
 	return page{m, hash.Val()["version"], seen.Val()}, nil
 }
 
+// Matter reads the current state of a matter; false: there is none, or somebody else's key. Safe for use by several
+// goroutines.
+func (l *Ledger) Matter(ctx context.Context, stub string) (matter.Matter, bool, error) {
+	ctx, cancel := l.cfg.Deadline(ctx)
+	defer cancel()
+	p, err := l.open(ctx, stub, "")
+	if errors.Is(err, errUnfit) {
+		return matter.Matter{}, false, nil
+	}
+	return p.Matter, p.version != "0" && p.StubID != "", err
+}
+
 // write commits a page with its event. false: it was changed meanwhile.
 func (l *Ledger) write(ctx context.Context, p page, next matter.Matter, stub, event string) (bool, error) {
 	args := []any{p.version, event, l.keep(next).Milliseconds()}

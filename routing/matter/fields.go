@@ -38,6 +38,7 @@ var columns = []column{
 	text("category_code", func(m *Matter) *string { return &m.CategoryCode }),
 	text("category", func(m *Matter) *string { return &m.Category }),
 	text("place", func(m *Matter) *string { return &m.Place }),
+	text("title", func(m *Matter) *string { return &m.Title }),
 	text("peer_ticket_no", func(m *Matter) *string { return &m.PeerTicketNo }),
 	text("unit_code", func(m *Matter) *string { return &m.UnitCode }),
 	text("unit_name", func(m *Matter) *string { return &m.UnitName }),

@@ -39,11 +39,12 @@ type Matter struct {
 	Mode, CallRef   string
 	Urgency         string
 
-	CategoryCode, Category, Place string
-	PeerTicketNo                  string // the ticket system's own number
-	UnitCode, UnitName, Handler   string
-	Text, ReasonCode              string // of the newest update that had one
-	Satisfaction                  string
+	CategoryCode, Category      string
+	Place, Title                string
+	PeerTicketNo                string // the ticket system's own number
+	UnitCode, UnitName, Handler string
+	Text, ReasonCode            string // of the newest update that had one
+	Satisfaction                string
 
 	OpenedAt, ReceivedAt, SignedAt, AcceptedAt, AssignedAt time.Time
 	FirstFeedbackAt, ClosedAt, VisitedAt, ArchivedAt       time.Time

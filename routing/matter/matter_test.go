@@ -202,6 +202,45 @@ func TestNote(t *testing.T) {
 	}
 }
 
+// A category that is known late brings its limits: the clocks that run are set anew, but for what the ticket system has set.
+func TestLateCategory(t *testing.T) {
+	p := Policy{
+		Limits:     Limits{Receive: time.Hour, Sign: time.Hour, FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
+		Categories: map[string]Limits{"07": {Receive: time.Minute, Sign: 2 * time.Minute, FirstFeedback: 3 * time.Minute, Close: 4 * time.Minute}},
+	}
+	late := ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(time.Hour), CategoryCode: "07", Title: "夜间施工"}
+	step := func(m Matter, us ...Update) Matter {
+		for _, u := range us {
+			next, err := Step(m, u, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m = next
+		}
+		return m
+	}
+	m := Note(Matter{}, ticket.Entry{StubID: stub, Event: ticket.Opened, At: day, From: "110", To: "12345"}, p)
+	if got := Note(m, late, p); !got.ReceiveDue.Equal(at(time.Minute)) || got.Title != "夜间施工" {
+		t.Errorf("pushed: %+v", got)
+	}
+	m = step(m, Update{Event: EventReceived, At: day})
+	if got := Note(m, late, p); !got.SignDue.Equal(at(2 * time.Minute)) {
+		t.Errorf("received: %v", got.SignDue)
+	}
+	m = step(m, Update{Event: EventSigned, At: day}, Update{Event: EventAccepted, At: day})
+	given := step(m, Update{Event: EventAssigned, At: day, DueAt: at(9 * time.Hour)})
+	if got := Note(given, late, p); !got.FirstFeedbackDue.Equal(at(3*time.Minute)) || !got.CloseDue.Equal(at(9*time.Hour)) {
+		t.Errorf("the ticket system's own date: %+v", got)
+	}
+	m = step(m, Update{Event: EventAssigned, At: day}, Update{Event: EventFirstFeedback, At: at(time.Minute)})
+	if got := Note(m, late, p); !got.FirstFeedbackDue.Equal(m.FirstFeedbackDue) || !got.CloseDue.Equal(at(4*time.Minute)) {
+		t.Errorf("answered already: %+v", got)
+	}
+	if got := Note(m, ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(time.Hour), CategoryCode: "99"}, p); got.Category != "" || !got.CloseDue.Equal(m.CloseDue) {
+		t.Errorf("a code without a name: %+v", got)
+	}
+}
+
 // full is a matter with every field set.
 func full() Matter {
 	var m Matter

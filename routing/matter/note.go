@@ -2,7 +2,7 @@ package matter
 
 import (
 	"cmp"
-	"slices"
+	"time"
 
 	"liandong/routing/ticket"
 )
@@ -20,25 +20,38 @@ func Note(m Matter, e ticket.Entry, p Policy) Matter {
 	if begins {
 		m = Matter{StubID: e.StubID, State: Pushed, OpenedAt: e.At, From: e.From, To: e.To, Mode: e.Mode, CallRef: e.CallRef}
 	}
+	before := p.limits(m)
 	if e.At.After(m.At) {
 		m.At = e.At
 	}
 	m.Owner = cmp.Or(e.DecidedOwner, m.Owner, m.To)
-	m.CategoryCode, m.Category = cmp.Or(e.CategoryCode, m.CategoryCode), cmp.Or(e.Category, m.Category)
-	m.Place = cmp.Or(e.Place, m.Place)
-	m.Urgency = more(m.Urgency, string(e.Urgency))
-	if m.State == Pushed { // a decision or category may come with other limits
-		m.ReceiveDue = p.due(m.OpenedAt, p.limits(m).Receive)
+	if e.CategoryCode != "" {
+		m.CategoryCode, m.Category = e.CategoryCode, e.Category
 	}
+	m.Place, m.Title = cmp.Or(e.Place, m.Place), cmp.Or(e.Title, m.Title)
+	m.Urgency = string(ticket.Graver(ticket.Urgency(m.Urgency), e.Urgency))
+	m.relimit(before, p)
 	return m
 }
 
-var urgencies = []string{"", string(ticket.Normal), string(ticket.Pressing), string(ticket.Critical)}
-
-// more is the graver of two urgencies: what was urgent once does not become normal by a later entry.
-func more(a, b string) string {
-	if slices.Index(urgencies, b) > slices.Index(urgencies, a) {
-		return b
+// relimit: a decision or a category may come with other limits. Those that run are counted anew from where they began; a
+// date that a ticket system has set, or granted, stays.
+func (m *Matter) relimit(before Limits, p Policy) {
+	is := p.limits(*m)
+	again := func(due *time.Time, from time.Time, was, is time.Duration) {
+		if due.Equal(p.due(from, was)) {
+			*due = p.due(from, is)
+		}
 	}
-	return a
+	switch m.State {
+	case Pushed:
+		m.ReceiveDue = p.due(m.OpenedAt, is.Receive)
+	case Received:
+		again(&m.SignDue, m.ReceivedAt, before.Sign, is.Sign)
+	case Assigned, Feedback:
+		if m.FirstFeedbackAt.IsZero() {
+			again(&m.FirstFeedbackDue, m.AssignedAt, before.FirstFeedback, is.FirstFeedback)
+		}
+		again(&m.CloseDue, m.AssignedAt, before.Close, is.Close)
+	}
 }

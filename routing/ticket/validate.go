@@ -41,13 +41,21 @@ func (e Entry) Validate() error {
 	c.add(!e.At.IsZero(), "at", "must be set")
 	c.add(slices.Contains(modes, e.Mode), "mode", oneOf(modes))
 	c.add(uuid.MatchString(e.CallRef), "call_ref", "must be the call's UUID")
-	c.caller(e)
-	c.add(e.Dialed != "", "dialed", "must be set")
-	c.add(e.FromAgent != "", "from_agent", "must be set")
-	c.add(!e.CallAt.IsZero(), "call_at", "must be set")
-	c.add(!e.KeyAt.IsZero(), "key_at", "must be set")
+	if !e.afterwards() {
+		c.caller(e)
+		c.add(e.Dialed != "", "dialed", "must be set")
+		c.add(e.FromAgent != "", "from_agent", "must be set")
+		c.add(!e.CallAt.IsZero(), "call_at", "must be set")
+		c.add(!e.KeyAt.IsZero(), "key_at", "must be set")
+	}
 	c.outcome(e)
 	return errors.Join(c...)
+}
+
+// afterwards says that more became known when the call was no longer at hand: who called, and when, the stub's first entry
+// says.
+func (e Entry) afterwards() bool {
+	return e.CallerStatus == "" && slices.Contains([]Event{Enriched, Urgent}, e.Event)
 }
 
 // Deliverable reports what keeps the entry from being sent at all: without ids nobody can tell entries apart, and

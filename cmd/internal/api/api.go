@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -23,17 +24,21 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/exchange"
 	"liandong/routing/ledger"
+	"liandong/routing/matter"
 	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/ua"
 )
 
 // Switch is what the server shows and drives.
 type Switch struct {
-	Calls  *exchange.Exchange
-	Stores []Store
-	Engine *engine.Engine
-	UA     *ua.UA
+	Calls   *exchange.Exchange
+	Tickets exchange.Tickets // takes the entries of calls, and what is added to them
+	Recent  *ticket.Recent   // the stubs of late
+	Stores  []Store
+	Engine  *engine.Engine
+	UA      *ua.UA
 
 	Recordings *record.Recorder // nil: no line records
 }
@@ -43,6 +48,18 @@ type Store struct {
 	Name   string // "" when it is the only one
 	Outbox *outbox.Outbox
 	Ledger *ledger.Ledger
+}
+
+// matter finds the state of a matter in whichever Redis it is. While one does not answer it may be there.
+func (sw Switch) matter(ctx context.Context, stub string) (m matter.Matter, ok bool, err error) {
+	for _, one := range sw.Stores {
+		found, ok, fault := one.Ledger.Matter(ctx, stub)
+		if ok {
+			return found, true, nil
+		}
+		err = errors.Join(err, fault)
+	}
+	return m, false, err
 }
 
 // Server answers HTTP between Start and Stop.
@@ -55,8 +72,10 @@ type Server struct {
 	done   chan struct{}
 	once   once
 
-	act func(ref, user string, v verb.Verb) error
-	now func() time.Time
+	act    func(ref, user string, v verb.Verb) error
+	matter func(ctx context.Context, stub string) (matter.Matter, bool, error)
+	newID  func(time.Time) string
+	now    func() time.Time
 }
 
 // New makes a server that hears nothing yet. A zero Listen is off.
@@ -65,7 +84,7 @@ func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	if err := metrics.Register(gauges{sw}); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{}), act: sw.Calls.Press, now: time.Now}
+	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{}), act: sw.Calls.Press, matter: sw.matter, newID: ticket.NewIDs(rand.Reader).New, now: time.Now}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, done) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -73,6 +92,8 @@ func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	mux.Handle("GET /v1/calls", s.known(s.calls))
 	mux.Handle("POST /v1/calls/{id}/verbs/{verb}", s.known(s.press))
 	mux.Handle("GET /v1/keys/{verb}", s.known(s.press))
+	mux.Handle("POST /v1/stubs/{id}", s.known(s.enrich))
+	mux.Handle("GET /v1/categories", s.known(s.categories))
 	mux.Handle("GET /v1/recordings/{ref}", s.known(s.recording))
 	mux.Handle("GET /v1/recordings/{ref}/meta", s.known(s.recordingMeta))
 	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}

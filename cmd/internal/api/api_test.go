@@ -16,6 +16,7 @@ import (
 	"liandong/routing/exchange"
 	"liandong/routing/ledger"
 	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 	"liandong/sip/ua"
 )
 
@@ -45,6 +46,7 @@ func server(t *testing.T, cfg configs.API) *Server {
 	if sw.UA, err = ua.New(lab.UA(), nil, log); err != nil {
 		t.Fatal(err)
 	}
+	sw.Tickets, sw.Recent = one.Outbox, ticket.NewRecent(8)
 	sw.Calls = exchange.New(exchange.Config{Directory: lab.Directory(), Wire: sw.UA}, log)
 	t.Cleanup(sw.Calls.Stop)
 	s, err := New(cfg, sw, log)

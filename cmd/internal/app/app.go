@@ -27,6 +27,7 @@ import (
 type App struct {
 	log      *slog.Logger
 	stores   *stores
+	recent   *ticket.Recent
 	recorder *record.Recorder // nil: no line records
 	engine   *engine.Engine
 	ua       *ua.UA
@@ -40,7 +41,7 @@ const CallEvents = "liandong:calls"
 // New builds the parts. Nothing is heard on any address before Start; the
 // outbox file is open.
 func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{log: log}
+	a := &App{log: log, recent: ticket.NewRecent(recentStubs)}
 	defer func() {
 		if err != nil {
 			a.Stop()
@@ -71,7 +72,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 	}
 	directory := cfg.Directory()
 	a.exchange = exchange.New(exchange.Config{
-		Directory: directory, Leg: legs(cfg), Wire: a.ua, Tickets: a.stores,
+		Directory: directory, Leg: legs(cfg), Wire: a.ua, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
 		Tell:     func(event string, fields map[string]string) { a.tell(directory, event, fields) },
 		NewID:    ticket.NewIDs(rand.Reader).New,
@@ -80,10 +81,26 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
-	if a.api, err = api.New(cfg.API(), api.Switch{Calls: a.exchange, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Recordings: a.recorder}, log.With("part", "http")); err != nil {
+	if a.api, err = api.New(cfg.API(), a.parts(), log.With("part", "http")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return a, nil
+}
+
+// recentStubs is how many stubs a desk can add to while Redis is away: those of more calls than are ever on at once.
+const recentStubs = 4096
+
+// Put takes the ticket entries of all calls.
+func (a *App) Put(e ticket.Entry, done func(error)) {
+	a.recent.Note(e)
+	a.stores.Put(e, done)
+}
+
+// parts are what HTTP shows and drives.
+func (a *App) parts() api.Switch {
+	return api.Switch{
+		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Recordings: a.recorder,
+	}
 }
 
 // record is how calls begin their recordings.
