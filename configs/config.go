@@ -25,7 +25,7 @@ type Config struct {
 	Node          string               `yaml:"node" is:"name"`                    // this switch among several
 	Log           Log                  `yaml:"log"`                               //
 	Networks      map[string]*Network  `yaml:"networks" keys:"name"`              // sides of the boundary, by name
-	Strangers     string               `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets
+	Strangers     string               `yaml:"strangers" oneof:"drop 403"`        // what an unknown INVITE gets, where its network does not say
 	Codecs        []codec.ID           `yaml:"codecs"`                            // what every party is offered, in this order
 	Realm         string               `yaml:"realm" is:"realm"`                  // digest realm of the phones
 	Trunks        map[string]*Trunk    `yaml:"trunks" keys:"name"`                // neighbours, by name
@@ -67,6 +67,8 @@ type Network struct {
 	TLS   string         `yaml:"tls" oneof:"required preferred off"` // whether its phones register by TLS; "": preferred where there is sip.tls
 	Allow []netip.Prefix `yaml:"allow"`                              // whence phones may come; empty: from anywhere
 	Redis Redis          `yaml:"redis"`                              // of the hotlines that stand here; without a URL: the one for all
+
+	Strangers string `yaml:"strangers" oneof:"drop 403"` // what an unknown INVITE gets here; "": as everywhere
 }
 
 // SIP is where signalling is heard. A zero address is off.

@@ -13,7 +13,7 @@ func (c *Config) UA() ua.Config {
 	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{
-			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),
+			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow), Strangers: n.Strangers,
 			TLS: ua.TLS{
 				Listen: n.SIP.TLS, CertFile: c.files.path(n.SIP.CertFile), KeyFile: c.files.path(n.SIP.KeyFile), ClientCA: c.files.path(n.SIP.ClientCA),
 			},

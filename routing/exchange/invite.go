@@ -3,7 +3,9 @@ package exchange
 import (
 	"encoding/hex"
 	"net"
+	"net/netip"
 	"strings"
+	"unicode"
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
@@ -68,8 +70,8 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 	host := c.host(at.Flow)
 	caller := anonymous
 	line := c.dir.Hotlines[e.Hotline]
-	if c.shown(line) {
-		caller = header.URI{Scheme: "sip", User: c.callerID(), Host: host}
+	if id := c.callerID(at.Flow.Network); id != "" && c.shown(line) {
+		caller = header.URI{Scheme: "sip", User: id, Host: host}
 	}
 	fields := []header.Field{{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: caller}.String()}}
 	fields = append(fields, c.diverted(e.For, host, true, true)...)
@@ -85,15 +87,15 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 // toTrunk is the INVITE for a number behind a trunk, by that trunk's policy.
 func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 	host := c.host(leg.Flow{Network: t.Network, Transport: t.Transport})
-	caller := anonymous
+	caller, id := anonymous, c.callerID(t.Network)
 	switch {
 	case t.From == desk.Own:
 		caller = header.URI{Scheme: "sip", User: t.OwnNumber, Host: host}
-	case c.shown(c.dir.Hotlines[e.Hotline]):
-		caller = header.URI{Scheme: "sip", User: c.callerID(), Host: host}
+	case id != "" && c.shown(c.dir.Hotlines[e.Hotline]):
+		caller = header.URI{Scheme: "sip", User: id, Host: host}
 	}
 	var fields []header.Field
-	if id := c.callerID(); t.PAI && id != "" {
+	if t.PAI && id != "" {
 		// RFC 3325 §9.1: the identity goes to a trusted peer only, with the
 		// caller's wish for privacy beside it.
 		fields = append(fields, header.Field{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}.String()})
@@ -113,12 +115,23 @@ func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 }
 
 // callerID is the citizen's number as it came, which is how the desk's own
-// system knows to call back; without one there is nothing to show.
-func (c *Core) callerID() string {
-	if c.state.Caller.Status == number.Unavailable {
+// system knows to call back; without one there is nothing to show. What is no
+// number and looks like a host stays in the network that it came from.
+func (c *Core) callerID(network string) string {
+	from := c.state.Caller
+	if from.Status == number.Unavailable || network != c.origin.Network && namesHost(from.Raw) {
 		return ""
 	}
-	return c.state.Caller.Raw
+	return from.Raw
+}
+
+// namesHost says whether a user part holds an address, or what may be a name.
+func namesHost(user string) bool {
+	if _, err := netip.ParseAddr(user); err == nil {
+		return true
+	}
+	letters := strings.ContainsFunc(user, unicode.IsLetter)
+	return strings.ContainsAny(user, "@:[]") || letters && strings.Contains(user, ".")
 }
 
 // shown says whether a line's desks may see the caller's number. A withheld

@@ -114,3 +114,32 @@ func TestTrunkPolicy(t *testing.T) {
 		})
 	}
 }
+
+// What a caller's user part says of the network that it comes from does not get into the other one.
+func TestNoHostCrosses(t *testing.T) {
+	const anon = "<sip:anonymous@anonymous.invalid>"
+	for raw, crosses := range map[string]bool{
+		"13812345678": true, "8001": true, "alice": true, "+86.311.8765": true, "*77": true,
+		"10.1.0.9": false, "fe80::1": false, "pbx.police.internal": false, "8001@10.1.0.9": false, "[fe80::1]": false,
+	} {
+		from := number.Number{Raw: raw, Status: number.Invalid, Source: "from"}
+		c := coreWith(from)
+		c.origin.Network = "police"
+		at, trunk := Place{Flow: leg.Flow{Network: "gov"}}, &desk.Trunk{Network: "gov", PAI: true}
+		for where, got := range map[string]map[string]string{
+			"a desk":  headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101"}, at)),
+			"a trunk": headers(c.toTrunk(call.RingTrunk{Hotline: "12345", Number: "12345"}, trunk)),
+		} {
+			if shown := got["From"] != anon; shown != crosses {
+				t.Errorf("%q towards %s: From is %s", raw, where, got["From"])
+			}
+			if !crosses && strings.Contains(got["P-Asserted-Identity"], raw) {
+				t.Errorf("%q towards %s: asserted %s", raw, where, got["P-Asserted-Identity"])
+			}
+		}
+		at.Flow.Network = "police"
+		if from := headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, at))["From"]; from == anon {
+			t.Errorf("%q within its network: From is %s", raw, from)
+		}
+	}
+}

@@ -107,5 +107,5 @@ func (c *Core) whoFor(line string) string {
 	if !c.shown(c.dir.Hotlines[line]) {
 		return ""
 	}
-	return c.callerID()
+	return c.callerID("") // whoever watches, from whichever network
 }

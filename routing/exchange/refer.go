@@ -51,10 +51,10 @@ func (c *Core) meant(number string) (v verb.Verb, to call.Target, ok bool) {
 	return v, to, false
 }
 
-// referrer is who refers, in the words of the REFER; a phone that says nothing
-// is who it has proved to be.
+// referrer is who refers, in the words of the REFER; a phone that says nothing,
+// or where it is instead of who, is who it has proved to be.
 func referrer(p *party, e leg.Referred) string {
-	if e.By.URI.User != "" {
+	if e.By.URI.User != "" && !namesHost(e.By.URI.User) {
 		return e.By.URI.User
 	}
 	return p.user

@@ -58,12 +58,13 @@ func telFirst(list []header.NameAddr) []header.NameAddr {
 }
 
 func (p Plan) of(a header.NameAddr, source string) Number {
-	raw, _, _ := strings.Cut(a.URI.User, ";") // sip:+86…;phone-context=…@host
+	user, _, _ := strings.Cut(a.URI.User, "@") // sip:138…%40host@host: a whole address in the place of a number
+	raw, _, _ := strings.Cut(user, ";")        // sip:+86…;phone-context=…@host
 	raw = bounded(raw)
 	if nameless(raw) || anonymous(a) {
 		return Number{Raw: raw, Status: Unavailable, Source: source}
 	}
-	text := a.URI.User
+	text := user
 	if context, ok := a.URI.Params.Get("phone-context"); ok {
 		text += ";phone-context=" + context
 	}

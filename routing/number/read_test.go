@@ -83,6 +83,7 @@ func TestRead(t *testing.T) {
 		"without a SIM":             {from: "<sip:x>", want: Number{"", "", Unavailable, "from"}},
 		"no number":                 {from: "<sip:alice@x>", want: Number{"", "alice", Invalid, "from"}},
 		"a useless pai":             {pai: "<sip:operator@x>", from: "<sip:13812345678@x>", trusted: true, want: Number{"+8613812345678", "13812345678", OK, "from"}},
+		"a whole address":           {from: "<sip:13812345678%4010.1.0.9@x>", want: Number{"+8613812345678", "13812345678", OK, "from"}},
 		"phone-context":             {from: "<sip:13812345678;phone-context=+86@x>", want: Number{"+8613812345678", "13812345678", OK, "from"}},
 	} {
 		id := header.Identity{PAI: addresses(t, c.pai), RPID: addresses(t, c.rpid), From: addresses(t, c.from)[0], Privacy: c.privacy}

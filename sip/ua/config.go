@@ -38,6 +38,8 @@ type Network struct {
 	// network are heard from their Match and their Target, unless that is a name:
 	// then Match or Allow has to hold its address.
 	Allow []netip.Prefix
+
+	Strangers string // Drop or Forbid; "": as Config.Strangers
 }
 
 // Trunk is a peer that is known by its source address on one network; one that
@@ -150,6 +152,11 @@ func (c Config) checkLimits() []error {
 	positive := func(key string, ok bool) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s: more than 0", key))
+		}
+	}
+	for _, name := range sortedKeys(c.Networks) {
+		if s := c.Networks[name].Strangers; s != "" && s != Drop && s != Forbid {
+			errs = append(errs, fmt.Errorf("networks.%s.strangers: %q is not %q or %q", name, s, Drop, Forbid))
 		}
 	}
 	if c.Strangers != Drop && c.Strangers != Forbid {

@@ -14,12 +14,12 @@ func TestValidateNamesEveryError(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := labConfig()
-	cfg.Networks["empty"] = Network{Allow: []netip.Prefix{{}}}
+	cfg.Networks["empty"] = Network{Allow: []netip.Prefix{{}}, Strangers: "shout"}
 	cfg.Trunks["a"] = Trunk{Network: "moon", Transport: "pigeon"}
 	cfg.Users["1"] = User{Network: "moon"}
 	cfg.Strangers, cfg.Realm, cfg.MTU, cfg.MaxExpires, cfg.MaxRate = "wave", "", 1, 0, 0
 	err := cfg.Validate()
-	for _, key := range []string{"networks.empty", "networks.empty.allow", "trunks.a.network", "trunks.a.transport", "users.1.network", "strangers", "realm", "mtu", "max_expires", "max_rate"} {
+	for _, key := range []string{"networks.empty", "networks.empty.allow", "networks.empty.strangers", "trunks.a.network", "trunks.a.transport", "users.1.network", "strangers", "realm", "mtu", "max_expires", "max_rate"} {
 		if err == nil || !strings.Contains(err.Error(), key+": ") {
 			t.Errorf("%s is not named in %v", key, err)
 		}

@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -135,7 +136,7 @@ func (in *inbound) prove() {
 func (u *UA) refuseMalformed(in *inbound) {
 	u.malformed(in.flow, in.fault)
 	if !in.known {
-		if !u.origins.phones[in.flow.Network] && u.cfg.Strangers == Drop {
+		if !u.origins.phones[in.flow.Network] && u.strangers(in) == Drop {
 			u.counts.strangers.Add(1)
 			return
 		}
@@ -195,9 +196,14 @@ func unwanted(m gosip.RequestMethod) answer {
 func (u *UA) stranger(in *inbound) {
 	u.counts.strangers.Add(1)
 	u.log.say(slog.LevelWarn, "stranger", "network", in.flow.Network, "source", in.flow.Remote, "method", method(in.method))
-	if u.cfg.Strangers == Forbid {
+	if u.strangers(in) == Forbid {
 		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
 	}
+}
+
+// strangers is the policy of the network that a request came by.
+func (u *UA) strangers(in *inbound) string {
+	return cmp.Or(u.cfg.Networks[in.flow.Network].Strangers, u.cfg.Strangers)
 }
 
 // method shortens what a stranger calls its method for the log.

@@ -137,9 +137,16 @@ func TestOtherVersion(t *testing.T) {
 }
 
 func TestStrangers(t *testing.T) {
-	for _, policy := range []string{Forbid, Drop} {
-		t.Run(policy, func(t *testing.T) {
-			r := newRig(t, func(c *Config) { c.Strangers = policy })
+	for _, c := range []struct{ everywhere, here, policy string }{
+		{Forbid, "", Forbid}, {Drop, "", Drop}, {Drop, Forbid, Forbid}, {Forbid, Drop, Drop},
+	} {
+		t.Run(c.everywhere+" "+c.here, func(t *testing.T) {
+			policy := c.policy
+			r := newRig(t, func(cfg *Config) {
+				lab := cfg.Networks["lab"]
+				lab.Strangers = c.here
+				cfg.Strangers, cfg.Networks["lab"] = c.everywhere, lab
+			})
 			p := r.udp("127.0.0.1")
 			for _, method := range []string{"INVITE", "OPTIONS", "REGISTER", "BYE", "DANCE"} {
 				p.send(p.request(method, "nobody").String())

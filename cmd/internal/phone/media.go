@@ -22,6 +22,7 @@ type media struct {
 	rtcp   *net.UDPConn // nil without RTCP
 	speech []int16
 	record bool
+	tap    func([]byte)
 	done   chan struct{}
 
 	// Guarded by mu: what we send.
@@ -50,7 +51,7 @@ type media struct {
 
 // openMedia binds an even port, and the odd one above it when RTCP is wanted (RFC 3550 §11).
 func openMedia(p *Phone) (*media, error) {
-	m := &media{speech: p.cfg.Speech, record: p.cfg.Record, done: make(chan struct{}), marker: true}
+	m := &media{speech: p.cfg.Speech, record: p.cfg.Record, tap: p.tap, done: make(chan struct{}), marker: true}
 	m.ssrc, m.ts, m.seq = random32(), random32(), uint16(random32())
 	var err error
 	for range 50 {
@@ -204,6 +205,7 @@ func (m *media) read() {
 		if err != nil {
 			return
 		}
+		m.tap(buf[:n])
 		var p rtp.Packet
 		if err := p.Unmarshal(buf[:n]); err != nil || p.Version != 2 {
 			continue

@@ -55,6 +55,12 @@ type Config struct {
 	Digests   []string // algorithms the stand-in offers, in order; SHA-256 and MD5 when empty
 	// Lose, when set, is asked for each SIP message (out: ours) and drops it when it says true. Called by the phone's loop.
 	Lose func(out bool, m *Message) bool
+	// Extra stands in each message of ours, and Attributes behind each session description, as a= lines: what a phone's
+	// vendor, or a proxy on the way, adds.
+	Extra      []Header
+	Attributes []string
+	// Tap, when set, is given all that comes, signalling and sound, as it came. It may be called from any goroutine.
+	Tap func([]byte)
 	// Note, when set, is told each SIP message instead of the phone's keeping it: Messages is empty then. Called by the phone's loop.
 	Note func(Logged)
 	// Allow, when set, says which addresses the phone may deal with: it neither hears nor sends anything else, and refuses

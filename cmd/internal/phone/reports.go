@@ -48,6 +48,7 @@ func (m *media) readRTCP() {
 		if err != nil {
 			return
 		}
+		m.tap(buf[:n])
 		packets, err := rtcp.Unmarshal(buf[:n])
 		if err != nil {
 			continue

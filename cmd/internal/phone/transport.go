@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,6 +37,7 @@ func (p *Phone) readUDP() {
 		if err != nil {
 			return
 		}
+		p.tap(buf[:n])
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		if len(bytes.TrimSpace(buf[:n])) == 0 {
 			continue // keep-alive, RFC 5626 §3.5.1
@@ -77,7 +79,7 @@ func (p *Phone) readTCP(conn net.Conn, remote netip.AddrPort) {
 	if _, secure := conn.(*tls.Conn); secure {
 		transport = "tls"
 	}
-	r := bufio.NewReader(conn)
+	r := bufio.NewReader(tapped{conn, p})
 	for {
 		m, err := readStream(r)
 		if err != nil {
@@ -129,6 +131,7 @@ func (p *Phone) send(m *Message, f flow, again bool) error {
 	if !p.allows(f.remote.Addr()) {
 		return fmt.Errorf("%w: %s", ErrNotAllowed, f.remote)
 	}
+	m = p.dressed(m)
 	p.note(Logged{At: time.Now(), Out: true, Peer: f.remote, Transport: f.transport, Again: again, Message: m})
 	if p.cfg.Lose != nil && p.cfg.Lose(true, m) {
 		return nil
@@ -144,6 +147,40 @@ func (p *Phone) send(m *Message, f flow, again bool) error {
 	conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, err = conn.Write(m.Bytes())
 	return err
+}
+
+// dressed is a message with what Config adds to each.
+func (p *Phone) dressed(m *Message) *Message {
+	if len(p.cfg.Extra) == 0 && len(p.cfg.Attributes) == 0 {
+		return m
+	}
+	more := *m
+	more.Headers = slices.Concat(m.Headers, p.cfg.Extra)
+	if len(m.Body) > 0 && m.Get("Content-Type") == "application/sdp" {
+		more.Body = bytes.Clone(m.Body)
+		for _, a := range p.cfg.Attributes {
+			more.Body = append(more.Body, "a="+a+"\r\n"...)
+		}
+	}
+	return &more
+}
+
+func (p *Phone) tap(data []byte) {
+	if p.cfg.Tap != nil {
+		p.cfg.Tap(data)
+	}
+}
+
+// tapped is a connection whose bytes are told.
+type tapped struct {
+	net.Conn
+	phone *Phone
+}
+
+func (t tapped) Read(b []byte) (int, error) {
+	n, err := t.Conn.Read(b)
+	t.phone.tap(b[:n])
+	return n, err
 }
 
 // conn is the open connection to the other end of f, or a new one.
