@@ -137,7 +137,7 @@ func (h handing) dials(t testing.TB, to string) *phone.Call {
 // first ring on, and it is one matter with one stub.
 func TestAttendedTransfer(t *testing.T) {
 	t.Parallel()
-	h := talking(t, phone.AnswerAfter(300*time.Millisecond))
+	h := talking(t, phone.AnswerAfter(300*time.Millisecond), "trunks.pstn.pai=true")
 	second := waitConfirmed(t, h.dials(t, "12345"))
 	p := waitConfirmed(t, next(t, h.partner))
 	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 || !strings.Contains(id.PAI[0], number) {
@@ -153,6 +153,7 @@ func TestAttendedTransfer(t *testing.T) {
 	must(t, second.WaitState(within(t, 10*time.Second), phone.Ended))
 	hears(t, h.caller, partnerTone)
 	hears(t, p, callerTone)
+	shown(t, h.caller, ":12345@")
 	must(t, h.caller.Hangup(within(t, 10*time.Second)))
 	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 	unbroken(t, h.caller)

@@ -56,8 +56,9 @@ type Call struct {
 	Early    bool // the caller's leg has early media (183)
 	Met      bool // a desk has had the caller
 
-	Desk    LegID // the taker, who has the caller; 0 none
-	Partner LegID // the second desk, in consult or three-way; 0 none
+	Shown   string // the line that the caller was last told of; "": the one that he has called
+	Desk    LegID  // the taker, who has the caller; 0 none
+	Partner LegID  // the second desk, in consult or three-way; 0 none
 	Second  Second
 	Legs    []Leg // those alive; ended ones are dropped
 	NextLeg LegID
@@ -140,6 +141,7 @@ type Hunt struct {
 	RetryAt  time.Time // when to look for free seats again; zero: not waiting
 	Queued   bool      // no seat was free: the caller hears the queue
 	Overflow bool      // rings a number outside by the overflow rule
+	Joins    bool      // waits for a desk that comes from another call
 }
 
 // Matter is one act of a desk that concerns another line: it has one stub.

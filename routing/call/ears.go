@@ -49,6 +49,16 @@ func (m *machine) listen() {
 	m.Ears = ears
 }
 
+// introduce lets the caller see which line he talks with, when that has changed.
+func (m *machine) introduce() {
+	l, ok := m.Leg(m.Desk)
+	if !ok || !m.Answered || m.Phase != Talking || l.Hotline == cmp.Or(m.Shown, m.Hotline) {
+		return
+	}
+	m.Shown = l.Hotline
+	m.do(Introduce{Hotline: l.Hotline})
+}
+
 // numbered gives a playlist its id: the old one while it goes on, a new one
 // when it changes.
 func (m *machine) numbered(e Ear) Ear {
@@ -110,7 +120,7 @@ func (m *machine) callerEar() Ear {
 		return playing(cmp.Or(p.Ringback, clipRing))
 	case m.Phase == Ringing, m.Phase == HandingOver && m.Desk == 0:
 		return playing(p.TakerGone, cmp.Or(p.Ringback, clipRing))
-	case m.Phase == HandingOver:
+	case m.Phase == HandingOver && !m.joining():
 		return playing(p.Handover, cmp.Or(p.Ringback, clipRing))
 	case m.Phase == Consulting && !m.apart():
 		return playing(cmp.Or(p.Music, clipMusic))
@@ -123,7 +133,7 @@ func (m *machine) deskEar(l Leg) Ear {
 	switch {
 	case m.Phase == HandingOver, m.Phase == Conferencing:
 		e := m.voices(l.ID)
-		if len(e.From) > 0 {
+		if len(e.From) > 0 && !m.joining() {
 			e.Play, e.Loop = []string{cmp.Or(p.Ringback, clipRing)}, true
 		}
 		return e

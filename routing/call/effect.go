@@ -66,6 +66,23 @@ type RingTrunk struct {
 	For                    Cause
 }
 
+// AskJoin asks the other call for its party, which is to be Leg here, answered by
+// [JoinFound] or [LegFailed]; 0: it is not to be asked.
+type AskJoin struct{ Leg LegID }
+
+// TakeLeg offers a lent party its session in this call, and tells it who is there.
+// [LegAnswered] or [LegFailed] follows. Until then it belongs to the other call, and
+// EndLeg gives it back.
+type TakeLeg struct {
+	Leg     LegID
+	Hotline string
+	For     Cause
+}
+
+// OfferJoin asks the other call to take this one's party, answered by [LegTaken] or
+// [JoinFailed]; not OK: it is not to be asked.
+type OfferJoin struct{ OK bool }
+
 // EndLeg releases a leg, whatever its state.
 type EndLeg struct {
 	Leg   LegID
@@ -98,6 +115,9 @@ type ProbeLeg struct{ Leg LegID }
 
 // Hear tells the whole of what a leg hears from now on.
 type Hear struct{ Ear }
+
+// Introduce tells the caller which line has the call now.
+type Introduce struct{ Hotline string }
 
 // SendDigits passes key presses on to a party.
 type SendDigits struct {
@@ -151,10 +171,14 @@ func (LeaveQueue) effect()      {}
 func (ReleaseSeats) effect()    {}
 func (RingSeat) effect()        {}
 func (RingTrunk) effect()       {}
+func (AskJoin) effect()         {}
+func (TakeLeg) effect()         {}
+func (OfferJoin) effect()       {}
 func (EndLeg) effect()          {}
 func (Report) effect()          {}
 func (ProbeLeg) effect()        {}
 func (Hear) effect()            {}
+func (Introduce) effect()       {}
 func (SendDigits) effect()      {}
 func (Write) effect()           {}
 func (Tell) effect()            {}

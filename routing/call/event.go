@@ -80,6 +80,38 @@ type DeskCalled struct {
 	To   Target
 }
 
+// JoinAsked tells that a desk's phone in this call joins it to another call of its
+// own: by a hand-over or as a conference. [AskJoin] answers it.
+type JoinAsked struct {
+	Leg   LegID
+	Verb  verb.Verb
+	Refer uint32 // as in [KeyPressed]; 0: the other call has been asked, and tells of it
+	By    string
+}
+
+// JoinFound tells whom the other call has lent, as Leg of this one, or that it has
+// given up a line that rang there.
+type JoinFound struct {
+	Leg           LegID
+	Hotline, Seat string
+	Rings         bool
+	Stub          string // a fresh id
+}
+
+// JoinOffered tells that a desk's phone that has begun this call asks for its party
+// to be joined to another one. [OfferJoin] answers it.
+type JoinOffered struct {
+	Leg   LegID
+	Refer uint32
+}
+
+// JoinFailed tells that the other call has not taken the party: it is here still.
+type JoinFailed struct{ Code int }
+
+// LegTaken tells that the party has gone to another call; 0: nobody was here yet,
+// and the other call rings in place of this one.
+type LegTaken struct{ Leg LegID }
+
 // Target is whom a verb that opens a matter is to reach.
 type Target struct {
 	Hotline string
@@ -122,6 +154,11 @@ func (LegHeld) event()       {}
 func (LegSilent) event()     {}
 func (KeyPressed) event()    {}
 func (DeskCalled) event()    {}
+func (JoinAsked) event()     {}
+func (JoinFound) event()     {}
+func (JoinOffered) event()   {}
+func (JoinFailed) event()    {}
+func (LegTaken) event()      {}
 func (RecordAsked) event()   {}
 func (DigitsPressed) event() {}
 func (PlayDone) event()      {}

@@ -158,7 +158,7 @@ func (m *machine) roundOver() {
 	h := m.Hunt
 	h.SeatAt = time.Time{}
 	switch {
-	case h.Overflow, m.line().Trunk != "":
+	case h.Overflow, h.Joins, m.line().Trunk != "":
 		m.exhausted()
 	case m.line().Ring != desk.All:
 		m.find()

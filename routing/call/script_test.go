@@ -170,6 +170,26 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			e.To.Seat = f[5]
 		}
 		return e
+	case "joins": // joins LEG ID VERB
+		v, err := verb.Parse(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return JoinAsked{Leg: leg(1), Refer: uint32(leg(2)), Verb: v, By: "1101"}
+	case "found": // found LEG HOTLINE SEAT, or rings
+		s.stubs++
+		e := JoinFound{Leg: leg(1), Hotline: f[2], Rings: has("rings"), Stub: fmt.Sprintf("STUB%d", s.stubs)}
+		if !e.Rings {
+			e.Seat = f[3]
+		}
+		return e
+	case "offers": // offers LEG ID
+		return JoinOffered{Leg: leg(1), Refer: uint32(leg(2))}
+	case "unwanted":
+		code, _ := strconv.Atoi(f[1])
+		return JoinFailed{code}
+	case "taken":
+		return LegTaken{leg(1)}
 	case "dials": // dials LEG NEW VERB [HOTLINE]
 		v, err := verb.Parse(f[3])
 		if err != nil {

@@ -22,6 +22,7 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	if !m.Over() {
 		m.record()
 		m.listen()
+		m.introduce()
 	}
 	return m.Call, m.effects
 }
@@ -68,6 +69,16 @@ func (m *machine) take(e Event) {
 		m.keyPressed(e)
 	case DeskCalled:
 		m.deskCalled(e)
+	case JoinAsked:
+		m.joinAsked(e)
+	case JoinFound:
+		m.joinFound(e)
+	case JoinOffered:
+		m.joinOffered(e)
+	case JoinFailed:
+		m.report(e.Code)
+	case LegTaken:
+		m.legTaken(e)
 	case RecordAsked:
 		m.recordAsked(e)
 	case DigitsPressed:
@@ -85,8 +96,15 @@ func (m *machine) take(e Event) {
 
 // late: there is no call. A dialog that has come for it is not left ringing.
 func (m *machine) late(e Event) {
-	if d, ok := e.(DeskCalled); ok {
-		m.do(Refuse{Leg: d.Leg, Code: 480})
+	switch e := e.(type) {
+	case DeskCalled:
+		m.do(Refuse{Leg: e.Leg, Code: 480})
+	case JoinFound:
+		m.do(EndLeg{Leg: e.Leg, Why: Withdrawn})
+	case JoinAsked:
+		m.do(AskJoin{})
+	case JoinOffered:
+		m.do(OfferJoin{})
 	}
 	m.ignore("%T with no call on", e)
 }

@@ -64,6 +64,7 @@ type walk struct {
 	stubs   map[string][]string
 	seconds LegID
 	refers  uint32
+	late    LegID
 	told    map[uint32][]int // what the sender of each REFER was told
 	sought  time.Time        // since when the caller's search has begun nothing
 	over    bool
@@ -119,7 +120,7 @@ func (w *walk) draw() Event {
 	if n := len(w.call.Legs); n > 0 && w.rng.IntN(10) > 0 {
 		leg = w.call.Legs[w.rng.IntN(n)].ID
 	}
-	switch n := w.rng.IntN(40); {
+	switch n := w.rng.IntN(43); {
 	case n < 8:
 		return LegAnswered{leg}
 	case n < 12:
@@ -151,6 +152,8 @@ func (w *walk) draw() Event {
 		return w.second(leg)
 	case n < 38:
 		return RecordAsked{leg, w.rng.IntN(2) == 0}
+	case n < 41:
+		return w.join(leg)
 	}
 	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
 		w.now = at
@@ -180,6 +183,55 @@ func (w *walk) second(leg LegID) Event {
 	id := SecondLeg + w.seconds
 	w.live[id] = true
 	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}}[w.rng.IntN(2)]}
+}
+
+// join is what two calls of one phone do to each other.
+func (w *walk) join(leg LegID) Event {
+	w.refers++
+	switch w.rng.IntN(8) {
+	case 0:
+		w.told[w.refers] = nil
+		return JoinOffered{Leg: leg, Refer: w.refers}
+	case 1:
+		return JoinFailed{Code: 488}
+	case 2:
+		w.late++
+		id := SecondLeg + 1<<10 + w.late // nobody waits for it any more
+		w.live[id] = true
+		return JoinFound{Leg: id, Hotline: "12345", Seat: "2101", Stub: fmt.Sprintf("STUB%d", len(w.log))}
+	case 3:
+		if w.rng.IntN(8) == 0 && w.call.Phase == Talking {
+			w.gone(w.call.Desk, func() bool { return true })
+			return LegTaken{w.call.Desk}
+		}
+	}
+	v, _ := verb.Parse([]string{"handover", "conference"}[w.rng.IntN(2)])
+	e := JoinAsked{Leg: leg, Verb: v}
+	if w.rng.IntN(3) > 0 {
+		e.Refer = w.refers
+		w.told[e.Refer] = nil
+	}
+	return e
+}
+
+// asked is the answer of the other call, if it gives one in time.
+func (w *walk) asked(leg LegID) {
+	if leg == 0 {
+		return
+	}
+	w.begins(leg, "")
+	found := JoinFound{Leg: leg, Hotline: []string{"12345", "110", "119"}[w.rng.IntN(3)], Stub: fmt.Sprintf("JOIN%d", len(w.log))}
+	switch w.rng.IntN(4) {
+	case 0:
+		w.gone(leg, func() bool { return true })
+		w.todo = append(w.todo, LegFailed{Leg: leg, Code: 491})
+	case 1:
+		w.gone(leg, func() bool { return true })
+		found.Rings = true
+		w.todo = append(w.todo, found)
+	case 2:
+		w.todo = append(w.todo, found)
+	}
 }
 
 // pressed is a key, or a REFER to somebody.
@@ -292,6 +344,12 @@ func (w *walk) carryOut(x Effect) {
 	case Answer:
 		if !w.live[x.Leg] || w.call.Partner == 0 && w.call.Phase != Consulting {
 			w.fail("leg %d answered for nobody", x.Leg)
+		}
+	case AskJoin:
+		w.asked(x.Leg)
+	case TakeLeg:
+		if !w.live[x.Leg] {
+			w.fail("leg %d is to agree to its session and is not here", x.Leg)
 		}
 	case ReleaseSeats:
 		for _, s := range x.Seats {

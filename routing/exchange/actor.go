@@ -49,6 +49,7 @@ type actor struct {
 	inbox *inbox[input]
 	ex    *Exchange
 	ref   string
+	user  string // whose phone has begun the call; "": a trunk has
 	began bool
 	pause time.Time // after a panic: no timer acts before then
 }
@@ -60,6 +61,11 @@ const pauseAfterPanic = time.Second
 // Post takes a message from the transport (ua.Sink). It never blocks.
 func (a *actor) Post(in ua.Inbound) bool {
 	return a.inbox.put(input{packet: &in}, in.Err != nil || ends(in.Packet))
+}
+
+// Ask puts work for this call into its inbox ([Peer]).
+func (a *actor) Ask(f func(now time.Time, c *Core)) bool {
+	return a.inbox.put(input{ask: func(c *Core) { f(time.Now(), c) }}, true)
 }
 
 // ends reports whether a message may end a call or a transaction, so that it

@@ -32,6 +32,8 @@ type World struct {
 	Offer   func(call.SeatsFound) bool                        // tells this call of a free seat
 	Tell    func(event string, fields map[string]string)      // call events, best effort
 	NewID   func(now time.Time) string                        // ULIDs for stubs, entries and recordings
+	Find    func(callID string) (Peer, bool)                  // another call that has this dialog
+	Self    Peer                                              // this call as others see it
 	Record  Recorder
 	Leg     leg.Config
 	Log     *slog.Logger
@@ -83,9 +85,12 @@ type Core struct {
 	state call.Call
 	keys  verb.Keymap
 
-	parties []*party     // in the order of their ids, those not done
-	queue   []call.Event // facts found while effects were carried out
-	tape    Recording    // nil: not recorded
+	parties []*party        // in the order of their ids, those not done
+	queue   []call.Event    // facts found while effects were carried out
+	lentOut []*party        // those whose legs another call has
+	moved   map[string]Peer // who has the leg of a Call-ID that was here
+	wishes  []wish          // joins asked for, in the order of their facts
+	tape    Recording       // nil: not recorded
 	now     time.Time
 	lit     []Light    // as shown last
 	seconds call.LegID // second dialogs so far
@@ -95,17 +100,21 @@ type Core struct {
 
 // party is a leg with its signalling, media and key presses.
 type party struct {
-	id      call.LegID
-	leg     *leg.Leg
-	network string
-	agent   string // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
-	seat    string // claimed for it, to be released with it
-	user    string // whose phone it is; "" the caller, or a desk behind a trunk
-	contact string // where its phone has said to be, which a move does not change
-	calls   bool   // its phone has sent the INVITE
-	media   bool   // has a port in the media engine
-	gone    bool   // no longer of the call; only its farewell goes on
-	keys    verb.Collector
+	id        call.LegID
+	leg       *leg.Leg
+	network   string
+	agent     string         // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
+	seat      string         // claimed for it, to be released with it
+	user      string         // whose phone it is; "" the caller, or a desk behind a trunk
+	contact   string         // where its phone has said to be, which a move does not change
+	transport string         // by which it was reached at first
+	trunk     string         // behind which it is; "" a phone
+	calls     bool           // its phone has sent the INVITE
+	media     bool           // has a port in the media engine
+	addr      netip.AddrPort // that port
+	lender    lender         // of a party that is another call's as yet
+	gone      bool           // no longer of the call; only its farewell goes on
+	keys      verb.Collector
 }
 
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].
@@ -129,6 +138,9 @@ func (c *Core) Close() {
 		c.farewell(p)
 		c.world.Wire.Unbind(p.leg.CallID())
 	}
+	for _, p := range c.lentOut {
+		c.farewell(p)
+	}
 	c.world.Media.Close()
 	c.world.Lamps.Show(c.state.Ref, nil)
 	if c.tape != nil { // a call that could not end as it should
@@ -141,7 +153,10 @@ func (c *Core) Start(now time.Time, p leg.Packet) {
 	c.now = now
 	addr, err := c.world.Media.Open(engine.LegID(call.CallerLeg), c.origin.Network)
 	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(c.origin.Network, p.Flow.Transport, addr))
-	caller := &party{id: call.CallerLeg, leg: l, network: c.origin.Network, media: err == nil}
+	caller := &party{
+		id: call.CallerLeg, leg: l, network: c.origin.Network, transport: p.Flow.Transport, trunk: c.origin.Trunk,
+		contact: p.Contact(), media: err == nil, addr: addr,
+	}
 	c.parties = append(c.parties, caller)
 	if err != nil {
 		c.world.Log.Error("no media port for a caller", "network", c.origin.Network, "err", err)
@@ -159,6 +174,8 @@ func (c *Core) Receive(now time.Time, p leg.Packet) {
 	c.now = now
 	if who := c.byCallID(p.CallID()); who != nil {
 		c.result(who, who.leg.Receive(now, p))
+	} else if to, ok := c.moved[p.CallID()]; ok {
+		to.Ask(func(now time.Time, o *Core) { o.Receive(now, p) })
 	}
 	c.settle()
 }
@@ -168,6 +185,8 @@ func (c *Core) Unsent(now time.Time, p leg.Packet) {
 	c.now = now
 	if who := c.byCallID(p.CallID()); who != nil {
 		c.result(who, who.leg.Failed(now, p))
+	} else if to, ok := c.moved[p.CallID()]; ok {
+		to.Ask(func(now time.Time, o *Core) { o.Unsent(now, p) })
 	}
 	c.settle()
 }
@@ -209,7 +228,7 @@ func (c *Core) Moved(now time.Time, user string) {
 	c.now = now
 	place, ok := c.world.Place(user)
 	for _, p := range c.parties {
-		if ok && p.seat == user && p.contact == place.URI {
+		if ok && c.userOf(p) == user && p.contact == place.URI {
 			c.command(p, leg.Move{Flow: place.Flow})
 		}
 	}
@@ -304,11 +323,17 @@ func (c *Core) result(p *party, out leg.Out) {
 		c.world.Wire.Send(packet)
 	}
 	for _, e := range out.Events {
+		if p.leg == nil {
+			return // it has gone back to the call it came from
+		}
 		c.legEvent(p, e)
 	}
 }
 
 func (c *Core) legEvent(p *party, e leg.Event) {
+	if p.lender.peer != nil && c.guest(p, e) {
+		return
+	}
 	switch e := e.(type) {
 	case leg.Invited:
 		c.invited(p, e)
@@ -391,6 +416,7 @@ func (c *Core) farewell(p *party) {
 	p.gone = true
 	if p.media {
 		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id), About: c.leaving(p)})
+		p.media = false
 	}
 	if p.seat != "" {
 		c.world.Seats.Release(c.state.Ref, p.seat, c.now)

@@ -49,6 +49,14 @@ func (c *Core) carryOut(e call.Effect) {
 		c.ringSeat(e)
 	case call.RingTrunk:
 		c.ringTrunk(e)
+	case call.AskJoin:
+		c.askJoin(e)
+	case call.TakeLeg:
+		c.takeLeg(e)
+	case call.OfferJoin:
+		c.offerJoin(e)
+	case call.Introduce:
+		c.introduce(e)
 	case call.EndLeg:
 		end := leg.End{Fields: reason(e.Why)}
 		if e.Grace {
@@ -91,11 +99,21 @@ func (c *Core) toParty(id call.LegID, cmd leg.Command) {
 	}
 }
 
-// dismiss takes a party out of the call and lets its leg say goodbye.
+// dismiss takes a party out of the call and lets its leg say goodbye. One that is
+// another call's goes back there; one that is lent is let go when it comes back.
 func (c *Core) dismiss(id call.LegID, cmd leg.Command) {
 	if p := c.party(id); p != nil {
+		if p.lender.peer != nil {
+			c.giveBack(p)
+			return
+		}
 		c.farewell(p)
 		c.command(p, cmd)
+	}
+	for _, p := range c.lentOut {
+		if p.id == id {
+			c.farewell(p)
+		}
 	}
 }
 
@@ -123,7 +141,7 @@ func (c *Core) ringSeat(e call.RingSeat) {
 }
 
 func (c *Core) ringTrunk(e call.RingTrunk) {
-	p := &party{id: e.Leg, agent: e.Hotline, keys: c.collector()}
+	p := &party{id: e.Leg, agent: e.Hotline, trunk: e.Trunk, keys: c.collector()}
 	t, ok := c.dir.Trunks[e.Trunk]
 	if !ok {
 		c.unreachable(p, 404)
@@ -147,14 +165,14 @@ func (c *Core) unreachable(p *party, code int) {
 
 // invite opens a port for a desk and calls it.
 func (c *Core) invite(p *party, to Place, invite leg.Invite) {
-	p.network, p.contact = to.Flow.Network, to.URI
+	p.network, p.transport, p.contact = to.Flow.Network, to.Flow.Transport, to.URI
 	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
 	if err != nil {
 		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
 		c.unreachable(p, 503)
 		return
 	}
-	p.media = true
+	p.media, p.addr = true, addr
 	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, to.Flow.Transport, addr))
 	c.parties = append(c.parties, p)
 	c.world.Wire.Bind(p.leg.CallID())

@@ -41,6 +41,7 @@ type Transport interface {
 	Send(leg.Packet)
 	Bind(callID string, s ua.Sink)
 	Unbind(callID string)
+	Sink(callID string) (ua.Sink, bool)
 	Locate(user string) []ua.Binding
 	Local(network, transport string) (leg.Local, bool)
 }
@@ -90,15 +91,13 @@ func (x *Exchange) SetDirectory(d *desk.Directory) { x.dir.Store(d) }
 func (x *Exchange) SeatOnline(user string) {
 	x.seats.Online(user)
 	x.tells.moved(user)
-	ref, ok := x.seats.Holder(user)
-	if !ok {
-		return
-	}
+	holder, _ := x.seats.Holder(user)
 	x.mu.Lock()
-	a := x.calls[ref]
-	x.mu.Unlock()
-	if a != nil {
-		a.inbox.put(input{ask: func(c *Core) { c.Moved(time.Now(), user) }}, false)
+	defer x.mu.Unlock()
+	for ref, a := range x.calls {
+		if ref == holder || a.user == user {
+			a.inbox.put(input{ask: func(c *Core) { c.Moved(time.Now(), user) }}, false)
+		}
 	}
 }
 
@@ -137,7 +136,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls {
 		return nil
 	}
-	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef()}
+	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef(), user: o.User}
 	world := x.world(a)
 	core, err := NewCore(world, x.dir.Load(), o, a.ref)
 	if err != nil {
@@ -166,10 +165,19 @@ func (x *Exchange) world(a *actor) World {
 		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, true) },
 		Tell:    x.cfg.Tell,
 		NewID:   x.cfg.NewID,
+		Find:    func(callID string) (Peer, bool) { return x.other(a, callID) },
+		Self:    a,
 		Record:  x.cfg.Record,
 		Leg:     x.cfg.Leg,
 		Log:     x.log.With("call", a.ref),
 	}
+}
+
+// other is another call than a's that has a dialog of this Call-ID.
+func (x *Exchange) other(a *actor, callID string) (Peer, bool) {
+	s, _ := x.cfg.Wire.Sink(callID)
+	at, ok := s.(*actor)
+	return at, ok && at != a
 }
 
 // place is where a seat's phone has registered last.

@@ -67,6 +67,13 @@ func (w *fakeWire) Unbind(id string) {
 	delete(w.sinks, id)
 }
 
+func (w *fakeWire) Sink(id string) (ua.Sink, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.sinks[id]
+	return s, ok
+}
+
 func (w *fakeWire) Locate(user string) []ua.Binding {
 	if user != "1101" {
 		return nil

@@ -68,12 +68,8 @@ var anonymous = header.URI{Scheme: "sip", User: "anonymous", Host: "anonymous.in
 // citizen's own number: phones differ in which of them they show.
 func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 	host := c.host(at.Flow)
-	caller := anonymous
-	line := c.dir.Hotlines[e.Hotline]
-	if id := c.callerID(at.Flow.Network); id != "" && c.shown(line) {
-		caller = header.URI{Scheme: "sip", User: id, Host: host}
-	}
-	fields := []header.Field{{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: caller}.String()}}
+	caller := c.callerFor(e.Hotline, at.Flow.Network, host)
+	fields := []header.Field{asserted(header.NameAddr{URI: caller})}
 	fields = append(fields, c.diverted(e.For, host, true, true)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)
@@ -94,15 +90,7 @@ func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 	case id != "" && c.shown(c.dir.Hotlines[e.Hotline]):
 		caller = header.URI{Scheme: "sip", User: id, Host: host}
 	}
-	var fields []header.Field
-	if t.PAI && id != "" {
-		// RFC 3325 §9.1: the identity goes to a trusted peer only, with the
-		// caller's wish for privacy beside it.
-		fields = append(fields, header.Field{Name: "P-Asserted-Identity", Value: header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}.String()})
-		if c.state.Caller.Status == number.Restricted {
-			fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
-		}
-	}
+	fields := c.assertedTo(t, host)
 	fields = append(fields, c.diverted(e.For, host, t.Diversion, t.HistoryInfo)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)

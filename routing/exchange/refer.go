@@ -12,11 +12,16 @@ import (
 // have no verbs, and a desk reaches only the switch's own lines and seats, so
 // that no transfer runs up charges.
 func (c *Core) referred(p *party, e leg.Referred) {
+	calls := e.To.Method == "" || e.To.Method == "INVITE"
 	v, to, ok := c.meant(e.To.Number())
 	if r := e.To.Replaces; r != nil {
-		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, c.named(*r))
+		other := c.named(*r)
+		if calls && other == nil && c.joinsCalls(p, e) {
+			return
+		}
+		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, other)
 	}
-	if !ok || p.gone || p.user == "" || e.To.Method != "" && e.To.Method != "INVITE" {
+	if !ok || !calls || p.gone || p.user == "" {
 		c.world.Log.Warn("a REFER is refused", "leg", p.id, "seat", p.seat)
 		c.command(p, leg.Report{ID: e.ID, Code: 603})
 		return

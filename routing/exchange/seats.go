@@ -145,6 +145,16 @@ func (s *Seats) leave(ref, hotline string) {
 	}
 }
 
+// Pass gives a claimed seat from one call to another. Of a call that does not hold
+// it, it stays with whoever does.
+func (s *Seats) Pass(from, to, seat string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if seat != "" && s.busy[seat] == from {
+		s.busy[seat] = to
+	}
+}
+
 // Answered notes that a claimed seat has picked up.
 func (s *Seats) Answered(ref, seat string) {
 	s.mu.Lock()

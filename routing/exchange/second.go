@@ -14,9 +14,12 @@ import (
 func (c *Core) Dialled(now time.Time, user string, p leg.Packet) {
 	c.now = now
 	c.seconds++
-	who := &party{id: call.SecondLeg + c.seconds, agent: user, network: p.Flow.Network, user: user, calls: true, keys: c.collector()}
+	who := &party{
+		id: call.SecondLeg + c.seconds, agent: user, network: p.Flow.Network, transport: p.Flow.Transport, user: user, calls: true,
+		contact: p.Contact(), keys: c.collector(),
+	}
 	addr, err := c.world.Media.Open(engine.LegID(who.id), who.network)
-	who.media = err == nil
+	who.media, who.addr = err == nil, addr
 	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(who.network, p.Flow.Transport, addr))
 	who.leg = l
 	c.parties = append(c.parties, who)

@@ -43,7 +43,7 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		n /= 20
 	}
-	var next, calls, entries atomic.Uint64
+	var next, calls, entries, joined atomic.Uint64
 	var wg sync.WaitGroup
 	var told sync.Once
 	for range runtime.GOMAXPROCS(0) {
@@ -56,6 +56,7 @@ func TestSimulation(t *testing.T) {
 					})
 					next.Store(n)
 				}
+				joined.Add(uint64(s.joined))
 				for _, c := range s.cores {
 					calls.Add(1)
 					entries.Add(uint64(len(c.entries)))
@@ -64,10 +65,10 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if calls.Load() < n || entries.Load() < n {
-		t.Errorf("%d seeds made only %d calls and %d entries: the simulation no longer does its work", n, calls.Load(), entries.Load())
+	if calls.Load() < n || entries.Load() < n || joined.Load() < n/100 {
+		t.Errorf("%d seeds made only %d calls, %d joined, and %d entries: the simulation no longer does its work", n, calls.Load(), joined.Load(), entries.Load())
 	}
-	t.Logf("%d seeds, %d calls, %d ticket entries", n, calls.Load(), entries.Load())
+	t.Logf("%d seeds, %d calls, %d joined, %d ticket entries", n, calls.Load(), joined.Load(), entries.Load())
 }
 
 // simulate plays one seed: one to three citizens who call while the desks
@@ -79,6 +80,7 @@ func simulate(seed uint64, trace bool) *simulation {
 		p.registered = s.chance(0.95)
 		p.dead = s.chance(0.05)
 		p.tcp = s.chance(0.25)
+		p.stubborn = s.chance(0.1)
 		for s.chance(0.15) {
 			s.after(s.between(2*time.Second, 90*time.Second), p.move)
 		}
@@ -100,16 +102,16 @@ func simulate(seed uint64, trace bool) *simulation {
 			s.after(s.between(200*time.Millisecond, 100*time.Second), l.hangUp)
 		})
 	}
-	if s.chance(0.15) { // a desk calls a line itself
-		desk := s.phoneOf([]string{"1101", "1102", "2101", "2102"}[s.rng.IntN(4)])
-		s.after(s.upTo(40*time.Second), func() {
-			if !desk.dead && desk.registered {
-				l := desk.dial([]string{"110", "12345"}[s.rng.IntN(2)])
-				s.after(s.between(200*time.Millisecond, 60*time.Second), l.hangUp)
-			}
-		})
+	for s.chance(0.3) {
+		s.callsApart()
 	}
 	s.run(3 * time.Hour)
+	s.checkLeft()
+	return s
+}
+
+// checkLeft: when all is over nothing is left behind.
+func (s *simulation) checkLeft() {
 	for _, c := range s.cores {
 		c.finished()
 	}
@@ -121,7 +123,6 @@ func simulate(seed uint64, trace bool) *simulation {
 			s.fail("%d calls still wait for %s", n, line)
 		}
 	}
-	return s
 }
 
 func simDirectory() *desk.Directory {
@@ -256,7 +257,11 @@ func (l *line) checkKnows() {
 // checkIdentity: no desk is rung without the original number.
 func (c *simCall) checkIdentity(p leg.Packet) {
 	req, ok := p.Msg.(*gosip.Request)
-	if !ok || req.Method != gosip.INVITE || strings.Contains(req.To().Value(), "tag=") {
+	if ok && strings.Contains(req.To().Value(), "tag=") {
+		c.checkShown(req)
+		return
+	}
+	if !ok || req.Method != gosip.INVITE {
 		return
 	}
 	text := req.String()

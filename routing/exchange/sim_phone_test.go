@@ -30,6 +30,7 @@ type phone struct {
 	legs       []*line
 	ports      uint16
 	dead       bool      // answers nothing
+	stubborn   bool      // takes no re-INVITE, or only later
 	atHome     time.Time // since when it is reached where it has registered
 }
 
@@ -40,6 +41,8 @@ type line struct {
 	up     bool
 	ended  bool
 	began  time.Time
+	apart  bool           // a call of the desk's own
+	sends  netip.AddrPort // where its sound goes
 	beside beside
 }
 
@@ -81,12 +84,10 @@ func (p *phone) move() {
 		s.note("%s registers from %v", p.user, p.addr)
 		p.registered, p.bound, p.atHome = true, p.addr, s.now
 		s.seats.Online(p.user)
-		if ref, ok := s.seats.Holder(p.user); ok {
-			for _, c := range s.cores {
-				if c.ref == ref && !c.closed {
-					c.core.Moved(s.now, p.user)
-					c.rest()
-				}
+		for _, c := range s.cores {
+			if !c.closed {
+				c.core.Moved(s.now, p.user)
+				c.rest()
 			}
 		}
 	})
@@ -212,12 +213,14 @@ func (l *line) take(out leg.Out) {
 		p.sim.transmit(p.addr, l.beside.sends(packet), func() {})
 	}
 	for _, e := range out.Events {
-		switch e.(type) {
+		switch e := e.(type) {
 		case leg.Invited:
 			l.rings()
 		case leg.Answered:
-			l.up = true
+			l.up, l.sends = true, e.Media.Remote
 			l.holds(0)
+		case leg.MediaChanged:
+			l.sends = e.Media.Remote
 		case leg.Failed, leg.Ended:
 			l.ended = true
 		}
@@ -227,6 +230,7 @@ func (l *line) take(out leg.Out) {
 
 func (l *line) hangUp() {
 	l.checkKnows()
+	l.checkHeard()
 	if !l.ended {
 		l.ended = true
 		l.do(leg.End{})
@@ -245,7 +249,7 @@ func (l *line) rings() {
 			l.do(leg.Reject{Code: 480})
 		}
 	})
-	busy := slices.ContainsFunc(l.phone.legs, func(o *line) bool { return o != l && o.up && !o.ended })
+	busy := slices.ContainsFunc(l.phone.legs, func(o *line) bool { return o != l && o.up && !o.ended && !o.apart })
 	think := s.between(100*time.Millisecond, 12*time.Second)
 	switch n := s.rng.IntN(20); {
 	case busy || n == 0:

@@ -28,6 +28,7 @@ type beside struct {
 type refer struct {
 	line   *line
 	to     string
+	with   *line // the other call, which is to be joined
 	silent bool
 	habit  habit
 	seq    uint32
@@ -86,6 +87,10 @@ func (l *line) receives(p leg.Packet) (taken bool) {
 		}
 		if m.Method == gosip.NOTIFY {
 			l.notified(p, m)
+			return true
+		}
+		if m.Method == gosip.INVITE && l.up && l.phone.stubborn {
+			l.refusesAnew(p)
 			return true
 		}
 	case *gosip.Response:
@@ -198,7 +203,16 @@ func (r *refer) heard(body string, last bool) {
 	}
 	r.over = true
 	alone := strings.Contains(r.to, "urgent") || strings.Contains(r.to, "take_back")
-	if code == 200 && !alone && !r.line.call().met {
+	met := r.line.call().met || r.with != nil && r.with.call().met
+	if code == 200 && r.with != nil {
+		s.joined++
+		s.after(10*time.Second, func() {
+			if s.fault == (faults{}) && !(r.line.ended && r.with.ended) {
+				s.fail("%s has joined its two calls, and is still in one", r.line.phone.user)
+			}
+		})
+	}
+	if code == 200 && !alone && !met {
 		s.fail("REFER %d of %s to %s is told of a success, and nobody has answered", r.seq, r.line.phone.user, r.to)
 	}
 	if code == 200 && r.habit == byeAtEnd {

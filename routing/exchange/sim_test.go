@@ -46,6 +46,8 @@ type simulation struct {
 	err    error
 	ids    *ticket.IDs
 	ports  int
+	joined int // calls that have become one
+	back   int // parties that were lent, and came back
 }
 
 type todo struct {
@@ -77,6 +79,8 @@ type simCall struct {
 	alone   time.Time // since when the caller has nobody, zero: has somebody
 	mute    time.Time // since when the caller hears nothing
 	closed  bool
+	moved   time.Time       // when it has last got a leg
+	had     map[string]bool // every Call-ID that was ever bound to it
 
 	taped          map[engine.LegID]int // the channels of the recording
 	tapes, stopped int
@@ -363,7 +367,7 @@ func (s *simulation) talking(user string) *simCall {
 
 func (s *simulation) newCall(o ua.Origin) *simCall {
 	c := &simCall{
-		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
+		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, had: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
 	core, err := NewCore(World{
@@ -383,6 +387,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 			c.met = c.met || what == "partner_answered"
 		},
 		NewID: s.ids.New, Record: c.record,
+		Find: func(id string) (Peer, bool) { return s.callWith(id, c) }, Self: c,
 		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),
 	}, s.dir, o, c.ref)
 	if err != nil {
@@ -434,7 +439,39 @@ func (c *simCall) Send(p leg.Packet) {
 	})
 }
 
-func (c *simCall) Bind(id string)   { c.bound[id], c.ids[id] = true, time.Time{} }
+// Bind is for one call at a time: a leg that comes from another call comes with its Call-ID.
+func (c *simCall) Bind(id string) {
+	c.moved = c.sim.now
+	if _, was := c.had[id]; was {
+		c.sim.back++
+	}
+	c.had[id] = true
+	for _, o := range c.sim.cores {
+		delete(o.bound, id)
+		delete(o.ids, id)
+	}
+	c.bound[id], c.ids[id] = true, time.Time{}
+}
+
+// callWith is another call than c that has a Call-ID.
+func (s *simulation) callWith(id string, c *simCall) (Peer, bool) {
+	for _, o := range s.cores {
+		if o.bound[id] && o != c && !o.closed {
+			return o, true
+		}
+	}
+	return nil, false
+}
+
+// Ask lets calls work on each other when their turn comes.
+func (c *simCall) Ask(f func(time.Time, *Core)) bool {
+	if c.closed {
+		return false
+	}
+	c.sim.after(c.sim.upTo(5*time.Millisecond), func() { f(c.sim.now, c.core); c.rest() })
+	return true
+}
+
 func (c *simCall) Unbind(id string) { delete(c.bound, id) }
 
 var errNoPorts = errors.New("no ports")

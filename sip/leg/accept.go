@@ -137,7 +137,7 @@ func (l *Leg) tellFirstMedia() {
 	if !l.accept.told {
 		l.accept.told = true
 		l.media.keep(l.accept.session)
-		l.tell(MediaChanged{Media: l.accept.session})
+		l.tell(MediaChanged{Media: l.accept.session, Addr: l.media.local.Addr})
 	}
 }
 

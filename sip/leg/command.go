@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"net/netip"
 	"time"
 
 	"liandong/sip/auth"
@@ -64,6 +65,17 @@ type Report struct {
 // still waits. MediaChanged or ModifyRefused follows.
 type Modify struct {
 	Direction sdp.Direction
+	Addr      netip.AddrPort // where we receive from now on; zero: as before
+	Identity  []header.Field // as of [Identify]; nil: nothing new
+}
+
+// Identify tells the party whom it talks with now: by UPDATE where the party
+// takes it, else by a re-INVITE that changes nothing else. RFC 4916 would change
+// From, which half of the phones do not read; P-Asserted-Identity is what they do.
+// It waits for its turn; a later one replaces one that still waits. Nothing follows,
+// whatever the party makes of it.
+type Identify struct {
+	Identity []header.Field
 }
 
 // Move says that the party is reached by another way now: its phone has
@@ -80,4 +92,5 @@ func (Reject) command()   {}
 func (End) command()      {}
 func (Report) command()   {}
 func (Modify) command()   {}
+func (Identify) command() {}
 func (Move) command()     {}

@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"net/netip"
 	"time"
 
 	"liandong/sip/header"
@@ -44,6 +45,7 @@ type Answered struct {
 // is always followed by it or by ModifyRefused.
 type MediaChanged struct {
 	Media sdp.Session
+	Addr  netip.AddrPort // where the party has been told that we receive
 }
 
 // ModifyRefused says that the party did not agree to our Modify: the session

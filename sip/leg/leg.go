@@ -134,6 +134,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 		l.doEnd(now, c)
 	case Modify:
 		l.doModify(c)
+	case Identify:
+		l.doIdentify(c)
 	case Report:
 		l.doReport(now, c)
 	case Move:

@@ -1,32 +1,59 @@
 package leg
 
 import (
+	"net/netip"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/header"
 	"liandong/sip/sdp"
 )
 
 // modifying is our own change of the session in the middle of the call: a new
-// direction, or the refresh that a session timer asks for.
+// direction or address, who is there, or the refresh that a session timer asks for.
 type modifying struct {
-	wanted    bool // a Modify waits for its turn
-	direction sdp.Direction
-	refresh   bool // a refresh does
+	wanted  bool // a Modify waits for its turn
+	side    side
+	refresh bool           // a refresh does
+	show    []header.Field // an identity does; nil: none
 
 	client *client // the re-INVITE or UPDATE under way
-	before sdp.Direction
-	retry  time.Time // after a glare: not before then
-	tries  int       // since the last one that was not put off
-	update bool      // the party takes UPDATE
+	before side
+	shown  []header.Field // the identity in it
+	retry  time.Time      // after a glare: not before then
+	tries  int            // since the last one that was not put off
+	update bool           // the party takes UPDATE
 }
+
+// side is what a Modify changes of ours.
+type side struct {
+	direction sdp.Direction
+	addr      netip.AddrPort
+}
+
+func (l *Leg) side() side { return side{l.media.local.Direction, l.media.local.Addr} }
+
+func (l *Leg) setSide(s side) { l.media.local.Direction, l.media.local.Addr = s.direction, s.addr }
 
 func (l *Leg) doModify(cmd Modify) {
 	if l.phase == over || l.phase == idle {
 		return
 	}
-	l.modify.wanted, l.modify.direction = true, cmd.Direction
+	if !cmd.Addr.IsValid() {
+		cmd.Addr = l.media.local.Addr
+		if l.modify.wanted {
+			cmd.Addr = l.modify.side.addr
+		}
+	}
+	l.modify.wanted, l.modify.side = true, side{cmd.Direction, cmd.Addr}
+	l.doIdentify(Identify{Identity: cmd.Identity})
+}
+
+func (l *Leg) doIdentify(cmd Identify) {
+	if l.phase != over && l.phase != idle && cmd.Identity != nil {
+		l.modify.show = cmd.Identity
+	}
 }
 
 // takeTurn sends what waits, if its turn has come. RFC 3261 §14.1: "a UAC MUST
@@ -40,16 +67,38 @@ func (l *Leg) takeTurn(now time.Time) {
 	switch {
 	case m.wanted:
 		m.wanted, m.refresh = false, false
-		m.before = l.media.local.Direction
-		l.media.local.Direction = m.direction
+		m.before = l.side()
+		l.setSide(m.side)
 		l.reinvite(now, (*Leg).modified)
+	case m.show != nil:
+		l.refreshBy(now, (*Leg).identified)
 	case m.refresh:
 		m.refresh = false
-		if m.update {
-			l.update(now)
-		} else {
-			l.reinvite(now, (*Leg).refreshed)
-		}
+		l.refreshBy(now, (*Leg).refreshed)
+	}
+}
+
+// refreshBy sends what leaves the session as it is. RFC 4028 §7.4 recommends an
+// UPDATE without an offer where the party takes UPDATE.
+func (l *Leg) refreshBy(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
+	if l.modify.update {
+		l.update(now, final)
+	} else {
+		l.reinvite(now, final)
+	}
+}
+
+// identify adds what the party is to know of the other side.
+func (l *Leg) identify(req *gosip.Request) {
+	addFields(req, l.modify.show)
+	l.modify.show, l.modify.shown = nil, l.modify.show
+}
+
+// showAgain: what the party has put off it has not read. A newer identity takes
+// its place.
+func (l *Leg) showAgain() {
+	if l.modify.show == nil {
+		l.modify.show = l.modify.shown
 	}
 }
 
@@ -62,6 +111,7 @@ func (l *Leg) reinvite(now time.Time, final func(*Leg, time.Time, *client, outco
 	}
 	l.introduce(c.req)
 	l.repeatTimer(c.req)
+	l.identify(c.req)
 	addBody(c.req, mediaSDP, l.media.offer())
 	c.final = final
 	c.cancel.patience = now.Add(l.life()) // nobody has to be asked there: it is stuck
@@ -88,7 +138,7 @@ func (l *Leg) modified(now time.Time, c *client, o outcome) {
 		}
 		code = 488
 	}
-	l.media.local.Direction = l.modify.before
+	l.setSide(l.modify.before)
 	l.tell(ModifyRefused{Code: code})
 }
 
@@ -97,9 +147,34 @@ func (l *Leg) modified(now time.Time, c *client, o outcome) {
 func (l *Leg) modifyLater() {
 	m := &l.modify
 	if !m.wanted {
-		m.wanted, m.direction = true, l.media.local.Direction
+		m.wanted, m.side = true, l.side()
 	}
-	l.media.local.Direction = m.before
+	l.showAgain()
+	l.setSide(m.before)
+}
+
+// identified is the outcome of an Identify. The talk goes on whatever the party
+// makes of it, also when it says nothing: it may know of no such request.
+func (l *Leg) identified(now time.Time, c *client, o outcome) {
+	l.modify.client = nil
+	if o.code == 408 && o.res == nil || !l.settled(now, c, o, l.showAgain) {
+		return
+	}
+	switch {
+	case o.ok() && c.method == gosip.INVITE:
+		l.answerRead(o.res)
+	case !o.ok() && c.method == gosip.UPDATE && (o.code == 405 || o.code == 501):
+		l.modify.update = false
+		l.showAgain()
+	}
+}
+
+// answerRead takes the answer to an offer that was to change nothing: one that we
+// cannot read leaves the session as it was.
+func (l *Leg) answerRead(res *gosip.Response) {
+	if body, err := bodyOf(res); err == nil && body != nil {
+		_ = l.takeAnswer(body, false)
+	}
 }
 
 // refreshed is the outcome of a session refresh (RFC 4028 §10).
@@ -112,8 +187,8 @@ func (l *Leg) refreshed(now time.Time, c *client, o outcome) {
 		l.notRefreshed(now, c, o)
 		return
 	}
-	if body, err := bodyOf(o.res); err == nil && body != nil && c.method == gosip.INVITE {
-		_ = l.takeAnswer(body, false) // an answer that we cannot read leaves the session as it was
+	if c.method == gosip.INVITE {
+		l.answerRead(o.res)
 	}
 }
 

@@ -83,7 +83,7 @@ func (n *negotiation) release() {
 // agreed notes and tells an outcome of offer and answer.
 func (l *Leg) agreed(s sdp.Session, always bool) {
 	if l.media.keep(s) || always {
-		l.tell(MediaChanged{Media: s})
+		l.tell(MediaChanged{Media: s, Addr: l.media.local.Addr})
 	}
 }
 

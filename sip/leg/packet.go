@@ -46,3 +46,12 @@ func (p Packet) Method() string {
 	}
 	return ""
 }
+
+// Contact is the URI at which a request says that its sender is; "" when it says
+// nothing.
+func (p Packet) Contact() string {
+	if req, ok := p.Msg.(*gosip.Request); ok && req.Contact() != nil {
+		return req.Contact().Address.String()
+	}
+	return ""
+}

@@ -8,9 +8,8 @@ import (
 	"liandong/sip/dialog"
 )
 
-// update refreshes the session without touching it: RFC 4028 §7.4 recommends
-// an UPDATE without an offer where the party takes UPDATE.
-func (l *Leg) update(now time.Time) {
+// update refreshes the session without touching it.
+func (l *Leg) update(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
 	c := l.request(gosip.UPDATE, &l.dialog)
 	if c == nil {
 		l.lost(now, Lost)
@@ -18,8 +17,9 @@ func (l *Leg) update(now time.Time) {
 	}
 	l.introduce(c.req)
 	l.repeatTimer(c.req)
+	l.identify(c.req)
 	c.req.SetBody(nil)
-	c.final = (*Leg).refreshed
+	c.final = final
 	l.modify.client = c
 	l.start(now, c)
 }

@@ -82,7 +82,7 @@ func (u *UA) response(m message, flow leg.Flow) {
 		u.malformed(flow, m.fault)
 		return
 	}
-	sink, ok := u.sink(m.echo.callID)
+	sink, ok := u.Sink(m.echo.callID)
 	if !ok {
 		u.counts.unmatched.Add(1)
 		return
@@ -108,7 +108,7 @@ func (u *UA) request(in *inbound) {
 		in.prove()
 		in.flow.Symmetric = in.trunk == "" // a phone is reached the way it came
 	}
-	switch sink, bound := u.sink(in.callID()); {
+	switch sink, bound := u.Sink(in.callID()); {
 	case in.fault.code != 0:
 		u.refuseMalformed(in)
 	case bound:

@@ -132,7 +132,7 @@ func (u *UA) failed(o outgoing, err error) {
 		return
 	}
 	defer u.survive()
-	if s, ok := u.sink(o.callID); ok {
+	if s, ok := u.Sink(o.callID); ok {
 		s.Post(Inbound{Packet: o.packet, Err: err})
 	}
 }

@@ -216,7 +216,8 @@ func (u *UA) Unbind(callID string) {
 	delete(u.sinks, callID)
 }
 
-func (u *UA) sink(callID string) (Sink, bool) {
+// Sink is where what comes with a Call-ID goes.
+func (u *UA) Sink(callID string) (Sink, bool) {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
 	s, ok := u.sinks[callID]

@@ -1,0 +1,66 @@
+package exchange
+
+import (
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/sip/header"
+	"liandong/sip/leg"
+)
+
+// callerFor is the caller as a line's desks in a network may see him.
+func (c *Core) callerFor(hotline, network, host string) header.URI {
+	id := c.callerID(network)
+	if id == "" || !c.shown(c.dir.Hotlines[hotline]) {
+		return anonymous
+	}
+	return header.URI{Scheme: "sip", User: id, Host: host}
+}
+
+func asserted(who header.NameAddr) header.Field {
+	return header.Field{Name: "P-Asserted-Identity", Value: who.String()}
+}
+
+// assertedTo is the caller as a trunk is told of him. RFC 3325 §9.1: the identity
+// goes to a trusted peer only, with the caller's wish for privacy beside it.
+func (c *Core) assertedTo(t *desk.Trunk, host string) (fields []header.Field) {
+	id := c.callerID(t.Network)
+	if !t.PAI || id == "" {
+		return nil
+	}
+	fields = append(fields, asserted(header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}))
+	if c.state.Caller.Status == number.Restricted {
+		fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
+	}
+	return fields
+}
+
+// identity tells a desk that was in another call whom it talks with in this one: by
+// the rules of a first INVITE, with the ids of the call and of the matter.
+func (c *Core) identity(p *party, hotline, stub string) []header.Field {
+	host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
+	fields := []header.Field{asserted(header.NameAddr{URI: c.callerFor(hotline, p.network, host)})}
+	if p.trunk != "" {
+		t, ok := c.dir.Trunks[p.trunk]
+		if !ok {
+			return nil
+		}
+		fields = c.assertedTo(t, host)
+	}
+	return append(fields, c.ids(stub, host)...)
+}
+
+// introduce tells the caller which line has the call now. A phone is told always, a
+// trunk where it is trusted and its policy says so (RFC 3325 §5).
+func (c *Core) introduce(e call.Introduce) {
+	p, line := c.party(call.CallerLeg), c.dir.Hotlines[e.Hotline]
+	if p == nil || p.gone || line == nil || len(line.Numbers) == 0 {
+		return
+	}
+	if t := c.dir.Trunks[p.trunk]; p.trunk != "" && (t == nil || !t.Trusted || !t.PAI) {
+		return
+	}
+	host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
+	who := header.NameAddr{Display: line.Name, URI: header.URI{Scheme: "sip", User: line.Numbers[0], Host: host}}
+	c.command(p, leg.Identify{Identity: []header.Field{asserted(who)}})
+}
