@@ -59,7 +59,8 @@ func (c *checker) homeless() bool {
 }
 
 func (c *checker) callable(key, trunk string) {
-	if c.Trunks[trunk].Target == "" && !c.faulty(join(join("trunks", trunk), "target")) {
+	at := join("trunks", trunk)
+	if len(c.Trunks[trunk].hosts()) == 0 && !c.faulty(at+".target") && !c.faulty(at+".targets") && !c.faulty(at+".srv") {
 		c.add(key, textNoTarget.of(trunk))
 	}
 }

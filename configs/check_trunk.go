@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 func (c *checker) trunks() {
@@ -22,9 +23,7 @@ func (c *checker) trunks() {
 }
 
 func (c *checker) oneTrunk(key string, t *Trunk) {
-	if len(t.Match) == 0 && t.Target == "" && !c.has(key) && !c.faulty(key+".match") && !c.faulty(key+".target") {
-		c.addName(key, textTrunkNowhere.of())
-	}
+	c.trunkTargets(key, t)
 	if t.From == "own" && t.OwnNumber == "" && !c.faulty(key+".own_number") {
 		c.add(key+".from", textNeedsOwn.of())
 	}
@@ -37,9 +36,50 @@ func (c *checker) oneTrunk(key string, t *Trunk) {
 	}
 }
 
+func (c *checker) trunkTargets(key string, t *Trunk) {
+	ways := 0
+	for name, given := range map[string]bool{"target": t.Target != "", "targets": t.Targets != nil, "srv": t.SRV != ""} {
+		if given || c.faulty(key+"."+name) {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0 && len(t.Match) == 0 && !c.has(key) && !c.faulty(key+".match"):
+		c.addName(key, textTrunkNowhere.of())
+	case ways > 1:
+		c.addName(key, textOneWay.of())
+	}
+	for i, one := range t.Targets {
+		if slices.ContainsFunc(t.Targets[:i], func(o *Target) bool { return o.Address == one.Address && o.Address != "" }) {
+			c.add(index(key+".targets", i)+".address", textListTwice.of(one.Address))
+		}
+	}
+	if t.Options > 0 && t.Options < minOptions && !c.faulty(key+".options") {
+		c.add(key+".options", textOptionsShort.of(t.Options, minOptions))
+	}
+}
+
+// minOptions keeps pings rarer than the answer to one may take.
+const minOptions = 5 * time.Second
+
+// hosts are where a trunk is called, as written.
+func (t *Trunk) hosts() []string {
+	switch {
+	case t.Target != "":
+		return []string{t.Target}
+	case t.SRV != "":
+		return []string{t.SRV}
+	}
+	hosts := make([]string, len(t.Targets))
+	for i, one := range t.Targets {
+		hosts[i] = one.Address
+	}
+	return hosts
+}
+
 func (c *checker) trunkTransport(key string, t *Trunk) {
 	on := c.Networks[t.Network].SIP.open()
-	if (t.Target != "" || t.Transport == "tls") && !slices.Contains(on, t.Transport) && len(on) > 0 {
+	if (len(t.hosts()) > 0 || t.Transport == "tls") && !slices.Contains(on, t.Transport) && len(on) > 0 {
 		c.add(key+".transport", textTransportOff.of(t.Network, t.Transport, on))
 	}
 	for name, value := range map[string]string{"ca_file": t.CAFile, "server_name": t.ServerName} {
@@ -53,10 +93,26 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 // trunkHeard: a network with allow hears its trunks by address. What a name stands for is not known beforehand, and
 // answers to our calls would go unheard.
 func (c *checker) trunkHeard(key string, t *Trunk) {
-	host, _, _ := net.SplitHostPort(t.Target)
-	_, err := netip.ParseAddr(host)
-	if len(c.Networks[t.Network].Allow) > 0 && len(t.Match) == 0 && host != "" && err != nil && !c.faulty(key+".match") {
-		c.add(key+".target", textTargetName.of(t.Network))
+	if len(c.Networks[t.Network].Allow) == 0 || len(t.Match) > 0 || c.faulty(key+".match") {
+		return
+	}
+	at := func(i int) string {
+		switch {
+		case t.Target != "":
+			return key + ".target"
+		case t.SRV != "":
+			return key + ".srv"
+		}
+		return index(key+".targets", i) + ".address"
+	}
+	for i, written := range t.hosts() {
+		host, _, err := net.SplitHostPort(written)
+		if err != nil {
+			host = written
+		}
+		if _, err = netip.ParseAddr(host); host != "" && err != nil {
+			c.add(at(i), textTargetName.of(t.Network))
+		}
 	}
 }
 

@@ -104,6 +104,9 @@ type Trunk struct {
 	Network      string         `yaml:"network" is:"name"`
 	Match        []netip.Prefix `yaml:"match"`
 	Target       string         `yaml:"target" is:"hostport"`
+	Targets      []*Target      `yaml:"targets"`                   // several instead
+	SRV          string         `yaml:"srv" is:"domain"`           // or a domain whose SRV records name them
+	Options      time.Duration  `yaml:"options" min:"0s" max:"1h"` // between two OPTIONS that ask a target whether it is there; 0: none
 	Transport    string         `yaml:"transport" oneof:"udp tcp tls"`
 	CAFile       string         `yaml:"ca_file" is:"path"`     // of tls: who has signed its certificate; "": as the system has it
 	ServerName   string         `yaml:"server_name" is:"host"` // of tls: what its certificate is made out to; "": the host of target
@@ -116,6 +119,13 @@ type Trunk struct {
 	Username     string         `yaml:"username" is:"text"`
 	Password     desk.Secret    `yaml:"password"`
 	PasswordFile string         `yaml:"password_file" is:"path"`
+}
+
+// Target is one address of a trunk, as RFC 2782 explains both numbers.
+type Target struct {
+	Address  string `yaml:"address" is:"hostport" need:"yes"`
+	Priority int    `yaml:"priority" min:"0" max:"65535"` // the lowest is tried first
+	Weight   int    `yaml:"weight" min:"0" max:"65535"`   // share of the calls among equals
 }
 
 // Hotline is one line of the linkage.

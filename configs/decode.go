@@ -162,7 +162,7 @@ func (d *decoder) table(key string, n ast.Node, v reflect.Value, r rule) {
 	})
 }
 
-// newEntry is a fresh value of a table, with the defaults of its type.
+// newEntry is a fresh value of a table or a list, with the defaults of its type.
 func newEntry(t reflect.Type) reflect.Value {
 	entry := reflect.New(t).Elem()
 	if t.Kind() == reflect.Pointer {
@@ -222,7 +222,7 @@ func entriesOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 
 // items reads a list. It takes the place of the default list.
 func (d *decoder) items(key string, n ast.Node, v reflect.Value, r rule) {
-	what := scalars[v.Type().Elem()].what(r)
+	what := itemWhat(v.Type().Elem(), r)
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
 		if !isNull(n) {
@@ -232,8 +232,17 @@ func (d *decoder) items(key string, n ast.Node, v reflect.Value, r rule) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
 	for i, item := range seq.Values {
+		v.Index(i).Set(newEntry(v.Type().Elem()))
 		d.value(index(key, i), item, v.Index(i), r)
 	}
+}
+
+// itemWhat says in words what an item of a list is: one word, or a group of keys.
+func itemWhat(t reflect.Type, r rule) message {
+	if t.Kind() == reflect.Pointer {
+		return textGroup.of(keysOf(t.Elem()))
+	}
+	return scalars[t].what(r)
 }
 
 func (d *decoder) placeOf(n ast.Node) place {

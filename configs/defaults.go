@@ -51,7 +51,9 @@ func Default() *Config {
 	}
 }
 
-func (t *Trunk) setDefaults() { *t = Trunk{From: "original", PAI: true} }
+func (t *Trunk) setDefaults() { *t = Trunk{From: "original", PAI: true, Options: 30 * time.Second} }
+
+func (t *Target) setDefaults() { *t = Target{Weight: 1} }
 
 func (h *Hotline) setDefaults() {
 	*h = Hotline{

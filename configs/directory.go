@@ -55,10 +55,18 @@ func (h *Hotline) line(id string) *desk.Hotline {
 func (t *Trunk) neighbour(name string) *desk.Trunk {
 	from, _ := desk.FromByName(t.From)
 	return &desk.Trunk{
-		Name: name, Network: t.Network, Target: t.Target, Transport: t.Transport, Match: slices.Clone(t.Match),
+		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match),
 		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion, HistoryInfo: t.HistoryInfo,
 		Username: t.Username, Password: t.Password,
 	}
+}
+
+// first is the first of some words, "" of none.
+func first(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
 }
 
 // clips are the roles as routing reads them: silence is an empty name there.

@@ -99,6 +99,7 @@ var (
 	textClock     = text{"一天中的时刻，例如 08:00，或 none", "a time of day such as 08:00, or none"}
 	textHost      = text{"IP 地址或主机名，不带端口", "an IP address or a host name, without a port"}
 	textHostPort  = text{"主机:端口，例如 10.1.2.3:5060", "host:port, such as 10.1.2.3:5060"}
+	textDomain    = text{"域名，例如 sip.example.cn，不带端口", "a domain such as sip.example.cn, without a port"}
 	textService   = text{"1 到 32 个字母、数字、*、#、_ 或 -", "1 to 32 of letters, digits, *, #, _ and -"}
 	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
 	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
@@ -115,6 +116,7 @@ var (
 	textSetSyntax = text{"应为 --set 键路径=值，例如 --set http.listen=127.0.0.1:8080", "must be --set key.path=value, such as --set http.listen=127.0.0.1:8080"}
 	textSetGroup  = text{"这是一组键，请设置其中一个：%s", "is a group of keys, set one of them: %s"}
 	textSetTable  = text{"这是一张表，请设置其中一项：%s.<名称>", "is a table, set one entry of it: %s.<name>"}
+	textSetItems  = text{"每一项是一组键，请写在文件里", "is a list of groups, write it in the file"}
 	textSetDeeper = text{"是单个值，其下没有键", "is a single value with no keys below it"}
 	textBothGiven = text{"%s 与 %s 只能给出一个", "give %s or %s, not both"}
 	textFileFault = text{"无法读取 %q：%s；应为 %d KiB 以内的普通文件", "%q cannot be read: %s; it must be a plain file of at most %d KiB"}
@@ -142,7 +144,8 @@ var (
 	textFewPorts     = text{"端口太少：只有 %d 个；至少 %d 个，每路话用 2 个", "too few ports: %d; at least %d, each leg of a call takes 2"}
 	textPortsCross   = text{"与 %s 的端口 %s 在同一地址上重叠；请错开", "overlaps the ports %[2]s of %[1]s on the same address; move one of them"}
 	textPortsHit     = text{"端口范围包含 %s 的 UDP 端口 %d；请避开", "holds the UDP port %[2]d of %[1]s; leave it out"}
-	textTrunkNowhere = text{"match 和 target 至少要有一个：呼入的来源或呼出的去处", "needs match (whence it calls), target (where it is called) or both"}
+	textTrunkNowhere = text{"match 和 target（或 targets、srv）至少要有一个：呼入的来源或呼出的去处", "needs match (whence it calls), target, targets or srv (where it is called), or both"}
+	textOneWay       = text{"target、targets、srv 只能给出一个", "give one of target, targets and srv"}
 	textTargetName   = text{"是主机名，而网络 %s 有 allow，只按地址放行；请在 match 中写出其地址", "is a host name, and network %s has allow and so hears addresses only; give them in match"}
 	textMatchCross   = text{"%s 与中继 %s 的 %s 重叠，无法分辨来话；请收窄", "%s overlaps %[3]s of trunk %[2]s, so a call could be from either; narrow one of them"}
 	textTransportOff = text{"网络 %s 没有开启 sip.%s；可用：%s", "network %s has no sip.%s; allowed: %s"}
@@ -161,7 +164,7 @@ var (
 	textSelfOverflow = text{"不能溢出到自己；可用：%s", "cannot overflow to itself; allowed: %s"}
 	textTwoOverflows = text{"hotline 与 trunk 只能给出一个", "give hotline or trunk, not both"}
 	textOverflowPair = text{"trunk 与 number 必须同时给出", "trunk and number go together"}
-	textNoTarget     = text{"中继 %q 没有 target，无法呼出", "trunk %q has no target and cannot be called"}
+	textNoTarget     = text{"中继 %q 没有 target、targets 或 srv，无法呼出", "trunk %q has no target, targets or srv and cannot be called"}
 	textLongSeat     = text{"不能比 no_answer（%s）更长", "cannot be longer than no_answer (%s)"}
 	textKeyCode      = text{"按键代码应为 2 到 8 个字符：0-9 * # A-D，N 代表任意一位数字", "a key code is 2 to 8 of 0-9 * # A-D, where N is any digit"}
 	textKeyVerb      = text{"%q 不是动作；可用：%s", "%q is not a verb; allowed: %s"}
@@ -192,6 +195,7 @@ var (
 	textOpenHTTP     = text{"对本机之外开放时需要 token 或 token_file", "needs token or token_file when it is reachable from other machines"}
 	textAllowAll     = text{"%s 允许任何人不带 token 操作；请填写具体网段", "%s lets everybody in without a token; name the range that is meant"}
 	textBroken       = text{"不能使用：%s", "cannot be used: %s"}
+	textOptionsShort = text{"%s 太短；可用：0s（不询问）或 %s 以上", "%s is too short; allowed: 0s (none are sent) or %s and more"}
 	textKeepShort    = text{"%s 太短；可用：0s（不限）或 1h 以上", "%s is too short; allowed: 0s (for ever) or 1h and more"}
 	textMinSE        = text{"不能大于 session（%s）", "cannot be longer than session (%s)"}
 )

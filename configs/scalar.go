@@ -50,6 +50,7 @@ var shapes = map[string]shape{
 	"host":     {hostName, textHost},
 	"clock":    {regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|none)$`).MatchString, textClock},
 	"hostport": {hostPort, textHostPort},
+	"domain":   {domainName, textDomain},
 }
 
 func plainText(s string) bool {
@@ -67,6 +68,12 @@ var hostWord = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])
 func hostName(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err == nil || hostWord.MatchString(s)
+}
+
+// domainName: no address has SRV records.
+func domainName(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err != nil && strings.Contains(s, ".") && hostWord.MatchString(s)
 }
 
 func hostPort(s string) bool {

@@ -88,7 +88,7 @@ func whatOf(f reflect.StructField) message {
 	}
 	switch f.Type.Kind() {
 	case reflect.Slice:
-		return textItems.of(scalars[f.Type.Elem()].what(ruleOf(f.Tag)))
+		return textItems.of(itemWhat(f.Type.Elem(), ruleOf(f.Tag)))
 	case reflect.Map:
 		return textTable.of()
 	}
@@ -114,6 +114,10 @@ func walk(key string, v reflect.Value, visit func(key string, field reflect.Stru
 		case f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Pointer:
 			for _, k := range inner.MapKeys() {
 				walk(join(path, k.String()), inner.MapIndex(k), visit)
+			}
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Pointer:
+			for i := range inner.Len() {
+				walk(index(path, i), inner.Index(i), visit)
 			}
 		}
 	}

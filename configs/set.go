@@ -69,6 +69,8 @@ func (d *decoder) leaf(key, word string, v reflect.Value, r rule) {
 	switch {
 	case single:
 		d.word(key, word, v, r, s)
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Pointer:
+		d.add(key, textSetItems.of())
 	case v.Kind() == reflect.Slice:
 		d.words(key, word, v, r)
 	case v.Kind() == reflect.Map:

@@ -3,6 +3,7 @@ package configs
 import (
 	"slices"
 
+	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
 
@@ -21,7 +22,7 @@ func (c *Config) UA() ua.Config {
 	}
 	for name, t := range c.Trunks {
 		u.Trunks[name] = ua.Trunk{
-			Network: t.Network, Match: slices.Clone(t.Match), Target: t.Target, Transport: t.Transport,
+			Network: t.Network, Match: slices.Clone(t.Match), Targets: t.hosts(), Transport: t.Transport,
 			CAFile: c.files.path(t.CAFile), ServerName: t.ServerName,
 		}
 	}
@@ -29,6 +30,22 @@ func (c *Config) UA() ua.Config {
 		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest(), TLS: p.TLS}
 	}
 	return u
+}
+
+// Neighbours is what the keeper of the trunks needs; its random numbers are the caller's.
+func (c *Config) Neighbours() trunk.Config {
+	k := trunk.Config{Trunks: map[string]trunk.Trunk{}, UserAgent: ua.Default().UserAgent}
+	for name, t := range c.Trunks {
+		one := trunk.Trunk{Network: t.Network, Transport: t.Transport, SRV: t.SRV, Options: t.Options}
+		if t.Target != "" {
+			one.Targets = []trunk.Target{{Host: t.Target}}
+		}
+		for _, at := range t.Targets {
+			one.Targets = append(one.Targets, trunk.Target{Host: at.Address, Priority: at.Priority, Weight: at.Weight})
+		}
+		k.Trunks[name] = one
+	}
+	return k
 }
 
 // digest is the one algorithm a phone is challenged with; "" for any.

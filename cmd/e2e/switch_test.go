@@ -31,8 +31,16 @@ const domain = "liandong.lab"
 // startSwitch runs a switch until the test ends; set overrides the lab's config.
 func startSwitch(t testing.TB, redis string, set ...string) *lab {
 	t.Helper()
+	return startFrom(t, labFile, redis, set...)
+}
+
+var labFile = filepath.Join("..", "..", "configs", "lab.yaml")
+
+// startFrom is startSwitch with a file that was made of the lab's.
+func startFrom(t testing.TB, file, redis string, set ...string) *lab {
+	t.Helper()
 	l := &lab{server: freePort(t, here), trunk: freePort(t, citizen), redis: redis, http: freePort(t, here).String()}
-	cfg, err := configs.Load(filepath.Join("..", "..", "configs", "lab.yaml"), configs.Options{Set: append([]string{
+	cfg, err := configs.Load(file, configs.Options{Set: append([]string{
 		"networks.lab.sip.udp=" + l.server.String(), "networks.lab.sip.tcp=" + l.server.String(),
 		"networks.lab.rtp.ports=" + freeRTP(), "trunks.pstn.target=" + l.trunk.String(),
 		"redis.url=redis://" + redis + "/0", "outbox.path=" + filepath.Join(t.TempDir(), "outbox.db"),

@@ -26,6 +26,7 @@ type World struct {
 	Media   Media
 	Seats   *Seats
 	Lamps   *Lamps
+	Trunks  Trunks // nil: each trunk is reached at its Target alone
 	Tickets Tickets
 	Place   func(user string) (Place, bool)                   // where a seat's phone is
 	Local   func(network, transport string) (leg.Local, bool) // our address in a network
@@ -109,6 +110,7 @@ type party struct {
 	contact   string         // where its phone has said to be, which a move does not change
 	transport string         // by which it was reached at first
 	trunk     string         // behind which it is; "" a phone
+	route     *route         // of a desk behind it; nil: it is reached at one place
 	calls     bool           // its phone has sent the INVITE
 	media     bool           // has a port in the media engine
 	addr      netip.AddrPort // that port
@@ -338,10 +340,12 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	case leg.Invited:
 		c.invited(p, e)
 	case leg.Progressed:
+		c.heard(p, e.Code)
 		c.fact(call.LegRinging{Leg: p.id})
 	case leg.Referred:
 		c.referred(p, e)
 	case leg.Answered:
+		c.heard(p, 200)
 		if p.seat != "" {
 			c.world.Seats.Answered(c.state.Ref, p.seat)
 		}
@@ -357,8 +361,11 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 			c.fact(call.RecordAsked{Leg: p.id, On: on})
 		}
 	case leg.Failed:
+		if c.failOver(p, e) {
+			return
+		}
 		c.farewell(p)
-		c.fact(call.LegFailed{Leg: p.id, Code: e.Code})
+		c.fact(call.LegFailed{Leg: p.id, Code: failure(p, e)})
 	case leg.Ended:
 		c.farewell(p)
 		c.fact(call.LegEnded{Leg: p.id, Lost: e.Cause != leg.Bye && e.Cause != leg.Cancel})

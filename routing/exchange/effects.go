@@ -140,21 +140,6 @@ func (c *Core) ringSeat(e call.RingSeat) {
 	c.invite(p, place, c.toDesk(e, place))
 }
 
-func (c *Core) ringTrunk(e call.RingTrunk) {
-	p := &party{id: e.Leg, agent: e.Hotline, trunk: e.Trunk, keys: c.collector()}
-	t, ok := c.dir.Trunks[e.Trunk]
-	if !ok {
-		c.unreachable(p, 404)
-		return
-	}
-	place := Place{
-		URI:    "sip:" + e.Number + "@" + t.Target,
-		Flow:   leg.Flow{Network: t.Network, Transport: t.Transport},
-		Target: t.Target,
-	}
-	c.invite(p, place, c.toTrunk(e, t))
-}
-
 // unreachable tells the call that a desk failed before anything was sent.
 func (c *Core) unreachable(p *party, code int) {
 	if p.seat != "" {
@@ -165,16 +150,29 @@ func (c *Core) unreachable(p *party, code int) {
 
 // invite opens a port for a desk and calls it.
 func (c *Core) invite(p *party, to Place, invite leg.Invite) {
-	p.network, p.transport, p.contact = to.Flow.Network, to.Flow.Transport, to.URI
+	p.network, p.contact = to.Flow.Network, to.URI
+	if c.open(p) {
+		c.dial(p, to, invite)
+	}
+}
+
+// open takes a media port for a desk.
+func (c *Core) open(p *party) bool {
 	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
 	if err != nil {
 		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
 		c.unreachable(p, 503)
-		return
+		return false
 	}
 	p.media, p.addr = true, addr
-	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, to.Flow.Transport, addr))
 	c.parties = append(c.parties, p)
+	return true
+}
+
+// dial calls a desk that has a port, by a leg of its own.
+func (c *Core) dial(p *party, to Place, invite leg.Invite) {
+	p.transport = to.Flow.Transport
+	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, p.transport, p.addr))
 	c.world.Wire.Bind(p.leg.CallID())
 	invite.RequestURI, invite.Flow, invite.Target, invite.MaxForwards = to.URI, to.Flow, to.Target, c.hops
 	c.command(p, invite)

@@ -28,6 +28,7 @@ type Config struct {
 	MaxCalls  int // more are refused with 503; 0: no limit
 	Sessions  func(ref string, sink func(engine.Event)) Media
 	Wire      Transport
+	Trunks    Trunks // nil: each trunk is reached at its Target alone
 	Tickets   Tickets
 	Tell      func(event string, fields map[string]string) // from any goroutine; must not block; has the fields for itself
 	NewID     func(now time.Time) string
@@ -159,6 +160,7 @@ func (x *Exchange) world(a *actor) World {
 		Media:   x.cfg.Sessions(a.ref, a.sound),
 		Seats:   x.seats,
 		Lamps:   x.lamps,
+		Trunks:  x.cfg.Trunks,
 		Tickets: x.cfg.Tickets,
 		Place:   x.place,
 		Local:   x.cfg.Wire.Local,

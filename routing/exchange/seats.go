@@ -18,6 +18,7 @@ type Seats struct {
 	online  func(user string) bool // has the seat's phone registered
 	busy    map[string]string      // seat → call
 	talks   map[string]bool        // of those: it has answered
+	last    map[string]string      // seat → the call that held it before
 	idle    map[string]time.Time   // since when a seat has been free
 	waiting map[string][]Claim     // hotline → calls in line, first come first
 }
@@ -36,7 +37,7 @@ type Claim struct {
 // NewSeats makes an empty register. online tells whether a user's phone can
 // be reached; it is asked under no lock of its own making.
 func NewSeats(online func(user string) bool) *Seats {
-	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
+	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, last: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
 }
 
 // Claim takes free seats for a call. When there is none the call joins the
@@ -99,6 +100,7 @@ func (s *Seats) Release(ref, seat string, now time.Time) {
 	}
 	delete(s.busy, seat)
 	delete(s.talks, seat)
+	s.last[seat] = ref
 	s.idle[seat] = now
 	s.offer(seat)
 }
@@ -171,11 +173,14 @@ func (s *Seats) Talks(seat string) (ref string, ok bool) {
 	return s.busy[seat], s.talks[seat]
 }
 
-// Holder is the call that has claimed a seat.
+// Holder is the call that has claimed a seat, or that had it last: its farewell
+// may still be on the way to the phone.
 func (s *Seats) Holder(seat string) (ref string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ref, ok = s.busy[seat]
+	if ref, ok = s.busy[seat]; !ok {
+		ref, ok = s.last[seat]
+	}
 	return ref, ok
 }
 

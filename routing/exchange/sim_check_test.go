@@ -17,6 +17,7 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
+	"liandong/sip/trunk"
 )
 
 var (
@@ -89,8 +90,7 @@ func simulate(seed uint64, trace bool) *simulation {
 		dies := s.everyPhone()[s.rng.IntN(4)]
 		s.after(s.between(10*time.Second, 60*time.Second), dies.die)
 	}
-	fire := s.addPhone("119", "127.0.0.11:5060")
-	fire.dead = s.chance(0.1)
+	s.fireTargets()
 	for i := range 1 + s.rng.IntN(3) {
 		citizen := s.addPhone(fmt.Sprintf("1381234567%d", i), fmt.Sprintf("127.0.0.10:%d", 5060+i))
 		line := []string{"110", "110", "12345", "12345", "119"}[s.rng.IntN(5)]
@@ -123,6 +123,22 @@ func (s *simulation) checkLeft() {
 			s.fail("%d calls still wait for %s", n, line)
 		}
 	}
+}
+
+// fireTargets are the ways to 119: some dead, some full, some so slow that their
+// answers come when the next one has been tried.
+func (s *simulation) fireTargets() {
+	var targets []trunk.Target
+	for i := range 1 + s.rng.IntN(3) {
+		addr := fmt.Sprintf("127.0.0.11:%d", 5060+i)
+		gateway := s.addPhone(fmt.Sprintf("119-%d", i), addr)
+		gateway.dead, gateway.full = s.chance(0.25), s.chance(0.25)
+		if s.chance(0.25) {
+			gateway.slow = s.between(2*time.Second, 8*time.Second)
+		}
+		targets = append(targets, trunk.Target{Host: addr, Addr: gateway.addr, Priority: s.rng.IntN(2), Weight: s.rng.IntN(3)})
+	}
+	s.fire.Set(targets)
 }
 
 func simDirectory() *desk.Directory {

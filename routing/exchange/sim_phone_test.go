@@ -29,9 +29,12 @@ type phone struct {
 	registered bool
 	legs       []*line
 	ports      uint16
-	dead       bool      // answers nothing
-	stubborn   bool      // takes no re-INVITE, or only later
-	atHome     time.Time // since when it is reached where it has registered
+	dead       bool          // answers nothing
+	slow       time.Duration // what comes is looked at only then
+	full       bool          // a gateway that answers 503
+	does       func(*line)   // what it does with a call; nil: as the seed says
+	stubborn   bool          // takes no re-INVITE, or only later
+	atHome     time.Time     // since when it is reached where it has registered
 }
 
 // line is one dialog of a phone.
@@ -240,6 +243,14 @@ func (l *line) hangUp() {
 // rings decides what a desk does with a call.
 func (l *line) rings() {
 	s := l.phone.sim
+	switch {
+	case l.phone.full:
+		l.refuse(503, 0)
+		return
+	case l.phone.does != nil:
+		l.phone.does(l)
+		return
+	}
 	if s.chance(0.9) {
 		l.do(leg.Progress{Code: 180})
 	}

@@ -22,6 +22,7 @@ type beside struct {
 	wire, own        map[uint32]uint32
 	refers           []*refer
 	notified         uint32 // the highest CSeq of a NOTIFY
+	first            uint32 // the CSeq of the REFER that the switch has taken first: earlier ones were lost or late
 }
 
 // refer is one REFER of a phone and what it was told.
@@ -146,6 +147,20 @@ func (r *refer) send(step txn.Step) {
 	}
 }
 
+// answersRefer notes which REFER of a dialog the switch has taken first.
+func (s *simulation) answersRefer(res *gosip.Response) {
+	if res.CSeq().MethodName != gosip.REFER || res.StatusCode != 202 && res.StatusCode != 603 {
+		return
+	}
+	for _, p := range s.everyPhone() {
+		for _, l := range p.legs {
+			if l.leg != nil && l.leg.CallID() == res.CallID().Value() && l.beside.first == 0 {
+				l.beside.first = res.CSeq().SeqNo
+			}
+		}
+	}
+}
+
 func (l *line) answered(res *gosip.Response) {
 	for _, r := range l.beside.refers {
 		if branch, _ := res.Via().Params.Get("branch"); branch == r.branch {
@@ -182,7 +197,7 @@ func (l *line) notified(p leg.Packet, req *gosip.Request) {
 	_, id, numbered := strings.Cut(req.GetHeader("Event").Value(), ";id=")
 	i := slices.IndexFunc(b.refers, func(r *refer) bool { return numbered && strconv.Itoa(int(r.seq)) == id })
 	if !numbered {
-		i = slices.IndexFunc(b.refers, func(*refer) bool { return true })
+		i = slices.IndexFunc(b.refers, func(r *refer) bool { return r.seq == b.first })
 	}
 	if i < 0 {
 		s.fail("%s is told of a REFER that it never sent", l.phone.user)

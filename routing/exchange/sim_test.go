@@ -20,6 +20,7 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
+	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
 
@@ -35,6 +36,7 @@ type simulation struct {
 	dir   *desk.Directory
 	seats *Seats
 	lamps *Lamps
+	fire  trunk.Choice // the targets of the trunk behind which 119 is
 	fault faults
 
 	cores  []*simCall
@@ -311,6 +313,10 @@ func (s *simulation) arrive(transport string, from, to netip.AddrPort, text stri
 		return
 	}
 	if at := s.phones[to]; at != nil { // else it has moved meanwhile
+		if at.slow > 0 {
+			s.after(at.slow, func() { at.receive(p) })
+			return
+		}
 		at.receive(p)
 	}
 }
@@ -371,7 +377,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
 	core, err := NewCore(World{
-		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Place: s.place,
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Trunks: s, Place: s.place,
 		Local: func(_, transport string) (leg.Local, bool) {
 			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
 		},
@@ -396,6 +402,14 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 	c.core = core
 	s.cores = append(s.cores, c)
 	return c
+}
+
+// Order and Called are what the keeper of the trunks does.
+func (s *simulation) Order(string) []trunk.Target { return s.fire.Order(s.now, s.rng.Uint64) }
+
+func (s *simulation) Called(_ string, t trunk.Target, o trunk.Outcome) {
+	s.note("  target %v: %d", t, o.Code)
+	s.fire.Called(s.now, t, o)
 }
 
 func (s *simulation) legConfig() leg.Config {
@@ -428,6 +442,9 @@ func (c *simCall) rest() {
 
 func (c *simCall) Send(p leg.Packet) {
 	c.checkIdentity(p)
+	if res, ok := p.Msg.(*gosip.Response); ok {
+		c.sim.answersRefer(res)
+	}
 	if m := p.Method(); (m == "BYE" || m == "CANCEL") && c.ids[p.CallID()].IsZero() {
 		c.ids[p.CallID()] = c.sim.now
 	}

@@ -105,6 +105,7 @@ func (l *Leg) close(now time.Time) {
 		return
 	}
 	l.phase = over
+	l.invite.patience = time.Time{}
 	l.accept = accepting{seq: l.accept.seq}
 	l.early = reliable{}
 	l.modify = modifying{}

@@ -148,6 +148,9 @@ func (l *Leg) receiveResponse(now time.Time, p Packet, res *gosip.Response) {
 	if !l.flow.Remote.IsValid() {
 		l.flow.Remote = p.Flow.Remote
 	}
+	if c == l.invite.client {
+		l.invite.patience = time.Time{}
+	}
 	if c.method == gosip.INVITE {
 		l.step(now, c, c.invite.Receive(now, res), res)
 	} else {

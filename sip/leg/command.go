@@ -23,7 +23,8 @@ type Invite struct {
 	Fields       []header.Field  // P-Asserted-Identity, Diversion, History-Info, User-to-User, Call-Info, Alert-Info …
 	DelayedOffer bool            // no SDP in the INVITE: the party offers, our ACK answers
 	Credentials  *auth.Credentials
-	MaxForwards  int // 0: 70
+	MaxForwards  int           // 0: 70
+	Patience     time.Duration // how long a first response of any kind is waited for; 0: RFC 3261's timer B, 32 s
 }
 
 // Progress tells the caller of an inbound leg how its call is doing.

@@ -77,6 +77,7 @@ type Failed struct {
 	Phrase     string
 	Reasons    []header.Reason
 	RetryAfter time.Duration
+	Silent     bool // nothing has come from there: the code is our own
 }
 
 // Ended ends a leg by the other side or by a failure. After our own End or

@@ -19,7 +19,8 @@ type inviting struct {
 	delayed     bool          // without an offer: the party makes it
 	half        dialog.Dialog // what each fork's dialog begins with
 	forks       []*fork
-	won         bool // one fork has the call
+	won         bool      // one fork has the call
+	patience    time.Time // nothing has come back, and is not waited for any longer then
 
 	lastCode int // the provisional response told last
 	lastTag  string
@@ -50,7 +51,22 @@ func (l *Leg) doInvite(now time.Time, cmd Invite) {
 	c := &client{req: req, flow: cmd.Flow, target: cmd.Target, final: (*Leg).inviteRefused}
 	l.invite.client = c
 	l.invite.half = dialog.Inviting(req)
+	if cmd.Patience > 0 {
+		l.invite.patience = now.Add(cmd.Patience)
+	}
 	l.start(now, c)
+}
+
+// tickInvite gives up on a party that has not said a word. The INVITE is still
+// repeated, so that a party which hears it after all can be sent the CANCEL, and
+// a 2xx that comes late its ACK and BYE.
+func (l *Leg) tickInvite(now time.Time) {
+	if !due(l.invite.patience, now) {
+		return
+	}
+	c := l.invite.client
+	l.fail(now, Failed{Code: 408, Phrase: phraseOf(408), Silent: true})
+	l.cancel(now, c, reasonField(408, phraseOf(408)))
 }
 
 func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
@@ -257,7 +273,7 @@ func (l *Leg) inviteRefused(now time.Time, c *client, o outcome) {
 }
 
 func failure(o outcome) Failed {
-	f := Failed{Code: o.code, Phrase: phraseOf(o.code)}
+	f := Failed{Code: o.code, Phrase: phraseOf(o.code), Silent: o.res == nil}
 	if o.res != nil {
 		f.Phrase = o.res.Reason
 		f.Reasons = reasonsOf(o.res)

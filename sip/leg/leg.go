@@ -188,6 +188,7 @@ func (l *Leg) tick(now time.Time) {
 	for _, s := range l.servers {
 		l.tickServer(now, s)
 	}
+	l.tickInvite(now)
 	l.tickAccept(now)
 	l.tickEarly(now)
 	l.tickUnacked(now)
@@ -212,6 +213,7 @@ func (l *Leg) Deadline() (time.Time, bool) {
 		d.at(l.unacked[i].resend)
 		d.at(l.unacked[i].end)
 	}
+	d.at(l.invite.patience)
 	d.at(l.accept.repeat)
 	d.at(l.accept.expires)
 	d.at(l.early.resend)

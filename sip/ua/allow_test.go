@@ -55,8 +55,8 @@ func TestWhoIsAdmitted(t *testing.T) {
 	o := newOrigins(Config{
 		Networks: map[string]Network{"police": {Allow: prefixes("10.1.0.0/16 fe80::/10")}, "gov": {}},
 		Trunks: map[string]Trunk{
-			"pbx":  {Network: "police", Match: prefixes("192.0.2.8/30"), Target: "192.0.2.1:5060"},
-			"name": {Network: "police", Target: "pbx.example:5060"},
+			"pbx":  {Network: "police", Match: prefixes("192.0.2.8/30"), Targets: []string{"192.0.2.1:5060"}},
+			"name": {Network: "police", Targets: []string{"pbx.example:5060"}},
 			"far":  {Network: "gov", Match: prefixes("198.51.100.1/32")},
 		},
 	})

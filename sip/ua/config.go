@@ -35,8 +35,8 @@ type Network struct {
 	Advertise string // host that others reach us by; empty: the address bound
 
 	// Allow are the sources that are heard at all; empty: anybody. Trunks of this
-	// network are heard from their Match and their Target, unless that is a name:
-	// then Match or Allow has to hold its address.
+	// network are heard from their Match and their Targets, but for those that are
+	// names: then Match or Allow has to hold their addresses.
 	Allow []netip.Prefix
 
 	Strangers string // Drop or Forbid; "": as Config.Strangers
@@ -47,10 +47,10 @@ type Network struct {
 type Trunk struct {
 	Network    string
 	Match      []netip.Prefix
-	Target     string // host[:port] that requests are sent to
-	Transport  string // "udp", "tcp" or "tls"
-	CAFile     string // PEM: who has signed its certificate; "": as the system has it
-	ServerName string // that its certificate is made out to; "": the host of Target
+	Targets    []string // host[:port] that requests are sent to
+	Transport  string   // "udp", "tcp" or "tls"
+	CAFile     string   // PEM: who has signed its certificate; "": as the system has it
+	ServerName string   // that its certificate is made out to; "": the host of Target
 }
 
 // User is a phone's account; it may register on its own network only.

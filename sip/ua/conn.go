@@ -24,6 +24,7 @@ type conn struct {
 	u      *UA
 	key    connKey
 	trunk  string // whom we dial, or whose source address it is; "" a phone
+	target string // of the trunk that we dial
 	since  time.Time
 	probe  bool // made only to see whether the peer has TCP
 	proven atomic.Bool
@@ -101,20 +102,21 @@ func (u *UA) accepted(d door, nc net.Conn) {
 }
 
 // connTo gives the connection to a peer, dialling in the background.
-func (u *UA) connTo(key connKey, trunk string, patience time.Duration) (*conn, error) {
+func (u *UA) connTo(key connKey, o outgoing, patience time.Duration) (*conn, error) {
 	if _, ok := u.listen[door{key.network, key.secure}]; !ok {
 		return nil, ErrNoTransport
 	}
 	if c := u.conns.get(key); c != nil {
 		return c, nil
 	}
+	trunk := u.callee(o)
 	if key.secure && trunk == "" {
 		// RFC 5626 §4.2: a phone is reached by the connection that it has made;
 		// it has no certificate to be known by at the end of one of ours.
 		return nil, fmt.Errorf("%w: its TLS connection is gone", ErrUnreachable)
 	}
 	c := u.newConn(key, nil)
-	c.trunk = trunk
+	c.trunk, c.target = trunk, o.packet.Target
 	c.probe = patience == u.cfg.ProbeTimeout
 	c.proven.Store(true)
 	c, fresh, err := u.conns.getOrPut(c, u.cfg.MaxConnections)

@@ -58,7 +58,7 @@ func trunkSources(trunks map[string]Trunk, network string) (all []netip.Prefix) 
 	for _, t := range trunks {
 		if t.Network == network {
 			all = append(all, t.Match...)
-			all = append(all, t.targetPrefix()...)
+			all = append(all, t.targetPrefixes()...)
 		}
 	}
 	return all
@@ -71,19 +71,21 @@ func (o *origins) admits(network string, source netip.Addr) bool {
 	return len(allow) == 0 || slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Contains(source) })
 }
 
-// prefixes: a trunk that names no sources is believed from its target only.
+// prefixes: a trunk that names no sources is believed from its targets only.
 func (t Trunk) prefixes() []netip.Prefix {
 	if len(t.Match) > 0 {
 		return t.Match
 	}
-	return t.targetPrefix()
+	return t.targetPrefixes()
 }
 
-func (t Trunk) targetPrefix() []netip.Prefix {
-	if addr, ok := numericTarget(t.Target); ok {
-		return []netip.Prefix{netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen())}
+func (t Trunk) targetPrefixes() (all []netip.Prefix) {
+	for _, target := range t.Targets {
+		if addr, ok := numericTarget(target); ok {
+			all = append(all, netip.PrefixFrom(addr.Addr(), addr.Addr().BitLen()))
+		}
 	}
-	return nil
+	return all
 }
 
 func (o *origins) trunk(f leg.Flow) string {

@@ -102,7 +102,7 @@ func (u *UA) sendTCP(o outgoing, patience time.Duration) {
 		o.to = netip.AddrPortFrom(o.to.Addr(), viaPort(res.Via()))
 		key.remote = o.to
 	}
-	c, err := u.connTo(key, u.callee(o), patience)
+	c, err := u.connTo(key, o, patience)
 	if err == nil {
 		err = c.push(o)
 	}

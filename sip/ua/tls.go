@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"liandong/sip/leg"
@@ -114,12 +115,17 @@ func (k *keyring) client(network, trunk, name string) *tls.Config {
 	return c
 }
 
-// serverName is what a trunk's certificate has to be made out to.
-func (t Trunk) serverName() string {
+// serverName is what a trunk's certificate has to be made out to when a message
+// for this target goes there. RFC 5922 §7.1: of a domain that was asked for by its
+// SRV records it is the domain.
+func (t Trunk) serverName(target string) string {
 	if t.ServerName != "" {
 		return t.ServerName
 	}
-	host, _, _ := splitTarget(t.Target)
+	if len(t.Targets) > 0 && !slices.Contains(t.Targets, target) {
+		target = t.Targets[0]
+	}
+	host, _, _ := splitTarget(target)
 	if ip, ok := hostIP(host); ok {
 		return ip.String()
 	}
@@ -147,7 +153,7 @@ func (c *conn) secured(nc net.Conn) net.Conn {
 	if !c.key.secure {
 		return nc
 	}
-	return tls.Client(nc, c.u.keys.client(c.key.network, c.trunk, c.u.cfg.Trunks[c.trunk].serverName()))
+	return tls.Client(nc, c.u.keys.client(c.key.network, c.trunk, c.u.cfg.Trunks[c.trunk].serverName(c.target)))
 }
 
 // callee is the trunk that a message goes to: the one whose target it names, or
@@ -155,7 +161,7 @@ func (c *conn) secured(nc net.Conn) net.Conn {
 func (u *UA) callee(o outgoing) string {
 	network := o.packet.Flow.Network
 	for _, name := range sortedKeys(u.cfg.Trunks) {
-		if t := u.cfg.Trunks[name]; t.Network == network && t.Target != "" && t.Target == o.packet.Target {
+		if t := u.cfg.Trunks[name]; t.Network == network && slices.Contains(t.Targets, o.packet.Target) {
 			return name
 		}
 	}

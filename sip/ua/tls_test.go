@@ -208,7 +208,7 @@ func trunkTo(to netip.AddrPort, a *certtest.Authority, name string) func(*Config
 	return func(c *Config) {
 		c.Trunks["pstn"] = Trunk{
 			Network: "lab", Match: []netip.Prefix{netip.MustParsePrefix(trunkHost + "/32")},
-			Target: to.String(), Transport: "tls", CAFile: a.File(), ServerName: name,
+			Targets: []string{to.String()}, Transport: "tls", CAFile: a.File(), ServerName: name,
 		}
 	}
 }

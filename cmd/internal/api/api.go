@@ -28,6 +28,7 @@ import (
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
+	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
 
@@ -39,6 +40,7 @@ type Switch struct {
 	Stores  []Store
 	Engine  *engine.Engine
 	UA      *ua.UA
+	Trunks  *trunk.Keeper
 
 	Recordings *record.Recorder // nil: no line records
 }

@@ -17,6 +17,7 @@ import (
 	"liandong/routing/ledger"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
+	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
 
@@ -47,6 +48,7 @@ func server(t *testing.T, cfg configs.API) *Server {
 		t.Fatal(err)
 	}
 	sw.Tickets, sw.Recent = one.Outbox, ticket.NewRecent(8)
+	sw.Trunks = trunk.New(lab.Neighbours(), sw.UA, log)
 	sw.Calls = exchange.New(exchange.Config{Directory: lab.Directory(), Wire: sw.UA}, log)
 	t.Cleanup(sw.Calls.Stop)
 	s, err := New(cfg, sw, log)

@@ -43,6 +43,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	for network, end := range u.Certificates {
 		out <- prometheus.MustNewConstMetric(certificateDesc, now, time.Until(end).Seconds(), network)
 	}
+	g.trunks(out)
 	n := c.Subscribers
 	put("subscriptions", "Lamps that phones watch.", now, float64(n.On))
 	put("subscriptions_refused_total", "SUBSCRIBEs refused.", total, float64(n.Refused))
@@ -87,6 +88,13 @@ func (one Store) collect(out chan<- prometheus.Metric) {
 
 var certificateDesc = prometheus.NewDesc("liandong_sip_certificate_seconds",
 	"Seconds until the certificate of a network expires.", []string{"network"}, nil)
+var trunkDesc = prometheus.NewDesc("liandong_trunk_up", "1 while calls are sent to the target of a trunk at first.", []string{"trunk", "target"}, nil)
+
+func (g gauges) trunks(out chan<- prometheus.Metric) {
+	for _, t := range g.sw.Trunks.Stats() {
+		out <- prometheus.MustNewConstMetric(trunkDesc, prometheus.GaugeValue, flag(t.Up), t.Trunk, t.Target)
+	}
+}
 
 func (g gauges) recordings(put func(string, string, prometheus.ValueType, float64), now, total prometheus.ValueType) {
 	var r record.Stats

@@ -20,6 +20,7 @@ import (
 	"liandong/routing/exchange"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
+	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
 
@@ -31,6 +32,7 @@ type App struct {
 	recorder *record.Recorder // nil: no line records
 	engine   *engine.Engine
 	ua       *ua.UA
+	trunks   *trunk.Keeper
 	exchange *exchange.Exchange
 	api      *api.Server
 }
@@ -70,9 +72,10 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
+	a.trunks = trunk.New(neighbours(cfg), a.ua, log.With("part", "sip"))
 	directory := cfg.Directory()
 	a.exchange = exchange.New(exchange.Config{
-		Directory: directory, Leg: legs(cfg), Wire: a.ua, Tickets: a,
+		Directory: directory, Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
 		Tell:     func(event string, fields map[string]string) { a.tell(directory, event, fields) },
 		NewID:    ticket.NewIDs(rand.Reader).New,
@@ -99,7 +102,7 @@ func (a *App) Put(e ticket.Entry, done func(error)) {
 // parts are what HTTP shows and drives.
 func (a *App) parts() api.Switch {
 	return api.Switch{
-		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Recordings: a.recorder,
+		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Trunks: a.trunks, Recordings: a.recorder,
 	}
 }
 
@@ -121,6 +124,12 @@ func legs(cfg *configs.Config) leg.Config {
 	return l
 }
 
+func neighbours(cfg *configs.Config) trunk.Config {
+	t := cfg.Neighbours()
+	t.Rand = random
+	return t
+}
+
 // random is for tags, branches and Call-IDs: not to be guessed.
 func random() uint64 {
 	var b [8]byte
@@ -140,6 +149,7 @@ func (a *App) Start() error {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
 	}
+	a.trunks.Start()
 	if err := a.api.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
@@ -154,6 +164,9 @@ func (a *App) Stop() {
 	}
 	if a.exchange != nil {
 		a.exchange.Stop()
+	}
+	if a.trunks != nil {
+		a.trunks.Stop()
 	}
 	if a.ua != nil {
 		a.ua.Stop()

@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"liandong/cmd/internal/phone"
+)
+
+// beyond is where the trunk to the fire brigade is.
+var beyond = netip.MustParseAddr("127.0.0.11")
+
+// startTrunks is the lab with a line 119, partner of 110, behind a trunk with these keys.
+func startTrunks(t testing.TB, trunk string, set ...string) *lab {
+	t.Helper()
+	text, err := os.ReadFile(labFile)
+	must(t, err)
+	added := strings.NewReplacer(
+		"\ntrunks:\n", "\ntrunks:\n  fire: {"+trunk+"}\n",
+		"\nhotlines:\n", "\nhotlines:\n  119: {numbers: [119], trunk: fire, no_answer: 20s}\n",
+	).Replace(string(text))
+	file := filepath.Join(t.TempDir(), "trunks.yaml")
+	must(t, os.WriteFile(file, []byte(added), 0o600))
+	return startFrom(t, file, miniredis.RunT(t).Addr(), append([]string{"hotlines.110.partner=119"}, set...)...)
+}
+
+// targets writes the addresses of a trunk, to be tried in this order.
+func targets(at ...netip.AddrPort) string {
+	var list []string
+	for i, a := range at {
+		list = append(list, fmt.Sprintf("{address: %q, priority: %d}", a, i))
+	}
+	return "trusted: true, diversion: true, history_info: true, options: 0s, targets: [" + strings.Join(list, ", ") + "]"
+}
+
+// gateway is a phone at an address of the trunk.
+func gateway(t testing.TB, policy phone.Policy) *phone.Phone {
+	t.Helper()
+	return newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Speech: phone.Tone(partnerTone, time.Second), Policy: policy})
+}
+
+// fromDesk is a call between a citizen and the 110 desk.
+func (l *lab) fromDesk(t testing.TB) (caller, desk *phone.Call) {
+	t.Helper()
+	first := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	caller = l.call(t, l.caller(t, callerTone), "110")
+	desk = next(t, first)
+	waitConfirmed(t, caller)
+	hears(t, caller, deskTone)
+	return caller, desk
+}
+
+// A target that answers 503 and one that is silent cost the caller nothing but time: the next one has the call, and it
+// is one matter still.
+func TestSIPpTrunkFailsOver(t *testing.T) {
+	t.Parallel()
+	full, silent := freePort(t, beyond), freePort(t, beyond)
+	mute, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(silent))
+	must(t, err)
+	defer mute.Close()
+	works := gateway(t, phone.AnswerAfter(500*time.Millisecond))
+	refuses := startSIPp(t, scenario{file: "phone_refuses.xml", at: full, service: "119", values: map[string]any{"code": 503, "phrase": "Service Unavailable"}})
+	l := startTrunks(t, targets(full, silent, works.Addr()))
+	caller, desk := l.fromDesk(t)
+	pushes(t, desk, "*1")
+	refuses.wait(t)
+	partner := next(t, works)
+	hears(t, caller, partnerTone)
+	hears(t, partner, callerTone)
+	ended(t, desk)
+	hangUp(t, caller)
+	ended(t, partner)
+	if id := partner.Caller(); id.From != "+86"+number {
+		t.Errorf("the third target is shown %+v", id)
+	}
+	entries := readEntries(t, l.redis, "liandong:tickets:119", 2)
+	if entries[0]["event"] != "opened" || entries[1]["event"] != "answered" || entries[0]["stub_id"] != entries[1]["stub_id"] {
+		t.Errorf("entries %v", entries)
+	}
+}
+
+// The metrics tell which targets are there.
+func TestTrunkPings(t *testing.T) {
+	t.Parallel()
+	works, gone := gateway(t, phone.NeverAnswer()), freePort(t, beyond)
+	l := startTrunks(t, strings.Replace(targets(works.Addr(), gone), "options: 0s", "options: 5s", 1))
+	want := []string{
+		fmt.Sprintf("liandong_trunk_up{target=%q,trunk=\"fire\"} 1\n", works.Addr()),
+		fmt.Sprintf("liandong_trunk_up{target=%q,trunk=\"fire\"} 0\n", gone),
+	}
+	var page []byte
+	for ctx := within(t, 40*time.Second); ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+		if _, page = l.get(t, "/metrics"); strings.Contains(string(page), want[0]) && strings.Contains(string(page), want[1]) {
+			return
+		}
+	}
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "liandong_trunk") {
+			t.Error(line)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package exchange
+
+import (
+	"time"
+
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/sip/leg"
+	"liandong/sip/trunk"
+)
+
+// Trunks knows where the trunks are reached, and how their targets are doing.
+type Trunks interface {
+	Order(trunk string) []trunk.Target // as a call is to try them
+	Called(trunk string, t trunk.Target, o trunk.Outcome)
+}
+
+const (
+	// tryFor is how long a target of a trunk may be silent before the next one is
+	// tried. Over UDP four copies of the INVITE have gone out by then; a server that
+	// lives answers the first with 100 within 200 ms (RFC 3261 §17.2.1).
+	tryFor = 4 * time.Second
+	// tryLast is the same for the last one: there is nothing to lose but time, and
+	// not as much as timer B would take.
+	tryLast = 8 * time.Second
+)
+
+// route is the way to a desk behind a trunk: the target that is being tried, and
+// those after it. The call knows one leg that rings, whichever target that is:
+// its state machine, the stub, the ringing time and what everybody hears go on
+// untouched while targets fail, and only the failure of the last one is news.
+// Each try is a SIP leg of its own, with its own Call-ID, so that a late answer
+// to an abandoned one is not taken for the call's: its leg sends ACK and BYE.
+type route struct {
+	trunk *desk.Trunk
+	ring  call.RingTrunk
+	at    trunk.Target
+	rest  []trunk.Target
+	heard bool // at has said something
+}
+
+func (c *Core) ringTrunk(e call.RingTrunk) {
+	p := &party{id: e.Leg, agent: e.Hotline, trunk: e.Trunk, keys: c.collector()}
+	t, ok := c.dir.Trunks[e.Trunk]
+	if !ok {
+		c.unreachable(p, 404)
+		return
+	}
+	targets := c.targets(t)
+	if len(targets) == 0 {
+		c.world.Log.Error("a trunk has no target", "trunk", t.Name)
+		c.unreachable(p, 503)
+		return
+	}
+	p.route = &route{trunk: t, ring: e, at: targets[0], rest: targets[1:]}
+	p.network = t.Network
+	if c.open(p) {
+		c.try(p)
+	}
+}
+
+func (c *Core) targets(t *desk.Trunk) []trunk.Target {
+	switch {
+	case c.world.Trunks != nil:
+		return c.world.Trunks.Order(t.Name)
+	case t.Target != "":
+		return []trunk.Target{{Host: t.Target}}
+	}
+	return nil
+}
+
+// try calls the target that is next.
+func (c *Core) try(p *party) {
+	r := p.route
+	place := Place{
+		URI:    "sip:" + r.ring.Number + "@" + r.at.Host,
+		Flow:   leg.Flow{Network: r.trunk.Network, Transport: r.trunk.Transport, Remote: r.at.Addr},
+		Target: r.at.Host,
+	}
+	i := c.toTrunk(r.ring, r.trunk)
+	i.Patience = tryLast
+	if len(r.rest) > 0 {
+		i.Patience = tryFor
+	}
+	r.heard = false
+	c.dial(p, place, i)
+}
+
+// elsewhere: RFC 3263 §4.3, the next target is tried when one is silent, cannot be
+// reached or answers 503. 500, 502 and 504 are added: a gateway that has lost its
+// own way out says one of them, and nobody's phone rings twice by it.
+func elsewhere(e leg.Failed) bool {
+	switch e.Code {
+	case 500, 502, 503, 504:
+		return true
+	}
+	return e.Silent
+}
+
+// failOver goes on to the trunk's next target; false: there is none, or another
+// would say the same.
+func (c *Core) failOver(p *party, e leg.Failed) bool {
+	r := p.route
+	if r == nil || p.gone {
+		return false
+	}
+	c.judge(r, e)
+	if !elsewhere(e) {
+		return false
+	}
+	c.world.Log.Warn("a target of a trunk failed a call", "trunk", r.trunk.Name, "target", r.at, "code", e.Code, "silent", e.Silent, "left", len(r.rest))
+	if len(r.rest) == 0 {
+		return false
+	}
+	// The leg of the abandoned try stays for its farewell.
+	c.parties = append(c.parties, &party{leg: p.leg, network: p.network, gone: true})
+	r.at, r.rest = r.rest[0], r.rest[1:]
+	c.try(p)
+	return true
+}
+
+// judge tells how the target has taken the call.
+func (c *Core) judge(r *route, e leg.Failed) {
+	o := trunk.Outcome{Code: e.Code, RetryAfter: e.RetryAfter}
+	if e.Silent {
+		o = trunk.Outcome{}
+	}
+	c.called(r, o)
+}
+
+// heard notes the first word of a target: it lives.
+func (c *Core) heard(p *party, code int) {
+	if r := p.route; r != nil && !r.heard {
+		r.heard = true
+		c.called(r, trunk.Outcome{Code: code})
+	}
+}
+
+func (c *Core) called(r *route, o trunk.Outcome) {
+	if c.world.Trunks != nil {
+		c.world.Trunks.Called(r.trunk.Name, r.at, o)
+	}
+}
+
+// failure is the code by which a desk was not reached. A trunk of which no target
+// said a word is out of order, which is another thing than a desk where nobody picks up.
+func failure(p *party, e leg.Failed) int {
+	if p.route != nil && e.Silent {
+		return 503
+	}
+	return e.Code
+}
