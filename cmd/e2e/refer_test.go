@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -60,26 +59,6 @@ func TestSIPpRefersInVain(t *testing.T) {
 	if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "failed" || e[1]["result"] != "busy" {
 		t.Errorf("entries %v", e)
 	}
-}
-
-// No transfer runs up charges, and none is for the caller.
-func TestReferIsForDesks(t *testing.T) {
-	t.Parallel()
-	h := talking(t, phone.AnswerAfter(0))
-	for to, from := range map[string]*phone.Call{
-		"<sip:0900123456@liandong.lab>":                            h.desk,
-		"<sip:12345@liandong.lab>":                                 h.caller,
-		"<sip:12345@h;method=SUBSCRIBE>":                           h.desk,
-		"<sip:12345@h?Replaces=c%40h%3Bto-tag%3Da%3Bfrom-tag%3Db>": h.desk,
-	} {
-		_, err := from.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: to}}, nil)
-		var refused *phone.StatusError
-		if !errors.As(err, &refused) || refused.Code != 603 {
-			t.Errorf("REFER to %s: %v", to, err)
-		}
-	}
-	hears(t, h.caller, deskTone)
-	hears(t, h.desk, callerTone)
 }
 
 // The transfer key of a phone that others wrote.

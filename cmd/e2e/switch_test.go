@@ -188,23 +188,6 @@ func TestHandoverRefused(t *testing.T) {
 	}
 }
 
-func TestCallerHangsUpDuringHandover(t *testing.T) {
-	t.Parallel()
-	h := talking(t, phone.NeverAnswer())
-	must(t, h.desk.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
-	p := next(t, h.partner)
-	must(t, p.WaitState(within(t, 10*time.Second), phone.Ringing))
-	must(t, h.caller.Hangup(within(t, 10*time.Second)))
-	must(t, h.desk.WaitState(within(t, 10*time.Second), phone.Ended))
-	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
-	if e := p.Ending(); e.Code != 487 {
-		t.Errorf("the partner's phone ended %+v", e)
-	}
-	if l := readEntries(t, h.redis, "liandong:tickets:12345", 2); l[1]["event"] != "abandoned" {
-		t.Errorf("entries %v", l)
-	}
-}
-
 // A partner that answers and hangs up at once has not taken the call over: the first line's seat rings again.
 func TestPartnerHangsUpAtOnce(t *testing.T) {
 	t.Parallel()
@@ -245,20 +228,6 @@ func TestThreeWay(t *testing.T) {
 	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 	unbroken(t, h.caller)
 	unbroken(t, p)
-}
-
-// The desk's hold leaves the caller with music, not silence, and the stream unbroken.
-func TestHoldGivesMusic(t *testing.T) {
-	t.Parallel()
-	h := talking(t, phone.NeverAnswer())
-	must(t, h.desk.Hold(within(t, 10*time.Second)))
-	err := h.caller.WaitHeard(within(t, 15*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
-		return phone.Loudness(pcm) > 50 && phone.Share(pcm, deskTone) < 0.2
-	})
-	must(t, err)
-	must(t, h.desk.Resume(within(t, 10*time.Second)))
-	hears(t, h.caller, deskTone)
-	unbroken(t, h.caller)
 }
 
 // The first answer wins; the other seat gets CANCEL with the reason.
