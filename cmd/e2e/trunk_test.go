@@ -108,3 +108,32 @@ func TestTrunkPings(t *testing.T) {
 		}
 	}
 }
+
+// What a gateway says before its desk answers is heard by the caller who waits for that desk, and by a taker who has
+// handed on; before the answer, and by 183 with SDP on both sides.
+func TestEarlyMedia(t *testing.T) {
+	t.Parallel()
+	works := gateway(t, phone.Policy{Action: phone.Answer, After: 6 * time.Second, Early: true})
+	l := startTrunks(t, targets(works.Addr()))
+	direct := l.call(t, l.caller(t, callerTone), "119")
+	hears(t, direct, partnerTone)
+	if s := direct.State(); s == phone.Confirmed {
+		t.Error("the caller hears the gateway only after the answer")
+	}
+	first := next(t, works)
+	must(t, first.WaitState(within(t, 15*time.Second), phone.Confirmed))
+	hears(t, first, callerTone)
+	hangUp(t, direct)
+
+	caller, desk := l.fromDesk(t)
+	pushes(t, desk, "*1")
+	early := next(t, works)
+	must(t, desk.WaitHeard(within(t, 5*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
+		return phone.Share(pcm, partnerTone) > 0.3 && phone.Share(pcm, callerTone) > 0.3
+	}))
+	if s := early.State(); s == phone.Confirmed {
+		t.Error("the taker hears the gateway only after the answer")
+	}
+	hears(t, caller, partnerTone)
+	hangUp(t, caller)
+}

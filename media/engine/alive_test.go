@@ -135,3 +135,30 @@ func TestPauses(t *testing.T) {
 		}
 	}
 }
+
+// A stream may have less patience than the engine, until another offer and answer.
+func TestOwnTimeout(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a := r.phone(1, codec.PCMA)
+	a.talks = false
+	early := a.stream()
+	early.Timeout = time.Second
+	r.session.Do(early)
+	r.run(900 * time.Millisecond)
+	if got := r.events(); len(got) != 0 {
+		t.Fatalf("%v before the time is over", got)
+	}
+	r.run(200 * time.Millisecond)
+	if got := r.events(); !slices.Equal(got, []Event{MediaLost{Leg: 1}}) {
+		t.Fatalf("events %v, want MediaLost once", got)
+	}
+	r.session.Do(a.stream())
+	r.run(r.shard.cfg.MediaTimeout - time.Second)
+	if got := r.events(); len(got) != 0 {
+		t.Fatalf("%v: the new stream has the engine's own time", got)
+	}
+	r.run(2 * time.Second)
+	if got := r.events(); !slices.Equal(got, []Event{MediaLost{Leg: 1}}) {
+		t.Errorf("events %v, want MediaLost of the new stream", got)
+	}
+}

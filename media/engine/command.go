@@ -28,6 +28,7 @@ type Stream struct {
 	RemoteRTCP netip.AddrPort     // zero: the port above the remote's RTP port
 	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
 	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
+	Timeout    time.Duration      // nothing received for so long: MediaLost; 0: the engine's MediaTimeout
 	Ptime      time.Duration      // what the peer prefers: the nearest 10 ms of 10 to 60; 0: no wish, so 20 ms, and relays as they come
 	Leg        LegID
 	Codec      codec.ID // what we send

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -113,8 +114,8 @@ func (l *leg) configure(c Stream, now time.Time) {
 	} else {
 		c.Remote = l.stream.Remote // c=0.0.0.0 is a hold, the party has not moved
 	}
-	if c.Receive && !l.stream.Receive {
-		l.heardAt = now
+	if c.Receive && !l.stream.Receive || c.Timeout != l.stream.Timeout {
+		l.heardAt, l.lost = now, false
 	}
 	l.codecs, l.dial.ClockRate = payloadTypes(c), c.Codec.ClockRate()
 	first, before := !l.ready, l.stream
@@ -244,7 +245,8 @@ func (l *leg) attention() {
 
 // watch says once when the party is not heard any more.
 func (l *leg) watch(now time.Time) {
-	if !l.ready || !l.stream.Receive || l.lost || now.Sub(l.heardAt) <= l.shard.cfg.MediaTimeout {
+	patience := cmp.Or(l.stream.Timeout, l.shard.cfg.MediaTimeout)
+	if !l.ready || !l.stream.Receive || l.lost || now.Sub(l.heardAt) <= patience {
 		return
 	}
 	l.lost = true

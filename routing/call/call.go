@@ -89,7 +89,8 @@ type Leg struct {
 	Seat    string  // the user; "" for a desk behind a trunk
 	Up      bool    // answered
 	Held    bool    // it has put us on hold
-	Silent  bool    // nothing has come from it for the media timeout
+	Early   bool    // not answered yet, and heard all the same
+	Silent  bool    // nothing has come from it for the media timeout, or for a second before its answer
 	Notice  string  // a clip it is to hear once, now
 	Noticed uint32  // counts notices, so that the same one can be heard twice
 	Channel Channel // of the recording; zero: it is not recorded
@@ -139,6 +140,7 @@ type Hunt struct {
 	SeatAt   time.Time // when those who ring now have rung long enough; zero: nobody rings
 	LineAt   time.Time // when the whole line has rung long enough (Partner)
 	RetryAt  time.Time // when to look for free seats again; zero: not waiting
+	EarlyAt  time.Time // until then the caller hears our announcement, and no early sound; zero: it is over
 	Queued   bool      // no seat was free: the caller hears the queue
 	Overflow bool      // rings a number outside by the overflow rule
 	Joins    bool      // waits for a desk that comes from another call
@@ -180,7 +182,7 @@ func (c *Call) Over() bool { return c.Phase == Ended }
 func (c *Call) Deadline() (at time.Time, ok bool) {
 	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt}
 	if c.Hunt != nil {
-		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt)
+		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt, c.Hunt.EarlyAt)
 	}
 	for _, t := range due {
 		if !t.IsZero() && (!ok || t.Before(at)) {

@@ -117,11 +117,11 @@ func (m *machine) callerEar() Ear {
 	case m.Phase == Ringing && m.Hunt != nil && m.Hunt.Queued:
 		return playing(p.Wait, cmp.Or(p.Music, clipMusic))
 	case m.Phase == Ringing && !m.Met:
-		return playing(cmp.Or(p.Ringback, clipRing))
+		return m.callerRinging("")
 	case m.Phase == Ringing, m.Phase == HandingOver && m.Desk == 0:
-		return playing(p.TakerGone, cmp.Or(p.Ringback, clipRing))
+		return m.callerRinging(p.TakerGone)
 	case m.Phase == HandingOver && !m.joining():
-		return playing(p.Handover, cmp.Or(p.Ringback, clipRing))
+		return m.callerRinging(p.Handover)
 	case m.Phase == Consulting && !m.apart():
 		return playing(cmp.Or(p.Music, clipMusic))
 	}
@@ -129,16 +129,16 @@ func (m *machine) callerEar() Ear {
 }
 
 func (m *machine) deskEar(l Leg) Ear {
-	p := m.prompts()
 	switch {
 	case m.Phase == HandingOver, m.Phase == Conferencing:
 		e := m.voices(l.ID)
 		if len(e.From) > 0 && !m.joining() {
-			e.Play, e.Loop = []string{cmp.Or(p.Ringback, clipRing)}, true
+			r := m.ringing("")
+			e.From, e.Play, e.Loop = append(e.From, r.From...), r.Play, r.Loop
 		}
 		return e
 	case m.Phase == Consulting && m.Partner == 0:
-		return playing(cmp.Or(p.Ringback, clipRing))
+		return m.ringing("")
 	}
 	return m.voices(l.ID)
 }

@@ -30,6 +30,10 @@ type SeatsFound struct {
 // LegRinging tells that a desk's phone rings.
 type LegRinging struct{ Leg LegID }
 
+// LegEarly tells that a desk that is rung has a sound of its own before it has
+// answered: an announcement or a ringing tone of whoever leads to it.
+type LegEarly struct{ Leg LegID }
+
 // LegAnswered tells that a desk picked up.
 type LegAnswered struct{ Leg LegID }
 
@@ -147,6 +151,7 @@ type Broken struct{ Why string }
 func (Arrived) event()       {}
 func (SeatsFound) event()    {}
 func (LegRinging) event()    {}
+func (LegEarly) event()      {}
 func (LegAnswered) event()   {}
 func (LegFailed) event()     {}
 func (LegEnded) event()      {}

@@ -182,6 +182,9 @@ func (m *machine) exhausted() {
 func (m *machine) huntTicked() {
 	h := m.Hunt
 	longest := m.line().Queue.MaxWait
+	if m.due(h.EarlyAt) {
+		h.EarlyAt = time.Time{}
+	}
 	switch {
 	case h.Partner && m.due(h.LineAt):
 		h.note(ResultNoAnswer, 408)

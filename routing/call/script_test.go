@@ -136,6 +136,8 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		return e
 	case "ringing":
 		return LegRinging{leg(1)}
+	case "early":
+		return LegEarly{leg(1)}
 	case "answered":
 		return LegAnswered{leg(1)}
 	case "failed":

@@ -55,6 +55,8 @@ func (m *machine) take(e Event) {
 	switch e := e.(type) {
 	case LegRinging:
 		m.legRinging(e.Leg)
+	case LegEarly:
+		m.legEarly(e.Leg)
 	case LegAnswered:
 		m.legAnswered(e.Leg)
 	case LegFailed:
@@ -157,7 +159,7 @@ func (m *machine) legAnswered(id LegID) {
 		m.ignore("leg %d was not being rung", id)
 		return
 	}
-	l.Up = true
+	l.Up, l.Early, l.Silent = true, false, false
 	line := l.Hotline
 	h := *m.Hunt
 	m.stopHunt(Elsewhere)
@@ -294,12 +296,12 @@ func (m *machine) legHeld(e LegHeld) {
 // without its desk goes back to the line as soon as that is certain.
 func (m *machine) legSilent(e LegSilent) {
 	l, ok := m.Leg(e.Leg)
-	if !ok || !l.Up || l.Silent == e.Silent {
+	if !ok || !l.Up && !l.Early || l.Silent == e.Silent {
 		m.ignore("no change of silence")
 		return
 	}
 	l.Silent = e.Silent
-	if e.Silent {
+	if e.Silent && l.Up {
 		m.do(ProbeLeg{e.Leg})
 	}
 }

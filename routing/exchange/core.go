@@ -341,6 +341,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		c.invited(p, e)
 	case leg.Progressed:
 		c.heard(p, e.Code)
+		c.early(p, e.Media)
 		c.fact(call.LegRinging{Leg: p.id})
 	case leg.Referred:
 		c.referred(p, e)
@@ -381,14 +382,19 @@ func (c *Core) negotiated(p *party, s sdp.Session) {
 	if p.gone {
 		return
 	}
-	sends := s.Direction == sdp.SendRecv || s.Direction == sdp.SendOnly
-	c.world.Media.Do(engine.Stream{
+	stream := streamOf(p, s)
+	stream.ToneKeys = p.id != call.CallerLeg && len(s.DTMFRecv) == 0
+	c.world.Media.Do(stream)
+	c.fact(call.LegHeld{Leg: p.id, Held: !stream.Send})
+}
+
+// streamOf is what offer and answer came to, in the words of the media engine.
+func streamOf(p *party, s sdp.Session) engine.Stream {
+	return engine.Stream{
 		Leg: engine.LegID(p.id), Remote: s.Remote, RemoteRTCP: s.RemoteRTCP, RTCPMux: s.RTCPMux,
 		Codec: s.Codec, PT: s.PT, Recv: s.Recv, DTMFSend: s.DTMFSend, DTMFRecv: s.DTMFRecv, Ptime: s.Ptime,
-		Send: sends, Receive: s.Direction == sdp.SendRecv || s.Direction == sdp.RecvOnly,
-		ToneKeys: p.id != call.CallerLeg && len(s.DTMFRecv) == 0,
-	})
-	c.fact(call.LegHeld{Leg: p.id, Held: !sends})
+		Send: s.Direction == sdp.SendRecv || s.Direction == sdp.SendOnly, Receive: s.Direction == sdp.SendRecv || s.Direction == sdp.RecvOnly,
+	}
 }
 
 // digit takes one key press. What the caller dials is never a key.

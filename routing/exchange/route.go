@@ -6,6 +6,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/sip/leg"
+	"liandong/sip/sdp"
 	"liandong/sip/trunk"
 )
 
@@ -134,6 +135,23 @@ func (c *Core) heard(p *party, code int) {
 		r.heard = true
 		c.called(r, trunk.Outcome{Code: code})
 	}
+}
+
+// earlyPatience is how long early media may be promised and not come, before our
+// own ringing tone is heard again.
+const earlyPatience = time.Second
+
+// early lets those who wait for a desk behind a trunk hear what comes from there
+// before the answer: the operator's announcement, the queue of the partner's PBX.
+// Of several early dialogs, as a proxy's forking makes them, the last one is heard.
+func (c *Core) early(p *party, s *sdp.Session) {
+	if p.route == nil || p.gone || s == nil {
+		return
+	}
+	stream := streamOf(p, *s)
+	stream.Timeout = earlyPatience
+	c.world.Media.Do(stream)
+	c.fact(call.LegEarly{Leg: p.id})
 }
 
 func (c *Core) called(r *route, o trunk.Outcome) {

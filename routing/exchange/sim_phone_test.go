@@ -251,6 +251,10 @@ func (l *line) rings() {
 		l.phone.does(l)
 		return
 	}
+	if strings.HasPrefix(l.phone.user, "119") && s.chance(0.5) { // an announcement, or none after all
+		l.do(leg.Progress{Code: 183, Media: true})
+		s.after(s.between(0, 3*time.Second), func() { l.mute(s.chance(0.5)) })
+	}
 	if s.chance(0.9) {
 		l.do(leg.Progress{Code: 180})
 	}
@@ -276,6 +280,22 @@ func (l *line) rings() {
 		l.answer(think / 3)
 		s.after(think/3+s.between(time.Second, time.Minute), l.hangUp)
 		l.atWork(think / 3)
+	}
+}
+
+// mute is what the media engine notices when nothing comes from a phone, or when something comes again.
+func (l *line) mute(silent bool) {
+	for _, c := range l.phone.sim.cores {
+		p := c.core.byCallID(l.leg.CallID())
+		switch {
+		case p == nil || c.closed || p.gone:
+			continue
+		case silent:
+			c.core.Heard(l.phone.sim.now, engine.MediaLost{Leg: engine.LegID(p.id)})
+		default:
+			c.core.Heard(l.phone.sim.now, engine.MediaBack{Leg: engine.LegID(p.id)})
+		}
+		c.rest()
 	}
 }
 
