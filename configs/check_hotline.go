@@ -17,6 +17,7 @@ func (c *checker) hotlines() {
 		c.partner(key, id, h)
 		c.overflow(key+".queue.overflow", id, h.Queue.Overflow)
 		c.announced(key + ".recording")
+		c.spool(key, h)
 		if h.RingEach > h.NoAnswer {
 			c.add(key+".ring_each", textLongSeat.of(h.NoAnswer))
 		}

@@ -144,6 +144,16 @@ type Hotline struct {
 	Prompts          Roles         `yaml:"prompts"`
 	Recording        LineRecording `yaml:"recording"`
 	RevealRestricted bool          `yaml:"reveal_restricted"`
+	Spool            Spool         `yaml:"spool"`
+}
+
+// Spool is how entries and updates go to and from the switch at which a line stands: by files that a gatekeeper carries.
+type Spool struct {
+	Send    string      `yaml:"send" is:"dir"`    // folder whose files come to the other side
+	Receive string      `yaml:"receive" is:"dir"` // folder where the other side's files come
+	State   string      `yaml:"state" is:"dir"`   // folder of this side alone
+	Key     desk.Secret `yaml:"key"`              // both sides have it; with a space between, further ones that are believed
+	KeyFile string      `yaml:"key_file" is:"path"`
 }
 
 // LineRecording says which calls of a hotline are recorded.

@@ -59,6 +59,7 @@ func (h *Hotline) setDefaults() {
 	*h = Hotline{
 		Ring: "all", NoAnswer: 20 * time.Second, Queue: Queue{MaxWait: 2 * time.Minute, MaxCalls: 10},
 		Recording: LineRecording{Mode: "off", Announce: "recorded"},
+		Spool:     Spool{State: "data/spool"},
 	}
 }
 

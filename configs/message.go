@@ -187,6 +187,10 @@ var (
 	textNoCert       = text{"%q 中没有证书；应为 PEM 文件", "there is no certificate in %q; it must be a PEM file"}
 	textCertPair     = text{"cert_file 与 key_file 必须同时给出", "cert_file and key_file go together"}
 	textBadPair      = text{"%q 与 %q 不是一对证书和私钥；应为 PEM 文件", "%q and %q are no certificate with its private key; they must be PEM files"}
+	textSpoolTrunk   = text{"只用于经中继到达的热线；请写 trunk，或删除 spool", "is for a hotline that is reached through a trunk; give its trunk, or remove spool"}
+	textSpoolNeeds   = text{"send、receive、key（或 key_file）三者都要写", "needs send, receive, and key or key_file, all three"}
+	textSpoolSame    = text{"send、receive、state 必须是不同的目录，且不与其他热线共用 send 或 receive", "send, receive and state must be folders of their own, and send and receive not those of another hotline"}
+	textSpoolKey     = text{"密钥应为 32 字节，写成 64 位十六进制或 base64；多个以空格隔开", "a key must be 32 bytes, 64 hexadecimal digits or base64; several with a space between"}
 	textRedisNoURL   = text{"缺少 url；请写全本网络的 Redis，或全部省略而用顶层的 redis", "needs url; give the whole Redis of this network, or leave it out and have the one at the top"}
 	textRedisSame    = text{"与另一网络是同一服务器、同一库，但其他项不同；请写得完全一样，或换一个库", "is the server and database of another network, with other settings; write both alike, or use another database"}
 	textRedisTwice   = text{"URL 中已有密码；password 与 URL 中的密码只留一个", "the URL holds a password already; keep one of them"}

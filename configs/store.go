@@ -50,6 +50,7 @@ func (c *Config) furnish(s *Store, of int) {
 	s.Outbox, s.Ledger = c.Outbox(), c.Ledger()
 	s.Outbox.Config, s.Ledger.Config = r.link(), r.link()
 	s.Ledger.Hotlines = s.Hotlines
+	c.spooled(&s.Ledger)
 	if of == 1 {
 		return
 	}

@@ -18,6 +18,7 @@ type commands struct {
 	Check      check      `cmd:"" help:"Read a config and name every mistake in it."`
 	Tickets    stubs      `cmd:"" help:"Print the ticket entries (the default), or add to one."`
 	Categories categories `cmd:"" help:"The shared knowledge of who handles what."`
+	Spool      files      `cmd:"" help:"Exchange entries and updates with another switch by files, where only files pass."`
 	Demo       show       `cmd:"" help:"Show the whole job on loopback, with an embedded Redis and three SIP phones."`
 	Version    version    `cmd:"" help:"Print what was built from which revision."`
 }

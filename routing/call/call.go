@@ -42,10 +42,17 @@ const (
 	Ended        Phase = "ended"
 )
 
+// Peer is what the switch from which a call came says of it. Zero: it came from none.
+type Peer struct {
+	Ref  string // the call's UUID there: entries and events have it here too
+	Stub string // of the matter as which it was handed over
+}
+
 // Call is the state of one call: a plain value, owned by the call's actor,
 // stored whole. Change it only through [Step].
 type Call struct {
 	Ref     string // the call's UUID, the same on every leg, entry and log line
+	Peer    Peer   // what another switch calls it, from which it came
 	At      time.Time
 	Caller  number.Number
 	Dialed  string // as dialled

@@ -11,6 +11,7 @@ type Event interface{ event() }
 // Arrived opens a call: the caller's INVITE for a hotline.
 type Arrived struct {
 	Ref     string
+	Peer    Peer
 	Caller  number.Number
 	Dialed  string
 	Hotline string

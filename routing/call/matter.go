@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"cmp"
 	"strconv"
 
 	"liandong/routing/ticket"
@@ -115,7 +116,7 @@ func (m *machine) entry(e ticket.Event) ticket.Entry { return m.entryOf(*m.Matte
 func (m *machine) entryOf(t Matter, e ticket.Event) ticket.Entry {
 	kind, _ := m.dir.Categories.ByCode(t.Category)
 	return ticket.Entry{
-		StubID: t.Stub, Event: e, From: t.From, To: t.To, Mode: t.Mode, CallRef: m.Ref,
+		StubID: t.Stub, Event: e, From: t.From, To: t.To, Mode: t.Mode, CallRef: cmp.Or(m.Peer.Ref, m.Ref),
 		CallerE164: m.Caller.E164, CallerRaw: m.Caller.Raw,
 		CallerStatus: m.Caller.Status.String(), CallerSource: m.Caller.Source,
 		Dialed: m.Dialed, FromAgent: t.FromAgent, CallAt: m.At, KeyAt: t.KeyAt,

@@ -116,6 +116,7 @@ func (m *machine) arrived(a Arrived) {
 		m.ignore("the call has begun already")
 		return
 	}
+	m.Peer = a.Peer
 	m.Ref, m.At, m.Caller, m.Dialed, m.Hotline = a.Ref, m.now, a.Caller, a.Dialed, a.Hotline
 	m.Legs, m.NextLeg = []Leg{{ID: CallerLeg}}, CallerLeg+1
 	m.Recording.Ref = a.Record

@@ -142,6 +142,10 @@ func (l *Ledger) raise(ctx context.Context, m matter.Matter, a matter.Alarm, now
 	if a.Event == ticket.Supervised && m.From != m.Owner && l.known(m.From) {
 		lines = append(lines, m.From)
 	}
+	lines = slices.DeleteFunc(lines, func(h string) bool { return slices.Contains(l.cfg.Remote, h) })
+	if len(lines) == 0 {
+		return nil
+	}
 	for _, hotline := range lines {
 		if err := l.post(ctx, hotline, e); err != nil {
 			return err

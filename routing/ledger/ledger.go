@@ -38,6 +38,7 @@ type Config struct {
 
 	Node     string        // this switch's name, unique among those that use the Redis
 	Hotlines []string      // whose ticket streams are in it
+	Remote   []string      // those of them that stand at another switch, which raises their alarms
 	Abroad   Abroad        // the way to lines whose streams are in another Redis; nil: there is none
 	Policy   matter.Policy // how long the steps may take
 

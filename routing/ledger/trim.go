@@ -30,6 +30,8 @@ type Trim struct {
 	Age     time.Duration // entries older than this may go; 0: none for their age
 	Entries int64         // of more entries than this the oldest may go; 0: none for their number
 	Groups  []string      // the consumer groups of the ticket systems, on the ticket streams
+
+	Further map[string][]string // stream → groups of that one alone
 }
 
 func (t Trim) off() bool { return t.Age == 0 && t.Entries == 0 }
@@ -41,9 +43,9 @@ func (l *Ledger) trim(ctx context.Context, now time.Time) {
 	}
 	l.trimAt = now.Add(trimEvery)
 	for _, s := range l.streams() {
-		l.trimOne(ctx, now, s, append([]string{Group}, l.cfg.Trim.Groups...))
+		l.trimOne(ctx, now, s, slices.Concat([]string{Group}, l.cfg.Trim.Groups, l.cfg.Trim.Further[s]))
 	}
-	l.trimOne(ctx, now, Updates, []string{Group})
+	l.trimOne(ctx, now, Updates, slices.Concat([]string{Group}, l.cfg.Trim.Further[Updates]))
 	l.trimOne(ctx, now, Dead, nil)
 }
 

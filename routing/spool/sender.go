@@ -1,0 +1,85 @@
+package spool
+
+import (
+	"slices"
+	"time"
+)
+
+// When a file is sent again.
+const (
+	Again     = 300 * time.Second // without acknowledgement
+	Times     = 5                 // so often; then it is an alarm
+	Reluctant = time.Hour         // and goes on like this, in case somebody mends the way
+	window    = 1000              // files without acknowledgement; more are not packed
+)
+
+// Sender is what the sending end of a channel knows. A plain value; the times of sending need not survive.
+type Sender struct {
+	Line  string
+	Epoch string
+	Acked uint64 // all up to here have arrived
+	Kept  []Kept // the rest, in order
+}
+
+// Kept is a file that is not acknowledged.
+type Kept struct {
+	Number      uint64
+	First, Last time.Time // when it was sent
+	Times       int       // how often again
+}
+
+// Full says that no more is to be packed until something is acknowledged.
+func (s *Sender) Full() bool { return len(s.Kept) >= window }
+
+// Pack makes the next file of lines. It is kept from now on, and has to be sent.
+func (s *Sender) Pack(lines []Line, now time.Time) File {
+	previous := s.Acked
+	if n := len(s.Kept); n > 0 {
+		previous = s.Kept[n-1].Number
+	}
+	s.Kept = append(s.Kept, Kept{Number: previous + 1, First: now, Last: now})
+	return File{Lines: lines, Header: Header{
+		Kind: Entries, Line: s.Line, Epoch: s.Epoch, Number: previous + 1, Previous: previous, Acknowledged: s.Acked, At: now,
+	}}
+}
+
+// Take takes an acknowledgement in and says which files need not be kept any more. Old ones, and those of things that were
+// never sent, change nothing.
+func (s *Sender) Take(ack Header) (gone []uint64) {
+	if ack.Kind != Ack || ack.Line != s.Line || ack.Epoch != s.Epoch || len(s.Kept) == 0 || ack.Number > s.Kept[len(s.Kept)-1].Number {
+		return nil
+	}
+	for len(s.Kept) > 0 && s.Kept[0].Number <= ack.Number {
+		s.Acked = s.Kept[0].Number
+		gone = append(gone, s.Acked)
+		s.Kept = slices.Delete(s.Kept, 0, 1)
+	}
+	return gone
+}
+
+// Due says which files are to be sent again, and takes them for sent.
+func (s *Sender) Due(now time.Time) (again []uint64) {
+	for i := range s.Kept {
+		k := &s.Kept[i]
+		wait := Again
+		if k.Times >= Times {
+			wait = Reluctant
+		}
+		if now.Sub(k.Last) >= wait {
+			k.Last = now
+			k.Times++
+			again = append(again, k.Number)
+		}
+	}
+	return again
+}
+
+// Overdue counts the files that were sent again often enough, in vain: somebody has to look after the way.
+func (s *Sender) Overdue(now time.Time) (n int) {
+	for _, k := range s.Kept {
+		if now.Sub(k.First) >= (Times+1)*Again {
+			n++
+		}
+	}
+	return n
+}
