@@ -2,7 +2,6 @@ package call
 
 import (
 	"cmp"
-	"cmp"
 	"strconv"
 
 	"liandong/routing/ticket"

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"time"
@@ -281,11 +282,14 @@ func (c *Core) talking(e engine.Talking) {
 func (c *Core) about(t call.Tell) map[string]string {
 	s := &c.state
 	fields := map[string]string{
-		"call_ref": s.Ref, "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
+		"call_ref": cmp.Or(s.Peer.Ref, s.Ref), "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
 		"dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
 	}
 	if s.Recording.Begun {
 		fields["recording_ref"] = s.Recording.Ref
+	}
+	if s.Peer.Stub != "" {
+		fields["stub_id"] = s.Peer.Stub
 	}
 	if l, ok := s.Leg(t.Leg); ok {
 		fields["agent"] = l.Agent()

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/number"
+	"liandong/routing/ticket"
 	"liandong/sip/auth"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -46,7 +48,7 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:
 		c.dismiss(p.id, leg.Reject{Code: 482})
 	default:
-		c.fact(call.Arrived{Ref: c.state.Ref, Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID, Record: c.world.NewID(c.now)})
+		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID, Record: c.world.NewID(c.now)})
 	}
 }
 
@@ -58,6 +60,31 @@ func (c *Core) callerOf(i leg.Invited) number.Number {
 	}
 	t, ok := c.dir.Trunks[c.origin.Trunk]
 	return c.dir.Plan.Read(i.Identity, ok && t.Trusted)
+}
+
+// peerOf reads what another switch calls the call and its matter (RFC 7433), as ids writes it: from a trunk that is
+// trusted, and only what has the form of ours.
+func (c *Core) peerOf(i leg.Invited) (p call.Peer) {
+	if t, ok := c.dir.Trunks[c.origin.Trunk]; !ok || !t.Trusted {
+		return call.Peer{}
+	}
+	list, err := header.ParseUserToUser(i.UserToUser)
+	if err != nil || len(list) == 0 {
+		return call.Peer{}
+	}
+	data, err := list[0].Bytes()
+	if err != nil {
+		return call.Peer{}
+	}
+	for word := range strings.SplitSeq(string(data), ",") {
+		switch name, value, _ := strings.Cut(word, "="); {
+		case name == "call" && ticket.IsCallRef(value):
+			p.Ref = value
+		case name == "stub" && ticket.IsID(value):
+			p.Stub = value
+		}
+	}
+	return p
 }
 
 // anonymous is the caller a desk sees when there is no number to show
@@ -162,8 +189,9 @@ func (c *Core) diverted(why call.Cause, host string, diversion, history bool) []
 // ids carry the call's and the matter's names: in User-to-User (RFC 7433) for
 // the partner's systems, in Call-Info as NG911 does for whoever looks there.
 func (c *Core) ids(stub, host string) []header.Field {
-	data := "call=" + c.state.Ref
-	infos := []header.CallInfo{{URI: "urn:liandong:call:" + c.state.Ref, Purpose: "emergency-CallId"}}
+	ref := cmp.Or(c.state.Peer.Ref, c.state.Ref)
+	data := "call=" + ref
+	infos := []header.CallInfo{{URI: "urn:liandong:call:" + ref, Purpose: "emergency-CallId"}}
 	if stub != "" {
 		data += ",stub=" + stub
 		infos = append(infos, header.CallInfo{URI: "urn:liandong:stub:" + stub, Purpose: "emergency-IncidentId"})

@@ -34,12 +34,13 @@ type hold struct {
 	lock *os.File
 	log  *slog.Logger
 
-	rejected int // files put aside
+	rejected int             // files put aside
+	stuck    map[string]bool // those that would not move, told once
 }
 
 // take makes the folders and locks this side's part of the state.
 func (l Link) take(part string, log *slog.Logger) (*hold, error) {
-	h := &hold{Link: l, own: filepath.Join(l.State, l.Line, part), log: log.With("line", l.Line)}
+	h := &hold{stuck: map[string]bool{}, Link: l, own: filepath.Join(l.State, l.Line, part), log: log.With("line", l.Line)}
 	for _, dir := range []string{h.own, h.quarantine()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("spool: %w", err)
@@ -120,9 +121,14 @@ func (h *hold) open(n Name, now time.Time) (f File, ok bool) {
 
 // reject takes a file out of the way of the others.
 func (h *hold) reject(name, reason string, now time.Time) {
-	h.log.Error("spool: file put aside", "file", name, "reason", reason, "folder", h.quarantine())
-	h.rejected++
 	if err := quarantine(h.Receive, name, h.quarantine(), reason, now); err != nil {
-		h.log.Warn("spool: it cannot be moved", "file", name, "err", err)
+		if !h.stuck[name] && len(h.stuck) < maxQuarantine {
+			h.stuck[name] = true
+			h.rejected++
+			h.log.Error("spool: file refused, and it cannot be moved", "file", name, "reason", reason, "err", err)
+		}
+		return
 	}
+	h.rejected++
+	h.log.Error("spool: file put aside", "file", name, "reason", reason, "folder", h.quarantine())
 }

@@ -171,16 +171,14 @@ func (s *source) update(ctx context.Context, b *batch, m outbox.Message, now tim
 func (s *source) parties(ctx context.Context, stub string) (from, to string, err error) {
 	ctx, cancel := s.cfg.Deadline(ctx)
 	defer cancel()
-	list, err := s.link.Client().HMGet(ctx, matter.Key(stub), "from", "to").Result()
+	hash, err := s.link.Client().HGetAll(ctx, matter.Key(stub)).Result()
 	if err != nil && link.Replied(err) {
 		return "", "", nil // somebody else's key
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("spool: %w", err)
 	}
-	from, _ = list[0].(string)
-	to, _ = list[1].(string)
-	return from, to, nil
+	return hash["from"], hash["to"], nil
 }
 
 func flat(fields map[string]string) (list []string) {

@@ -35,5 +35,11 @@ func (g *IDs) New(now time.Time) string {
 	return NewID(now, g.entropy)
 }
 
+// IsID says that a text has the form of an id.
+func IsID(s string) bool { return isULID(s) }
+
+// IsCallRef says that a text has the form of a call's UUID.
+func IsCallRef(s string) bool { return uuid.MatchString(s) }
+
 // millis keeps a clock that stands before 1970 from becoming a time out of a ULID's range.
 func millis(now time.Time) uint64 { return uint64(max(now.UnixMilli(), 0)) }
