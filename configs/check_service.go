@@ -8,7 +8,7 @@ import (
 
 // services checks the numbers by which phones name a verb: none of them may already lead to somebody.
 func (c *checker) services() {
-	allowed := slices.DeleteFunc(verbNames(), func(s string) bool { return s == string(verb.Category) })
+	allowed := append(slices.DeleteFunc(verbNames(), func(s string) bool { return s == string(verb.Category) }), verb.Pickup)
 	for _, number := range sorted(c.Services) {
 		key, name := join("services", number), c.Services[number]
 		switch {

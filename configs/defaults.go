@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/routing/desk"
+	"liandong/routing/verb"
 	"liandong/sip/ua"
 )
 
@@ -28,7 +29,7 @@ func Default() *Config {
 		},
 		Services: map[string]string{
 			"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back",
-			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent",
+			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent", "pickup": verb.Pickup,
 		},
 		SecondLine: "move",
 		Categories: map[string]*Category{},

@@ -117,6 +117,28 @@ type JoinFailed struct{ Code int }
 // and the other call rings in place of this one.
 type LegTaken struct{ Leg LegID }
 
+// PickedUp tells that a desk's phone wants the call of a colleague whose phone
+// rings.
+type PickedUp struct {
+	Leg  LegID // the new dialog
+	Of   LegID // the leg that rings
+	Seat string
+}
+
+// TakenOver tells that a desk goes on with its call on another phone.
+type TakenOver struct {
+	Leg LegID // the new dialog
+	Of  LegID // the leg that it takes the place of
+}
+
+// ColleagueJoined tells that a desk's phone wants to be the third in the conversation
+// of a colleague.
+type ColleagueJoined struct {
+	Leg  LegID // the new dialog
+	Of   LegID // the colleague's leg
+	Seat string
+}
+
 // Target is whom a verb that opens a matter is to reach.
 type Target struct {
 	Hotline string
@@ -149,24 +171,27 @@ type Ticked struct{}
 // released and a running matter becomes a failed one.
 type Broken struct{ Why string }
 
-func (Arrived) event()       {}
-func (SeatsFound) event()    {}
-func (LegRinging) event()    {}
-func (LegEarly) event()      {}
-func (LegAnswered) event()   {}
-func (LegFailed) event()     {}
-func (LegEnded) event()      {}
-func (LegHeld) event()       {}
-func (LegSilent) event()     {}
-func (KeyPressed) event()    {}
-func (DeskCalled) event()    {}
-func (JoinAsked) event()     {}
-func (JoinFound) event()     {}
-func (JoinOffered) event()   {}
-func (JoinFailed) event()    {}
-func (LegTaken) event()      {}
-func (RecordAsked) event()   {}
-func (DigitsPressed) event() {}
-func (PlayDone) event()      {}
-func (Ticked) event()        {}
-func (Broken) event()        {}
+func (Arrived) event()         {}
+func (SeatsFound) event()      {}
+func (LegRinging) event()      {}
+func (LegEarly) event()        {}
+func (LegAnswered) event()     {}
+func (LegFailed) event()       {}
+func (LegEnded) event()        {}
+func (LegHeld) event()         {}
+func (LegSilent) event()       {}
+func (KeyPressed) event()      {}
+func (DeskCalled) event()      {}
+func (JoinAsked) event()       {}
+func (JoinFound) event()       {}
+func (JoinOffered) event()     {}
+func (JoinFailed) event()      {}
+func (LegTaken) event()        {}
+func (PickedUp) event()        {}
+func (TakenOver) event()       {}
+func (ColleagueJoined) event() {}
+func (RecordAsked) event()     {}
+func (DigitsPressed) event()   {}
+func (PlayDone) event()        {}
+func (Ticked) event()          {}
+func (Broken) event()          {}

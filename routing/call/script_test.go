@@ -203,6 +203,12 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			e.To.Hotline = f[4]
 		}
 		return e
+	case "picks": // picks LEG NEW SEAT
+		return PickedUp{Of: leg(1), Leg: SecondLeg + leg(2), Seat: f[3]}
+	case "moves": // moves LEG NEW
+		return TakenOver{Of: leg(1), Leg: SecondLeg + leg(2)}
+	case "enters": // enters LEG NEW SEAT
+		return ColleagueJoined{Of: leg(1), Leg: SecondLeg + leg(2), Seat: f[3]}
 	case "digits":
 		return DigitsPressed{leg(1), f[2]}
 	case "played":

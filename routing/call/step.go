@@ -81,6 +81,12 @@ func (m *machine) take(e Event) {
 		m.report(e.Code)
 	case LegTaken:
 		m.legTaken(e)
+	case PickedUp:
+		m.pickedUp(e)
+	case TakenOver:
+		m.takenOver(e)
+	case ColleagueJoined:
+		m.colleagueJoined(e)
 	case RecordAsked:
 		m.recordAsked(e)
 	case DigitsPressed:
@@ -107,6 +113,12 @@ func (m *machine) late(e Event) {
 		m.do(AskJoin{})
 	case JoinOffered:
 		m.do(OfferJoin{})
+	case PickedUp:
+		m.do(Refuse{Leg: e.Leg, Code: 481})
+	case TakenOver:
+		m.do(Refuse{Leg: e.Leg, Code: 481})
+	case ColleagueJoined:
+		m.do(Refuse{Leg: e.Leg, Code: 481})
 	}
 	m.ignore("%T with no call on", e)
 }

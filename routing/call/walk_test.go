@@ -182,6 +182,14 @@ func (w *walk) second(leg LegID) Event {
 	w.seconds++
 	id := SecondLeg + w.seconds
 	w.live[id] = true
+	switch w.rng.IntN(6) {
+	case 0:
+		return PickedUp{Leg: id, Of: leg, Seat: "1101"}
+	case 1:
+		return TakenOver{Leg: id, Of: leg}
+	case 2:
+		return ColleagueJoined{Leg: id, Of: leg, Seat: "1102"}
+	}
 	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}}[w.rng.IntN(2)]}
 }
 
@@ -342,7 +350,8 @@ func (w *walk) carryOut(x Effect) {
 		}
 		delete(w.live, x.Leg)
 	case Answer:
-		if !w.live[x.Leg] || w.call.Partner == 0 && w.call.Phase != Consulting {
+		_, enters := w.call.Leg(x.Leg)
+		if !w.live[x.Leg] || !enters && w.call.Partner == 0 && w.call.Phase != Consulting {
 			w.fail("leg %d answered for nobody", x.Leg)
 		}
 	case AskJoin:

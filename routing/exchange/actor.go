@@ -36,9 +36,9 @@ type press struct {
 	done chan<- error
 }
 
-// dials is the INVITE of a desk's phone that is in the call already.
+// dials is the INVITE of a desk's phone that is in the call already, or wants to be.
 type dials struct {
-	user   string
+	origin ua.Origin
 	packet leg.Packet
 }
 
@@ -134,7 +134,7 @@ func (a *actor) take(in input) {
 	case in.press != nil:
 		in.press.done <- a.core.Press(now, in.press.user, in.press.verb)
 	case in.dials != nil:
-		a.core.Dialled(now, in.dials.user, in.dials.packet)
+		a.core.Dialled(now, in.dials.origin.User, in.dials.packet)
 	case in.ask != nil:
 		in.ask(a.core)
 	}

@@ -157,7 +157,7 @@ func (c *Core) Start(now time.Time, p leg.Packet) {
 	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(c.origin.Network, p.Flow.Transport, addr))
 	caller := &party{
 		id: call.CallerLeg, leg: l, network: c.origin.Network, transport: p.Flow.Transport, trunk: c.origin.Trunk,
-		contact: p.Contact(), media: err == nil, addr: addr,
+		contact: p.Contact(), calls: true, media: err == nil, addr: addr,
 	}
 	c.parties = append(c.parties, caller)
 	if err != nil {
@@ -431,9 +431,15 @@ func (c *Core) farewell(p *party) {
 		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id), About: c.leaving(p)})
 		p.media = false
 	}
-	if p.seat != "" {
+	if p.seat != "" && !c.seated(p.seat) {
 		c.world.Seats.Release(c.state.Ref, p.seat, c.now)
 	}
+}
+
+// seated says that a seat has another leg in the call: its phone has picked up what
+// rang it too, or has taken the call over.
+func (c *Core) seated(seat string) bool {
+	return slices.ContainsFunc(c.parties, func(p *party) bool { return p.seat == seat && !p.gone })
 }
 
 func (c *Core) party(id call.LegID) *party {

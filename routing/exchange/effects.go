@@ -33,7 +33,7 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.Ring:
 		c.toParty(e.Leg, leg.Progress{Code: 180})
 	case call.Answer:
-		c.toParty(e.Leg, leg.Answer{})
+		c.answer(e.Leg)
 	case call.Refuse:
 		c.dismiss(e.Leg, leg.Reject{Code: e.Code})
 	case call.RefuseCaller:

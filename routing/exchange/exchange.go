@@ -103,12 +103,12 @@ func (x *Exchange) SeatOnline(user string) {
 }
 
 // Incoming opens a call for an INVITE that begins a dialog, or brings it into
-// the call that the phone is in; a SUBSCRIBE is the publisher's. nil: no room.
+// the call that it is meant for or that the phone is in; a SUBSCRIBE is the publisher's. nil: no room.
 func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	if p.Method() == "SUBSCRIBE" {
 		return x.tells.incoming(o.User, p)
 	}
-	if a := x.talking(o.User); a != nil && a.inbox.put(input{dials: &dials{o.User, p}}, true) {
+	if a := x.joins(o, p); a != nil && a.inbox.put(input{dials: &dials{o, p}}, true) {
 		return a
 	}
 	a := x.open(o, p)
@@ -118,12 +118,20 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	return a
 }
 
-// talking is the call that a user's phone is in; nil: none.
-func (x *Exchange) talking(user string) *actor {
-	ref, ok := x.seats.Talks(user)
-	if !ok || user == "" {
+// joins is the call that an INVITE is to come into; nil: it opens one.
+func (x *Exchange) joins(o ua.Origin, p leg.Packet) *actor {
+	if o.User == "" {
 		return nil
 	}
+	_, enters := leg.Entered(p)
+	if ref, ok := x.seats.Talks(o.User); ok && !enters {
+		return x.actor(ref)
+	}
+	return x.entered(o, p)
+}
+
+// actor is the call of a reference; nil: it is over.
+func (x *Exchange) actor(ref string) *actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.calls[ref]
@@ -205,8 +213,8 @@ func (x *Exchange) gone(a *actor) {
 			}
 		case in.press != nil:
 			in.press.done <- ErrGone
-		case in.dials != nil: // sent again by the phone, it opens a call of its own
-			x.cfg.Wire.Unbind(in.dials.packet.CallID())
+		case in.dials != nil: // too late: it opens a call of its own
+			x.reopen(*in.dials)
 		case in.ask != nil:
 			a.guard(func() { in.ask(a.core) })
 		}
@@ -215,6 +223,17 @@ func (x *Exchange) gone(a *actor) {
 	x.mu.Lock()
 	delete(x.calls, a.ref)
 	x.mu.Unlock()
+}
+
+// reopen gives an INVITE that its call did not take a call of its own, or lets its
+// phone send it again.
+func (x *Exchange) reopen(d dials) {
+	id := d.packet.CallID()
+	if a := x.open(d.origin, d.packet); a != nil {
+		x.cfg.Wire.Bind(id, a)
+		return
+	}
+	x.cfg.Wire.Unbind(id)
 }
 
 // pressWait is how long a request from outside waits for a call to take it.

@@ -24,10 +24,9 @@ const maxHistory = 10
 // invited routes the caller's INVITE to a hotline.
 func (c *Core) invited(p *party, i leg.Invited) {
 	if i.Enters && (c.origin.User != "" || p.user != "") {
-		// RFC 3891 §3: no dialog of ours that it may take over: 481. A desk that
-		// picks up what is gone is not to become a citizen on the line. A trunk's
-		// call is taken all the same: it is somebody who needs help.
-		c.dismiss(p.id, leg.Reject{Code: 481})
+		// A desk that picks up what is gone is not to become a citizen on the line. A
+		// trunk's call is taken all the same: it is somebody who needs help.
+		c.enters(p, i)
 		return
 	}
 	if p.id != call.CallerLeg {
@@ -43,6 +42,8 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	switch {
 	case c.hops <= 0:
 		c.dismiss(p.id, leg.Reject{Code: 483})
+	case !ok && c.origin.User != "" && c.isPickup(dialed):
+		c.dismiss(p.id, leg.Reject{Code: 480}) // nothing rings
 	case !ok:
 		c.dismiss(p.id, leg.Reject{Code: 404})
 	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"slices"
+	"strings"
 
 	"liandong/routing/call"
 	"liandong/sip/event"
@@ -39,6 +40,9 @@ func (c *Core) lights() []Light {
 
 // seatLight is a desk that rings or talks, or a phone that has called a line.
 func (c *Core) seatLight(p *party) (x Light, ok bool) {
+	if p == nil {
+		return x, false
+	}
 	l, in := c.state.Leg(p.id)
 	switch {
 	case p.gone || !in:
@@ -55,7 +59,7 @@ func (c *Core) seatLight(p *party) (x Light, ok bool) {
 		x.Who = c.whoFor(l.Hotline)
 	}
 	x.State = event.Early
-	if l.Up {
+	if l.Up || p.lender.peer != nil { // a guest talks already
 		x.State = event.Confirmed
 	}
 	// A phone that has not said that it rings does not.
@@ -65,10 +69,20 @@ func (c *Core) seatLight(p *party) (x Light, ok bool) {
 // dialogOf names the dialog of a party as its phone does.
 func (c *Core) dialogOf(p *party, user string, calls bool) Light {
 	x := Light{Lamp: seatLamp(user), Calls: calls, At: c.state.At}
-	if ours, theirs := p.leg.Tags(); theirs != "" {
+	if ours, theirs := p.leg.Tags(); theirs != "" && !c.telltale(p, user) {
 		x.CallID, x.Tags = p.leg.CallID(), [2]string{theirs, ours}
 	}
 	return x
+}
+
+// telltale says that a dialog cannot be named to all who watch: its phone has made
+// the Call-ID of its address, and a seat of the line is on the other network.
+func (c *Core) telltale(p *party, user string) bool {
+	line, ok := c.dir.At(user)
+	return ok && p.calls && strings.Contains(p.leg.CallID(), "@") && slices.ContainsFunc(line.Seats, func(other string) bool {
+		a, b := c.dir.Seats[other], c.dir.Seats[user]
+		return a != nil && a.Network != b.Network
+	})
 }
 
 // lineLights are the lines that seek a desk for the call, or whose desks have it.
@@ -87,16 +101,13 @@ func (c *Core) lineLights() (all []Light) {
 		add(h.Hotline, Light{State: event.Early})
 	}
 	for _, l := range c.state.Legs {
-		p := c.party(l.ID)
-		if l.ID == call.CallerLeg || p == nil {
+		if l.ID == call.CallerLeg {
 			continue
 		}
-		x, ok := c.seatLight(p)
-		switch {
-		case l.Up && !ok: // behind a trunk
-			add(l.Hotline, Light{State: event.Confirmed})
-		case ok:
+		if x, ok := c.seatLight(c.party(l.ID)); ok {
 			add(l.Hotline, x)
+		} else if l.Up { // behind a trunk, or lent to another call
+			add(l.Hotline, Light{State: event.Confirmed})
 		}
 	}
 	return all

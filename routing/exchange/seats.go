@@ -11,7 +11,7 @@ import (
 
 // Seats knows which desk of a hotline is free, and which calls wait for one.
 // A seat is claimed by one call at a time, while it rings and while it talks.
-// It is the only thing that calls share. Guarded by mu; nothing under the lock
+// It and Lamps are all that calls share. Guarded by mu; nothing under the lock
 // blocks or calls out.
 type Seats struct {
 	mu      sync.Mutex
@@ -64,6 +64,18 @@ func (s *Seats) Claim(c Claim) call.SeatsFound {
 		found.Full = !s.join(c)
 	}
 	return found
+}
+
+// Take claims a seat for a call that its phone wants to come into. It must be free,
+// or be rung by that very call; whose phone talks already has a call.
+func (s *Seats) Take(ref, seat string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if by, taken := s.busy[seat]; taken && by != ref || s.talks[seat] {
+		return false
+	}
+	s.busy[seat] = ref
+	return true
 }
 
 // order lists a line's seats as its ring rule wants them offered.

@@ -10,7 +10,7 @@ import (
 )
 
 // Dialled takes the INVITE by which the phone of a desk in this call dials a
-// verb or somebody on a second line.
+// verb or somebody on a second line, or another desk's comes into it.
 func (c *Core) Dialled(now time.Time, user string, p leg.Packet) {
 	c.now = now
 	c.seconds++
@@ -40,6 +40,9 @@ func (c *Core) dialled(p *party, i leg.Invited) {
 	v, to, ok := c.meant(i.RequestURI.User)
 	desk := c.deskOf(p.user)
 	switch {
+	case desk == 0 && c.isPickup(i.RequestURI.User):
+		c.picksUp(p)
+		return
 	case !ok:
 		c.dismiss(p.id, leg.Reject{Code: 404})
 		return

@@ -76,6 +76,11 @@ func TestSimulation(t *testing.T) {
 // answer, refuse, ignore, press keys, hold and hang up.
 func simulate(seed uint64, trace bool) *simulation {
 	s := newSimulation(seed, trace)
+	s.play()
+	return s
+}
+
+func (s *simulation) play() {
 	for i, user := range []string{"1101", "1102", "2101", "2102"} {
 		p := s.addPhone(user, fmt.Sprintf("127.0.1.%d:5060", i+1))
 		p.registered = s.chance(0.95)
@@ -105,9 +110,12 @@ func simulate(seed uint64, trace bool) *simulation {
 	for s.chance(0.3) {
 		s.callsApart()
 	}
+	for range s.rng.IntN(5) {
+		desk := s.phoneOf([]string{"1101", "1102", "2101", "2102"}[s.rng.IntN(4)])
+		s.after(s.upTo(60*time.Second), desk.enters)
+	}
 	s.run(3 * time.Hour)
 	s.checkLeft()
-	return s
 }
 
 // checkLeft: when all is over nothing is left behind.
@@ -123,6 +131,7 @@ func (s *simulation) checkLeft() {
 			s.fail("%d calls still wait for %s", n, line)
 		}
 	}
+	s.allDark()
 }
 
 // fireTargets are the ways to 119: some dead, some full, some so slow that their
@@ -165,7 +174,7 @@ func simDirectory() *desk.Directory {
 			"*1": "handover", "*2": "consult", "*3": "conference", "*4": "take_back",
 			"*5": "accept", "*6": "other_accepts", "*7": "record", "*8NN": "category", "*9": "urgent",
 		},
-		Services:  map[string]string{"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back", "urgent": "urgent"},
+		Services:  map[string]string{"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back", "urgent": "urgent", "pickup": "pickup"},
 		Emergency: "110",
 		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 20 * time.Second},
 	}
@@ -196,6 +205,18 @@ func (c *simCall) check() {
 	c.alone = since(c.alone, connected && !somebody, c.sim.now)
 	c.mute = since(c.mute, connected && !c.hears(), c.sim.now)
 	c.checkRecorded(st)
+	c.checkParts(st)
+	c.sim.checkLamps()
+}
+
+// checkParts: who has answered, or has come in, has a part in the call: of several
+// who wanted it at once just one has it.
+func (c *simCall) checkParts(st call.Call) {
+	for _, l := range st.Legs {
+		if l.Up && l.ID != call.CallerLeg && l.ID != st.Desk && l.ID != st.Partner {
+			c.sim.fail("%s: leg %d of %s has answered and has no part in the call (%s)", c.ref, l.ID, l.Seat, st.Phase)
+		}
+	}
 }
 
 // checkRecorded: a conversation with a desk whose line records every call is

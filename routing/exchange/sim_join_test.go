@@ -143,6 +143,11 @@ func (c *simCall) checkShown(req *gosip.Request) {
 	if pai == nil {
 		return
 	}
+	copyOf := req.CallID().Value() + req.CSeq().Value()
+	if c.sim.shown[copyOf] { // by another call perhaps, which has given the leg back since
+		return
+	}
+	c.sim.shown[copyOf] = true
 	p := c.core.byCallID(req.CallID().Value())
 	if p == nil || p.id == 1 || strings.Contains(pai.Value(), c.number) {
 		return

@@ -186,12 +186,13 @@ func (p *phone) die() {
 	})
 }
 
-// dial calls a number of the switch as a citizen behind the trunk does.
-func (p *phone) dial(number string) *line {
+// dial calls a number of the switch as a citizen behind the trunk does; more is
+// header fields.
+func (p *phone) dial(number string, more ...header.Field) *line {
 	l := &line{phone: p, began: p.sim.now, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
 	p.legs = append(p.legs, l)
 	me := header.NameAddr{URI: header.URI{Scheme: "sip", User: p.user, Host: "127.0.0.10"}}
-	fields := []header.Field{{Name: "P-Asserted-Identity", Value: me.String()}}
+	fields := append(more, header.Field{Name: "P-Asserted-Identity", Value: me.String()})
 	if p.sim.chance(0.2) {
 		fields = append(fields, header.Field{Name: "Require", Value: "100rel"})
 	}

@@ -41,6 +41,8 @@ type simulation struct {
 
 	cores  []*simCall
 	phones map[netip.AddrPort]*phone
+	board  *simBoard                       // nil: nobody watches lamps
+	shown  map[string]bool                 // requests that have told a desk whom it talks with
 	moved  map[netip.AddrPort]bool         // where a phone once was
 	last   map[[2]netip.AddrPort]time.Time // when the last packet arrives, on each way of a connection
 	log    strings.Builder
@@ -112,7 +114,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{}, last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
-	s.lamps = NewLamps(func(string) {})
+	s.lamps, s.shown = NewLamps(s.lampChanged), map[string]bool{}
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
 		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
@@ -198,6 +200,10 @@ func (s *simulation) next() (at time.Time, who func()) {
 	for _, p := range s.everyPhone() {
 		t, ok := p.deadline()
 		earlier(t, ok, p.tick)
+	}
+	if s.board != nil {
+		t, ok := s.board.server.Deadline()
+		earlier(t, ok, func() { s.board.send(s.board.server.Tick(s.now)) })
 	}
 	return at, who
 }
@@ -344,7 +350,7 @@ func (s *simulation) deliver(p leg.Packet) {
 		origin = ua.Origin{Network: "lab", User: from.user}
 		p.Flow.Symmetric = true
 	}
-	if c := s.talking(origin.User); c != nil {
+	if c := s.joins(origin.User, p); c != nil {
 		c.Bind(id)
 		c.core.Dialled(s.now, origin.User, p)
 		c.rest()
@@ -357,14 +363,15 @@ func (s *simulation) deliver(p leg.Packet) {
 	c.rest()
 }
 
-// talking is the call that a desk's phone is in.
-func (s *simulation) talking(user string) *simCall {
-	ref, ok := s.seats.Talks(user)
-	if !ok {
-		return nil
+// joins is the call that a phone's INVITE is to come into, as Exchange.joins finds it.
+func (s *simulation) joins(user string, p leg.Packet) *simCall {
+	id, enters := leg.Entered(p)
+	ref, talks := s.seats.Talks(user)
+	if own, ok := s.dir.At(user); ok && !talks && leg.Dialled(p) == "pickup" {
+		ref = s.lamps.Rings(own.ID)
 	}
 	for _, c := range s.cores {
-		if c.ref == ref && !c.closed {
+		if !c.closed && (enters && c.bound[id] || !enters && c.ref == ref && user != "") {
 			return c
 		}
 	}
@@ -390,7 +397,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 		},
 		Tell: func(what string, f map[string]string) {
 			s.note("  %s tells %s %s", c.ref, what, f["detail"])
-			c.met = c.met || what == "partner_answered"
+			c.met = c.met || what == "partner_answered" || what == "joined"
 		},
 		NewID: s.ids.New, Record: c.record,
 		Find: func(id string) (Peer, bool) { return s.callWith(id, c) }, Self: c,

@@ -29,6 +29,10 @@ const (
 	Record       Name = "record"        // the call is recorded from now on, or no longer
 )
 
+// Pickup is no verb of a call: whoever dials the number of that service takes the
+// call that has rung the desks of his line for longest.
+const Pickup = "pickup"
+
 // Names lists all verbs in the order in which they are documented.
 var Names = []Name{Handover, Consult, Conference, TakeBack, Accept, OtherAccepts, Urgent, Category, Record}
 

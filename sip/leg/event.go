@@ -25,7 +25,9 @@ type Invited struct {
 	MaxForwards int
 	UserAgent   string
 	HasOffer    bool
-	Enters      bool // Replaces (RFC 3891) or Join (RFC 3911): meant for a dialog that there is, not for a new call
+	Enters      bool             // meant for a dialog that there is, not for a new call: Replaces or Join follows, if it can be read
+	Replaces    *header.Replaces // whose place the call takes (RFC 3891)
+	Join        *header.Replaces // with whom it makes a conference (RFC 3911)
 }
 
 // Progressed is a provisional response to our INVITE other than 100.

@@ -16,6 +16,8 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		UserToUser:  value(req, "user-to-user"),
 		HasOffer:    l.accept.offered,
 		Enters:      len(values(req, "replaces"))+len(values(req, "join")) > 0,
+		Replaces:    dialogIn(req, "replaces"),
+		Join:        dialogIn(req, "join"),
 	}
 	if hops := req.MaxForwards(); hops != nil {
 		e.MaxForwards = int(hops.Val())
@@ -40,6 +42,43 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		}
 	}
 	return e
+}
+
+// dialogIn is the dialog that a header names; nil: none, or not just one that can
+// be read.
+func dialogIn(m gosip.Message, name string) *header.Replaces {
+	list := values(m, name)
+	if len(list) != 1 {
+		return nil
+	}
+	r, err := header.ParseReplaces(list[0])
+	if err != nil {
+		return nil
+	}
+	return &r
+}
+
+// Entered is the Call-ID of the dialog that an INVITE is meant for, by Replaces
+// (RFC 3891) or Join (RFC 3911); "" when it cannot be read. false: it begins a call
+// of its own.
+func Entered(p Packet) (callID string, ok bool) {
+	for _, name := range [...]string{"replaces", "join"} {
+		if r := dialogIn(p.Msg, name); r != nil {
+			return r.CallID, true
+		}
+		ok = ok || len(values(p.Msg, name)) > 0
+	}
+	return "", ok
+}
+
+// Dialled is what a request's sender has dialled: the user of its Request-URI.
+func Dialled(p Packet) string {
+	req, ok := p.Msg.(*gosip.Request)
+	if !ok {
+		return ""
+	}
+	uri, _ := header.ParseURI(req.Recipient.String())
+	return uri.User
 }
 
 // reasonsOf reads the Reason headers of a message (RFC 3326).

@@ -1,0 +1,115 @@
+package exchange
+
+import (
+	"cmp"
+
+	"liandong/routing/call"
+	"liandong/routing/verb"
+	"liandong/sip/header"
+	"liandong/sip/leg"
+	"liandong/sip/ua"
+)
+
+// entered is the call that a phone's INVITE is meant for, by Replaces or Join, or
+// that it picks up by number; nil: none, or none any more.
+func (x *Exchange) entered(o ua.Origin, p leg.Packet) *actor {
+	if id, enters := leg.Entered(p); enters {
+		owner, _ := x.cfg.Wire.Sink(id)
+		a, _ := owner.(*actor)
+		return a
+	}
+	dir := x.dir.Load()
+	own, ok := dir.At(o.User)
+	if !ok || dir.Services[leg.Dialled(p)] != verb.Pickup {
+		return nil
+	}
+	return x.actor(x.lamps.Rings(own.ID))
+}
+
+// enters takes an INVITE that is meant for a dialog of the call: RFC 3891 §3, RFC
+// 3911 §4. A phone may pick up what rings for its line and join what a colleague
+// says; the conversation of a desk is its own, to go on with on another phone.
+func (c *Core) enters(p *party, i leg.Invited) {
+	of := i.Replaces
+	if of == nil {
+		of = i.Join
+	}
+	if of == nil || i.Replaces != nil && i.Join != nil {
+		c.dismiss(p.id, leg.Reject{Code: 400})
+		return
+	}
+	user := cmp.Or(p.user, c.origin.User)
+	target, l := c.deskNamed(*of)
+	own, _ := c.dir.At(user)
+	switch {
+	case target == nil || p.id == call.CallerLeg:
+		c.dismiss(p.id, leg.Reject{Code: 481}) // no such dialog, or not one that we have made
+	case own == nil || own.ID != l.Hotline:
+		c.dismiss(p.id, leg.Reject{Code: 403})
+	case i.Join != nil && !l.Up:
+		c.dismiss(p.id, leg.Reject{Code: 481})
+	case i.Join != nil:
+		c.comesIn(p, user, call.ColleagueJoined{Leg: p.id, Of: l.ID, Seat: user})
+	case !l.Up:
+		c.comesIn(p, user, call.PickedUp{Leg: p.id, Of: l.ID, Seat: user})
+	case of.EarlyOnly:
+		c.dismiss(p.id, leg.Reject{Code: 486}) // RFC 3891 §3: it has been answered
+	case l.Seat != user:
+		c.dismiss(p.id, leg.Reject{Code: 403})
+	default:
+		p.seat, p.agent = user, user
+		c.fact(call.TakenOver{Leg: p.id, Of: l.ID})
+	}
+}
+
+// comesIn claims the seat of a phone that comes into the call. A desk has one call
+// at a time.
+func (c *Core) comesIn(p *party, user string, e call.Event) {
+	if !c.world.Seats.Take(c.state.Ref, user) {
+		c.dismiss(p.id, leg.Reject{Code: 486})
+		return
+	}
+	p.seat, p.agent = user, user
+	c.fact(e)
+}
+
+// deskNamed is the desk's leg whose dialog a Replaces or Join names.
+func (c *Core) deskNamed(r header.Replaces) (*party, call.Leg) {
+	if p := c.named(r); p != nil && p.id != call.CallerLeg {
+		if l, ok := c.state.Leg(p.id); ok {
+			return p, *l
+		}
+	}
+	return nil, call.Leg{}
+}
+
+func (c *Core) isPickup(number string) bool { return c.dir.Services[number] == verb.Pickup }
+
+// picksUp takes a call to the pick-up number: of the phones that ring for the line
+// the first one's.
+func (c *Core) picksUp(p *party) {
+	own, ok := c.dir.At(p.user)
+	for _, l := range c.state.Legs {
+		if ok && l.ID != call.CallerLeg && !l.Up && l.Hotline == own.ID {
+			c.comesIn(p, p.user, call.PickedUp{Leg: p.id, Of: l.ID, Seat: p.user})
+			return
+		}
+	}
+	c.dismiss(p.id, leg.Reject{Code: 480})
+}
+
+// answer accepts the call of a desk's phone. One that has come in is shown the
+// caller, as it would have been by our INVITE.
+func (c *Core) answer(id call.LegID) {
+	p := c.party(id)
+	if p == nil {
+		return
+	}
+	var fields []header.Field
+	if l, ok := c.state.Leg(id); ok && p.seat != "" {
+		c.world.Seats.Answered(c.state.Ref, p.seat)
+		host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
+		fields = []header.Field{asserted(header.NameAddr{URI: c.callerFor(l.Hotline, p.network, host)})}
+	}
+	c.command(p, leg.Answer{Fields: fields})
+}
