@@ -150,6 +150,7 @@ var (
 	textMatchCross   = text{"%s 与中继 %s 的 %s 重叠，无法分辨来话；请收窄", "%s overlaps %[3]s of trunk %[2]s, so a call could be from either; narrow one of them"}
 	textTransportOff = text{"网络 %s 没有开启 sip.%s；可用：%s", "network %s has no sip.%s; allowed: %s"}
 	textNeedsOwn     = text{"from 为 own 时需要 own_number：本单位的号码", "from: own needs own_number, the number to show"}
+	textNeedsTrust   = text{"只有 trusted: true 的中继才会收到 P-Asserted-Identity (RFC 3325)", "P-Asserted-Identity goes to trunks with trusted: true only (RFC 3325)"}
 	textNeedsUser    = text{"给出密码时也需要 username", "a password needs a username beside it"}
 	textNeedsPass    = text{"需要 password 或 password_file", "needs password or password_file"}
 	textPlaceholder  = text{"是样例里的占位密钥（如 change-me），不能使用；请换成自己的密钥", "is the placeholder of an example, such as change-me; give a secret of your own"}

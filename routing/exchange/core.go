@@ -96,6 +96,8 @@ type Core struct {
 	lit     []Light    // as shown last
 	seconds call.LegID // second dialogs so far
 	origin  ua.Origin
+	before  before // the caller's INVITE
+	reasons carried
 	hops    int // Max-Forwards for the legs that go out
 }
 
@@ -305,6 +307,7 @@ func (c *Core) settle() {
 			c.carryOut(x)
 		}
 	}
+	c.reasons = carried{}
 	c.parties = slices.DeleteFunc(c.parties, func(p *party) bool {
 		if !p.leg.Done() {
 			return false
@@ -365,9 +368,11 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		if c.failOver(p, e) {
 			return
 		}
+		c.reasons = carried{p.network, e.Reasons}
 		c.farewell(p)
 		c.fact(call.LegFailed{Leg: p.id, Code: failure(p, e)})
 	case leg.Ended:
+		c.reasons = carried{p.network, e.Reasons}
 		c.farewell(p)
 		c.fact(call.LegEnded{Leg: p.id, Lost: e.Cause != leg.Bye && e.Cause != leg.Cancel})
 	}

@@ -37,7 +37,7 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.Refuse:
 		c.dismiss(e.Leg, leg.Reject{Code: e.Code})
 	case call.RefuseCaller:
-		c.dismiss(call.CallerLeg, leg.Reject{Code: e.Code, Fields: retryAfter})
+		c.dismiss(call.CallerLeg, leg.Reject{Code: e.Code, Fields: append(c.carriedTo(call.CallerLeg), retryAfter...)})
 	case call.FindSeats:
 		c.findSeats(e)
 	case call.LeaveQueue:
@@ -59,7 +59,7 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.Introduce:
 		c.introduce(e)
 	case call.EndLeg:
-		end := leg.End{Fields: reason(e.Why)}
+		end := leg.End{Fields: c.reason(e.Leg, e.Why)}
 		if e.Grace {
 			end.Grace = byeGrace
 		}
@@ -306,10 +306,41 @@ var farewells = map[call.Farewell]header.Reason{
 	call.Failure:   {Protocol: "Q.850", Cause: 41, Text: "Temporary failure"},
 }
 
-func reason(f call.Farewell) []header.Field {
+// reason is what a party is told when it is released: what another party's
+// BYE, CANCEL or refusal has just said (RFC 3326), or else why the call lets go of it.
+func (c *Core) reason(id call.LegID, f call.Farewell) []header.Field {
+	if f == call.Normal || f == call.Withdrawn {
+		if fields := c.carriedTo(id); len(fields) > 0 {
+			return fields
+		}
+	}
 	r, ok := farewells[f]
 	if !ok {
 		return nil
 	}
 	return []header.Field{{Name: "Reason", Value: r.String()}}
+}
+
+// carried are the Reasons that a party has given for its end, while what follows
+// from it is being done.
+type carried struct {
+	network string
+	list    []header.Reason
+}
+
+// carriedTo is what another party is told of them: protocol and cause, and the
+// words only within a network, as they may name what is none of the other one's business.
+func (c *Core) carriedTo(id call.LegID) (fields []header.Field) {
+	p := c.party(id)
+	for _, r := range c.reasons.list {
+		if p == nil || r.Cause == 0 || r.Protocol != "SIP" && r.Protocol != "Q.850" {
+			continue
+		}
+		if p.network != c.reasons.network {
+			r.Text = ""
+		}
+		r.Params = nil
+		fields = append(fields, header.Field{Name: "Reason", Value: r.String()})
+	}
+	return fields
 }

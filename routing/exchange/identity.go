@@ -3,7 +3,6 @@ package exchange
 import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
-	"liandong/routing/number"
 	"liandong/sip/header"
 	"liandong/sip/leg"
 )
@@ -25,11 +24,11 @@ func asserted(who header.NameAddr) header.Field {
 // goes to a trusted peer only, with the caller's wish for privacy beside it.
 func (c *Core) assertedTo(t *desk.Trunk, host string) (fields []header.Field) {
 	id := c.callerID(t.Network)
-	if !t.PAI || id == "" {
+	if !t.PAI || !t.Trusted || id == "" {
 		return nil
 	}
 	fields = append(fields, asserted(header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}))
-	if c.state.Caller.Status == number.Restricted {
+	if c.withheld() {
 		fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
 	}
 	return fields

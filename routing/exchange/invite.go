@@ -39,15 +39,16 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	dialed := i.RequestURI.User
 	line, ok := c.dir.Dialed(dialed)
 	c.hops = i.MaxForwards - 1 // RFC 7332: a loop through back-to-back agents ends too
+	c.before = c.way(i)
 	switch {
 	case c.hops <= 0:
-		c.dismiss(p.id, leg.Reject{Code: 483})
+		c.looped(p, 483, i)
 	case !ok && c.origin.User != "" && c.isPickup(dialed):
 		c.dismiss(p.id, leg.Reject{Code: 480}) // nothing rings
 	case !ok:
 		c.dismiss(p.id, leg.Reject{Code: 404})
-	case len(i.History) > maxHistory || len(i.Diversions) > maxHistory:
-		c.dismiss(p.id, leg.Reject{Code: 482})
+	case c.before.diverted > maxHistory:
+		c.looped(p, 482, i)
 	default:
 		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID, Record: c.world.NewID(c.now)})
 	}
@@ -98,9 +99,12 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 	host := c.host(at.Flow)
 	caller := c.callerFor(e.Hotline, at.Flow.Network, host)
 	fields := []header.Field{asserted(header.NameAddr{URI: caller})}
-	fields = append(fields, c.diverted(e.For, host, true, true)...)
+	fields = append(fields, c.diverted(e.For, "deflection", host, true, true)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)
+	for _, v := range c.before.alert {
+		fields = append(fields, header.Field{Name: "Alert-Info", Value: v})
+	}
 	return leg.Invite{
 		From:   header.NameAddr{URI: caller},
 		To:     header.NameAddr{URI: header.URI{Scheme: "sip", User: e.Seat, Host: host}},
@@ -115,11 +119,15 @@ func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 	switch {
 	case t.From == desk.Own:
 		caller = header.URI{Scheme: "sip", User: t.OwnNumber, Host: host}
-	case id != "" && c.shown(c.dir.Hotlines[e.Hotline]):
+	case id != "" && c.visible(t, c.dir.Hotlines[e.Hotline]):
 		caller = header.URI{Scheme: "sip", User: id, Host: host}
 	}
 	fields := c.assertedTo(t, host)
-	fields = append(fields, c.diverted(e.For, host, t.Diversion, t.HistoryInfo)...)
+	why, reason := e.For, "deflection"
+	if line, ok := c.overflowed(e); ok {
+		why, reason = call.Cause{From: line, To: e.Number}, "unavailable"
+	}
+	fields = append(fields, c.diverted(why, reason, host, t.Diversion, t.HistoryInfo)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)
 	return leg.Invite{
@@ -150,6 +158,9 @@ func namesHost(user string) bool {
 	return strings.ContainsAny(user, "@:[]") || letters && strings.Contains(user, ".")
 }
 
+// withheld says that the caller does not want his number shown.
+func (c *Core) withheld() bool { return c.state.Caller.Status == number.Restricted }
+
 // shown says whether a line's desks may see the caller's number. A withheld
 // one is for lines whose policy says so: an emergency desk's.
 func (c *Core) shown(line *desk.Hotline) bool {
@@ -164,14 +175,14 @@ func (c *Core) shown(line *desk.Hotline) bool {
 
 // diverted names the line that hands over, as Diversion (RFC 5806) and
 // History-Info (RFC 7044): the call was for it first.
-func (c *Core) diverted(why call.Cause, host string, diversion, history bool) []header.Field {
+func (c *Core) diverted(why call.Cause, reason, host string, diversion, history bool) []header.Field {
 	if why.From == "" {
 		return nil
 	}
 	first := header.URI{Scheme: "sip", User: why.From, Host: host}
 	var fields []header.Field
 	if diversion {
-		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: "deflection", Counter: 1}
+		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: reason, Counter: 1 + c.before.diverted}
 		fields = append(fields, header.Field{Name: "Diversion", Value: d.String()})
 	}
 	if history {

@@ -8,6 +8,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/number"
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
@@ -80,7 +81,8 @@ func TestWithheldNumber(t *testing.T) {
 
 func TestTrunkPolicy(t *testing.T) {
 	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119", For: call.Cause{Stub: "STUB", From: "110", To: "119", By: "1101"}}
-	trunk := desk.Trunk{Name: "fire", Network: "lab", Target: "10.2.0.9:5060", Transport: "udp"}
+	trunk := desk.Trunk{Name: "fire", Network: "lab", Target: "10.2.0.9:5060", Transport: "udp", Trusted: true}
+	hidden := number.Number{E164: wang.E164, Raw: wang.Raw, Status: number.Restricted}
 	for name, c := range map[string]struct {
 		change func(*desk.Trunk)
 		caller number.Number
@@ -102,6 +104,16 @@ func TestTrunkPolicy(t *testing.T) {
 			func(t *desk.Trunk) { t.PAI = true }, number.Number{E164: wang.E164, Raw: wang.Raw, Status: number.Restricted},
 			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Privacy": "id"},
 		},
+		// RFC 3325 §5: neither the number nor the wish goes to who is not trusted, also
+		// where the line itself may see the number.
+		"withheld, to a peer that is not trusted": {
+			func(t *desk.Trunk) { t.PAI, t.Trusted, t.Diversion, t.HistoryInfo = true, false, true, true }, hidden,
+			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": "", "Privacy": ""},
+		},
+		"asserted to who is not trusted": {
+			func(t *desk.Trunk) { t.PAI, t.Trusted = true, false }, wang,
+			map[string]string{"From": "<sip:13812345678@10.1.0.1>", "P-Asserted-Identity": ""},
+		},
 		"no number at all": {
 			func(t *desk.Trunk) { t.PAI = true }, number.Number{Raw: "anonymous", Status: number.Unavailable},
 			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": ""},
@@ -110,7 +122,17 @@ func TestTrunkPolicy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			one := trunk
 			c.change(&one)
-			compare(t, headers(coreWith(c.caller).toTrunk(ring, &one)), c.want)
+			core := coreWith(c.caller)
+			core.dir.Hotlines["119"].RevealRestricted = !one.Trusted
+			got := headers(core.toTrunk(ring, &one))
+			compare(t, got, c.want)
+			if withheld := "13812345678"; !one.Trusted && c.caller.Status == number.Restricted {
+				for name, value := range got {
+					if strings.Contains(value, withheld) || strings.Contains(value, hex.EncodeToString([]byte(withheld))) {
+						t.Errorf("%s shows the number: %s", name, value)
+					}
+				}
+			}
 		})
 	}
 }
@@ -142,4 +164,27 @@ func TestNoHostCrosses(t *testing.T) {
 			t.Errorf("%q within its network: From is %s", raw, from)
 		}
 	}
+}
+
+// A ring of the operator's choice goes on to the desk (RFC 7462), but nothing
+// that would have the phone fetch something, and nothing from who is not trusted.
+func TestAlertInfo(t *testing.T) {
+	for trusted, want := range map[bool]string{true: "<urn:alert:source:external>", false: ""} {
+		c := coreWith(wang)
+		c.origin.Trunk, c.dir.Trunks["pstn"].Trusted = "pstn", trusted
+		c.before = c.way(leg.Invited{AlertInfo: []string{"<urn:alert:source:external>", "<http://10.2.0.9/ring.wav>"}})
+		compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})), map[string]string{"Alert-Info": want})
+	}
+}
+
+// RFC 5806: the counter adds up what has happened to the call before; an overflow
+// is a diversion as well.
+func TestDiversionsAddUp(t *testing.T) {
+	c := coreWith(wang)
+	c.before = c.way(leg.Invited{Diversions: []header.Diversion{{Counter: 2}, {}}})
+	fire := *c.dir.Trunks["fire"]
+	over := headers(c.toTrunk(call.RingTrunk{Hotline: "12345", Trunk: "fire", Number: "1100"}, &fire))
+	compare(t, over, map[string]string{"Diversion": "<sip:12345@10.1.0.1>;reason=unavailable;counter=4"})
+	first := headers(c.toTrunk(call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119"}, &fire))
+	compare(t, first, map[string]string{"Diversion": ""})
 }

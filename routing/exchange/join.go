@@ -302,7 +302,7 @@ func (c *Core) giveBack(p *party) {
 		delete(c.moved, l.who.leg.CallID())
 		p.leg, p.gone = l.who.leg, false
 		c.parties = append(c.parties, p)
-		c.dismiss(p.id, leg.End{Fields: reason(call.Normal)})
+		c.dismiss(p.id, leg.End{Fields: c.reason(p.id, call.Normal)})
 	}
 }
 
@@ -318,7 +318,7 @@ func (c *Core) regain(l loan, code int) {
 	c.parties = append(c.parties, p)
 	if _, ok := c.state.Leg(p.id); !ok || p.gone {
 		p.gone = false // its seat came with it
-		c.dismiss(p.id, leg.End{Fields: reason(call.Normal)})
+		c.dismiss(p.id, leg.End{Fields: c.reason(p.id, call.Normal)})
 		return
 	}
 	at, _ := c.state.Leg(p.id)

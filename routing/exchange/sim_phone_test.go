@@ -43,6 +43,7 @@ type line struct {
 	leg    *leg.Leg
 	up     bool
 	ended  bool
+	why    []header.Reason // of its end, when the switch has ended it
 	began  time.Time
 	apart  bool           // a call of the desk's own
 	sends  netip.AddrPort // where its sound goes
@@ -225,8 +226,10 @@ func (l *line) take(out leg.Out) {
 			l.holds(0)
 		case leg.MediaChanged:
 			l.sends = e.Media.Remote
-		case leg.Failed, leg.Ended:
-			l.ended = true
+		case leg.Failed:
+			l.ended, l.why = true, e.Reasons
+		case leg.Ended:
+			l.ended, l.why = true, e.Reasons
 		}
 	}
 	p.legs = slices.DeleteFunc(p.legs, func(l *line) bool { return l.leg != nil && l.leg.Done() && !l.referring() })

@@ -11,7 +11,7 @@ import (
 	"liandong/sip/trunk"
 )
 
-// routed is a call between a citizen and 1101 on a network without faults, and
+// routed is a citizen and 1101 on a network without faults, and
 // the targets of the trunk to 119 in the order in which they are tried.
 type routed struct {
 	*simulation
@@ -33,7 +33,15 @@ func newRouted(t *testing.T, targets int) *routed {
 		all = append(all, trunk.Target{Host: addr, Addr: gateway.addr, Priority: i})
 	}
 	r.fire.Set(all)
-	r.citizen = r.addPhone("13812345670", "127.0.0.10:5060").dial("110")
+	r.addPhone("13812345670", "127.0.0.10:5060")
+	return r
+}
+
+// handingOn is such a world where 1101 hands the citizen's call on after 5 s.
+func handingOn(t *testing.T, targets int) *routed {
+	t.Helper()
+	r := newRouted(t, targets)
+	r.citizen = r.phoneOf("13812345670").dial("110")
 	r.after(5*time.Second, func() { r.phoneOf("1101").legs[0].press("*1") })
 	return r
 }
@@ -96,7 +104,7 @@ func TestTrunkFailsOver(t *testing.T) {
 		"busy":        {func(p *phone) { p.does = func(l *line) { l.refuse(486, 0) } }, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRouted(t, 2)
+			r := handingOn(t, 2)
 			c.first(r.targets[0])
 			r.at(5*time.Second+c.by+200*time.Millisecond, func() {
 				want := "119-1"
@@ -133,7 +141,7 @@ func (r *routed) targetAt(i int) trunk.Target {
 // A target that answers when it has been given up is told so: ACK and BYE. Its
 // answer is none of the call's.
 func TestLateAnswerOfAnAbandonedTarget(t *testing.T) {
-	r := newRouted(t, 2)
+	r := handingOn(t, 2)
 	r.targets[0].slow = 5 * time.Second
 	r.targets[0].does = func(l *line) { l.answer(0) }
 	r.at(25*time.Second, func() {
@@ -151,7 +159,7 @@ func TestLateAnswerOfAnAbandonedTarget(t *testing.T) {
 
 // When no target answers caller and taker are back together, and the matter has failed.
 func TestNoTargetAnswers(t *testing.T) {
-	r := newRouted(t, 3)
+	r := handingOn(t, 3)
 	r.targets[0].dead, r.targets[1].full, r.targets[2].dead = true, true, true
 	r.at(5*time.Second+tryFor+tryLast+300*time.Millisecond, func() {
 		if got := r.talksTo(); got != "1101" {
@@ -166,7 +174,7 @@ func TestNoTargetAnswers(t *testing.T) {
 
 // The caller hangs up while the second target is tried: it is called off.
 func TestCallerLeavesWhileTargetsFail(t *testing.T) {
-	r := newRouted(t, 2)
+	r := handingOn(t, 2)
 	r.targets[0].full = true
 	r.targets[1].does = func(l *line) { l.answer(20 * time.Second) }
 	r.at(8*time.Second, r.citizen.hangUp)

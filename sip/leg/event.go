@@ -22,6 +22,7 @@ type Invited struct {
 	History     []header.HistoryEntry
 	UserToUser  string // the header's value as received
 	CallInfo    []header.CallInfo
+	AlertInfo   []string // values as received (RFC 7462)
 	MaxForwards int
 	UserAgent   string
 	HasOffer    bool

@@ -14,6 +14,7 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		MaxForwards: 70,
 		UserAgent:   value(req, "user-agent"),
 		UserToUser:  value(req, "user-to-user"),
+		AlertInfo:   values(req, "alert-info"),
 		HasOffer:    l.accept.offered,
 		Enters:      len(values(req, "replaces"))+len(values(req, "join")) > 0,
 		Replaces:    dialogIn(req, "replaces"),
