@@ -29,9 +29,10 @@ var owners = []struct {
 	{"github.com/alicebob/miniredis", []string{"cmd/internal/demo"}, []string{"routing/outbox", "routing/ledger", "cmd"}},
 	{"github.com/goccy/go-yaml", []string{"configs"}, nil},
 	{"github.com/alecthomas/kong", []string{"cmd"}, nil},
-	{"github.com/pion/rtp", []string{"media/engine", "cmd/internal/phone"}, []string{"cmd"}},
-	{"github.com/pion/rtcp", []string{"media/engine", "cmd/internal/phone"}, []string{"cmd"}},
+	{"github.com/pion/rtp", []string{"media/engine", "media/srtp", "cmd/internal/phone"}, []string{"cmd"}},
+	{"github.com/pion/rtcp", []string{"media/engine", "media/srtp", "cmd/internal/phone"}, []string{"cmd"}},
 	{"github.com/pion/sdp", []string{"sip/sdp"}, nil},
+	{"github.com/pion/srtp", []string{"media/srtp", "cmd/internal/phone"}, nil},
 	{"github.com/cilium/ebpf", []string{"media/engine"}, nil},
 }
 

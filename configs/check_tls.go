@@ -58,9 +58,13 @@ func (c *checker) authorities(key, path string) {
 	}
 }
 
-// phoneTLS: what a phone is asked for its network has to have.
+// phoneTLS: what a phone is asked for its network has to have. The keys of SRTP are said in SIP (RFC 4568 §8.3), so
+// sound that has to be secret needs signalling that is.
 func (c *checker) phoneTLS(key string, p *Phone) {
 	n := c.Networks[p.Network]
+	if p.SRTP == ua.Required && p.TLS != ua.Required && !c.faulty(key+".srtp") && !c.faulty(key+".tls") && !c.faulty(join("networks", p.Network)) {
+		c.add(key+".srtp", textKeysOpen.of("tls: required"))
+	}
 	if p.TLS != ua.Off && !n.SIP.TLS.IsValid() && n.TLS == ua.Off && !c.faulty(key+".tls") {
 		c.add(key+".tls", textNoTLSPort.of(p.Network))
 	}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"liandong/sip/ua"
 )
 
 func (c *checker) trunks() {
@@ -89,6 +91,9 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 		if value != "" && t.Transport != "tls" {
 			c.add(join(key, name), textOnlyTLS.of())
 		}
+	}
+	if t.SRTP == ua.Required && t.Transport != "tls" && !c.faulty(key+".transport") {
+		c.add(key+".srtp", textKeysOpen.of("transport: tls"))
 	}
 	c.authorities(join(key, "ca_file"), t.CAFile)
 }

@@ -64,9 +64,10 @@ type Log struct {
 type Network struct {
 	SIP   SIP            `yaml:"sip"`
 	RTP   RTP            `yaml:"rtp"`
-	TLS   string         `yaml:"tls" oneof:"required preferred off"` // whether its phones register by TLS; "": preferred where there is sip.tls
-	Allow []netip.Prefix `yaml:"allow"`                              // whence phones may come; empty: from anywhere
-	Redis Redis          `yaml:"redis"`                              // of the hotlines that stand here; without a URL: the one for all
+	TLS   string         `yaml:"tls" oneof:"required preferred off"`  // whether its phones register by TLS; "": preferred where there is sip.tls
+	SRTP  string         `yaml:"srtp" oneof:"required preferred off"` // of its phones and trunks; "": off
+	Allow []netip.Prefix `yaml:"allow"`                               // whence phones may come; empty: from anywhere
+	Redis Redis          `yaml:"redis"`                               // of the hotlines that stand here; without a URL: the one for all
 
 	Strangers string `yaml:"strangers" oneof:"drop 403"` // what an unknown INVITE gets here; "": as everywhere
 }
@@ -108,8 +109,9 @@ type Trunk struct {
 	SRV          string         `yaml:"srv" is:"domain"`           // or a domain whose SRV records name them
 	Options      time.Duration  `yaml:"options" min:"0s" max:"1h"` // between two OPTIONS that ask a target whether it is there; 0: none
 	Transport    string         `yaml:"transport" oneof:"udp tcp tls"`
-	CAFile       string         `yaml:"ca_file" is:"path"`     // of tls: who has signed its certificate; "": as the system has it
-	ServerName   string         `yaml:"server_name" is:"host"` // of tls: what its certificate is made out to; "": the host of target
+	CAFile       string         `yaml:"ca_file" is:"path"`                   // of tls: who has signed its certificate; "": as the system has it
+	SRTP         string         `yaml:"srtp" oneof:"required preferred off"` // "": as its network
+	ServerName   string         `yaml:"server_name" is:"host"`               // of tls: what its certificate is made out to; "": the host of target
 	Trusted      bool           `yaml:"trusted"`
 	From         string         `yaml:"from" oneof:"original own"`
 	OwnNumber    string         `yaml:"own_number" is:"number"`
@@ -184,8 +186,9 @@ type Phone struct {
 	Network      string      `yaml:"network" is:"name"`
 	Password     desk.Secret `yaml:"password"`
 	PasswordFile string      `yaml:"password_file" is:"path"`
-	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"`     // any: both are offered; some older phones want to be offered MD5 alone
-	TLS          string      `yaml:"tls" oneof:"required preferred off"` // "": as its network
+	Digest       string      `yaml:"digest" oneof:"any SHA-256 MD5"`      // any: both are offered; some older phones want to be offered MD5 alone
+	TLS          string      `yaml:"tls" oneof:"required preferred off"`  // "": as its network
+	SRTP         string      `yaml:"srtp" oneof:"required preferred off"` // "": as its network
 }
 
 // Category is a kind of matter: who handles it, and how. A bare word is its name.

@@ -83,7 +83,7 @@ func (c *Config) complete() {
 		}
 		p.Network = cmp.Or(p.Network, only)
 		if n, ok := c.Networks[p.Network]; ok {
-			p.TLS = cmp.Or(p.TLS, n.TLS)
+			p.TLS, p.SRTP = cmp.Or(p.TLS, n.TLS), cmp.Or(p.SRTP, n.SRTP)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (n *Network) complete() {
 	if n.TLS == "" && n.SIP.TLS.IsValid() {
 		n.TLS = ua.Preferred
 	}
-	n.TLS = cmp.Or(n.TLS, ua.Off)
+	n.TLS, n.SRTP = cmp.Or(n.TLS, ua.Off), cmp.Or(n.SRTP, ua.Off)
 }
 
 // completeTrunk takes the transport that the network has, UDP where there is a choice.
@@ -108,6 +108,9 @@ func (c *Config) completeTrunk(t *Trunk, only string) {
 		t.Transport = "tls"
 	}
 	t.Transport = cmp.Or(t.Transport, "udp")
+	if ok {
+		t.SRTP = cmp.Or(t.SRTP, n.SRTP)
+	}
 }
 
 func (c *Config) completeHotline(id string, h *Hotline, only string) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"liandong/routing/desk"
+	"liandong/sip/sdp"
+	"liandong/sip/ua"
 )
 
 // Directory is what routing needs: a new snapshot each time, that shares nothing with the config.
@@ -29,13 +31,16 @@ func (c *Config) Directory() *desk.Directory {
 		d.Hotlines[id] = h.line(id)
 	}
 	for user, p := range c.Phones {
-		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network}
+		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network, SRTP: protections[p.SRTP]}
 	}
 	for name, t := range c.Trunks {
 		d.Trunks[name] = t.neighbour(name)
 	}
 	return d
 }
+
+// protections are the words for SRTP.
+var protections = map[string]sdp.Protection{ua.Off: sdp.Off, ua.Preferred: sdp.Preferred, ua.Required: sdp.Required}
 
 func (h *Hotline) line(id string) *desk.Hotline {
 	ring, _ := desk.RingByName(h.Ring)
@@ -55,7 +60,7 @@ func (h *Hotline) line(id string) *desk.Hotline {
 func (t *Trunk) neighbour(name string) *desk.Trunk {
 	from, _ := desk.FromByName(t.From)
 	return &desk.Trunk{
-		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match),
+		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match), SRTP: protections[t.SRTP],
 		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion, HistoryInfo: t.HistoryInfo,
 		Username: t.Username, Password: t.Password,
 	}

@@ -32,6 +32,7 @@ type bareConfig struct {
 	tone           float64
 	wideband       bool   // G.722 alone, and sound of 16 kHz
 	ca             string // of tls: file of the authority that it believes
+	srtp           string // how it wants SRTP: srtp, srtp-mand; none when empty
 }
 
 // baresip is a running baresip, told what to do over its control socket.
@@ -98,6 +99,9 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	b.write(t, "speech.wav", wav.String())
 	b.write(t, "contacts", "")
 	setup := fmt.Sprintf(bareSetup, b.addr, b.dir, media.Port(), media.Port()+15, modules, control)
+	if cfg.srtp != "" {
+		setup += "module srtp.so\n"
+	}
 	if cfg.ca != "" {
 		setup += "sip_cafile " + cfg.ca + "\n"
 	}
@@ -148,8 +152,12 @@ func (cfg bareConfig) account() string {
 	if cfg.transport != "" {
 		transport = cfg.transport
 	}
-	return fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=%s;audio_codecs=%s\n",
-		cfg.user, domain, transport, cfg.user, cfg.password, cfg.server, transport, mode, codecs)
+	media := ""
+	if cfg.srtp != "" {
+		media = ";mediaenc=" + cfg.srtp
+	}
+	return fmt.Sprintf("<sip:%s@%s;transport=%s>%s;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=%s;audio_codecs=%s\n",
+		cfg.user, domain, transport, media, cfg.user, cfg.password, cfg.server, transport, mode, codecs)
 }
 
 // bareModules is where the distribution put the modules.

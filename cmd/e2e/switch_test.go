@@ -24,6 +24,7 @@ type lab struct {
 	redis  string         // host:port
 	http   string         // host:port
 	app    *app.App
+	log    *lines // what it logs
 }
 
 const domain = "liandong.lab"
@@ -48,6 +49,7 @@ func startFrom(t testing.TB, file, redis string, set ...string) *lab {
 	}, set...)})
 	must(t, err)
 	out := &lines{}
+	l.log = out
 	l.app, err = app.New(cfg, slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	must(t, err)
 	must(t, l.app.Start())

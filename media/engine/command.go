@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/pcm"
+	"liandong/media/srtp"
 )
 
 // LegID names a party; it is unique within a Session.
@@ -33,11 +34,12 @@ type Stream struct {
 	Leg        LegID
 	Codec      codec.ID // what we send
 	PT         uint8
-	DTMFSend   uint8 // telephone-event payload type towards the peer, of Codec's clock; 0: none
-	Send       bool  // false: the peer is on hold, it gets no RTP
-	Receive    bool  // false: what the peer sends is heard by nobody, its keys still count
-	RTCPMux    bool  // RFC 5761: RTCP on the RTP port
-	ToneKeys   bool  // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
+	DTMFSend   uint8    // telephone-event payload type towards the peer, of Codec's clock; 0: none
+	Send       bool     // false: the peer is on hold, it gets no RTP
+	Receive    bool     // false: what the peer sends is heard by nobody, its keys still count
+	RTCPMux    bool     // RFC 5761: RTCP on the RTP port
+	Seal, Open srtp.Key // SRTP: what we send is sealed by Seal, what comes has to open by Open; both zero: none. The same again goes on
+	ToneKeys   bool     // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,

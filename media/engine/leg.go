@@ -39,32 +39,33 @@ type pair struct {
 // leg is one party of a room. Owned by the shard's thread. A relay of a thousand legs finds
 // none of them in the cache: what each packet touches stands together, in front.
 type leg struct {
-	stream    Stream
-	ready     bool // a Stream has come
-	lost      bool // MediaLost was said
-	care      Care // for its RTP
-	mode      mode
-	gain      pcm.Q12 // for all who hear it
-	mixers    int     // who hear it in the tick
-	relays    []*leg  // who hear it packet by packet
-	first     [2]*leg // where relays begins
-	shard     *shard
-	heardAt   time.Time // last packet, or when Receive began
-	mutedTill time.Time // a key is down: its tone must not be heard beside the event
-	dialTill  time.Time // a key is being sent: it takes the place of sound
-	record    Record    // who keeps what it says
-	latch     latch
-	reception reception
-	loudness  loudness
-	toneKeys  *toneKeys // nil: keys do not come as tones here
-	rewriter  rewriter
-	out       outgoing
-	coming    coming
-	packer    *packer // nil: frames are encoded one by one, most of them in advance
-	pair      pair
-	room      *room
-	id        LegID
-	seam      seam
+	stream     Stream
+	ready      bool // a Stream has come
+	lost       bool // MediaLost was said
+	care       Care // for its RTP
+	mode       mode
+	gain       pcm.Q12 // for all who hear it
+	mixers     int     // who hear it in the tick
+	relays     []*leg  // who hear it packet by packet
+	first      [2]*leg // where relays begins
+	shard      *shard
+	heardAt    time.Time // last packet, or when Receive began
+	mutedTill  time.Time // a key is down: its tone must not be heard beside the event
+	dialTill   time.Time // a key is being sent: it takes the place of sound
+	record     Record    // who keeps what it says
+	latch      latch
+	reception  reception
+	loudness   loudness
+	toneKeys   *toneKeys // nil: keys do not come as tones here
+	rewriter   rewriter
+	out        outgoing
+	protection protection
+	coming     coming
+	packer     *packer // nil: frames are encoded one by one, most of them in advance
+	pair       pair
+	room       *room
+	id         LegID
+	seam       seam
 
 	// Touched by each tick as well.
 	codecs     [128]codec.ID
@@ -107,6 +108,10 @@ func (l *leg) network() Network { return l.shard.cfg.Networks[l.pair.network] }
 func (l *leg) configure(c Stream, now time.Time) {
 	if !c.Codec.Known() {
 		l.shard.log.Warn("stream with unknown codec ignored", "session", l.room.session.ref, "leg", l.id, "codec", c.Codec)
+		return
+	}
+	if err := l.protection.protect(c); err != nil {
+		l.shard.log.Error("stream with unusable keys ignored", "session", l.room.session.ref, "leg", l.id, "err", err)
 		return
 	}
 	if usable(c.Remote) {

@@ -31,9 +31,10 @@ type outgoing struct {
 	packets, octets uint32 // RFC 3550 §6.4.1
 }
 
-// newOutgoing starts from random numbers: RFC 3550 §5.1.
+// newOutgoing starts from random numbers: RFC 3550 §5.1. RFC 3711 §3.3.1: the first sequence
+// number is below 2^15, so that who misses the first packets cannot miscount the wraps.
 func newOutgoing() outgoing {
-	return outgoing{ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), clock: 8, base: rand.Uint32()}
+	return outgoing{ssrc: rand.Uint32(), seq: uint16(rand.Uint32N(1 << 15)), clock: 8, base: rand.Uint32()}
 }
 
 // retime goes on by another clock. RFC 7160 §4.1 would rather have a new SSRC, but phones that

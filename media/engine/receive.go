@@ -36,7 +36,11 @@ func isRTCP(data []byte) bool {
 
 func (l *leg) receiveRTP(p Packet, now time.Time) {
 	packet, count := &l.shard.packet, l.shard.count
-	if err := packet.Unmarshal(p.Data); err != nil || packet.Version != 2 {
+	data, ok := l.open(p.Data, false)
+	if !ok {
+		return
+	}
+	if err := packet.Unmarshal(data); err != nil || packet.Version != 2 {
 		count.malformed.Add(1)
 		return
 	}

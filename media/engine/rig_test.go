@@ -14,6 +14,7 @@ import (
 	"liandong/media/codec"
 	"liandong/media/pcm"
 	"liandong/media/prompt"
+	"liandong/media/srtp"
 )
 
 // fakeWire is a Transport in memory: what is put in is drained by the next step, what the
@@ -182,6 +183,9 @@ type phone struct {
 	said    []int16
 	voice   *rand.Rand
 
+	sender   *srtp.Sender // nil: what it sends is in the open
+	receiver *srtp.Receiver
+
 	got  []taken
 	rtcp [][]byte
 	from uint16 // the engine's port that RTCP came from
@@ -271,6 +275,9 @@ func (p *phone) send(payload []byte) {
 
 func (p *phone) put(from netip.AddrPort, h rtp.Header, payload []byte) {
 	data, err := (&rtp.Packet{Header: h, Payload: payload}).Marshal()
+	if err == nil && p.sender != nil {
+		data, err = p.sender.RTP(data)
+	}
 	if err != nil {
 		p.rig.t.Fatal(err)
 	}
@@ -291,6 +298,7 @@ func (p *phone) press(key byte, start uint32, end bool, duration uint16) {
 }
 
 func (p *phone) take(from netip.AddrPort, data []byte) {
+	data = p.opened(slices.Clone(data))
 	if isRTCP(data) {
 		p.from = from.Port()
 		p.rtcp = append(p.rtcp, append([]byte(nil), data...))
@@ -301,6 +309,21 @@ func (p *phone) take(from netip.AddrPort, data []byte) {
 		p.rig.t.Fatalf("leg %d got what is no RTP: %v", p.leg, err)
 	}
 	p.got = append(p.got, got)
+}
+
+func (p *phone) opened(data []byte) []byte {
+	if p.receiver == nil {
+		return data
+	}
+	open := p.receiver.RTP
+	if isRTCP(data) {
+		open = p.receiver.RTCP
+	}
+	plain, err := open(data)
+	if err != nil {
+		p.rig.t.Fatalf("leg %d got what it cannot open: %v", p.leg, err)
+	}
+	return plain
 }
 
 // forget drops what was said and heard so far.

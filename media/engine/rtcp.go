@@ -118,9 +118,15 @@ func (l *leg) sendRTCP(packets []rtcp.Packet) {
 	if l.stream.RTCPMux {
 		socket = l.pair.rtp
 	}
-	if usable(to) {
-		l.shard.net.Queue(socket, to, data)
+	if !usable(to) {
+		return
 	}
+	if l.protection.on {
+		if data, err = l.protection.sender.RTCP(data); err != nil {
+			return // after 2^31 reports: RFC 3711 §9.2
+		}
+	}
+	l.shard.net.Queue(socket, to, data)
 }
 
 // rtcpRemote is where the party's RTCP is: where it comes from, or was signalled, or
@@ -149,7 +155,11 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		l.shard.count.malformed.Add(1)
 		return
 	}
-	packets, broken := unpack(p.Data)
+	data, ok := l.open(p.Data, true)
+	if !ok {
+		return
+	}
+	packets, broken := unpack(data)
 	if broken {
 		l.shard.count.malformed.Add(1)
 	}

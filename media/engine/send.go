@@ -8,13 +8,14 @@ import (
 	"liandong/media/codec"
 	"liandong/media/mixer"
 	"liandong/media/pcm"
+	"liandong/media/srtp"
 )
 
 const (
 	coverAfter  = 60 * time.Millisecond // a relayed source is late by so much beyond its own packet: silence is sent
 	quietLimit  = int(time.Second / frameTime)
 	dialHold    = 30 * time.Millisecond // a key's next packet comes within this
-	maxRelayed  = datagramSize - headerBytes
+	maxRelayed  = datagramSize - headerBytes - srtp.Overhead
 	headerBytes = 12
 )
 
@@ -197,6 +198,12 @@ func (l *leg) transmit(h rtp.Header, payload []byte) {
 	if err != nil {
 		return // cannot be: the buffer holds any header of ours
 	}
-	n += copy(wire[n:], payload)
-	l.shard.net.Queue(l.pair.rtp, l.latch.remote, wire[:n])
+	n += copy(wire[n:datagramSize], payload)
+	packet := wire[:n]
+	if l.protection.on {
+		if packet, err = l.protection.sender.RTP(packet); err != nil {
+			return // after 2^48 packets: RFC 3711 §9.2
+		}
+	}
+	l.shard.net.Queue(l.pair.rtp, l.latch.remote, packet)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/mixer"
+	"liandong/media/srtp"
 )
 
 const (
@@ -47,7 +48,7 @@ type shard struct {
 
 	// scratch, good within one packet or one leg's tick
 	packet rtp.Packet
-	wire   [datagramSize]byte
+	wire   [datagramSize + srtp.Overhead]byte
 	coded  [datagramSize]byte
 	sum    [wideSamples]int16
 	joined [wideSamples]int16

@@ -14,6 +14,7 @@ type Stats struct {
 	Early                 uint64 // came to a port before its leg was configured, or after its end
 	Malformed             uint64 // no RTP, or nothing that was agreed on
 	Strangers             uint64 // from another source than the locked one
+	Forged                uint64 // not sealed by the party's key, or heard before
 	Dropped               uint64 // came in faster than they were read
 	SendFailed            uint64
 
@@ -34,6 +35,7 @@ type counters struct {
 	legs                                atomic.Int64
 	in, out                             atomic.Uint64
 	early, malformed, strangers, failed atomic.Uint64
+	forged                              atomic.Uint64
 	ticks, late, skipped                atomic.Uint64
 	silences, lost, unheard             atomic.Uint64
 	quality                             map[string]*qualityTally // by network; the map does not change
@@ -72,6 +74,7 @@ func (c *counters) addTo(s *Stats) {
 	s.Early += c.early.Load()
 	s.Malformed += c.malformed.Load()
 	s.Strangers += c.strangers.Load()
+	s.Forged += c.forged.Load()
 	s.SendFailed += c.failed.Load()
 	s.Ticks += c.ticks.Load()
 	s.LateTicks += c.late.Load()

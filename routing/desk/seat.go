@@ -1,9 +1,12 @@
 package desk
 
+import "liandong/sip/sdp"
+
 // Seat is one desk: a phone that registers as User and takes the calls of one hotline.
 type Seat struct {
 	User    string
 	Hotline string
 	Name    string // of the place, for people; "" when nobody named it
 	Network string // over which its phone is reached; may differ from the hotline's (a police seat inside 12345)
+	SRTP    sdp.Protection
 }

@@ -3,6 +3,8 @@ package desk
 import (
 	"net/netip"
 	"slices"
+
+	"liandong/sip/sdp"
 )
 
 // Trunk is a neighbour that is recognised by its address: the operator's SBC, the hotline's PBX, another switch.
@@ -10,8 +12,9 @@ type Trunk struct {
 	Name      string
 	Network   string
 	Target    string // host:port that calls are sent to; "" receives only
-	Transport string // "udp" or "tcp"
+	Transport string // "udp", "tcp" or "tls"
 	Match     []netip.Prefix
+	SRTP      sdp.Protection
 
 	Trusted     bool // its P-Asserted-Identity and Remote-Party-ID are believed, and it is told ours (RFC 3325 §5)
 	From        FromPolicy

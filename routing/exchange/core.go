@@ -10,6 +10,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/media/record"
+	"liandong/media/srtp"
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/ticket"
@@ -75,6 +76,7 @@ type Place struct {
 	URI    string // request URI
 	Flow   leg.Flow
 	Target string // host:port to resolve when Flow.Remote is not known
+	SRTP   sdp.Protection
 }
 
 // Core is one call with its legs: it runs [call.Step] and carries out the
@@ -156,7 +158,7 @@ func (c *Core) Close() {
 func (c *Core) Start(now time.Time, p leg.Packet) {
 	c.now = now
 	addr, err := c.world.Media.Open(engine.LegID(call.CallerLeg), c.origin.Network)
-	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(c.origin.Network, p.Flow.Transport, addr))
+	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(c.origin.Network, p.Flow.Transport, addr, c.protection(c.origin.User, c.origin.Trunk)))
 	caller := &party{
 		id: call.CallerLeg, leg: l, network: c.origin.Network, transport: p.Flow.Transport, trunk: c.origin.Trunk,
 		contact: p.Contact(), calls: true, media: err == nil, addr: addr,
@@ -398,6 +400,7 @@ func streamOf(p *party, s sdp.Session) engine.Stream {
 	return engine.Stream{
 		Leg: engine.LegID(p.id), Remote: s.Remote, RemoteRTCP: s.RemoteRTCP, RTCPMux: s.RTCPMux,
 		Codec: s.Codec, PT: s.PT, Recv: s.Recv, DTMFSend: s.DTMFSend, DTMFRecv: s.DTMFRecv, Ptime: s.Ptime,
+		Seal: srtp.Key{Suite: s.Seal.Suite, Material: s.Seal.Key}, Open: srtp.Key{Suite: s.Open.Suite, Material: s.Open.Key},
 		Send: s.Direction == sdp.SendRecv || s.Direction == sdp.SendOnly, Receive: s.Direction == sdp.SendRecv || s.Direction == sdp.RecvOnly,
 	}
 }

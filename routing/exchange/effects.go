@@ -138,6 +138,7 @@ func (c *Core) ringSeat(e call.RingSeat) {
 		c.unreachable(p, 480)
 		return
 	}
+	place.SRTP = c.protection(e.Seat, "")
 	c.invite(p, place, c.toDesk(e, place))
 }
 
@@ -173,15 +174,26 @@ func (c *Core) open(p *party) bool {
 // dial calls a desk that has a port, by a leg of its own.
 func (c *Core) dial(p *party, to Place, invite leg.Invite) {
 	p.transport = to.Flow.Transport
-	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, p.transport, p.addr))
+	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, p.transport, p.addr, to.SRTP))
 	c.world.Wire.Bind(p.leg.CallID())
 	invite.RequestURI, invite.Flow, invite.Target, invite.MaxForwards = to.URI, to.Flow, to.Target, c.hops
 	c.command(p, invite)
 }
 
+// protection is whether the sound of a phone or a trunk is to be SRTP.
+func (c *Core) protection(user, trunk string) sdp.Protection {
+	if seat, ok := c.dir.Seats[user]; ok {
+		return seat.SRTP
+	}
+	if t, ok := c.dir.Trunks[trunk]; ok {
+		return t.SRTP
+	}
+	return sdp.Off
+}
+
 // local is our side of a leg in a network: every leg is offered the full list
 // of codecs.
-func (c *Core) local(network, transport string, media netip.AddrPort) leg.Local {
+func (c *Core) local(network, transport string, media netip.AddrPort, protection sdp.Protection) leg.Local {
 	l, ok := c.world.Local(network, transport)
 	if !ok {
 		c.world.Log.Error("no address of ours", "network", network, "transport", transport)
@@ -190,7 +202,7 @@ func (c *Core) local(network, transport string, media netip.AddrPort) leg.Local 
 	if len(codecs) == 0 {
 		codecs = []codec.ID{codec.PCMA, codec.PCMU}
 	}
-	l.Media = sdp.Local{Addr: media, Codecs: codecs, DTMF: 101, Ptime: 20 * time.Millisecond}
+	l.Media = sdp.Local{Addr: media, Codecs: codecs, DTMF: 101, Ptime: 20 * time.Millisecond, Protection: protection}
 	return l
 }
 

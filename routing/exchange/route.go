@@ -77,6 +77,7 @@ func (c *Core) try(p *party) {
 		URI:    "sip:" + r.ring.Number + "@" + r.at.Host,
 		Flow:   leg.Flow{Network: r.trunk.Network, Transport: r.trunk.Transport, Remote: r.at.Addr},
 		Target: r.at.Host,
+		SRTP:   r.trunk.SRTP,
 	}
 	i := c.toTrunk(r.ring, r.trunk)
 	i.Patience = tryLast

@@ -20,7 +20,7 @@ func (c *Core) Dialled(now time.Time, user string, p leg.Packet) {
 	}
 	addr, err := c.world.Media.Open(engine.LegID(who.id), who.network)
 	who.media, who.addr = err == nil, addr
-	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(who.network, p.Flow.Transport, addr))
+	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(who.network, p.Flow.Transport, addr, c.protection(user, "")))
 	who.leg = l
 	c.parties = append(c.parties, who)
 	if err != nil {

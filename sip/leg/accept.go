@@ -95,12 +95,15 @@ func (l *Leg) objection(p Packet, req *gosip.Request) *gosip.Response {
 
 func (l *Leg) objectionToOffer(p Packet, req *gosip.Request) *gosip.Response {
 	offer, err := bodyOf(req)
+	if err == nil && offer == nil && l.media.exposed() {
+		return l.unacceptable(p, sdp.ErrProtection)
+	}
 	if err != nil || offer == nil {
 		return nil // errors were found by objectionToForm
 	}
 	answer, session, err := l.media.answer(offer)
 	if err != nil {
-		return l.plain(p, 488)
+		return l.unacceptable(p, err)
 	}
 	l.accept.offered, l.accept.answer, l.accept.session = true, answer, session
 	return nil
@@ -165,7 +168,7 @@ func (l *Leg) answer(now time.Time, cmd Answer) {
 	case l.accept.agreed:
 		body = nil
 	case !l.accept.offered:
-		body, offering = l.media.offer(), true
+		body, offering = l.media.offer(false), true
 	}
 	addBody(res, mediaSDP, body)
 	l.early.stop()

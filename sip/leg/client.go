@@ -9,6 +9,7 @@ import (
 
 	"liandong/sip/dialog"
 	"liandong/sip/header"
+	"liandong/sip/sdp"
 	"liandong/sip/txn"
 )
 
@@ -230,6 +231,8 @@ func (l *Leg) again(now time.Time, c *client, res *gosip.Response) bool {
 	if c.req == nil || c.tries >= 4 || (l.phase == over && c.method != gosip.BYE) {
 		return false
 	}
+	next := *c
+	next.authed = c.authed || res.StatusCode == 401 || res.StatusCode == 407
 	var fields []header.Field
 	switch res.StatusCode {
 	case 401, 407:
@@ -239,19 +242,34 @@ func (l *Leg) again(now time.Time, c *client, res *gosip.Response) bool {
 		fields = l.credentials(c, res)
 	case 422:
 		fields = l.longer(c, res)
+	case 488, 606:
+		if fields = l.inTheOpen(c); fields != nil {
+			next.authed = false // its answer to a challenge was for the INVITE that was refused
+		}
 	}
 	if fields == nil {
 		return false
 	}
-	next := *c
 	next.invite, next.other, next.acks = txn.ClientInvite{}, txn.Client{}, nil
 	next.cancel = cancelling{patience: c.cancel.patience}
 	next.tries++
-	next.authed = c.authed || res.StatusCode != 422
 	next.req = l.rebuild(c, fields)
+	if res.StatusCode == 488 || res.StatusCode == 606 {
+		next.req.SetBody(l.media.offer(true))
+	}
 	l.resent(c, &next)
 	l.start(now, &next)
 	return true
+}
+
+// inTheOpen says that a first INVITE which was refused for its SRTP may be sent
+// again without, as far as SRTP was only preferred; nil: it may not.
+func (l *Leg) inTheOpen(c *client) []header.Field {
+	if c != l.invite.client || l.invite.delayed || l.media.local.Protection != sdp.Preferred || l.media.local.Profile != sdp.Secure {
+		return nil
+	}
+	l.media.opened = true
+	return []header.Field{}
 }
 
 // rebuild copies a request with a new Via and CSeq, replacing the headers that

@@ -43,6 +43,10 @@ func (l *Leg) doInvite(now time.Time, cmd Invite) {
 	l.flow, l.target = cmd.Flow, cmd.Target
 	l.phase = calling
 	l.invite = inviting{credentials: cmd.Credentials, delayed: cmd.DelayedOffer}
+	if l.media.exposed() {
+		l.fail(now, Failed{Code: 488, Phrase: "SRTP Needs TLS"})
+		return
+	}
 	req, err := l.firstInvite(cmd)
 	if err != nil {
 		l.fail(now, Failed{Code: 400, Phrase: "Unusable Address"})
@@ -98,7 +102,7 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 		req.AppendHeader(acceptSDP)
 		req.SetBody(nil)
 	} else {
-		addBody(req, mediaSDP, l.media.offer())
+		addBody(req, mediaSDP, l.media.offer(true))
 	}
 	return req, nil
 }

@@ -72,7 +72,7 @@ func NewOutbound(cfg Config, local Local) *Leg {
 	l := &Leg{cfg: cfg, caller: true}
 	l.self = newSelf(&l.cfg, local)
 	l.callID = l.word() + l.word()
-	l.media.begin(local.Media, cfg.Rand)
+	l.media.begin(local, cfg.Rand)
 	return l
 }
 
@@ -83,7 +83,7 @@ func NewOutbound(cfg Config, local Local) *Leg {
 func NewInbound(cfg Config, now time.Time, p Packet, local Local) (*Leg, Out) {
 	l := &Leg{cfg: cfg, phase: over, flow: p.Flow}
 	l.self = newSelf(&l.cfg, local)
-	l.media.begin(local.Media, cfg.Rand)
+	l.media.begin(local, cfg.Rand)
 	l.dialog.LocalTag = l.word()
 	l.accept.open = true
 	if id := p.Msg.CallID(); id != nil {

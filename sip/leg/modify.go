@@ -112,7 +112,7 @@ func (l *Leg) reinvite(now time.Time, final func(*Leg, time.Time, *client, outco
 	l.introduce(c.req)
 	l.repeatTimer(c.req)
 	l.identify(c.req)
-	addBody(c.req, mediaSDP, l.media.offer())
+	addBody(c.req, mediaSDP, l.media.offer(false))
 	c.final = final
 	c.cancel.patience = now.Add(l.life()) // nobody has to be asked there: it is stuck
 	l.modify.client = c

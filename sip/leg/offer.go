@@ -14,10 +14,15 @@ type negotiation struct {
 	sent    []byte // what we said last
 	session sdp.Session
 	known   bool // session is the outcome so far
+	private bool // the signalling is TLS, so that keys may be said in it
+	opened  bool // the party has refused SRTP, and is offered none any more
 }
 
-func (n *negotiation) begin(local sdp.Local, rand func() uint64) {
-	n.local = local
+func (n *negotiation) begin(local Local, rand func() uint64) {
+	n.local, n.private = local.Media, local.Transport == "tls"
+	if n.local.Protection == sdp.Preferred || n.local.Protection == sdp.Required && n.private {
+		n.local.Keys = sdp.NewKeys(rand)
+	}
 	if n.local.SessionID == 0 {
 		n.local.SessionID = rand()>>34 + 1 // some phones read 32 bits, signed
 	}
@@ -26,9 +31,30 @@ func (n *negotiation) begin(local sdp.Local, rand func() uint64) {
 	}
 }
 
+// exposed: SRTP is required, and its keys could be read on their way. RFC 4568
+// §8.3: the signalling has to be protected, as the keys are in it.
+func (n *negotiation) exposed() bool { return n.local.Protection == sdp.Required && !n.private }
+
+// profile is the form of our next offer. Where SRTP is preferred, and the keys
+// are safe, the first INVITE offers RTP/SAVP, which all phones with SRTP know,
+// and those without it refuse by 488; what cannot be offered twice is RTP/AVP
+// with keys, which every phone can answer. Later offers have what was agreed.
+func (n *negotiation) profile(first bool) sdp.Profile {
+	switch {
+	case n.local.Protection == sdp.Required, n.known && !n.session.Seal.IsZero():
+		return sdp.Secure
+	case n.local.Protection == sdp.Off, n.known, n.opened, !n.private:
+		return sdp.Plain
+	case first:
+		return sdp.Secure
+	}
+	return sdp.BestEffort
+}
+
 // offer is all that we can do, whatever was agreed before: who joins a call
 // late may need another codec.
-func (n *negotiation) offer() []byte {
+func (n *negotiation) offer(first bool) []byte {
+	n.local.Profile = n.profile(first)
 	body := sdp.Offer(n.local)
 	if n.news(body) {
 		body = sdp.Offer(n.local)

@@ -60,7 +60,7 @@ func (l *Leg) earlyBody(e *early, media bool) []byte {
 	switch {
 	case !l.accept.offered:
 		e.media, e.offered = true, true
-		return l.media.offer()
+		return l.media.offer(false)
 	case media:
 		e.media = true
 		l.tellFirstMedia()
@@ -152,7 +152,7 @@ func (l *Leg) respondPrack(now time.Time, s *server, p Packet, req *gosip.Reques
 		// RFC 3262 §5: once offer and answer are complete a PRACK may offer anew
 		renewed, session, err := l.media.answer(body)
 		if err != nil {
-			l.refuse(now, s, p, 488)
+			l.respond(now, s, l.unacceptable(p, err))
 			return
 		}
 		answer = renewed

@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"liandong/sip/event"
 	"liandong/sip/header"
+	"liandong/sip/sdp"
 	"liandong/sip/txn"
 )
 
@@ -150,6 +152,29 @@ func (l *Leg) refuseInvite(now time.Time, code int, phrase string, fields []head
 	l.sign(res, "Server")
 	addFields(res, fields)
 	l.respond(now, l.accept.server, finished(res))
+}
+
+// unacceptable refuses an offer, and says why where its owner can mend it. RFC
+// 3261 §20.43: 302 is of the transport protocol, RTP/AVP or RTP/SAVP.
+func (l *Leg) unacceptable(p Packet, err error) *gosip.Response {
+	res := l.begin(p, 488)
+	if errors.Is(err, sdp.ErrProtection) {
+		add(res, "Warning", "302 "+l.self.viaHost+` "`+l.media.wants()+`"`)
+	}
+	return finished(res)
+}
+
+// wants says what about SRTP an offer has to have.
+func (n *negotiation) wants() string {
+	switch {
+	case n.exposed():
+		return "SRTP is required, and its keys need SIP over TLS"
+	case n.local.Protection == sdp.Required:
+		return "SRTP is required, with a key by SDES"
+	case n.local.Protection == sdp.Off:
+		return "no SRTP here"
+	}
+	return "no usable key for SRTP"
 }
 
 // plain is a whole response without a body.

@@ -31,9 +31,9 @@ func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Req
 		l.respond(now, s, res)
 		return
 	}
-	body, session, offered, ok := l.reanswer(req)
-	if !ok {
-		l.refuse(now, s, p, 488) // RFC 3261 §14.2: the session goes on as it was
+	body, session, offered, err := l.reanswer(req)
+	if err != nil {
+		l.respond(now, s, l.unacceptable(p, err)) // RFC 3261 §14.2: the session goes on as it was
 		return
 	}
 	l.dialog.Refresh(req)
@@ -50,16 +50,16 @@ func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Req
 
 // reanswer is our answer to the offer in a request, or our offer when it
 // carries none.
-func (l *Leg) reanswer(req *gosip.Request) (body []byte, s sdp.Session, offered, ok bool) {
+func (l *Leg) reanswer(req *gosip.Request) (body []byte, s sdp.Session, offered bool, err error) {
 	offer, err := bodyOf(req)
 	if err != nil {
-		return nil, s, false, false
+		return nil, s, false, err
 	}
 	if offer == nil {
-		return l.media.offer(), s, false, true
+		return l.media.offer(false), s, false, nil
 	}
 	body, s, err = l.media.answer(offer)
-	return body, s, true, err == nil
+	return body, s, true, err
 }
 
 // offering says that an offer of ours is out without an answer, or an INVITE

@@ -45,7 +45,7 @@ func (l *Leg) receiveUpdate(now time.Time, s *server, p Packet, req *gosip.Reque
 	if offer != nil {
 		body, session, err := l.media.answer(offer)
 		if err != nil {
-			l.refuse(now, s, p, 488)
+			l.respond(now, s, l.unacceptable(p, err))
 			return
 		}
 		answer = body

@@ -13,7 +13,7 @@ import (
 // Offer is our offer: every codec we have, telephone-event, and the direction.
 // Streams that were declined before keep their places.
 func Offer(l Local) []byte {
-	m := stream(l, "RTP/AVP")
+	m := stream(l, l.profile())
 	codecs, keys := l.formats()
 	for _, c := range codecs {
 		addCodec(m, c)
@@ -21,6 +21,7 @@ func Offer(l Local) []byte {
 	for _, e := range keys {
 		addEvents(m, e)
 	}
+	addKeys(m, l)
 	addTail(m, l.Ptime, l.Direction)
 	if len(l.Streams) == 0 {
 		return marshal(l, m)
@@ -40,6 +41,7 @@ func Accept(l Local, answer []byte) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
+	fault := ErrNoCodec
 	for i := range streams {
 		m := &streams[i]
 		found := m.choose(l.Codecs)
@@ -47,6 +49,11 @@ func Accept(l Local, answer []byte) (Session, error) {
 			continue
 		}
 		s := m.session(l, found[0], false) // we do not offer rtcp-mux
+		var ok bool
+		if s.Seal, s.Open, ok = m.agreed(l); !ok {
+			fault = ErrProtection
+			continue
+		}
 		codecs, keys := l.formats()
 		for _, c := range codecs {
 			s.Recv[c.pt] = c.id
@@ -57,7 +64,7 @@ func Accept(l Local, answer []byte) (Session, error) {
 		s.Streams = l.Streams
 		return s, nil
 	}
-	return Session{}, ErrNoCodec
+	return Session{}, fault
 }
 
 // Answer answers an offer. RFC 3264 §6.1: with every codec of it that we have,
@@ -71,24 +78,47 @@ func Answer(l Local, offer []byte) (answer []byte, s Session, err error) {
 	// RFC 3264 §6: the answer has exactly the m= lines of the offer.
 	lines := make([]*sdp.MediaDescription, len(streams))
 	places := make([]string, len(streams))
-	agreed := false
+	best, err := l.best(streams)
+	if err != nil {
+		return nil, Session{}, err
+	}
 	for i := range streams {
 		m := &streams[i]
-		if found := m.choose(l.Codecs); !agreed && len(found) > 0 && m.usable(l) {
-			agreed = true
-			lines[i], s = accept(l, m, found)
+		if i == best {
+			lines[i], s = accept(l, m, m.choose(l.Codecs))
 			continue
 		}
 		places[i] = m.declined()
 		lines[i] = emptied(places[i])
 	}
-	if !agreed {
-		return nil, Session{}, ErrNoCodec
-	}
 	if len(places) > 1 {
 		s.Streams = places
 	}
 	return marshal(l, lines...), s, nil
+}
+
+// best is the stream to take: the first that can be agreed on, of those who offer the same
+// sound with SRTP and without the one with it.
+func (l Local) best(streams []media) (int, error) {
+	best, fault := -1, ErrNoCodec
+	for i := range streams {
+		m := &streams[i]
+		if len(m.choose(l.Codecs)) == 0 || !m.usable(l) {
+			continue
+		}
+		switch ours, _, ok := m.agree(l); {
+		case !ok:
+			fault = ErrProtection
+		case !ours.IsZero():
+			return i, nil
+		case best < 0:
+			best = i
+		}
+	}
+	if best < 0 {
+		return best, fault
+	}
+	return best, nil
 }
 
 func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) {
@@ -107,6 +137,10 @@ func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) 
 	}
 	if s.RTCPMux {
 		out.WithPropertyAttribute("rtcp-mux")
+	}
+	if ours, theirs, _ := m.agree(l); !ours.IsZero() {
+		s.Seal, s.Open = ours.Crypto, theirs
+		addCrypto(out, ours)
 	}
 	addTail(out, l.Ptime, s.Direction)
 	return out, s

@@ -27,6 +27,7 @@ type media struct {
 	receives    bool
 	rtcp        netip.AddrPort
 	mux         bool
+	cryptos     []offered     // those we can use, in the party's order
 	ptime       time.Duration // the party's wish; 0: none
 	maxptime    time.Duration // 0: none
 }
@@ -98,6 +99,8 @@ func (m *media) attribute(a attribute) {
 		m.mux = true
 	case "rtcp":
 		m.readRTCP(a.value)
+	case "crypto": // RFC 4568 §5: of a stream, never of the session
+		m.crypto(a.value)
 	default:
 		m.direct(a.key)
 	}
@@ -124,11 +127,11 @@ func (m *media) readRTCP(value string) {
 	}
 }
 
-// usable: plain RTP audio with a port, at an address that we can send to. The
-// feedback profile differs in RTCP timing only; the secure ones need keys.
+// usable: RTP audio with a port, at an address that we can send to. The feedback
+// profiles differ in RTCP timing only; the secure ones need keys, see agree.
 func (m *media) usable(l Local) bool {
 	return strings.EqualFold(m.kind, "audio") && m.port > 0 && m.reachable(l.Addr.Addr().Unmap()) &&
-		(strings.EqualFold(m.proto, "RTP/AVP") || strings.EqualFold(m.proto, "RTP/AVPF"))
+		(strings.EqualFold(m.proto, "RTP/AVP") || strings.EqualFold(m.proto, "RTP/AVPF") || m.secure())
 }
 
 // reachable: an address of our own family and of one party alone. The

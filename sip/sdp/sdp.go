@@ -61,15 +61,18 @@ func direction(sends, receives bool) Direction {
 // Local is our side of one leg. The leg owns SessionID for its life and raises
 // Version by one for each change (RFC 3264 §8).
 type Local struct {
-	Addr      netip.AddrPort // where we receive
-	SessionID uint64         // below 2^62
-	Version   uint64
-	Codecs    []codec.ID // in our order of preference
-	DTMF      uint8      // our payload type of telephone-event; 0: none
-	Ptime     time.Duration
-	Direction Direction        // the most we want
-	Streams   []string         // of what was agreed before, see After
-	Types     map[string]uint8 // the same: payload type by encoding, "opus/48000/2"
+	Addr       netip.AddrPort // where we receive
+	SessionID  uint64         // below 2^62
+	Version    uint64
+	Codecs     []codec.ID // in our order of preference
+	DTMF       uint8      // our payload type of telephone-event; 0: none
+	Ptime      time.Duration
+	Direction  Direction        // the most we want
+	Protection Protection       // whether it is to be SRTP
+	Profile    Profile          // of an offer: Secure and BestEffort need Keys
+	Keys       []Crypto         // ours, of NewKeys; nil: no SRTP can be agreed on
+	Streams    []string         // of what was agreed before, see After
+	Types      map[string]uint8 // the same: payload type by encoding, "opus/48000/2"
 }
 
 // After is our side for the next offer or answer once s was agreed on. RFC 3264
@@ -110,5 +113,6 @@ type Session struct {
 	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
 	Ptime      time.Duration      // of what we send, 10 to 60 ms; 0: the party has no wish
 	Direction  Direction
+	Seal, Open Crypto   // SRTP: what we send is sealed by ours, what comes by theirs; zero: none
 	Streams    []string // nil for one stream; else its m= line for each declined one, "" for ours
 }

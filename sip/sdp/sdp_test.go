@@ -215,7 +215,7 @@ func TestAnswerRefused(t *testing.T) {
 		"no audio":                   {phone("m=video 4000 RTP/AVP 31"), ErrNoCodec},
 		"no streams":                 {phone(), ErrNoCodec},
 		"audio that is off":          {phone("m=audio 0 RTP/AVP 8"), ErrNoCodec},
-		"secure audio alone":         {phone("m=audio 4000 RTP/SAVP 8"), ErrNoCodec},
+		"secure audio alone":         {phone("m=audio 4000 RTP/SAVP 8"), ErrProtection},
 		"multicast":                  {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 224.2.1.1/127"), ErrNoCodec},
 		"a family that is not ours":  {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 2001:db8::1"), ErrNoCodec},
 		"a name for an address":      {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 host.example.com"), ErrNoCodec},

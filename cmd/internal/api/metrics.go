@@ -124,6 +124,7 @@ func media(e engine.Stats, put func(string, string, prometheus.ValueType, float6
 	put("media_packets_in_total", "RTP packets received.", total, float64(e.PacketsIn))
 	put("media_packets_out_total", "RTP packets sent.", total, float64(e.PacketsOut))
 	put("media_strangers_total", "RTP packets from another source than the locked one.", total, float64(e.Strangers))
+	put("media_forged_total", "SRTP packets that were refused: not by the party's key, or heard before.", total, float64(e.Forged))
 	put("media_late_ticks_total", "20 ms ticks that began late.", total, float64(e.LateTicks))
 	put("media_skipped_ticks_total", "20 ms ticks that were left out after a stall.", total, float64(e.SkippedTicks))
 	put("media_silences_total", "Times a party had nothing to hear for a second.", total, float64(e.Silences))

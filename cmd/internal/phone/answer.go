@@ -73,7 +73,7 @@ func (p *Phone) invited(tx *serverTx) {
 		return
 	}
 	if len(m.Body) > 0 {
-		if _, err := parseSDP(m.Body); err != nil {
+		if r, err := parseSDP(m.Body); err != nil || p.agrees(r) != nil {
 			c.refuse(488, "Not Acceptable Here")
 			return
 		}

@@ -16,6 +16,7 @@ type Continuity struct {
 	Codecs          []Codec // in order of appearance, a return counts again
 	Gaps            []Gap
 	Jumps           []Jump
+	Unopened        int           // not sealed by the peer's key
 	Late            int           // out of order or twice
 	LongestQuiet    time.Duration // between two packets
 	QuietAt         time.Time     // the end of it

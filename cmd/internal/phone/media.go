@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
 )
 
 const (
@@ -34,6 +35,8 @@ type media struct {
 	ssrc, ts   uint32
 	seq        uint16
 	marker     bool
+	seal, open *srtp.Context // nil: no SRTP
+	keysUsed   [2]string
 	spoken     int
 	presses    []press
 	begun      int // keys that have started to sound, and below: that are done
@@ -105,6 +108,10 @@ func (m *media) Close() {
 func (m *media) Connect(t Talk) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.protect(t.Ours, t.Theirs) != nil {
+		m.sending = false
+		return
+	}
 	m.to, m.rtcpTo, m.codec, m.events, m.ourEvents = t.To, t.RTCP, t.Codec, t.Events, t.OurEvents
 	if m.sending != t.Sends {
 		m.marker = true
@@ -195,7 +202,7 @@ func (m *media) packet(pt uint8, ts uint32, marker bool, payload []byte) []byte 
 	m.sent++
 	m.octets += uint32(len(payload))
 	raw, _ := p.Marshal() // fails only on header extensions, and there are none
-	return raw
+	return m.sealed(raw)
 }
 
 func (m *media) read() {
@@ -206,8 +213,12 @@ func (m *media) read() {
 			return
 		}
 		m.tap(buf[:n])
+		raw, ok := m.opened(buf[:n])
+		if !ok {
+			continue
+		}
 		var p rtp.Packet
-		if err := p.Unmarshal(buf[:n]); err != nil || p.Version != 2 {
+		if err := p.Unmarshal(raw); err != nil || p.Version != 2 {
 			continue
 		}
 		m.take(&p, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), time.Now())

@@ -10,6 +10,9 @@ import (
 // offer is our full list with the direction we wish for, in a new version.
 func (c *Call) offer() []byte {
 	c.local.version++
+	if c.phone.cfg.SRTP {
+		c.local.profile, c.local.crypto = "RTP/SAVP", newCrypto()
+	}
 	l := c.local
 	l.direction, l.streams = c.wish, nil
 	return l.bytes()
@@ -28,15 +31,23 @@ func (c *Call) negotiate(body []byte) ([]byte, error) {
 	if at := r.audio.Addr(); !at.IsUnspecified() && !c.phone.allows(at) {
 		return nil, fmt.Errorf("%w: the SDP names %s", ErrNotAllowed, at)
 	}
+	if err := c.phone.agrees(r); err != nil {
+		return nil, err
+	}
 	if c.local.events == 0 {
 		r.events = 0
+	}
+	if !c.phone.cfg.SRTP {
+		r.crypto = crypto{} // it knows nothing of keys
+	} else if c.local.crypto == (crypto{}) {
+		c.local.crypto = newCrypto()
 	}
 	direction := c.wish.both(r.direction.mirror())
 	if c.wish == ZeroHold {
 		direction = SendOnly.both(r.direction.mirror())
 	}
 	// Who holds is silent, though sendonly would let it play music: the music is the switch's.
-	c.Voice().Connect(Talk{To: r.audio, RTCP: r.rtcp, Codec: codecs[0], Events: r.events, OurEvents: c.local.events,
+	c.Voice().Connect(Talk{To: r.audio, RTCP: r.rtcp, Codec: codecs[0], Events: r.events, OurEvents: c.local.events, Ours: c.local.crypto.key, Theirs: r.crypto.key,
 		Sends: direction.sends() && c.wish == SendRecv && !r.audio.Addr().IsUnspecified()})
 	c.mu.Lock()
 	c.peerHold = r.direction
@@ -45,6 +56,7 @@ func (c *Call) negotiate(body []byte) ([]byte, error) {
 	c.local.version++
 	l := c.local
 	l.codecs, l.direction, l.streams, l.which = codecs, direction, r.streams, r.which
+	l.profile, l.crypto.tag = r.profile, r.crypto.tag
 	l.events = r.events // RFC 3264 §6.1: the offer's payload type
 	return l.bytes(), nil
 }

@@ -40,6 +40,7 @@ type Config struct {
 	UserAgent string
 
 	Codecs   []Codec               // in order of preference; A-law then µ-law when empty
+	SRTP     bool                  // RTP/SAVP with SDES in our offers, each with a new key; offers and answers without keys are refused
 	NoEvents bool                  // no telephone-event in our SDP
 	Speech   []int16               // looped while in a call; silence when empty
 	Voice    func() (Voice, error) // each call's sound, where the phone is not to carry it itself; Speech, Record and RTCP have no meaning then

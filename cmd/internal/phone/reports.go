@@ -35,8 +35,12 @@ func (m *media) sendReport(now time.Time) {
 	name := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: m.ssrc,
 		Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "phone@" + m.addr.Addr().String()}}}}}
 	to := m.rtcpTo
+	raw, err := rtcp.Marshal([]rtcp.Packet{report, name})
+	if m.seal != nil && err == nil {
+		raw, err = m.seal.EncryptRTCP(nil, raw, nil)
+	}
 	m.mu.Unlock()
-	if raw, err := rtcp.Marshal([]rtcp.Packet{report, name}); err == nil && to.IsValid() {
+	if err == nil && to.IsValid() {
 		m.rtcp.WriteToUDPAddrPort(raw, to)
 	}
 }
@@ -49,7 +53,16 @@ func (m *media) readRTCP() {
 			return
 		}
 		m.tap(buf[:n])
-		packets, err := rtcp.Unmarshal(buf[:n])
+		m.mu.Lock()
+		raw := buf[:n]
+		if m.open != nil {
+			raw, err = m.open.DecryptRTCP(nil, raw, nil)
+		}
+		m.mu.Unlock()
+		if err != nil {
+			continue
+		}
+		packets, err := rtcp.Unmarshal(raw)
 		if err != nil {
 			continue
 		}

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -61,6 +62,8 @@ type remoteSDP struct {
 	direction Direction
 	streams   []string // every m= line's media, port zeroed, in order
 	which     int      // index of audio in streams
+	profile   string   // of audio
+	crypto    crypto
 }
 
 func parseSDP(body []byte) (remoteSDP, error) {
@@ -97,9 +100,10 @@ func (r *remoteSDP) stream(value string, port int) int {
 	}
 	r.streams = append(r.streams, f[0]+" 0 "+strings.Join(f[2:], " "))
 	n, err := strconv.Atoi(f[1])
-	if f[0] != "audio" || r.which >= 0 || err != nil || n <= 0 || n > 65535 || f[2] != "RTP/AVP" {
+	if f[0] != "audio" || r.which >= 0 || err != nil || n <= 0 || n > 65535 || f[2] != "RTP/AVP" && f[2] != "RTP/SAVP" {
 		return port
 	}
+	r.profile = f[2]
 	r.which = len(r.streams) - 1
 	for _, pt := range f[3:] {
 		if pt == "0" || pt == "8" {
@@ -116,6 +120,8 @@ func (r *remoteSDP) attribute(value string, rtcp *string) {
 		r.direction = Direction(name)
 	case "rtcp":
 		*rtcp = rest
+	case "crypto":
+		r.readCrypto(rest)
 	case "rtpmap":
 		pt, format, _ := strings.Cut(rest, " ")
 		if n, err := strconv.Atoi(pt); err == nil && n > 0 && n < 128 && strings.EqualFold(strings.TrimSpace(format), "telephone-event/8000") {
@@ -150,6 +156,8 @@ type localSDP struct {
 	direction Direction
 	streams   []string // of the offer that is answered; nil in an offer
 	which     int
+	profile   string // RTP/AVP when empty
+	crypto    crypto // our key, where there is SRTP
 }
 
 func (l localSDP) bytes() []byte {
@@ -178,7 +186,7 @@ func (l localSDP) bytes() []byte {
 }
 
 func (l localSDP) stream(b *strings.Builder, direction Direction) {
-	fmt.Fprintf(b, "m=audio %d RTP/AVP", l.audio.Port())
+	fmt.Fprintf(b, "m=audio %d %s", l.audio.Port(), cmp.Or(l.profile, "RTP/AVP"))
 	for _, c := range l.codecs {
 		fmt.Fprintf(b, " %d", c)
 	}
@@ -191,6 +199,9 @@ func (l localSDP) stream(b *strings.Builder, direction Direction) {
 	}
 	if l.events != 0 {
 		fmt.Fprintf(b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-16\r\n", l.events, l.events)
+	}
+	if l.crypto != (crypto{}) {
+		b.WriteString(l.crypto.String())
 	}
 	fmt.Fprintf(b, "a=ptime:20\r\na=%s\r\n", direction)
 }

@@ -12,11 +12,12 @@ type Voice interface {
 
 // Talk is what offer and answer agreed on.
 type Talk struct {
-	To, RTCP  netip.AddrPort
-	Codec     Codec // of what we send; the peer may use any that we offered
-	Events    uint8 // payload type of the keys that we send, 0: the peer takes none
-	OurEvents uint8 // and of those that we hear
-	Sends     bool  // false: on hold, one way or the other
+	To, RTCP     netip.AddrPort
+	Codec        Codec  // of what we send; the peer may use any that we offered
+	Events       uint8  // payload type of the keys that we send, 0: the peer takes none
+	OurEvents    uint8  // and of those that we hear
+	Ours, Theirs string // keys of SRTP: of what we send, of what comes; "": none
+	Sends        bool   // false: on hold, one way or the other
 }
 
 // newVoice is sound for a new call: the phone's own, or what Config.Voice gives.
