@@ -163,3 +163,37 @@ func TestLatchMovesAway(t *testing.T) {
 		t.Errorf("%d packets to the new address, want 50", len(moved.got))
 	}
 }
+
+// RFC 6263 §4.6: a party behind a NAT that is on hold gets an empty packet now and then, in the
+// one stream that there is; one that is where it says gets nothing.
+func TestHeldPartyBehindNATIsHeldOpen(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		r := newRig(t, labConfig(testLibrary(t)))
+		p := r.phone(1, codec.PCMA)
+		signalled := p.stream()
+		if behind {
+			p.addr = netip.MustParseAddrPort("127.0.0.77:7777")
+			r.wire.phones[p.addr] = p
+		}
+		r.run(time.Second)
+		signalled.Send = false
+		r.session.Do(signalled)
+		p.talks = false
+		r.pass(0)
+		last := p.got[len(p.got)-1].SequenceNumber
+		p.forget()
+		r.run(65 * time.Second)
+		want := 0
+		if behind {
+			want = 4
+		}
+		if len(p.got) != want {
+			t.Fatalf("behind a NAT %v: %d packets, want %d", behind, len(p.got), want)
+		}
+		for i, got := range p.got {
+			if got.PayloadType != noPayload || len(got.Payload) != 0 || got.SequenceNumber != last+1+uint16(i) {
+				t.Errorf("%d: %+v after %d", i, got.Header, last)
+			}
+		}
+	}
+}

@@ -27,6 +27,9 @@ func (l *leg) tick(now time.Time) {
 	if l.ready && !l.stream.Send && l.player.plays() {
 		l.advance() // unheard, so that whoever waits for PlayDone is not held up by a hold
 	}
+	if l.ready && !l.stream.Send {
+		l.holdOpen(now)
+	}
 	if !l.ready || !l.stream.Send || l.out.full(now) {
 		return
 	}
@@ -45,6 +48,26 @@ func (l *leg) tick(now time.Time) {
 	if plays {
 		l.advance()
 	}
+}
+
+// holdInterval is RFC 6263 §7: 15 s, as NATs forget a binding after 30 at the earliest.
+const holdInterval = 15 * time.Second
+
+// noPayload is a payload type that nobody has: RFC 3551 §6, RFC 6263 §4.6. Its packets are
+// passed over, and every NAT on the way sees them.
+const noPayload = 20
+
+// holdOpen keeps the way open to a party that gets no sound, where its packets come from
+// another address than it has signalled: there is a NAT on the way, and a binding that runs
+// out would have it come back from a stranger's port.
+func (l *leg) holdOpen(now time.Time) {
+	if !l.latch.locked || l.latch.remote == l.latch.signalled || now.Sub(l.out.at) < holdInterval {
+		return
+	}
+	ts, _ := l.out.due(now)
+	l.transmit(rtp.Header{PayloadType: noPayload, SequenceNumber: l.out.seq, Timestamp: ts}, nil)
+	l.out.seq++
+	l.out.at = now
 }
 
 // hear gives the frame to send; none: a relayed packet is expected instead. heard is

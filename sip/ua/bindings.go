@@ -39,6 +39,7 @@ type record struct {
 	Binding
 	key, callID string
 	cseq        uint32
+	behind      bool // by UDP, and its Contact is not where it comes from: there is a NAT before it
 }
 
 type flowKey struct {
@@ -78,7 +79,8 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 	for i := len(reg.changes) - 1; i >= 0; i-- {
 		if c := reg.changes[i]; c.lifetime > 0 {
 			c.Expires = now.Add(c.lifetime)
-			next = append(next, record{c.Binding, c.key, reg.callID, reg.cseq})
+			behind := c.Flow.Transport == "udp" && c.Flow.Remote != contactAddr(c.Contact)
+			next = append(next, record{c.Binding, c.key, reg.callID, reg.cseq, behind})
 		}
 	}
 	for _, rec := range list {

@@ -127,16 +127,6 @@ func (u *UA) flowLost(flow leg.Flow) {
 // has no NAT before it, and listens where the Contact says. One that came by TLS
 // is reached by its own connection or not at all.
 func reachable(b Binding) (netip.AddrPort, bool) {
-	var uri gosip.Uri
-	if gosip.ParseUri(b.Contact, &uri) != nil {
-		return netip.AddrPort{}, false
-	}
-	ip, ok := hostIP(uri.Host)
-	port := uint16(defaultPort)
-	if uri.Port > 0 {
-		port = uint16(uri.Port)
-	}
-	to := netip.AddrPortFrom(ip, port)
-	ok = ok && b.Flow.Transport != "tls"
-	return to, ok && ip == b.Flow.Remote.Addr() && to != b.Flow.Remote
+	to := contactAddr(b.Contact)
+	return to, b.Flow.Transport != "tls" && to.Addr() == b.Flow.Remote.Addr() && to != b.Flow.Remote
 }

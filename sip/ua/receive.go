@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -83,6 +84,9 @@ func (u *UA) response(m message, flow leg.Flow) {
 		return
 	}
 	sink, ok := u.Sink(m.echo.callID)
+	if !ok && strings.HasPrefix(m.echo.callID, holdID) {
+		return
+	}
 	if !ok {
 		u.counts.unmatched.Add(1)
 		return

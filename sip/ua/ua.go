@@ -22,6 +22,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"liandong/sip/auth"
@@ -74,6 +75,7 @@ type UA struct {
 	keys      *keyring
 	reach     *reach
 	counts    counts
+	serial    atomic.Uint64 // of requests of our own
 
 	mu    sync.RWMutex
 	sinks map[string]Sink // guarded by mu; by Call-ID
@@ -287,6 +289,7 @@ func (u *UA) watchExpiry() {
 			return
 		case <-tick.C:
 			u.expire(u.cfg.Now())
+			u.holdOpen(u.cfg.Now())
 			_ = u.keys.look(u.cfg.Now()) // which has said in the log what is wrong
 		}
 	}
