@@ -32,6 +32,7 @@ func TestElsewhere(t *testing.T) {
 		{"DTMF is lost, doubled, or heard by the caller", eachKeyOnce},
 		{"the caller hangs up while the target rings, and somebody hangs", allAreReleased},
 		{"REFER goes to a trunk", referEndsHere},
+		{"lamps are stuck", lampsFollow},
 		{"delay grows over a long conference", delayStays},
 	} {
 		t.Run(c.wrong, func(t *testing.T) { t.Parallel(); c.flow(t) })

@@ -20,8 +20,8 @@ type Lamps struct {
 	changed func(lamp string) // called under no lock
 
 	mu    sync.Mutex
-	calls map[string][]Light         // by call reference
-	lit   map[string]map[string]bool // lamp → the calls that light it
+	calls map[string][]Light          // by call reference
+	lit   map[string]map[string]Light // lamp → the calls that light it, and how
 }
 
 // Light is one lamp as one call lights it. Immutable.
@@ -42,7 +42,7 @@ func verbLamp(verb, user string) string { return "verb/" + verb + "/" + user }
 // NewLamps is a register in which nothing is lit. changed is told of each lamp
 // that is not as it was; it must not block.
 func NewLamps(changed func(lamp string)) *Lamps {
-	return &Lamps{changed: changed, calls: map[string][]Light{}, lit: map[string]map[string]bool{}}
+	return &Lamps{changed: changed, calls: map[string][]Light{}, lit: map[string]map[string]Light{}}
 }
 
 // Show is the whole of what a call lights from now on; nil when it is over.
@@ -67,9 +67,11 @@ func (l *Lamps) show(ref string, lights []Light) (changed []string) {
 	delete(l.calls, ref)
 	for _, x := range lights {
 		if l.lit[x.Lamp] == nil {
-			l.lit[x.Lamp] = map[string]bool{}
+			l.lit[x.Lamp] = map[string]Light{}
 		}
-		l.lit[x.Lamp][ref] = true
+		if other, twice := l.lit[x.Lamp][ref]; !twice || x.rank() < other.rank() {
+			l.lit[x.Lamp][ref] = x
+		}
 		l.calls[ref] = lights
 	}
 	for lamp, was := range before {
@@ -101,14 +103,9 @@ func (l *Lamps) Rings(line string) (ref string) {
 // best is the light of a lamp that matters most: what rings and can be picked up,
 // then what waits, then what goes on; of equals the oldest. Caller holds mu.
 func (l *Lamps) best(lamp string) (best Light, of string) {
-	for ref := range l.lit[lamp] {
-		for _, x := range l.calls[ref] {
-			if x.Lamp != lamp {
-				continue
-			}
-			if of == "" || cmp.Or(cmp.Compare(x.rank(), best.rank()), x.At.Compare(best.At), cmp.Compare(ref, of)) < 0 {
-				best, of = x, ref
-			}
+	for ref, x := range l.lit[lamp] {
+		if of == "" || cmp.Or(cmp.Compare(x.rank(), best.rank()), x.At.Compare(best.At), cmp.Compare(ref, of)) < 0 {
+			best, of = x, ref
 		}
 	}
 	return best, of

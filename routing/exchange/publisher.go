@@ -25,6 +25,7 @@ type publisher struct {
 	inbox    *inbox[telling]
 	stop     chan struct{}
 	wg       sync.WaitGroup
+	pause    time.Time // after a panic: no timer acts before then
 	stats    atomic.Pointer[notifier.Stats]
 
 	mu    sync.Mutex
@@ -105,7 +106,7 @@ func (p *publisher) run() {
 	for {
 		wait := time.Hour
 		if at, ok := p.server.Deadline(); ok {
-			wait = max(time.Until(at), 0)
+			wait = max(time.Until(at), time.Until(p.pause), 0)
 		}
 		timer.Reset(wait)
 		select {
@@ -130,6 +131,7 @@ func (p *publisher) run() {
 func (p *publisher) do(f telling) {
 	defer func() {
 		if r := recover(); r != nil {
+			p.pause = time.Now().Add(pauseAfterPanic)
 			p.log.Error("bug: what a subscriber sent was dropped", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		}
 	}()
