@@ -67,6 +67,7 @@ type Call struct {
 	Desk    LegID  // the taker, who has the caller; 0 none
 	Partner LegID  // the second desk, in consult or three-way; 0 none
 	Second  Second
+	Focus   Focus
 	Legs    []Leg // those alive; ended ones are dropped
 	NextLeg LegID
 
@@ -187,7 +188,7 @@ func (c *Call) Over() bool { return c.Phase == Ended }
 
 // Deadline is the time of the next [Ticked] that matters.
 func (c *Call) Deadline() (at time.Time, ok bool) {
-	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt}
+	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt, c.Focus.Until}
 	if c.Hunt != nil {
 		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt, c.Hunt.EarlyAt)
 	}

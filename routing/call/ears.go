@@ -41,6 +41,11 @@ func (m *machine) listen() {
 		e.Leg = m.Second.ID
 		ears = append(ears, m.numbered(e))
 	}
+	if m.Focus.ID != 0 {
+		e := playing(cmp.Or(m.prompts().Music, clipMusic))
+		e.Leg = m.Focus.ID
+		ears = append(ears, m.numbered(e))
+	}
 	for _, e := range ears {
 		if old, ok := earOf(m.Ears, e.Leg); !ok || !old.equal(e) {
 			m.do(Hear{e})

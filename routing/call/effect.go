@@ -66,6 +66,10 @@ type RingTrunk struct {
 	For                    Cause
 }
 
+// Succeed lets a desk go on in another dialog of its phone: what belongs to its seat
+// goes with it.
+type Succeed struct{ Leg, By LegID }
+
 // AskJoin asks the other call for its party, which is to be Leg here, answered by
 // [JoinFound] or [LegFailed]; 0: it is not to be asked.
 type AskJoin struct{ Leg LegID }
@@ -171,6 +175,7 @@ func (LeaveQueue) effect()      {}
 func (ReleaseSeats) effect()    {}
 func (RingSeat) effect()        {}
 func (RingTrunk) effect()       {}
+func (Succeed) effect()         {}
 func (AskJoin) effect()         {}
 func (TakeLeg) effect()         {}
 func (OfferJoin) effect()       {}

@@ -85,6 +85,22 @@ type DeskCalled struct {
 	To   Target
 }
 
+// BroughtIn tells that the phone wants whom it talks with in dialog Leg to go on in
+// the conference, its dialog Focus.
+type BroughtIn struct {
+	Leg, Focus LegID
+	On         LegID // the dialog of the REFER
+	Refer      uint32
+}
+
+// DropAsked tells that a phone asks for a party to be put out of the call; 0: of
+// nobody that is in it.
+type DropAsked struct {
+	Leg   LegID
+	Party LegID
+	Refer uint32
+}
+
 // JoinAsked tells that a desk's phone in this call joins it to another call of its
 // own: by a hand-over or as a conference. [AskJoin] answers it.
 type JoinAsked struct {
@@ -182,6 +198,8 @@ func (LegHeld) event()         {}
 func (LegSilent) event()       {}
 func (KeyPressed) event()      {}
 func (DeskCalled) event()      {}
+func (BroughtIn) event()       {}
+func (DropAsked) event()       {}
 func (JoinAsked) event()       {}
 func (JoinFound) event()       {}
 func (JoinOffered) event()     {}

@@ -11,8 +11,8 @@ import (
 // be done now. The caller has no verbs.
 func (m *machine) keyPressed(e KeyPressed) {
 	by := e.Leg
-	if by == m.Second.ID {
-		by = m.Desk // pressed on the second line
+	if by == m.Second.ID || by == m.Focus.ID {
+		by = m.Desk // pressed on another line of the same phone
 	}
 	l, ok := m.Leg(by)
 	if !ok || !l.Up || by != m.Desk && by != m.Partner {

@@ -160,8 +160,8 @@ func (m *machine) wantRecording(who Leg, on bool) bool {
 
 // recordAsked is a phone's record key, which says what it wants.
 func (m *machine) recordAsked(e RecordAsked) {
-	if e.Leg == m.Second.ID {
-		e.Leg = m.Desk // asked on the second line
+	if e.Leg == m.Second.ID || e.Leg == m.Focus.ID {
+		e.Leg = m.Desk // asked on another line of the same phone
 	}
 	l, ok := m.Leg(e.Leg)
 	switch {

@@ -46,9 +46,13 @@ func (m *machine) refuse(e KeyPressed) {
 }
 
 // report tells everybody whose REFER is open how the call is doing, each status
-// once. A final one closes it.
+// once. A final one closes it. A failure is no news for who has just asked for it.
 func (m *machine) report(code int) {
+	asks := func(r Refer) bool { return r.Code == 0 && code >= 300 }
 	for i := range m.Refers {
+		if asks(m.Refers[i]) {
+			continue
+		}
 		if r := &m.Refers[i]; r.Code != code {
 			r.Code = code
 			m.do(Report{Leg: r.Leg, Refer: r.ID, Code: code})
@@ -58,7 +62,7 @@ func (m *machine) report(code int) {
 		}
 	}
 	if code >= 200 {
-		m.Refers = nil
+		m.Refers = slices.DeleteFunc(m.Refers, func(r Refer) bool { return !asks(r) })
 	}
 }
 

@@ -172,6 +172,13 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			e.To.Seat = f[5]
 		}
 		return e
+	case "focus": // focus LEG NEW
+		v, _ := verb.Parse("conference")
+		return DeskCalled{Desk: leg(1), Leg: leg(2), Verb: v}
+	case "brings": // brings LEG FOCUS ID, by a REFER in dialog LEG
+		return BroughtIn{Leg: leg(1), Focus: leg(2), On: leg(1), Refer: uint32(leg(3))}
+	case "drops": // drops LEG PARTY ID
+		return DropAsked{Leg: leg(1), Party: leg(2), Refer: uint32(leg(3))}
 	case "joins": // joins LEG ID VERB
 		v, err := verb.Parse(f[3])
 		if err != nil {

@@ -3,6 +3,8 @@ package call
 import (
 	"slices"
 	"time"
+
+	"liandong/routing/verb"
 )
 
 // Second is another dialog of the taker's phone in the same call: on a second
@@ -28,6 +30,10 @@ const mixPause = time.Second
 // phones are to go on in the first dialog.
 func (m *machine) deskCalled(e DeskCalled) {
 	l, ok := m.Leg(e.Desk)
+	if ok && e.Desk == m.Desk && m.Second.ID != 0 && e.Verb.Name == verb.Conference {
+		m.focusCalled(e)
+		return
+	}
 	if !ok || !l.Up || e.Desk != m.Desk && e.Desk != m.Partner || m.Second.ID != 0 {
 		m.do(Refuse{Leg: e.Leg, Code: 480})
 		m.ignore("leg %d can have no second dialog", e.Desk)

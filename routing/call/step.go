@@ -20,6 +20,7 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	m := &machine{Call: c.clone(), dir: dir, now: now}
 	m.take(e)
 	if !m.Over() {
+		m.tidyFocus()
 		m.record()
 		m.listen()
 		m.introduce()
@@ -71,6 +72,10 @@ func (m *machine) take(e Event) {
 		m.keyPressed(e)
 	case DeskCalled:
 		m.deskCalled(e)
+	case BroughtIn:
+		m.broughtIn(e)
+	case DropAsked:
+		m.dropAsked(e)
 	case JoinAsked:
 		m.joinAsked(e)
 	case JoinFound:
@@ -220,6 +225,8 @@ func (m *machine) legEnded(e LegEnded) {
 	switch {
 	case e.Leg == m.Second.ID && e.Leg != 0:
 		m.secondEnded()
+	case e.Leg == m.Focus.ID && e.Leg != 0:
+		m.Focus = Focus{}
 	case !ok:
 		m.ignore("leg %d is not of this call", e.Leg)
 	case e.Leg == CallerLeg:
@@ -294,6 +301,8 @@ func (m *machine) legHeld(e LegHeld) {
 	held := &m.Second.Held
 	if l, ok := m.Leg(e.Leg); ok {
 		held = &l.Held
+	} else if e.Leg == m.Focus.ID {
+		held = &m.Focus.Held
 	} else if e.Leg != m.Second.ID {
 		held = &e.Held
 	}
@@ -373,6 +382,7 @@ func (m *machine) end(why Farewell) {
 	m.lastWord(why)
 	m.report(487)
 	m.endSecond(487, why)
+	m.endFocus()
 	m.stopRecording()
 	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
 		m.do(RefuseCaller{Code: m.refusal(why)})

@@ -178,6 +178,9 @@ func (w *walk) second(leg LegID) Event {
 		v, _ := verb.Parse("handover")
 		return w.pressed(s.ID, v)
 	}
+	if w.rng.IntN(3) == 0 {
+		return w.focus(leg)
+	}
 	v, _ := verb.Parse([]string{"consult", "consult", "conference", "handover", "urgent", "take_back"}[w.rng.IntN(6)])
 	w.seconds++
 	id := SecondLeg + w.seconds
@@ -191,6 +194,34 @@ func (w *walk) second(leg LegID) Event {
 		return ColleagueJoined{Leg: id, Of: leg, Seat: "1102"}
 	}
 	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}}[w.rng.IntN(2)]}
+}
+
+// focus is what a phone does with the conference URI.
+func (w *walk) focus(leg LegID) Event {
+	f := w.call.Focus.ID
+	if f == 0 && w.call.Second.ID != 0 && w.rng.IntN(3) > 0 {
+		w.seconds++
+		id := SecondLeg + w.seconds
+		w.live[id] = true
+		v, _ := verb.Parse("conference")
+		return DeskCalled{Desk: w.call.Desk, Leg: id, Verb: v}
+	}
+	w.refers++
+	w.told[w.refers] = nil
+	lines := []LegID{f, w.call.Desk, w.call.Second.ID, leg}
+	from, to := lines[w.rng.IntN(4)], lines[w.rng.IntN(4)]
+	switch w.rng.IntN(5) {
+	case 0:
+		return DropAsked{Leg: from, Party: []LegID{leg, w.call.Partner, w.call.Desk}[w.rng.IntN(3)], Refer: w.refers}
+	case 1:
+		delete(w.told, w.refers)
+		if f != 0 {
+			w.gone(f, func() bool { return true })
+			return LegEnded{Leg: f}
+		}
+		return LegHeld{f, w.rng.IntN(2) == 0}
+	}
+	return BroughtIn{Leg: from, Focus: to, On: leg, Refer: w.refers}
 }
 
 // join is what two calls of one phone do to each other.
@@ -351,9 +382,15 @@ func (w *walk) carryOut(x Effect) {
 		delete(w.live, x.Leg)
 	case Answer:
 		_, enters := w.call.Leg(x.Leg)
-		if !w.live[x.Leg] || !enters && w.call.Partner == 0 && w.call.Phase != Consulting {
+		if !w.live[x.Leg] || !enters && w.call.Partner == 0 && w.call.Phase != Consulting && x.Leg != w.call.Focus.ID {
 			w.fail("leg %d answered for nobody", x.Leg)
 		}
+	case Succeed:
+		if !w.live[x.Leg] || !w.live[x.By] {
+			w.fail("leg %d goes on in leg %d, and one of them is not there", x.Leg, x.By)
+		}
+		w.seats[x.By] = w.seats[x.Leg]
+		delete(w.seats, x.Leg)
 	case AskJoin:
 		w.asked(x.Leg)
 	case TakeLeg:
@@ -495,6 +532,9 @@ func (w *walk) settled() {
 		ok = up(c.Desk) && up(c.Partner) && c.Hunt == nil
 	case Leaving:
 		ok = c.Desk == 0 && c.Hunt == nil && !c.LeaveAt.IsZero()
+	}
+	if f := c.Focus; f.ID != 0 && (!w.live[f.ID] || c.Desk == 0 || f.ID == c.Desk || f.ID == c.Second.ID) {
+		w.fail("the conference makes no sense: %+v", f)
 	}
 	if s := c.Second; s.ID != 0 && (!w.live[s.ID] || !up(c.Desk) || s.Up != (c.Partner != 0)) {
 		w.fail("the second dialog makes no sense: %+v", s)

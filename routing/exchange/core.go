@@ -27,6 +27,7 @@ type World struct {
 	Media   Media
 	Seats   *Seats
 	Lamps   *Lamps
+	Rooms   *Rooms
 	Trunks  Trunks // nil: each trunk is reached at its Target alone
 	Tickets Tickets
 	Place   func(user string) (Place, bool)                   // where a seat's phone is
@@ -109,6 +110,8 @@ type party struct {
 	leg       *leg.Leg
 	network   string
 	agent     string         // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
+	focus     string         // the conference that its phone has called in this dialog
+	room      Room           // as shown last
 	seat      string         // claimed for it, to be released with it
 	user      string         // whose phone it is; "" the caller, or a desk behind a trunk
 	contact   string         // where its phone has said to be, which a move does not change
@@ -147,6 +150,7 @@ func (c *Core) Close() {
 	for _, p := range c.lentOut {
 		c.farewell(p)
 	}
+	c.attend()
 	c.world.Media.Close()
 	c.world.Lamps.Show(c.state.Ref, nil)
 	if c.tape != nil { // a call that could not end as it should
@@ -310,6 +314,7 @@ func (c *Core) settle() {
 		}
 	}
 	c.reasons = carried{}
+	c.attend()
 	c.parties = slices.DeleteFunc(c.parties, func(p *party) bool {
 		if !p.leg.Done() {
 			return false

@@ -50,6 +50,8 @@ func (c *Core) carryOut(e call.Effect) {
 		c.ringSeat(e)
 	case call.RingTrunk:
 		c.ringTrunk(e)
+	case call.Succeed:
+		c.succeed(e)
 	case call.AskJoin:
 		c.askJoin(e)
 	case call.TakeLeg:

@@ -55,6 +55,7 @@ type Exchange struct {
 	dir    atomic.Pointer[desk.Directory]
 	seats  *Seats
 	lamps  *Lamps
+	rooms  *Rooms
 	tells  *publisher
 	stop   chan struct{}
 	wg     sync.WaitGroup
@@ -72,8 +73,9 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	x.dir.Store(cfg.Directory)
 	x.seats = NewSeats(func(user string) bool { return len(cfg.Wire.Locate(user)) > 0 })
 	x.lamps = NewLamps(x.lampChanged)
+	x.rooms = NewRooms(func(name string) { x.tells.changed(roomEvent, name) })
 	told := notifier.Default()
-	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.dir.Load}}
+	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.dir.Load}, roomEvent: rosters{x.rooms}}
 	x.tells = newPublisher(told, x)
 	return x
 }
@@ -168,6 +170,7 @@ func (x *Exchange) world(a *actor) World {
 		Media:   x.cfg.Sessions(a.ref, a.sound),
 		Seats:   x.seats,
 		Lamps:   x.lamps,
+		Rooms:   x.rooms,
 		Trunks:  x.cfg.Trunks,
 		Tickets: x.cfg.Tickets,
 		Place:   x.place,

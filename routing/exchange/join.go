@@ -65,7 +65,11 @@ func (c *Core) joinsCalls(p *party, e leg.Referred) bool {
 	if p.id == call.CallerLeg {
 		c.fact(call.JoinOffered{Leg: p.id, Refer: e.ID})
 	} else {
-		c.fact(call.JoinAsked{Leg: p.id, Verb: verb.Verb{Name: verb.Handover}, Refer: e.ID, By: referrer(p, e)})
+		v := verb.Verb{Name: verb.Handover}
+		if p.focus != "" {
+			v.Name = verb.Conference
+		}
+		c.fact(call.JoinAsked{Leg: p.id, Verb: v, Refer: e.ID, By: referrer(p, e)})
 	}
 	return true
 }

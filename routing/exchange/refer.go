@@ -13,6 +13,13 @@ import (
 // that no transfer runs up charges.
 func (c *Core) referred(p *party, e leg.Referred) {
 	calls := e.To.Method == "" || e.To.Method == "INVITE"
+	switch {
+	case e.To.Method == "BYE" && p.user != "" && !p.gone:
+		c.drops(p, e)
+		return
+	case calls && c.confers(p, e):
+		return
+	}
 	v, to, ok := c.meant(e.To.Number())
 	if r := e.To.Replaces; r != nil {
 		other := c.named(*r)
@@ -20,6 +27,9 @@ func (c *Core) referred(p *party, e leg.Referred) {
 			return
 		}
 		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, other)
+	}
+	if to.Hotline != "" && p.focus != "" {
+		v = verb.Verb{Name: verb.Conference}
 	}
 	if !ok || !calls || p.gone || p.user == "" {
 		c.world.Log.Warn("a REFER is refused", "leg", p.id, "seat", p.seat)

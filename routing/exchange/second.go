@@ -52,6 +52,9 @@ func (c *Core) dialled(p *party, i leg.Invited) {
 	case to.Hotline != "":
 		v = verb.Verb{Name: verb.Consult}
 	}
+	if v.Name == verb.Conference {
+		c.becomesFocus(p)
+	}
 	c.fact(call.DeskCalled{Desk: desk, Leg: p.id, Verb: v, Stub: c.world.NewID(c.now), To: to})
 }
 

@@ -126,6 +126,9 @@ func (s *simulation) checkLeft() {
 	if n := s.seats.Busy(); n != 0 && s.err == nil {
 		s.fail("%d seats are still claimed", n)
 	}
+	if n := len(s.rooms.rooms); n != 0 {
+		s.fail("%d conferences are still shown", n)
+	}
 	for line := range s.dir.Hotlines {
 		if n := s.seats.Waiting(line); n != 0 {
 			s.fail("%d calls still wait for %s", n, line)

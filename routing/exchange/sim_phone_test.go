@@ -45,6 +45,7 @@ type line struct {
 	ended  bool
 	why    []header.Reason // of its end, when the switch has ended it
 	began  time.Time
+	focus  bool           // it is to the conference: whom it brings in is in the call already
 	apart  bool           // a call of the desk's own
 	sends  netip.AddrPort // where its sound goes
 	beside beside

@@ -217,7 +217,7 @@ func (r *refer) heard(body string, last bool) {
 		return
 	}
 	r.over = true
-	alone := strings.Contains(r.to, "urgent") || strings.Contains(r.to, "take_back")
+	alone := strings.Contains(r.to, "urgent") || strings.Contains(r.to, "take_back") || strings.Contains(r.to, "method=BYE") || strings.Contains(r.to, focusPrefix) || r.line.focus
 	met := r.line.call().met || r.with != nil && r.with.call().met
 	if code == 200 && r.with != nil {
 		s.joined++

@@ -32,7 +32,7 @@ func (l *line) consults(from time.Duration) {
 // finishes ends a consultation in one of the ways of phones.
 func (l *line) finishes(b *line) {
 	s := l.phone.sim
-	switch s.rng.IntN(6) {
+	switch s.rng.IntN(8) {
 	case 0, 1: // attended or semi-attended transfer
 		if tags := b.beside.early; tags[0] != "" && !b.ended {
 			l.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(b.leg.CallID()+";to-tag="+tags[0]+";from-tag="+tags[1]) + ">")
@@ -57,8 +57,39 @@ func (l *line) finishes(b *line) {
 				}
 			})
 		}
+	case 6, 7: // the network's conference
+		l.confers(b)
 	case 5: // both are put down
 		b.hangUp()
 		l.hangUp()
 	}
+}
+
+// confers: the phone calls the conference URI and brings both lines in, by a REFER in each of them or in the
+// conference's own; then it may put the partner out.
+func (l *line) confers(b *line) {
+	s := l.phone.sim
+	if l.ended || b.ended || l.phone.dead {
+		return
+	}
+	f := l.phone.dial("conference")
+	f.focus = true
+	lines := []*line{l, b}
+	if s.chance(0.3) {
+		lines = []*line{b, l}
+	}
+	formA := s.chance(0.5)
+	for i, one := range lines {
+		s.after(s.between(time.Second, 3*time.Second)+time.Duration(i)*3*time.Second, func() {
+			if to, from := one.tags(); formA && f.beside.target != "" {
+				one.refer("<" + f.beside.target + ">")
+			} else if to != "" {
+				f.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(one.leg.CallID()+";to-tag="+to+";from-tag="+from) + ">")
+			}
+		})
+	}
+	if s.chance(0.3) {
+		s.after(s.between(7*time.Second, 30*time.Second), func() { f.refer("<sip:12345@127.0.0.1;method=BYE>") })
+	}
+	s.after(s.between(10*time.Second, 60*time.Second), f.hangUp)
 }

@@ -36,6 +36,7 @@ type simulation struct {
 	dir   *desk.Directory
 	seats *Seats
 	lamps *Lamps
+	rooms *Rooms
 	fire  trunk.Choice // the targets of the trunk behind which 119 is
 	fault faults
 
@@ -115,6 +116,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 	}
 	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
 	s.lamps, s.shown = NewLamps(s.lampChanged), map[string]bool{}
+	s.rooms = NewRooms(func(string) {})
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
 		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
@@ -384,7 +386,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
 	core, err := NewCore(World{
-		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Trunks: s, Place: s.place,
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Rooms: s.rooms, Trunks: s, Place: s.place,
 		Local: func(_, transport string) (leg.Local, bool) {
 			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
 		},

@@ -7,7 +7,7 @@ import (
 )
 
 // Allowed are the event packages that there are, as Allow-Events has them.
-const Allowed = "dialog, refer"
+const Allowed = "conference, dialog, refer"
 
 // DialogInfo is the Content-Type of a [DialogState] (RFC 4235 §5.1).
 const DialogInfo = "application/dialog-info+xml"

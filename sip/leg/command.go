@@ -92,6 +92,14 @@ func (Answer) command()   {}
 func (Reject) command()   {}
 func (End) command()      {}
 func (Report) command()   {}
-func (Modify) command()   {}
-func (Identify) command() {}
-func (Move) command()     {}
+
+// Conference makes our side of the leg a conference with this name: our Contact has
+// it, and says "isfocus" (RFC 4579 §5.1), in all that is sent from now on.
+type Conference struct {
+	Name string // a user part
+}
+
+func (Conference) command() {}
+func (Modify) command()     {}
+func (Identify) command()   {}
+func (Move) command()       {}

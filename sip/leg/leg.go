@@ -134,6 +134,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 		l.doEnd(now, c)
 	case Modify:
 		l.doModify(c)
+	case Conference:
+		l.self.contact = l.self.focus(c.Name)
 	case Identify:
 		l.doIdentify(c)
 	case Report:

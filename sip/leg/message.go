@@ -53,6 +53,14 @@ func newSelf(cfg *Config, local Local) self {
 	return s
 }
 
+// focus is our Contact as that of a conference.
+func (s *self) focus(name string) *gosip.ContactHeader {
+	c := s.contact.Clone()
+	c.Address.User = name
+	c.Params.Add("isfocus", "")
+	return c
+}
+
 // newVia is the Via of a new request: RFC 3261 §8.1.1.7 with a branch of its
 // own, RFC 3581 §3 with an empty rport.
 func (l *Leg) newVia(transport string) *gosip.ViaHeader {

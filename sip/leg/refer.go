@@ -29,6 +29,7 @@ type referral struct {
 	code   int     // told last
 	queue  []int   // to be told, in order
 	final  bool    // the last of queue, or what has been told, is final
+	left   bool    // the party wants to hear no more
 	until  time.Time
 }
 
@@ -106,6 +107,48 @@ func (l *Leg) answerRefer(now time.Time, r *referral, code int) bool {
 	return !r.silent
 }
 
+// receiveSubscribe prolongs the subscription that a REFER has made, or ends it (RFC
+// 6665 §4.4.1: Expires 0). Either way a NOTIFY says how things stand (§4.2.1.2).
+func (l *Leg) receiveSubscribe(now time.Time, s *server, p Packet, req *gosip.Request) {
+	name, id, _ := strings.Cut(value(req, "event"), ";")
+	if name = strings.TrimSpace(name); !strings.EqualFold(name, "refer") {
+		l.refuse(now, s, p, 489) // lamps have dialogs of their own
+		return
+	}
+	r := l.subscribed(strings.TrimSpace(id))
+	if r == nil {
+		l.refuse(now, s, p, 481)
+		return
+	}
+	life := referLife
+	if n, ok := number(req, "expires"); ok {
+		life = min(life, time.Duration(n)*time.Second)
+	}
+	l.dialog.Refresh(req)
+	res := Reply(p, 200, "", l.dialog.LocalTag)
+	l.introduceAs(res)
+	add(res, "Expires", seconds(life))
+	l.respond(now, s, finished(res))
+	if r.final {
+		return // its last NOTIFY is on its way
+	}
+	r.until, r.left, r.final = now.Add(life), life == 0, life == 0
+	if len(r.queue) == 0 {
+		r.queue = append(r.queue, r.code)
+	}
+}
+
+// subscribed finds the subscription that Event names: by its id, or the one that has
+// none.
+func (l *Leg) subscribed(id string) *referral {
+	for _, r := range l.referrals {
+		if r.server == nil && !r.silent && (r.event() == "refer;"+id || id == "" && r.first) {
+			return r
+		}
+	}
+	return nil
+}
+
 // endReferrals tells what became of the REFERs that nobody has reported to the
 // end: their calls were given up.
 func (l *Leg) endReferrals(now time.Time) {
@@ -165,6 +208,9 @@ func (l *Leg) notify(now time.Time, r *referral) {
 	state, last := "active;expires="+seconds(r.until.Sub(now)), r.final && len(r.queue) == 0
 	if last {
 		state = "terminated;reason=noresource" // RFC 3515 §2.4.7
+		if r.left {
+			state = "terminated;reason=timeout" // RFC 6665 §4.1.3
+		}
 	}
 	add(c.req, "Event", r.event())
 	add(c.req, "Subscription-State", state)

@@ -67,7 +67,7 @@ func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request
 func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Request) {
 	d := l.dialogOf(req)
 	switch {
-	case d == nil, l.phase == over && req.Method != gosip.BYE:
+	case d == nil, l.phase == over && req.Method != gosip.BYE && (req.Method != gosip.SUBSCRIBE || len(l.referrals) == 0):
 		l.refuse(now, s, p, 481) // RFC 3261 §12.2.2
 		return
 	case !d.InOrder(req.CSeq().SeqNo):
@@ -97,7 +97,7 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 	case gosip.REFER:
 		l.receiveRefer(now, s, p, req)
 	case gosip.SUBSCRIBE:
-		l.refuse(now, s, p, 489) // lamps have dialogs of their own
+		l.receiveSubscribe(now, s, p, req)
 	case gosip.NOTIFY:
 		l.refuse(now, s, p, 481) // RFC 6665 §4.1.3: we subscribe to nothing
 	case gosip.REGISTER, gosip.MESSAGE, gosip.PUBLISH:

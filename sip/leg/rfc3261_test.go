@@ -717,7 +717,7 @@ func TestRefusals(t *testing.T) {
 		// The UAS MUST also add an Allow header field to the 405".
 		{"message", "MESSAGE", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
 		// RFC 6665 §8.3.2: a 489 "MUST" list in Allow-Events what there is
-		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 489, "Allow-Events", "dialog, refer"},
+		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 489, "Allow-Events", "conference, dialog, refer"},
 		{"notify", "NOTIFY", "", nil, 481, "", ""},
 		// §21.5.2: "This is the appropriate response when a UAS does not
 		// recognize the request method".

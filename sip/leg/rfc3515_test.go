@@ -275,3 +275,47 @@ func TestRefersAreBounded(t *testing.T) {
 		t.Error(s.names())
 	}
 }
+
+// RFC 6665 §4.4.1: "A subscription is destroyed after a notifier sends a NOTIFY request
+// with a 'Subscription-State' of 'terminated'", which a SUBSCRIBE with Expires 0 asks
+// for; §4.2.1.2: each SUBSCRIBE is followed by a NOTIFY at once.
+func TestReferUnsubscribed(t *testing.T) {
+	s := talkingOut(t)
+	id := s.refer("<sip:12345@10.0.0.1>")
+	s.do(Report{ID: id, Code: 100})
+	s.notified("refer", "active;expires=120", "100 Trying")
+	s.request("SUBSCRIBE", "", "Event: refer", "Expires: 60")
+	if got := header1(t, s.answer(), "expires"); s.answer().StatusCode != 200 || got != "60" {
+		t.Errorf("answered %d, Expires %q", s.answer().StatusCode, got)
+	}
+	s.notified("refer", "active;expires=60", "100 Trying")
+	s.request("SUBSCRIBE", "", "Event: refer", "Expires: 0")
+	s.notified("refer", "terminated;reason=timeout", "100 Trying")
+	s.do(Report{ID: id, Code: 200})
+	s.want("", "")
+	for _, event := range []string{"Event: refer", "Event: refer;id=77"} {
+		s.request("SUBSCRIBE", "", event, "Expires: 0")
+		s.want("481/SUBSCRIBE", "")
+		s.take()
+	}
+}
+
+// The second REFER of a dialog is told apart by its id, also to a party that has said
+// BYE (RFC 5057 §5.1).
+func TestReferUnsubscribedById(t *testing.T) {
+	s := talkingOut(t)
+	one := s.refer("<sip:12345@10.0.0.1>")
+	s.do(Report{ID: one, Code: 100})
+	s.notified("refer", "active", "100 Trying")
+	two := s.refer("<sip:110@10.0.0.1>")
+	s.do(Report{ID: two, Code: 100})
+	event := "refer;id=" + itoa(int(two))
+	s.notified(event, "active", "100 Trying")
+	s.request("BYE", "")
+	s.take()
+	s.request("SUBSCRIBE", "", "Event: "+event, "Expires: 0")
+	s.notified(event, "terminated;reason=timeout", "100 Trying")
+	s.do(Report{ID: one, Code: 200})
+	s.notified("refer", "terminated;reason=noresource", "200 OK")
+	s.wantDone()
+}
