@@ -44,7 +44,7 @@ func BenchmarkPutDoneAlone(b *testing.B) {
 	flood(b, o, 1)
 }
 
-// From Put to the stream of a real redis-server, sustained.
+// From Put to the stream of a real redis-server, sustained; and what an entry takes there, with its id among those seen.
 func BenchmarkPutShipped(b *testing.B) {
 	server := redistest.Start(b, "--appendfsync", "everysec")
 	cfg := config(b, server.URL())
@@ -54,6 +54,11 @@ func BenchmarkPutShipped(b *testing.B) {
 	flood(b, o, 1000)
 	eventually(b, "shipped", shipped(o))
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	memory := int64(0)
+	for _, key := range []string{stream110, seenKey(stream110)} {
+		memory += server.Do("MEMORY", "USAGE", key, "SAMPLES", "0").(int64)
+	}
+	b.ReportMetric(float64(memory)/float64(b.N), "redis-B/entry")
 }
 
 // From Put until a consumer that waits in XREAD has the entry: median and 99th percentile.
