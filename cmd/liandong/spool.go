@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"liandong/configs"
+	"liandong/routing/link"
 	"liandong/routing/spool"
 )
 
@@ -90,10 +91,14 @@ func follow(ctx context.Context, ends []end, log *slog.Logger) {
 		for i, e := range ends {
 			n, err := e.Pass(ctx, time.Now())
 			worked += n
-			if failed := err != nil; failed != failing[i] && ctx.Err() == nil {
-				failing[i] = failed
-				log.Warn("spool: work goes on or stands", "stands", failed, "err", err)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil && !failing[i]:
+				log.Warn("spool: cannot go on, trying again", "err", link.Plain(err))
+			case err == nil && failing[i]:
+				log.Info("spool: goes on again")
 			}
+			failing[i] = err != nil
 		}
 		wait := lookEvery
 		if worked > 0 {
