@@ -237,6 +237,10 @@ func TestNothingCrosses(t *testing.T) {
 			if towards == "police" {
 				from, to = to, from
 			}
+			for _, s := range []*side{from, to} { // lamps of both lines
+				must(t, s.phone.Watch(within(t, 10*time.Second), from.line))
+				must(t, s.phone.Watch(within(t, 10*time.Second), to.line))
+			}
 			handedOver(t, from, to)
 			conferred(t, from, to)
 			referredInVain(t, from, to)

@@ -33,6 +33,7 @@ func TestElsewhere(t *testing.T) {
 		{"the caller hangs up while the target rings, and somebody hangs", allAreReleased},
 		{"REFER goes to a trunk", referEndsHere},
 		{"lamps are stuck", lampsFollow},
+		{"a lamp is stuck", lampsGoOut},
 		{"delay grows over a long conference", delayStays},
 	} {
 		t.Run(c.wrong, func(t *testing.T) { t.Parallel(); c.flow(t) })
@@ -305,4 +306,50 @@ func referEndsHere(t *testing.T) {
 	if m := trunk.Messages(); len(m) > 0 {
 		t.Errorf("the trunk got %s", m[0].Message.Short())
 	}
+}
+
+// A lamp that a colleague watches lights up, says who is there, and goes out, by documents that are never empty and whose
+// versions rise one by one.
+func lampsGoOut(t *testing.T) {
+	l := startLab(t)
+	colleague, first := l.desk(t, "1102", 0, phone.NeverAnswer()), l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	must(t, colleague.Watch(within(t, 10*time.Second), "1101"))
+	shows := func(state string) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if lamps := lampsOf(colleague); len(lamps) > 0 && strings.Contains(lamps[len(lamps)-1], "<state>"+state+"</state>") {
+				return
+			}
+		}
+		t.Fatalf("the lamp does not show %s: %q", state, lampsOf(colleague))
+	}
+	shows("terminated")
+	for range 3 {
+		c := l.call(t, l.caller(t, callerTone), "110")
+		waitConfirmed(t, next(t, first))
+		shows("confirmed")
+		hangUp(t, c)
+		shows("terminated")
+	}
+	version := ""
+	for _, lamp := range lampsOf(colleague) {
+		_, rest, _ := strings.Cut(lamp, `dialog-info" version="`)
+		now, _, _ := strings.Cut(rest, `"`)
+		if !strings.Contains(lamp, "<dialog ") || len(now) < len(version) || len(now) == len(version) && now <= version {
+			t.Errorf("behind version %s comes %s", version, lamp)
+		}
+		if version = now; strings.Contains(lamp, "confirmed") && !strings.Contains(lamp, number) {
+			t.Errorf("the lamp does not say who is there: %s", lamp)
+		}
+	}
+}
+
+// lampsOf are the bodies of the NOTIFYs about lamps that a phone got.
+func lampsOf(p *phone.Phone) (all []string) {
+	for _, m := range p.Messages() {
+		if m.Message.Method == "NOTIFY" && !m.Out && !m.Again && strings.HasPrefix(m.Message.Get("Event"), "dialog") {
+			all = append(all, string(m.Message.Body))
+		}
+	}
+	return all
 }

@@ -91,6 +91,7 @@ type Phone struct {
 	calls   map[string]*Call
 	policy  Policy
 	reg     registration
+	watched map[string]bool // Call-IDs of our subscriptions
 	book    registrar
 
 	journal journal
@@ -109,7 +110,7 @@ func New(cfg Config) (*Phone, error) {
 		cfg: cfg, log: cfg.Log.With("phone", cfg.Name), policy: cfg.Policy,
 		inbox: make(chan func(), 256), done: make(chan struct{}), incoming: make(chan *Call, 256),
 		conns: map[netip.AddrPort]net.Conn{}, clients: map[string]*clientTx{},
-		servers: map[string]*serverTx{}, calls: map[string]*Call{},
+		servers: map[string]*serverTx{}, calls: map[string]*Call{}, watched: map[string]bool{},
 		reg: registration{callID: token(), tag: token()}, book: newRegistrar(cfg),
 	}
 	if err := p.bind(); err != nil {

@@ -87,6 +87,10 @@ func (p *Phone) dispatch(tx *serverTx) {
 		p.cancelled(tx)
 		return
 	}
+	if m.Method == "NOTIFY" && p.watched[m.Get("Call-ID")] {
+		tx.respond(tx.reply(200, "OK"))
+		return
+	}
 	if tag := tagOf(m.Get("To")); tag != "" {
 		c := p.calls[callKey(m.Get("Call-ID"), tag)]
 		if c == nil {
