@@ -32,6 +32,7 @@ func (c *checker) oneTrunk(key string, t *Trunk) {
 	if _, said := c.places[key+".pai"]; said && t.PAI && !t.Trusted && !c.faulty(key+".trusted") {
 		c.add(key+".pai", textNeedsTrust.of())
 	}
+	c.trunkRegisters(key, t)
 	hasPass := !t.Password.IsZero() || t.PasswordFile != ""
 	switch {
 	case hasPass && t.Username == "" && !c.faulty(key+".username"):
@@ -40,6 +41,21 @@ func (c *checker) oneTrunk(key string, t *Trunk) {
 		c.add(key+".password", textNeedsPass.of())
 	}
 }
+
+func (c *checker) trunkRegisters(key string, t *Trunk) {
+	switch at := key + ".register"; {
+	case t.Register == 0 || c.faulty(at):
+	case t.Register < minRegister:
+		c.add(at, textRegisterShort.of(t.Register, minRegister))
+	case t.Username == "" && !c.faulty(key+".username"):
+		c.add(at, textRegisterNeeds.of("username"))
+	case len(t.hosts()) == 0 && !c.faulty(key+".target") && !c.faulty(key+".targets") && !c.faulty(key+".srv"):
+		c.add(at, textRegisterNeeds.of("target"))
+	}
+}
+
+// minRegister leaves time to try again before a registration runs out.
+const minRegister = time.Minute
 
 func (c *checker) trunkTargets(key string, t *Trunk) {
 	ways := 0

@@ -118,6 +118,7 @@ type Trunk struct {
 	PAI          bool           `yaml:"pai"`
 	Diversion    bool           `yaml:"diversion"`
 	HistoryInfo  bool           `yaml:"history_info"`
+	Register     time.Duration  `yaml:"register" min:"0s" max:"24h"` // register there as username, for so long each time; 0: not
 	Username     string         `yaml:"username" is:"text"`
 	Password     desk.Secret    `yaml:"password"`
 	PasswordFile string         `yaml:"password_file" is:"path"`

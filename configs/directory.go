@@ -62,7 +62,7 @@ func (t *Trunk) neighbour(name string) *desk.Trunk {
 	return &desk.Trunk{
 		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match), SRTP: protections[t.SRTP],
 		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion, HistoryInfo: t.HistoryInfo,
-		Username: t.Username, Password: t.Password,
+		Contact: t.contact(), Username: t.Username, Password: t.Password,
 	}
 }
 

@@ -1,8 +1,11 @@
 package configs
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
+	"liandong/sip/auth"
 	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
@@ -22,7 +25,7 @@ func (c *Config) UA() ua.Config {
 	}
 	for name, t := range c.Trunks {
 		u.Trunks[name] = ua.Trunk{
-			Network: t.Network, Match: slices.Clone(t.Match), Targets: t.hosts(), Transport: t.Transport,
+			Network: t.Network, Match: slices.Clone(t.Match), Targets: t.hosts(), Contact: t.contact(), Transport: t.Transport,
 			CAFile: c.files.path(t.CAFile), ServerName: t.ServerName,
 		}
 	}
@@ -32,11 +35,26 @@ func (c *Config) UA() ua.Config {
 	return u
 }
 
+// contact is the user part of our Contact at a trunk where we register. Who knows it has it from there: it is not to be
+// guessed without the password, and the same after a restart, so that what the trunk still remembers holds.
+func (t *Trunk) contact() string {
+	if t.Register == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("contact\n" + t.Username + "\n" + t.Password.Reveal()))
+	return "r" + hex.EncodeToString(sum[:12])
+}
+
 // Neighbours is what the keeper of the trunks needs; its random numbers are the caller's.
 func (c *Config) Neighbours() trunk.Config {
 	k := trunk.Config{Trunks: map[string]trunk.Trunk{}, UserAgent: ua.Default().UserAgent}
 	for name, t := range c.Trunks {
 		one := trunk.Trunk{Network: t.Network, Transport: t.Transport, SRV: t.SRV, Options: t.Options}
+		if t.Register > 0 {
+			one.Register = &trunk.Register{
+				Credentials: auth.Credentials{Username: t.Username, Password: t.Password.Reveal()}, Contact: t.contact(), Expires: t.Register,
+			}
+		}
 		if t.Target != "" {
 			one.Targets = []trunk.Target{{Host: t.Target}}
 		}

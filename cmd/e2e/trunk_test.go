@@ -137,3 +137,22 @@ func TestEarlyMedia(t *testing.T) {
 	hears(t, caller, partnerTone)
 	hangUp(t, caller)
 }
+
+// A trunk with register has our Contact, by digest, and the metrics say so.
+func TestRegistersAtTrunk(t *testing.T) {
+	t.Parallel()
+	carrier := newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Domain: beyond.String(), Registrar: map[string]string{"liandong": "calm-heron-9"}})
+	l := startTrunks(t, fmt.Sprintf("target: %q, options: 0s, register: 10m, username: liandong, password: calm-heron-9", carrier.Addr()))
+	contact, err := carrier.Registered(within(t, 10*time.Second), "liandong")
+	must(t, err)
+	if !strings.Contains(contact, "@"+l.server.String()) {
+		t.Errorf("Contact %s", contact)
+	}
+	for ctx := within(t, 10*time.Second); ; time.Sleep(50 * time.Millisecond) {
+		_, page := l.get(t, "/metrics")
+		if strings.Contains(string(page), "liandong_trunk_registered{trunk=\"fire\"} 1\n") {
+			return
+		}
+		must(t, ctx.Err())
+	}
+}

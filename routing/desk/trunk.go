@@ -23,6 +23,7 @@ type Trunk struct {
 	Diversion   bool   // write Diversion (RFC 5806)
 	HistoryInfo bool   // write History-Info (RFC 7044)
 
+	Contact  string // user part of our Contact where we have registered; "" nowhere
 	Username string // digest credentials for challenges of the trunk; "" none
 	Password Secret
 }

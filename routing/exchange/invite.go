@@ -38,6 +38,12 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	}
 	dialed := i.RequestURI.User
 	line, ok := c.dir.Dialed(dialed)
+	if t := c.dir.Trunks[c.origin.Trunk]; t != nil && t.Contact != "" && dialed == t.Contact {
+		// RFC 3261 §16.5: the trunk calls the Contact that we have registered; the
+		// number that was dialled is in To
+		dialed = i.To.URI.User
+		line, ok = c.dir.Dialed(dialed)
+	}
 	c.hops = i.MaxForwards - 1 // RFC 7332: a loop through back-to-back agents ends too
 	c.before = c.way(i)
 	switch {

@@ -30,6 +30,7 @@ type Trunk struct {
 	Targets   []Target      // by their Host; none: the trunk only calls us
 	SRV       string        // a domain instead, whose SRV records tell the targets
 	Options   time.Duration // between two pings of a target; 0: none
+	Register  *Register     // our account there; nil: none
 }
 
 // Config is what a keeper is made of.
@@ -73,7 +74,9 @@ type neighbour struct {
 	me     self
 	choice Choice // guarded by Keeper.mu
 	pings  []*ping
-	lookup time.Time // when its names are looked up again; zero: it has none, or it is being done
+	enrol  *registration // nil: none
+	up     bool          // registered; guarded by Keeper.mu
+	lookup time.Time     // when its names are looked up again; zero: it has none, or it is being done
 }
 
 // found is the answer of a lookup.
@@ -119,12 +122,17 @@ func (k *Keeper) Start() {
 		if n.trunk.named() {
 			n.lookup = now
 		}
+		if n.trunk.Register != nil {
+			n.enrol = newRegistration(now, n.me, *n.trunk.Register, n.trunk.domain())
+			k.wire.Bind(n.enrol.callID, k)
+		}
 		k.watch(now, n)
 	}
 	k.wg.Go(k.run)
 }
 
-// Stop ends the goroutine and waits for it.
+// Stop takes our Contacts away where we are registered, as far as that is done at
+// once, ends the goroutine and waits for it.
 func (k *Keeper) Stop() {
 	k.cancel()
 	k.wg.Wait()
@@ -147,9 +155,13 @@ func (k *Keeper) Order(trunk string) []Target {
 	if n == nil {
 		return nil
 	}
+	return k.order(time.Now(), n)
+}
+
+func (k *Keeper) order(now time.Time, n *neighbour) []Target {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return n.choice.Order(time.Now(), k.cfg.Rand)
+	return n.choice.Order(now, k.cfg.Rand)
 }
 
 // Called takes what became of a call's INVITE to a target.
@@ -165,6 +177,19 @@ func (k *Keeper) Called(trunk string, t Target, o Outcome) {
 type TargetStats struct {
 	Trunk, Target string
 	Up            bool // it is a first choice of calls
+}
+
+// Registrations says of each trunk that is to know where we are whether it does.
+func (k *Keeper) Registrations() map[string]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := map[string]bool{}
+	for _, n := range k.neighbours {
+		if n.trunk.Register != nil {
+			all[n.name] = n.up
+		}
+	}
+	return all
 }
 
 // Stats lists all targets, by trunk.
@@ -196,6 +221,7 @@ func (k *Keeper) run() {
 	for {
 		select {
 		case <-k.ctx.Done():
+			k.leave()
 			return
 		case in := <-k.in:
 			k.take(time.Now(), in)
@@ -217,6 +243,9 @@ func (k *Keeper) deadline() time.Time {
 	}
 	for _, n := range k.neighbours {
 		earlier(n.lookup)
+		if n.enrol != nil {
+			earlier(n.enrol.deadline())
+		}
 		for _, p := range n.pings {
 			earlier(p.deadline())
 		}
@@ -229,6 +258,9 @@ func (k *Keeper) tick(now time.Time) {
 		if !n.lookup.IsZero() && !now.Before(n.lookup) {
 			n.lookup = time.Time{}
 			k.wg.Go(func() { k.resolve(n) })
+		}
+		if n.enrol != nil {
+			k.enrolled(now, n, n.enrol.tick(now, k.order(now, n)))
 		}
 		for _, p := range n.pings {
 			req, told := p.tick(now)
@@ -249,6 +281,10 @@ func (k *Keeper) send(n *neighbour, to Target, req *gosip.Request) {
 // take finds whose message it is.
 func (k *Keeper) take(now time.Time, in ua.Inbound) {
 	for _, n := range k.neighbours {
+		if n.enrol != nil && n.enrol.callID == in.Packet.CallID() {
+			k.enrolled(now, n, n.enrol.take(now, in))
+			return
+		}
 		for _, p := range n.pings {
 			if p.callID != in.Packet.CallID() {
 				continue

@@ -48,6 +48,7 @@ type Trunk struct {
 	Network    string
 	Match      []netip.Prefix
 	Targets    []string // host[:port] that requests are sent to
+	Contact    string   // user part of our Contact where we have registered: a call for it is the trunk's, wherever it comes from; "": none
 	Transport  string   // "udp", "tcp" or "tls"
 	CAFile     string   // PEM: who has signed its certificate; "": as the system has it
 	ServerName string   // that its certificate is made out to; "": the host of Target

@@ -23,6 +23,8 @@ type origins struct {
 	users  map[string]User
 	phones map[string]bool           // networks that have users
 	allow  map[string][]netip.Prefix // by network; none: anybody
+
+	contacts map[contact]string // trunks where we are registered
 }
 
 type trunkPrefix struct {
@@ -32,8 +34,11 @@ type trunkPrefix struct {
 }
 
 func newOrigins(cfg Config) *origins {
-	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}}
+	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}, contacts: map[contact]string{}}
 	for name, t := range cfg.Trunks {
+		if t.Contact != "" {
+			o.contacts[contact{t.Network, t.Contact}] = name
+		}
 		for _, prefix := range t.prefixes() {
 			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix, t.Transport == "tls"})
 		}
@@ -96,6 +101,17 @@ func (o *origins) trunk(f leg.Flow) string {
 	}
 	return ""
 }
+
+// registrar is the trunk that a call for a Contact of ours comes from: nobody else
+// has been told of it.
+func (o *origins) registrar(in *inbound) string {
+	if in.method != gosip.INVITE || in.req.Recipient.User == "" {
+		return ""
+	}
+	return o.contacts[contact{in.flow.Network, in.req.Recipient.User}]
+}
+
+type contact struct{ network, user string }
 
 // user says whether the name has an account on the network.
 func (o *origins) user(network, name string) bool {

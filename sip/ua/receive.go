@@ -106,7 +106,7 @@ func (u *UA) request(in *inbound) {
 		stampVia(in.top, in.flow.Remote)
 		in.echo.via[0] = in.top.Value()
 	}
-	in.trunk = u.origins.trunk(in.flow)
+	in.trunk = cmp.Or(u.origins.trunk(in.flow), u.origins.registrar(in))
 	in.known = in.trunk != "" || u.registrar.knows(in.flow)
 	if in.known {
 		in.prove()

@@ -300,3 +300,30 @@ func TestIncomingMayBindByItself(t *testing.T) {
 	p.send(q.String())
 	own.next(t)
 }
+
+// A trunk at which we have registered calls our Contact, perhaps from an address
+// that no config names. Who does not know the Contact is a stranger there.
+func TestTrunkIsKnownByContact(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		one := c.Trunks["pstn"]
+		one.Contact = "r0123456789"
+		c.Trunks["pstn"] = one
+	})
+	elsewhere := r.udp("127.0.0.77")
+	call := func(user string) {
+		text := elsewhere.request("INVITE", "13812345678").String()
+		line, rest, _ := strings.Cut(text, "\r\n")
+		uri := strings.Fields(line)[1]
+		_, host, _ := strings.Cut(uri, "@")
+		elsewhere.send("INVITE sip:" + user + "@" + host + " SIP/2.0\r\n" + rest)
+	}
+	call("r0123456780")
+	call("r0123456789")
+	in := r.inbox.next(t)
+	if o := r.inbox.origins[0]; o != (Origin{Network: "lab", Trunk: "pstn"}) || len(r.inbox.origins) != 1 {
+		t.Errorf("origins %+v", r.inbox.origins)
+	}
+	if user := in.Packet.Msg.(*gosip.Request).Recipient.User; user != "r0123456789" {
+		t.Errorf("the call for %s is the trunk's", user)
+	}
+}

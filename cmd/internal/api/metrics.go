@@ -90,7 +90,12 @@ var certificateDesc = prometheus.NewDesc("liandong_sip_certificate_seconds",
 	"Seconds until the certificate of a network expires.", []string{"network"}, nil)
 var trunkDesc = prometheus.NewDesc("liandong_trunk_up", "1 while calls are sent to the target of a trunk at first.", []string{"trunk", "target"}, nil)
 
+var registeredDesc = prometheus.NewDesc("liandong_trunk_registered", "1 while a trunk at which the switch registers has it registered.", []string{"trunk"}, nil)
+
 func (g gauges) trunks(out chan<- prometheus.Metric) {
+	for name, up := range g.sw.Trunks.Registrations() {
+		out <- prometheus.MustNewConstMetric(registeredDesc, prometheus.GaugeValue, flag(up), name)
+	}
 	for _, t := range g.sw.Trunks.Stats() {
 		out <- prometheus.MustNewConstMetric(trunkDesc, prometheus.GaugeValue, flag(t.Up), t.Trunk, t.Target)
 	}
