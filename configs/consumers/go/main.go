@@ -47,13 +47,11 @@ func main() {
 			c.claim = time.Duration(ms) * time.Millisecond
 		}
 	}
-	if err := c.run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, c.run(context.Background()))
+	os.Exit(1)
 }
 
-// run reads for ever: first what others have left behind, then what this consumer was given before it was restarted, then
+// run reads until something fails: first what others have left behind, then what this consumer was given before it was restarted, then
 // what is new.
 func (c consumer) run(ctx context.Context) error {
 	err := c.redis.XGroupCreateMkStream(ctx, c.stream, group, "0").Err()
