@@ -598,6 +598,8 @@ func (w *walk) command(line string) bool {
 		w.serve(args)
 	case "./liandong tickets":
 		w.tickets(args)
+	case "./liandong report":
+		w.report(args)
 	case "./liandong categories":
 		if w.out = w.run(args, 0); args[2] != "find" {
 			w.Errorf("%s: what is this?", line)
@@ -798,6 +800,17 @@ func (w *walk) tickets(args []string) {
 	w.out = w.next(p, "event=opened") + "\n" + w.next(p, "event=answered")
 	w.must(w.call.Hangup(w.soon()))
 	p.stop()
+}
+
+// report waits until what the page has done is counted: numbers differ from run to run, indicators do not.
+func (w *walk) report(args []string) {
+	args = append(args, "--set", "redis.url=redis://"+w.redis.Addr()+"/0")
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(100 * time.Millisecond) {
+		if w.out = w.run(args, 0); strings.Contains(w.out, "100.0 %    1/1\n  caller hung up") {
+			break
+		}
+	}
+	w.rows = true
 }
 
 // entries are those of the matter that the page has made.

@@ -42,6 +42,9 @@ type Config struct {
 	Redis         Redis                `yaml:"redis"`                             //
 	Store         Outbox               `yaml:"outbox"`                            //
 	Matters       Matters              `yaml:"matters"`                           //
+	Zone          string               `yaml:"zone" is:"zone"`                    // by which days and hours are counted
+	Indicators    Indicators           `yaml:"indicators"`                        //
+	Hotspots      Hotspots             `yaml:"hotspots"`                          //
 	Streams       Streams              `yaml:"streams"`                           //
 	Recording     Recording            `yaml:"recording"`                         //
 	HTTP          HTTP                 `yaml:"http"`                              //
@@ -265,6 +268,26 @@ type Limits struct {
 	Sign          time.Duration `yaml:"sign" min:"0s" max:"8760h"`
 	FirstFeedback time.Duration `yaml:"first_feedback" min:"0s" max:"8760h"`
 	Close         time.Duration `yaml:"close" min:"0s" max:"8760h"`
+}
+
+// Indicators are the sums of each line and hour, and what is made of them.
+type Indicators struct {
+	Diversion string        `yaml:"diversion" oneof:"calls due"`       // what the diversion rate is a share of, as indicator.Diversion explains it
+	KeepDays  time.Duration `yaml:"keep_days" min:"24h" max:"87600h"`  // how long the sums of a day stay
+	KeepHours time.Duration `yaml:"keep_hours" min:"24h" max:"87600h"` // and of an hour
+}
+
+// Hotspots says from how many reports on a place or a person is raised.
+type Hotspots struct {
+	Place  Reports `yaml:"place"` // of one category
+	Person Reports `yaml:"person"`
+}
+
+// Reports are numbers within a day, 7 and 30 days. 0: never.
+type Reports struct {
+	Day   int `yaml:"day" min:"0" max:"1000"`
+	Week  int `yaml:"week" min:"0" max:"1000"`
+	Month int `yaml:"month" min:"0" max:"1000"`
 }
 
 // Streams says how long the ticket streams may get. What one of the groups has yet to acknowledge stays in any case.

@@ -44,7 +44,10 @@ func Default() *Config {
 			Remind: 30 * time.Minute, Supervise: 24 * time.Hour, Recheck: "08:00",
 			Hotlines: map[string]*Limits{}, Categories: map[string]*Limits{},
 		},
-		Media: Media{Timeout: 10 * time.Second},
+		Zone:       "local",
+		Indicators: Indicators{Diversion: "calls", KeepDays: 400 * 24 * time.Hour, KeepHours: 40 * 24 * time.Hour},
+		Hotspots:   Hotspots{Place: Reports{3, 5, 10}, Person: Reports{3, 5, 10}},
+		Media:      Media{Timeout: 10 * time.Second},
 		Timers: Timers{
 			KeyGap: 2 * time.Second, Settle: 3 * time.Second, TrunkRing: 30 * time.Second, MaxCall: 4 * time.Hour,
 			Session: 30 * time.Minute, MinSE: 90 * time.Second,

@@ -3,6 +3,7 @@ package configs
 import (
 	"time"
 
+	"liandong/routing/hotspot"
 	"liandong/routing/ledger"
 	"liandong/routing/matter"
 )
@@ -13,6 +14,9 @@ func (c *Config) Ledger() ledger.Config {
 	l.Config = c.Redis.link()
 	l.Node, l.Hotlines = c.Node, c.HotlineIDs()
 	l.Trim = ledger.Trim{Age: c.Streams.Keep, Entries: int64(c.Streams.MaxEntries), Groups: c.Streams.Groups}
+	l.Zone, l.Kinds = c.Location(), c.Known()
+	l.KeepDays, l.KeepHours = c.Indicators.KeepDays, c.Indicators.KeepHours
+	l.Hotspots = hotspot.Policy{Place: hotspot.Limits(c.Hotspots.Place), Person: hotspot.Limits(c.Hotspots.Person)}
 	l.KeepOpen, l.KeepClosed = c.Matters.KeepOpen, c.Matters.KeepClosed
 	l.Policy = matter.Policy{
 		Limits:   matter.Limits(c.Matters.Limits),
@@ -20,6 +24,16 @@ func (c *Config) Ledger() ledger.Config {
 		Hotlines: limits(c.Matters.Hotlines), Categories: limits(c.Matters.Categories),
 	}
 	return l
+}
+
+// Location is the zone by which days and hours are counted.
+func (c *Config) Location() *time.Location {
+	at, err := time.Parse("-07:00", c.Zone)
+	if err != nil {
+		return time.Local
+	}
+	_, offset := at.Zone()
+	return time.FixedZone(c.Zone, offset)
 }
 
 func limits(table map[string]*Limits) map[string]matter.Limits {

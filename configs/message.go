@@ -103,6 +103,7 @@ var (
 	textService   = text{"1 到 32 个字母、数字、*、#、_ 或 -", "1 to 32 of letters, digits, *, #, _ and -"}
 	textVerb      = text{"动作，例如 handover", "a verb such as handover"}
 	textRealm     = text{"1 到 64 个可打印 ASCII 字符，不含引号和反斜杠", "1 to 64 printable ASCII characters, no quote and no backslash"}
+	textZone      = text{"时区，例如 +08:00，或 local（本机时区）", "an offset such as +08:00, or local, this machine's own"}
 	textProse     = text{"文字，最多 2000 字", "text, at most 2000 characters"}
 	textPath      = text{"文件路径", "the path of a file"}
 	textDir       = text{"目录路径", "the path of a directory"}

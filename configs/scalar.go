@@ -49,6 +49,7 @@ var shapes = map[string]shape{
 	"verb":     {plainText, textVerb},
 	"host":     {hostName, textHost},
 	"clock":    {regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|none)$`).MatchString, textClock},
+	"zone":     {regexp.MustCompile(`^(local|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`).MatchString, textZone},
 	"hostport": {hostPort, textHostPort},
 	"domain":   {domainName, textDomain},
 }

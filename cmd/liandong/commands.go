@@ -19,6 +19,7 @@ type commands struct {
 	Tickets    stubs      `cmd:"" help:"Print the ticket entries (the default), or add to one."`
 	Categories categories `cmd:"" help:"The shared knowledge of who handles what."`
 	Spool      files      `cmd:"" help:"Exchange entries and updates with another switch by files, where only files pass."`
+	Report     figures    `cmd:"" help:"Print the indicators of a day or an hour."`
 	Demo       show       `cmd:"" help:"Show the whole job on loopback, with an embedded Redis and three SIP phones."`
 	Version    version    `cmd:"" help:"Print what was built from which revision."`
 }

@@ -49,11 +49,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		fmt.Fprintf(stderr, "liandong: %v (liandong --help)\n", err)
 		return exitUsage
 	}
-	return report(stderr, chosen.Run())
+	return exitCode(stderr, chosen.Run())
 }
 
-// report prints an error in the way it is read best: mistakes of a config one per line as they are.
-func report(stderr io.Writer, err error) int {
+// exitCode prints an error in the way it is read best: mistakes of a config one per line as they are.
+func exitCode(stderr io.Writer, err error) int {
 	switch {
 	case err == nil:
 		return 0

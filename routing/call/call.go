@@ -82,6 +82,8 @@ type Call struct {
 
 	Refers []Refer // REFERs whose senders are to be told more
 
+	JoinedAt time.Time // when the three-way call began; zero: there is none
+
 	SettleUntil time.Time // until then a partner that hangs up has not taken the call over
 	LeaveAt     time.Time // in Leaving: when the call ends at the latest
 	EndsAt      time.Time // the longest call; zero no limit

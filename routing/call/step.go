@@ -3,6 +3,7 @@ package call
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"liandong/routing/desk"
@@ -147,9 +148,25 @@ func (m *machine) arrived(a Arrived) {
 
 // setPhase changes the phase. A notice belongs to the phase it was given in.
 func (m *machine) setPhase(p Phase) {
+	m.joined(p == ThreeWay)
 	m.Phase = p
 	for i := range m.Legs {
 		m.Legs[i].Notice = ""
+	}
+}
+
+// joined tells how long a three-way call of two lines was when it is over. One that comes and goes within a step was none.
+func (m *machine) joined(on bool) {
+	switch {
+	case on && m.JoinedAt.IsZero():
+		if m.Matter != nil && !m.Matter.inside() {
+			m.JoinedAt = m.now
+		}
+	case !on && m.JoinedAt.Equal(m.now):
+		m.JoinedAt = time.Time{}
+	case !on && !m.JoinedAt.IsZero():
+		m.do(Tell{What: "three_way_ended", Note: strconv.FormatInt(m.now.Sub(m.JoinedAt).Milliseconds(), 10)})
+		m.JoinedAt = time.Time{}
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 // neighbouring characters, of which at least a third must be there. Of several words with spaces between, each adds to the
 // rank. An empty query finds all.
 func (l List) Find(query string) List {
-	words := strings.Fields(fold(query))
+	words := strings.Fields(Fold(query))
 	if len(words) == 0 {
 		return l
 	}
@@ -49,10 +49,10 @@ func (c Category) rank(word string) int {
 	best := 0
 	heads := append([]string{c.Name}, c.Keywords...)
 	for i, h := range heads {
-		heads[i] = fold(h)
+		heads[i] = Fold(h)
 		best = max(best, headRank(heads[i], word))
 	}
-	if best == 0 && strings.Contains(fold(c.Answer), word) {
+	if best == 0 && strings.Contains(Fold(c.Answer), word) {
 		best = inAnswer
 	}
 	if best == 0 {
@@ -87,9 +87,9 @@ func pairRank(heads []string, word string) int {
 	return pairs * there / all
 }
 
-// fold makes letters that look alike the same: small ones, and the wide forms of Chinese input methods as narrow ones.
+// Fold makes letters that look alike the same: small ones, and the wide forms of Chinese input methods as narrow ones.
 // What is no letter or digit is a space.
-func fold(s string) string {
+func Fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '！' && r <= '～' {
 			r -= '！' - '!'

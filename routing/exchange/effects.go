@@ -297,7 +297,7 @@ func (c *Core) about(t call.Tell) map[string]string {
 	s := &c.state
 	fields := map[string]string{
 		"call_ref": cmp.Or(s.Peer.Ref, s.Ref), "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
-		"dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
+		"call_at": s.At.Format(time.RFC3339Nano), "dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
 	}
 	if s.Recording.Begun {
 		fields["recording_ref"] = s.Recording.Ref

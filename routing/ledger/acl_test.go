@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"liandong/routing/desk"
+	"liandong/routing/indicator"
 	"liandong/routing/link/redistest"
 	"liandong/routing/matter"
 	"liandong/routing/outbox"
@@ -41,18 +42,31 @@ func leastRights(t *testing.T, server *redistest.Server, acl, rest string) {
 	cfg := config(server.Addr(), "a")
 	cfg.URL = desk.NewSecret(url)
 	cfg.Trim = Trim{Entries: 1}
+	cfg.Hotspots.Person.Day, cfg.Hotspots.Place.Day = 1, 1
 	cfg.Policy.Receive, cfg.Policy.Sign = time.Millisecond, time.Hour
 	l, j := start(t, cfg)
 	o, stub := newOffice(t, server.Addr()), ids.New(time.Now())
 	put(t, cfg, stub)
 	eventually(t, "an alarm", func() bool { return l.Stats().Alarms > 0 })
 	o.send(stub, "closed") // refused
-	o.send(stub, "received")
+	o.send(stub, "received", "place", "elsewhere")
 	o.reaches(stub, matter.Received)
 	o.settled(stream12345, Updates)
 	if s := l.Stats(); s.Dead != 1 || s.Applied < 2 {
 		t.Errorf("%+v", s)
 	}
+	for _, kind := range []string{"person", "place"} {
+		eventually(t, "a hotspot", j.has(" hotspot="+kind+" "))
+	}
+	sums, err := OpenIndicators(cfg.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sums.Close()
+	eventually(t, "all is counted", func() bool {
+		got, err := sums.Sums(t.Context(), indicator.DayKey("110", time.Now()))
+		return err == nil && got[indicator.AskedDirect] == 1 && got[indicator.Calls] == 1
+	})
 	r, err := outbox.NewReader(outbox.Config{Config: cfg.Config})
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +95,8 @@ func put(t *testing.T, cfg Config, stub string) {
 	}
 	box.Start()
 	defer box.Stop()
-	box.Put(ticket.Entry{StubID: stub, Event: ticket.Opened, From: "110", To: "12345", Mode: ticket.Direct}, nil)
-	box.Publish("liandong:calls", map[string]string{"event": "arrived"})
+	box.Put(ticket.Entry{StubID: stub, Event: ticket.Opened, From: "110", To: "12345", Mode: ticket.Direct, CallerStatus: "ok", CallerE164: "+8613812345678", Place: "here"}, nil)
+	box.Publish(Calls, map[string]string{"event": "arrived", "call_ref": "c", "hotline": "110", "at": time.Now().Format(time.RFC3339Nano)})
 	eventually(t, "shipped", func() bool { s := box.Stats(); return s.Shipped == 1 && s.EventsSent == 1 })
 }
 

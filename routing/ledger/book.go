@@ -83,9 +83,16 @@ func (l *Ledger) keep(m matter.Matter) time.Duration {
 	return l.cfg.KeepClosed
 }
 
+// step is what an event makes of a matter, and what is to be done elsewhere for it: before the step is on the books, so
+// that whoever does it again after a failure finds it undone; told must know by itself what it has done.
+type step struct {
+	take func(page) (matter.Matter, error)
+	told func(before, after matter.Matter) error
+}
+
 // change makes a step of a matter: read, think, write, until nobody has written in between. An event that is on the books
 // already changes nothing.
-func (l *Ledger) change(ctx context.Context, stub, event string, step func(page) (matter.Matter, error)) error {
+func (l *Ledger) change(ctx context.Context, stub, event string, s step) error {
 	for range 10 {
 		p, err := l.open(ctx, stub, event)
 		switch {
@@ -94,7 +101,10 @@ func (l *Ledger) change(ctx context.Context, stub, event string, step func(page)
 		case p.seen: // whoever wrote it may have died before the clocks were set
 			return l.schedule(ctx, stub, matter.Matter{}, p.Matter)
 		}
-		next, err := step(p)
+		next, err := s.take(p)
+		if err == nil {
+			err = s.told(p.Matter, next)
+		}
 		if err != nil {
 			return err
 		}

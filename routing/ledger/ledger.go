@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liandong/routing/category"
+	"liandong/routing/hotspot"
 	"liandong/routing/link"
 	"liandong/routing/matter"
 	"liandong/routing/outbox"
@@ -29,7 +31,8 @@ import (
 const (
 	Updates = "liandong:updates"      // ticket systems write here
 	Dead    = "liandong:updates:dead" // what could not be taken in, with a reason
-	Group   = "liandong"              // the ledger's consumer group, on Updates and on the ticket streams
+	Calls   = "liandong:calls"        // call events of the switches: best effort, and of a bounded number
+	Group   = "liandong"              // the ledger's consumer group, on all of these and on the ticket streams
 )
 
 // Config of a ledger. Immutable.
@@ -48,6 +51,12 @@ type Config struct {
 
 	Trim Trim // how long the streams may get
 
+	Zone      *time.Location // by which days and hours are counted
+	Kinds     category.List  // of matters
+	KeepDays  time.Duration  // how long the sums of a day stay
+	KeepHours time.Duration  // and of an hour
+	Hotspots  hotspot.Policy // how many reports about one place or person are raised
+
 	Lease time.Duration // how long a node that has died is waited for
 	Poll  time.Duration // between two looks when there is nothing to do
 }
@@ -63,6 +72,8 @@ func Default() Config {
 		},
 		KeepOpen: 365 * day, KeepClosed: 90 * day, Remember: 7 * day,
 		Lease: 10 * time.Second, Poll: 200 * time.Millisecond,
+		Zone: time.Local, KeepDays: 400 * day, KeepHours: 40 * day,
+		Hotspots: hotspot.Policy{Place: hotspot.Limits{Day: 3, Week: 5, Month: 10}, Person: hotspot.Limits{Day: 3, Week: 5, Month: 10}},
 	}
 }
 
@@ -80,6 +91,9 @@ func (c Config) Validate() error {
 	check(c.Trim.Age == 0 || c.Trim.Age >= time.Hour, "trim_age", "must be 1h or more, or 0")
 	check(c.Trim.Entries >= 0, "trim_entries", "must be 0 or more")
 	check(c.Remember >= time.Hour, "remember", "must be 1h or more")
+	check(c.Zone != nil, "zone", "must be set")
+	check(c.KeepDays >= time.Hour, "keep_days", "must be 1h or more")
+	check(c.KeepHours >= time.Hour, "keep_hours", "must be 1h or more")
 	check(c.Lease >= 100*time.Millisecond, "lease", "must be 100ms or more")
 	check(c.Poll >= time.Millisecond, "poll", "must be 1ms or more")
 	return errors.Join(errs...)
@@ -95,6 +109,7 @@ type Ledger struct {
 	stats counters
 
 	tickets, updates *outbox.Consumer  // owned by run; new with each lease
+	events           *outbox.Consumer  // owned by run; new with each lease
 	failing          bool              // owned by run
 	trimAt           time.Time         // owned by run
 	ringAt           time.Time         // owned by run
@@ -230,11 +245,12 @@ func (l *Ledger) rejoin() {
 	const batch = 100
 	l.tickets = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: l.streams(), Count: batch}
 	l.updates = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Updates}, Count: batch}
+	l.events = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Calls}, Count: eventBatch}
 }
 
 // takeOver gets hold of what whoever worked before has left undone. Nobody else works now, so nothing is too young.
 func (l *Ledger) takeOver(ctx context.Context) error {
-	all := append(l.streams(), Updates)
+	all := append(l.streams(), Updates, Calls)
 	if err := l.read.Join(ctx, Group, all...); err != nil {
 		return err
 	}
@@ -257,8 +273,12 @@ func (l *Ledger) work(ctx context.Context) (int, error) {
 	if err != nil {
 		return entries + n, err
 	}
+	calls, err := l.follow(ctx)
+	if err != nil {
+		return entries + n, err
+	}
 	l.trim(ctx, time.Now())
-	return entries + n, l.ring(ctx, time.Now())
+	return entries + n + calls, l.ring(ctx, time.Now())
 }
 
 // drain takes in all ticket entries there are.

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"liandong/routing/indicator"
 	"liandong/routing/matter"
 	"liandong/routing/outbox"
+	"liandong/routing/ticket"
 )
 
 // Why an update goes to the dead stream, beside the reasons of [matter.Step].
@@ -26,14 +28,23 @@ func (l *Ledger) entry(ctx context.Context, m outbox.Message) error {
 		l.log.Warn("ledger: not a ticket entry, passed over", "stream", m.Stream, "id", m.ID)
 		return nil
 	}
-	err := l.change(ctx, m.Entry.StubID, m.Entry.EventID, func(p page) (matter.Matter, error) {
-		if p.version == "0" && matter.IsAlarm(m.Entry.Event) {
-			return matter.Matter{}, errNone // its hash is gone
-		}
-		return matter.Note(p.Matter, m.Entry, l.cfg.Policy), nil
+	line := strings.TrimPrefix(m.Stream, ticket.Prefix)
+	err := l.change(ctx, m.Entry.StubID, m.Entry.EventID, step{
+		take: func(p page) (matter.Matter, error) {
+			if p.version == "0" && matter.IsAlarm(m.Entry.Event) {
+				return matter.Matter{}, errNone // its hash is gone
+			}
+			return matter.Note(p.Matter, m.Entry, l.cfg.Policy), nil
+		},
+		told: func(before, after matter.Matter) error {
+			if err := l.count(ctx, indicator.OfEntry(before, m.Entry, line, l.cfg.Kinds)); err != nil {
+				return err
+			}
+			return l.reported(ctx, before, after, m.Entry)
+		},
 	})
 	if errors.Is(err, errNone) {
-		return nil
+		return l.count(ctx, indicator.OfEntry(matter.Matter{}, m.Entry, line, l.cfg.Kinds))
 	}
 	if errors.Is(err, errUnfit) {
 		l.log.Error("ledger: the state of a matter cannot be kept", "stub", m.Entry.StubID, "err", err)
@@ -88,7 +99,7 @@ var (
 // time: first the one, then the other, so that a node which dies in between leaves both to the next.
 func (l *Ledger) step(ctx context.Context, m outbox.Message, u matter.Update) (err error) {
 	var refused error
-	err = l.change(ctx, u.StubID, u.EventID, func(p page) (matter.Matter, error) {
+	take := func(p page) (matter.Matter, error) {
 		if p.version == "0" {
 			return matter.Matter{}, errNone
 		}
@@ -98,7 +109,17 @@ func (l *Ledger) step(ctx context.Context, m outbox.Message, u matter.Update) (e
 			return next, l.bury(ctx, m, r.Reason, r.Detail)
 		}
 		return next, err
-	})
+	}
+	told := func(before, after matter.Matter) error {
+		if refused != nil {
+			return nil
+		}
+		if err := l.count(ctx, indicator.OfUpdate(before, after, u)); err != nil {
+			return err
+		}
+		return l.moved(ctx, before, after, u.At)
+	}
+	err = l.change(ctx, u.StubID, u.EventID, step{take, told})
 	return cmp.Or(err, refused)
 }
 

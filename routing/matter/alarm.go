@@ -24,7 +24,7 @@ type Alarm struct {
 
 // IsAlarm says that an event is the switch's own, and no news of the matter.
 func IsAlarm(e ticket.Event) bool {
-	return slices.Contains([]ticket.Event{ticket.Reminded, ticket.Overdue, ticket.Supervised, ticket.Recheck}, e)
+	return slices.Contains([]ticket.Event{ticket.Reminded, ticket.Overdue, ticket.Supervised, ticket.Recheck, ticket.Hotspot}, e)
 }
 
 // clock is a time limit that runs.

@@ -9,9 +9,11 @@ import (
 func TestEnrich(t *testing.T) {
 	was := full()
 	was.Urgency, was.Address = Pressing, "119"
+	was.Hotspot, was.HotspotWindow, was.HotspotCount = "", "", ""
 	x := Enrichment{CategoryCode: "08", Category: "违建", Urgency: Normal, Place: "裕华路2号", Content: "楼顶加盖"}
 	e := was.Enrich(x, "01HTHGQ7X0000000000000000C", at(9))
 	want := full()
+	want.Hotspot, want.HotspotWindow, want.HotspotCount = "", "", ""
 	want.EventID, want.Event, want.At = "01HTHGQ7X0000000000000000C", Enriched, at(9)
 	want.Result, want.Reason, want.DecidedOwner, want.DecisionBasis = "", "", "", ""
 	want.CategoryCode, want.Category, want.Urgency = "08", "违建", Pressing

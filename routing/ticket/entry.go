@@ -35,6 +35,7 @@ const (
 	Overdue    Event = "overdue"    // it has passed
 	Supervised Event = "supervised" // it passed long ago: somebody above should know
 	Recheck    Event = "recheck"    // assigned twice or more, and still open: told every day
+	Hotspot    Event = "hotspot"    // many reports about one place or from one person
 	Closed     Event = "closed"
 )
 
@@ -108,6 +109,8 @@ type Entry struct {
 	Place, RegionCode, Title, Content string
 	RecordingRef                      string // an opaque id, never a path
 	FirstFeedbackDue, CloseDue        time.Time
+
+	Hotspot, HotspotWindow, HotspotCount string // "place" or "person"; "7d"; so many reports within it
 }
 
 // StreamOf is the name of the stream for entries that are addressed to a hotline.

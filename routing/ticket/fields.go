@@ -54,6 +54,9 @@ var columns = []column{
 	text("recording_ref", known, 128, func(e *Entry) *string { return &e.RecordingRef }),
 	moment("first_feedback_due", known, func(e *Entry) *time.Time { return &e.FirstFeedbackDue }),
 	moment("close_due", known, func(e *Entry) *time.Time { return &e.CloseDue }),
+	text("hotspot", known, 32, func(e *Entry) *string { return &e.Hotspot }),
+	text("hotspot_window", known, 8, func(e *Entry) *string { return &e.HotspotWindow }),
+	text("hotspot_count", known, 8, func(e *Entry) *string { return &e.HotspotCount }),
 }
 
 // The two kinds of field: ★ always present, the rest when known.

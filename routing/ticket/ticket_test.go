@@ -31,6 +31,7 @@ func full() Entry {
 		DecidedOwner: "12345", DecisionBasis: Agreed, CategoryCode: "07", Category: "噪音", Urgency: Normal, Confidential: Open,
 		Place: "中山路1号", RegionCode: "130100", Title: "施工噪音", Content: "夜间施工", RecordingRef: "rec-1",
 		FirstFeedbackDue: at(0).Add(2 * time.Hour), CloseDue: at(0).Add(48 * time.Hour),
+		Hotspot: "place", HotspotWindow: "7d", HotspotCount: "6",
 	}
 }
 
@@ -46,6 +47,7 @@ func TestFieldsFull(t *testing.T) {
 		"decided_owner", "12345", "decision_basis", "agreed", "category_code", "07", "category", "噪音", "urgency", "normal",
 		"confidential", "0", "place", "中山路1号", "region_code", "130100", "title", "施工噪音", "content", "夜间施工",
 		"recording_ref", "rec-1", "first_feedback_due", "2024-04-03T11:30:00.000+08:00", "close_due", "2024-04-05T09:30:00.000+08:00",
+		"hotspot", "place", "hotspot_window", "7d", "hotspot_count", "6",
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("got  %q\nwant %q", got, want)
