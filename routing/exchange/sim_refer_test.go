@@ -222,7 +222,7 @@ func (r *refer) heard(body string, last bool) {
 	if code == 200 && r.with != nil {
 		s.joined++
 		s.after(10*time.Second, func() {
-			if s.fault == (faults{}) && !(r.line.ended && r.with.ended) {
+			if s.fault == (faults{}) && !r.line.phone.dead && !(r.line.ended && r.with.ended) {
 				s.fail("%s has joined its two calls, and is still in one", r.line.phone.user)
 			}
 		})
