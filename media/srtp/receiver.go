@@ -20,6 +20,7 @@ type Receiver struct {
 	context *srtp.Context
 	past    *srtp.Context // of the key before; nil once the key has opened something
 	sources int
+	spare   []byte // what came, while two keys have to be tried on it
 	rtp     rtp.Header
 	rtcp    rtcp.Header
 }
@@ -50,7 +51,7 @@ func (r *Receiver) Rekey(k Key) error {
 	return nil
 }
 
-// RTP opens a packet in place. ErrRefused leaves it as it came.
+// RTP opens a packet in place. With ErrRefused nothing is left of it.
 func (r *Receiver) RTP(packet []byte) ([]byte, error) {
 	if len(packet) < 12 {
 		return nil, ErrRefused
@@ -60,6 +61,7 @@ func (r *Receiver) RTP(packet []byte) ([]byte, error) {
 	if !known && r.sources >= maxSources {
 		return nil, ErrRefused // who has the key could fill the memory with sources
 	}
+	r.keep(packet)
 	plain, err := r.open(r.context, packet)
 	if err == nil {
 		r.past = nil
@@ -71,7 +73,16 @@ func (r *Receiver) RTP(packet []byte) ([]byte, error) {
 	if r.past == nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
+	copy(packet, r.spare)
 	return r.changing(ssrc, packet)
+}
+
+// keep has a copy of what is to be tried with two keys: AES-GCM wipes what it
+// cannot open.
+func (r *Receiver) keep(packet []byte) {
+	if r.past != nil {
+		r.spare = append(r.spare[:0], packet...)
+	}
 }
 
 // changing opens a packet while nothing has come by the new key.
@@ -79,6 +90,7 @@ func (r *Receiver) changing(ssrc uint32, packet []byte) ([]byte, error) {
 	if plain, err := r.open(r.past, packet); err == nil {
 		return plain, nil
 	}
+	copy(packet, r.spare)
 	roc, ok := r.past.ROC(ssrc)
 	if !ok || roc == 0 {
 		return nil, ErrRefused
@@ -103,8 +115,10 @@ func (r *Receiver) open(c *srtp.Context, packet []byte) ([]byte, error) {
 
 // RTCP opens a compound in place.
 func (r *Receiver) RTCP(compound []byte) ([]byte, error) {
+	r.keep(compound)
 	plain, err := r.context.DecryptRTCP(compound, compound, &r.rtcp)
 	if err != nil && r.past != nil {
+		copy(compound, r.spare)
 		plain, err = r.past.DecryptRTCP(compound, compound, &r.rtcp)
 	}
 	if err != nil {

@@ -71,6 +71,19 @@ func (p pair) opens(sealed []byte, ssrc uint32, seq uint16) {
 	}
 }
 
+// reports sends a report.
+func (p pair) reports(ssrc uint32) {
+	p.t.Helper()
+	plain, err1 := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: ssrc}})
+	sealed, err2 := p.sender.RTCP(bytes.Clone(plain))
+	if err := errors.Join(err1, err2); err != nil {
+		p.t.Fatal(err)
+	}
+	if got, err := p.receiver.RTCP(sealed); err != nil || !bytes.Equal(got, plain) {
+		p.t.Errorf("report: %x %v", got, err)
+	}
+}
+
 func (p pair) refuses(what string, sealed []byte) {
 	p.t.Helper()
 	if _, err := p.receiver.RTP(bytes.Clone(sealed)); !errors.Is(err, ErrRefused) {
@@ -115,28 +128,35 @@ func TestSequenceWraps(t *testing.T) {
 }
 
 func TestKeyChanges(t *testing.T) {
-	for _, keeps := range []bool{false, true} {
-		p := newPair(t, key(suite, 1))
-		for n := range 70_000 {
-			p.opens(p.seal(7, uint16(n)), 7, uint16(n))
+	for suite := range lengths {
+		for _, keeps := range []bool{false, true} {
+			t.Run(fmt.Sprint(suite, keeps), func(t *testing.T) { keyChanges(t, suite, keeps) })
 		}
-		if err := p.receiver.Rekey(key(suite, 2)); err != nil {
-			t.Fatal(err)
-		}
-		p.opens(p.seal(7, 4464), 7, 4464) // on its way when the key changed
-		old := p.seal(7, 4465)
-		next, _ := NewSender(key(suite, 2))
-		if keeps { // RFC 3711 §3.3.1: the roll-over counter "MUST NOT be reset to zero"
-			next.context.SetROC(7, 1)
-		}
-		p.sender = next
-		p.opens(p.seal(7, 4466), 7, 4466)
-		p.refuses("the old key after the new one", old)
-		if err := p.receiver.Rekey(key(suite, 2)); err != nil {
-			t.Fatal(err)
-		}
-		p.opens(p.seal(7, 4467), 7, 4467) // the same key again is no change
 	}
+}
+
+func keyChanges(t *testing.T, suite string, keeps bool) {
+	p := newPair(t, key(suite, 1))
+	for n := range 70_000 {
+		p.opens(p.seal(7, uint16(n)), 7, uint16(n))
+	}
+	if err := p.receiver.Rekey(key(suite, 2)); err != nil {
+		t.Fatal(err)
+	}
+	p.opens(p.seal(7, 4464), 7, 4464) // on its way when the key changed
+	p.reports(7)
+	old := p.seal(7, 4465)
+	next, _ := NewSender(key(suite, 2))
+	if keeps { // RFC 3711 §3.3.1: the roll-over counter "MUST NOT be reset to zero"
+		next.context.SetROC(7, 1)
+	}
+	p.sender = next
+	p.opens(p.seal(7, 4466), 7, 4466)
+	p.refuses("the old key after the new one", old)
+	if err := p.receiver.Rekey(key(suite, 2)); err != nil {
+		t.Fatal(err)
+	}
+	p.opens(p.seal(7, 4467), 7, 4467) // the same key again is no change
 }
 
 // Whoever has the key cannot fill the memory, and who has not leaves no trace.
