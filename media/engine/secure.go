@@ -2,12 +2,16 @@ package engine
 
 import (
 	"errors"
+	"slices"
 
 	"liandong/media/srtp"
 )
 
-// errHalf: sound that is protected one way only.
-var errHalf = errors.New("engine: a key for one direction only")
+// errHalf: sound that is protected one way only. errKeys: more keys of ours than there are suites.
+var (
+	errHalf = errors.New("engine: a key for one direction only")
+	errKeys = errors.New("engine: too many keys in one call")
+)
 
 // protection is a leg's SRTP. What it began with a key it keeps as long as the
 // leg lives, also through a time in the open, so that no part of a key stream is
@@ -15,8 +19,12 @@ var errHalf = errors.New("engine: a key for one direction only")
 type protection struct {
 	on       bool
 	sender   *srtp.Sender
+	earlier  []*srtp.Sender // of the keys before
 	receiver *srtp.Receiver
 }
+
+// maxEarlier is more than the suites that there are, each of which has one key of ours.
+const maxEarlier = 8
 
 // protect takes the keys of a Stream. On an error nothing is changed.
 func (p *protection) protect(c Stream) error {
@@ -24,14 +32,12 @@ func (p *protection) protect(c Stream) error {
 		return errHalf
 	}
 	if c.Seal.IsZero() {
-		p.on = false
+		p.pause()
 		return nil
 	}
-	sender, err := p.sender, error(nil)
-	if sender == nil || sender.Key() != c.Seal {
-		if sender, err = srtp.NewSender(c.Seal); err != nil {
-			return err
-		}
+	sender, err := p.senderOf(c.Seal)
+	if err != nil {
+		return err
 	}
 	if p.receiver == nil {
 		p.receiver, err = srtp.NewReceiver(c.Open)
@@ -41,8 +47,44 @@ func (p *protection) protect(c Stream) error {
 	if err != nil {
 		return err
 	}
-	p.sender, p.on = sender, true
+	if sender != p.sender {
+		p.change(sender)
+	}
+	p.on = true
 	return nil
+}
+
+// senderOf is the one that has begun with a key, or a new one.
+func (p *protection) senderOf(k srtp.Key) (*srtp.Sender, error) {
+	if p.sender != nil && p.sender.Key() == k {
+		return p.sender, nil
+	}
+	for _, s := range p.earlier {
+		if s.Key() == k {
+			return s, nil
+		}
+	}
+	if len(p.earlier) == maxEarlier {
+		return nil, errKeys
+	}
+	return srtp.NewSender(k)
+}
+
+// change seals by another sender from now on.
+func (p *protection) change(next *srtp.Sender) {
+	p.pause()
+	p.earlier = slices.DeleteFunc(p.earlier, func(s *srtp.Sender) bool { return s == next })
+	if p.sender != nil {
+		p.earlier = append(p.earlier, p.sender)
+	}
+	p.sender = next
+}
+
+func (p *protection) pause() {
+	if p.sender != nil {
+		p.sender.Pause()
+	}
+	p.on = false
 }
 
 // open gives what was sealed, and false for what was not by the party: a

@@ -188,6 +188,60 @@ func TestKeysThroughTheCall(t *testing.T) {
 	a.mustHear(b)
 }
 
+// RFC 3711 §9.1: no part of a key stream is used twice, also when the party goes back to a suite
+// that it had before, or has been in the open meanwhile, for longer than half a cycle.
+func TestKeyStreamsAreUsedOnce(t *testing.T) {
+	var p protection
+	begin := func(suite string) {
+		t.Helper()
+		if err := p.protect(Stream{Seal: keyOf(suite, 1), Open: keyOf(suite, 101)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sealed := map[string]bool{}
+	once := func(seq uint16) {
+		t.Helper()
+		packet := make([]byte, 12+40, 200)
+		packet[0], packet[2], packet[3] = 0x80, byte(seq>>8), byte(seq)
+		sound, err := p.sender.RTP(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := make([]byte, 28, 100)
+		copy(report, []byte{0x80, 200, 0, 6})
+		sealedReport, err := p.sender.RTCP(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{string(sound[12:28]), string(sealedReport[8:24])} { // the plain text is zeros, or the same
+			if sealed[s] {
+				t.Errorf("key stream of %d used again", seq)
+			}
+			sealed[s] = true
+		}
+	}
+	for _, suite := range suites {
+		begin(suite)
+		once(20_000)
+		once(20_001)
+		begin("AES_256_CM_HMAC_SHA1_80")
+		once(40_000)
+		begin(suite)
+		once(65_535)
+		once(0)
+		begin("AEAD_AES_128_GCM")
+		once(10)
+		begin(suite) // with the roll-over counter at 1, and not back to 0
+		once(20_001)
+		_ = p.protect(Stream{})
+		begin(suite)
+		once(65_000) // more than half a cycle on
+		once(0)
+		clear(sealed)
+		p = protection{}
+	}
+}
+
 // SRTCP: reports are sealed both ways, and forged ones are not believed.
 func TestSecureReports(t *testing.T) {
 	r := newRig(t, labConfig(testLibrary(t)))
