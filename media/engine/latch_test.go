@@ -35,7 +35,7 @@ func TestLatch(t *testing.T) {
 		l := latch{need: 3}
 		l.signal(signalled, netip.AddrPort{})
 		for i, p := range c.packets {
-			if got := l.accept(p.from, p.ssrc); got != p.want {
+			if got := l.accept(p.from, p.ssrc, false); got != p.want {
 				t.Errorf("%s: packet %d accepted %v, want %v", c.name, i, got, p.want)
 			}
 		}
@@ -195,5 +195,58 @@ func TestHeldPartyBehindNATIsHeldOpen(t *testing.T) {
 				t.Errorf("%d: %+v after %d", i, got.Header, last)
 			}
 		}
+	}
+}
+
+// TestPartyComesBackFromAnotherPort: a NAT forgets a party and gives it another port, while signalling
+// stays the same. Sealed packets are proof of who sends them; in the open it is the same stream from the
+// same host, after the old port has fallen silent. Nobody else moves anything.
+func TestPartyComesBackFromAnotherPort(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		sealed bool
+		silent time.Duration
+		from   string
+		ssrc   uint32 // more than the party's
+		moves  bool
+	}{
+		{"sealed", true, 0, "127.0.0.77:8888", 0, true},
+		{"sealed, another host and stream", true, 0, "198.51.100.6:9000", 1, true},
+		{"in the open", false, 3 * time.Second, "127.0.0.77:8888", 0, true},
+		{"in the open, while the old port talks", false, 0, "127.0.0.77:8888", 0, false},
+		{"in the open, another stream", false, 3 * time.Second, "127.0.0.77:8888", 1, false},
+		{"in the open, another host", false, 3 * time.Second, "198.51.100.6:9000", 0, false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			r := newRig(t, labConfig(testLibrary(t)))
+			a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+			if tt.sealed {
+				secure(r, aesCM, 0)
+			}
+			a.hears(Playlist{}, b)
+			b.hears(Playlist{}, a)
+			a.addr = addr("127.0.0.77:7777") // not the one that was signalled
+			r.wire.phones[a.addr] = a
+			r.run(time.Second)
+			a.talks = false
+			r.run(tt.silent)
+			again := &phone{rig: r, leg: 1, port: a.port, addr: addr(tt.from), codec: codec.PCMA, talks: true, voice: a.voice, header: a.header, sender: a.sender, receiver: a.receiver}
+			again.header.SSRC += tt.ssrc
+			r.wire.phones[again.addr] = again
+			r.phones = append(r.phones, again)
+			r.run(300 * time.Millisecond)
+			a.forget()
+			b.forget()
+			again.forget()
+			r.run(time.Second)
+			if got := len(again.got) == 50; got != tt.moves || len(a.got)+len(again.got) != 50 {
+				t.Errorf("%d packets to the new port, %d to the old", len(again.got), len(a.got))
+			}
+			if tt.moves {
+				b.mustHear(again)
+			} else {
+				b.mustNotHear(again)
+			}
+		})
 	}
 }

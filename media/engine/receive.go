@@ -51,7 +51,7 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
 		return
 	}
-	if !l.latch.accept(p.From, packet.SSRC) {
+	if !l.latch.accept(p.From, packet.SSRC, l.moved(p.From, packet.SSRC, now)) {
 		count.strangers.Add(1)
 		return
 	}
