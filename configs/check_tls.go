@@ -13,6 +13,9 @@ func (c *checker) networkTLS(name string, n *Network) {
 	key := join("networks", name)
 	s, at := n.SIP, join(key, "sip")
 	if !s.TLS.IsValid() {
+		if n.SRTP == ua.Preferred && !c.faulty(at+".tls") {
+			c.warn(key+".srtp", textNotOffered.of())
+		}
 		for file, path := range map[string]string{"cert_file": s.CertFile, "key_file": s.KeyFile, "client_ca": s.ClientCA} {
 			if path != "" && !c.faulty(at+".tls") {
 				c.add(join(at, file), textOnlyTLS.of())
@@ -65,7 +68,15 @@ func (c *checker) phoneTLS(key string, p *Phone) {
 	if p.SRTP == ua.Required && p.TLS != ua.Required && !c.faulty(key+".srtp") && !c.faulty(key+".tls") && !c.faulty(join("networks", p.Network)) {
 		c.add(key+".srtp", textKeysOpen.of("tls: required"))
 	}
+	c.unoffered(key, p.SRTP, p.TLS != ua.Off)
 	if p.TLS != ua.Off && !n.SIP.TLS.IsValid() && n.TLS == ua.Off && !c.faulty(key+".tls") {
 		c.add(key+".tls", textNoTLSPort.of(p.Network))
+	}
+}
+
+// unoffered warns who is written down for SRTP and speaks without TLS: whoever offers keys gets it, but we offer none.
+func (c *checker) unoffered(key, srtp string, secure bool) {
+	if _, said := c.places[key+".srtp"]; said && srtp == ua.Preferred && !secure {
+		c.warn(key+".srtp", textNotOffered.of())
 	}
 }

@@ -111,6 +111,7 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 	if t.SRTP == ua.Required && t.Transport != "tls" && !c.faulty(key+".transport") {
 		c.add(key+".srtp", textKeysOpen.of("transport: tls"))
 	}
+	c.unoffered(key, t.SRTP, t.Transport == "tls")
 	c.authorities(join(key, "ca_file"), t.CAFile)
 }
 

@@ -137,6 +137,7 @@ var (
 	textOnlyTLS       = text{"只用于 TLS；请开启 TLS，或删除此键", "is for TLS only; turn that on, or remove this key"}
 	textNoTLSPort     = text{"网络 %s 没有 sip.tls；可用：off，或开启 sip.tls", "network %s has no sip.tls; allowed: off, or open sip.tls"}
 	textKeysOpen      = text{"srtp: required 时信令也须加密，否则密钥在途中可见；请加上 %s", "srtp: required needs %s beside it, or its keys could be read on their way"}
+	textNotOffered    = text{"密钥只经 TLS 信令提供 (RFC 4568 §8.3)，此处没有 TLS：本机不会主动提出 SRTP，只应答对方提出的密钥；请开启 TLS，或写 off", "keys are offered over TLS only (RFC 4568 §8.3), and there is none here: SRTP is not offered, only answered to who offers keys; turn TLS on, or say off"}
 	textCertExpired   = text{"证书 %q 已于 %s 过期，话机会拒绝连接；请更新", "the certificate in %q has expired on %s and phones will refuse it; renew it"}
 	textCertSoon      = text{"证书 %q 将于 %s 过期，请及时更新", "the certificate in %q expires on %s; renew it in time"}
 	textZeroPort      = text{"端口不能为 0；可用：1 到 65535", "the port cannot be 0; allowed: 1 to 65535"}

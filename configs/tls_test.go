@@ -70,3 +70,38 @@ func TestCertificateWithAnotherKey(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// RFC 4568 §8.3: keys are said over TLS only. Who prefers SRTP where there is none is told that none will be offered.
+func TestSRTPThatWillNotBeOfferedIsAWarning(t *testing.T) {
+	const withTLS, without = true, false
+	for _, tt := range []struct {
+		tls  bool
+		set  []string
+		want string // key of the warning
+	}{
+		{without, []string{"networks.lab.srtp=preferred"}, "networks.lab.srtp"},
+		{without, []string{"networks.lab.srtp=off"}, ""},
+		{without, []string{"phones.1101.srtp=preferred"}, "phones.1101.srtp"},
+		{without, []string{"trunks.pstn.srtp=preferred"}, "trunks.pstn.srtp"},
+		{withTLS, []string{"networks.lab.srtp=preferred"}, ""},
+		{withTLS, []string{"phones.1101.srtp=preferred"}, ""},
+		{withTLS, []string{"phones.1101.srtp=preferred", "phones.1101.tls=off"}, "phones.1101.srtp"},
+		{withTLS, []string{"trunks.pstn.srtp=preferred"}, "trunks.pstn.srtp"},
+		{withTLS, []string{"trunks.pstn.srtp=preferred", "trunks.pstn.transport=tls"}, ""},
+	} {
+		c, err := Load("lab.yaml", Options{Lang: "en", Env: ownSecrets, Set: tt.set})
+		if tt.tls {
+			c, err = secured(t, 90*24*time.Hour, tt.set...)
+		}
+		if err != nil {
+			t.Fatal(tt.set, err)
+		}
+		got := c.Warnings()
+		if tt.want == "" && len(got) == 0 {
+			continue
+		}
+		if len(got) != 1 || got[0].Key != tt.want || !strings.Contains(got[0].Text, "TLS") {
+			t.Errorf("%v, TLS %v: %v, want %q", tt.set, tt.tls, got, tt.want)
+		}
+	}
+}
