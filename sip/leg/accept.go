@@ -50,6 +50,7 @@ func (l *Leg) receiveInvite(now time.Time, key txn.Key, p Packet, req *gosip.Req
 func (l *Leg) invited(now time.Time, s *server, p Packet, req *gosip.Request) {
 	tag := l.dialog.LocalTag
 	l.dialog = dialog.Answering(req, tag)
+	l.dialog.Secure = l.dialog.Secure && p.Flow.Transport == "tls" // RFC 3261 §12.1.1
 	l.flow = p.Flow
 	l.accept = accepting{open: true, packet: p, server: s, seq: req.CSeq().SeqNo}
 	l.early = reliable{}

@@ -622,6 +622,24 @@ func TestSipsContact(t *testing.T) {
 	}
 }
 
+// RFC 3261 §12.1.1: "If the request was sent over TLS, and the Request-URI contained a SIPS URI, the
+// 'secure' flag is set to TRUE." In the open it is not, and the caller, who is taken all the same, is told
+// a Contact that can be reached: by a sips one its ACK would go to a port for TLS that is not there.
+func TestSipsInTheOpenIsTaken(t *testing.T) {
+	for transport, want := range map[string]string{"tls": "sips:10.0.0.1:5060", "udp": "sip:10.0.0.1:5060;transport=udp"} {
+		s := newScript(t)
+		s.callID, s.way.Transport = "in-1", transport
+		invite := strings.Replace(s.invite(), "INVITE sip:", "INVITE sips:", 1)
+		leg, out := NewInbound(testConfig(1), s.now, s.packet(invite), localAt(addrA, mediaA, "udp"))
+		s.leg, s.ourTag = leg, leg.dialog.LocalTag
+		s.note(out)
+		s.do(Answer{})
+		if got := s.answer().Contact().Address.String(); got != want {
+			t.Errorf("by %s: Contact %s, want %s", transport, got, want)
+		}
+	}
+}
+
 // A phone behind a router is reached by the way that it came.
 func TestSymmetricFlow(t *testing.T) {
 	s := newScript(t)
