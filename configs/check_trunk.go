@@ -116,9 +116,14 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 }
 
 // trunkHeard: a network with allow hears its trunks by address. What a name stands for is not known beforehand, and
-// answers to our calls would go unheard.
+// answers to our calls would go unheard. By TLS the end of a call goes to an address, and whose that is has to be
+// known: a connection of ours is made to who has a certificate as a trunk, and to nobody else.
 func (c *checker) trunkHeard(key string, t *Trunk) {
-	if len(c.Networks[t.Network].Allow) == 0 || len(t.Match) > 0 || c.faulty(key+".match") {
+	why, needed := textTargetName.of(t.Network), len(c.Networks[t.Network].Allow) > 0
+	if !needed && t.Transport == "tls" {
+		why, needed = textNameByTLS.of(), true
+	}
+	if !needed || len(t.Match) > 0 || c.faulty(key+".match") {
 		return
 	}
 	at := func(i int) string {
@@ -136,7 +141,7 @@ func (c *checker) trunkHeard(key string, t *Trunk) {
 			host = written
 		}
 		if _, err = netip.ParseAddr(host); host != "" && err != nil {
-			c.add(at(i), textTargetName.of(t.Network))
+			c.add(at(i), why)
 		}
 	}
 }

@@ -150,6 +150,7 @@ var (
 	textTrunkNowhere  = text{"match 和 target（或 targets、srv）至少要有一个：呼入的来源或呼出的去处", "needs match (whence it calls), target, targets or srv (where it is called), or both"}
 	textOneWay        = text{"target、targets、srv 只能给出一个", "give one of target, targets and srv"}
 	textTargetName    = text{"是主机名，而网络 %s 有 allow，只按地址放行；请在 match 中写出其地址", "is a host name, and network %s has allow and so hears addresses only; give them in match"}
+	textNameByTLS     = text{"是主机名，而 TLS 中继须按地址辨认：通话中途断线后要重新连接；请在 match 中写出其地址", "is a host name, and a trunk by TLS has to be known by address, for a call whose connection is lost makes another; give them in match"}
 	textMatchCross    = text{"%s 与中继 %s 的 %s 重叠，无法分辨来话；请收窄", "%s overlaps %[3]s of trunk %[2]s, so a call could be from either; narrow one of them"}
 	textTransportOff  = text{"网络 %s 没有开启 sip.%s；可用：%s", "network %s has no sip.%s; allowed: %s"}
 	textNeedsOwn      = text{"from 为 own 时需要 own_number：本单位的号码", "from: own needs own_number, the number to show"}
