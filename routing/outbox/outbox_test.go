@@ -287,6 +287,34 @@ func TestSeenIsTrimmed(t *testing.T) {
 	exactly(t, cfg, 161, stream110)
 }
 
+// The clock of Redis steps to another month and back, between a delivery and its repetition: the ids are still known.
+func TestSeenOutlivesClockSteps(t *testing.T) {
+	for _, step := range []time.Duration{30 * 24 * time.Hour, -6 * 24 * time.Hour} {
+		mini := miniredis.RunT(t)
+		start := time.Now()
+		mini.SetTime(start)
+		cfg := config(t, "redis://"+mini.Addr())
+		cfg.Keep = time.Hour
+		o, _ := open(t, cfg)
+		m := newMatter("110")
+		for range 20 {
+			o.Put(m.next(), nil)
+		}
+		eventually(t, "shipped", shipped(o))
+		mini.SetTime(start.Add(step))
+		o.Put(m.next(), nil)
+		eventually(t, "shipped", shipped(o))
+		mini.SetTime(start.Add(2 * 24 * time.Hour))
+		for range 10 {
+			o.Put(m.next(), nil)
+			eventually(t, "shipped", shipped(o))
+		}
+		if seen, _ := mini.ZMembers(seenKey(stream110)); len(seen) != 31 {
+			t.Errorf("after a step of %v %d ids are remembered, want 31", step, len(seen))
+		}
+	}
+}
+
 func TestPublish(t *testing.T) {
 	mini := miniredis.RunT(t)
 	cfg := config(t, "redis://"+mini.Addr())
