@@ -28,6 +28,7 @@ const ready = 20 * time.Second
 type Server struct {
 	t    testing.TB
 	args []string
+	dir  string // where it keeps its data
 	port int
 	cmd  *exec.Cmd
 	out  bytes.Buffer
@@ -40,9 +41,9 @@ type Server struct {
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	Need(t)
-	s := &Server{t: t, port: freePort(t)}
+	s := &Server{t: t, dir: t.TempDir(), port: freePort(t)}
 	s.args = slices.Concat([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning", "--daemonize", "no",
 	}, args)
 	t.Cleanup(s.stop)
@@ -110,6 +111,43 @@ func (s *Server) Kill() {
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.run()
+}
+
+// Tear takes the last n bytes off the append-only file of a killed server, as a kill in the middle of a write does.
+func (s *Server) Tear(n int64) {
+	s.t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("redis-server: no append-only file in %s: %v", s.dir, err)
+	}
+	file := files[len(files)-1]
+	info, err := os.Stat(file)
+	if err == nil {
+		err = os.Truncate(file, info.Size()-n)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Rewrite makes the append-only file anew from what the server holds (BGREWRITEAOF), and waits until that is done.
+func (s *Server) Rewrite() {
+	s.t.Helper()
+	s.Do("BGREWRITEAOF")
+	late := time.After(ready)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		info := fmt.Sprint(s.Do("INFO", "persistence"))
+		if strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0") {
+			break
+		}
+		select {
+		case <-late:
+			s.t.Fatalf("redis-server: no new append-only file within %v", ready)
+		case <-tick.C:
+		}
+	}
 }
 
 // Pause makes the server hang: connections stay open, and nothing is answered (SIGSTOP).
