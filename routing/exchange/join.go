@@ -148,6 +148,7 @@ func (c *Core) claimed(now time.Time, what claim) {
 	c.now = now
 	l := c.lend(what)
 	if !what.by.Ask(func(now time.Time, o *Core) { o.lent(now, what.as, l) }) && l.who.leg != nil {
+		c.world.Seats.Pass(what.ref, c.state.Ref, l.who.seat) // the other call is over
 		c.regain(l, 481)
 	}
 	c.settle()
