@@ -46,7 +46,11 @@ func (sub *subscription) state(now time.Time) string {
 // as high.
 func (s *Server) next(sub *subscription) uint32 {
 	key := version{sub.what, sub.user}
-	v := max(s.versions[key], s.cfg.Floor) + 1
+	v, ok := s.versions[key]
+	if !ok {
+		v = s.top
+	}
+	v++
 	s.versions[key], s.top = v, max(s.top, v)
 	return v
 }

@@ -8,9 +8,9 @@
 // the state is asked for only when it is written, so that a subscriber who was
 // told late is told the latest, and a burst of changes costs one NOTIFY.
 //
-// The state told is always whole. Its version rises by one with each NOTIFY about
-// a resource to a user, also over subscriptions that follow each other, and begins
-// above Config.Floor, so that it can be made to rise over restarts too.
+// The state told is always whole. Its version rises with each NOTIFY about a resource
+// to a user, by one within a subscription, also over subscriptions that follow each
+// other, and begins above Config.Floor, so that it can be made to rise over restarts too.
 //
 // A Server is a pure machine, owned by one goroutine: messages and the time go in,
 // messages come out. The owner posts all that comes with the Call-ID of a
@@ -60,7 +60,7 @@ type Config struct {
 	MaxExpires time.Duration // longer ones, and those that ask for nothing, get this
 	Pause      time.Duration // between two NOTIFYs of a subscription, on average
 	Burst      int           // that many may come at once
-	PerUser    int           // subscriptions of one user; the oldest gives way
+	PerUser    int           // subscriptions of one user; the oldest gives way. As many may wait for the answer to their last NOTIFY
 	Total      int           // more are refused with 503
 	Floor      uint32        // versions are above it
 }
@@ -81,12 +81,13 @@ func Default() Config {
 type Server struct {
 	cfg      Config
 	subs     map[string]*subscription     // by Call-ID
+	held     map[string]int               // how many of them a user has, with those that are over and wait for an answer
 	users    map[string][]*subscription   // oldest first; those that are not over
 	watched  map[resource][]*subscription // the same
 	active   []*subscription              // those that have something to say, or wait for an answer
 	sweep    time.Time                    // when those that have run out are looked for
-	versions map[version]uint32
-	top      uint32
+	versions map[version]uint32           // told last, by subscriptions that there are
+	top      uint32                       // of all that have been told
 	stats    Stats
 	out      Out
 }
@@ -116,7 +117,7 @@ type Stats struct {
 // New is a Server without subscriptions.
 func New(cfg Config) *Server {
 	return &Server{
-		cfg: cfg, top: cfg.Floor, subs: map[string]*subscription{}, users: map[string][]*subscription{},
+		cfg: cfg, top: cfg.Floor, subs: map[string]*subscription{}, held: map[string]int{}, users: map[string][]*subscription{},
 		watched: map[resource][]*subscription{}, versions: map[version]uint32{},
 	}
 }
@@ -250,8 +251,7 @@ func (s *Server) flush(now time.Time) Out {
 		s.turn(now, sub)
 		sub.active = !sub.done() && (sub.owed || sub.notice != nil)
 		if sub.done() {
-			delete(s.subs, sub.dialog.CallID)
-			s.gone(sub.dialog.CallID)
+			s.bury(sub)
 		}
 		return !sub.active
 	})
@@ -264,6 +264,19 @@ func (s *Server) flush(now time.Time) Out {
 	out := s.out
 	s.out = Out{}
 	return out
+}
+
+// bury takes what nobody has to be told of any more out of all books. What its user is
+// told next of the resource begins above everything told so far.
+func (s *Server) bury(sub *subscription) {
+	delete(s.subs, sub.dialog.CallID)
+	if s.held[sub.user]--; s.held[sub.user] == 0 {
+		delete(s.held, sub.user)
+	}
+	if !slices.ContainsFunc(s.watched[sub.what], func(o *subscription) bool { return o.user == sub.user }) {
+		delete(s.versions, version{sub.what, sub.user})
+	}
+	s.gone(sub.dialog.CallID)
 }
 
 func (s *Server) gone(callID string) { s.out.Gone = append(s.out.Gone, callID) }

@@ -1,6 +1,7 @@
 package notifier
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -312,6 +313,33 @@ func TestTooMany(t *testing.T) {
 	if res := r.code(503); res.GetHeader("Retry-After") == nil {
 		t.Error("no Retry-After")
 	}
+}
+
+// A phone that subscribes without end and answers nothing has no more than its share:
+// others are told as ever, and when it is given up nothing is left of it.
+func TestFlood(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.PerUser, c.Total = 3, 20 })
+	for _, line := range []string{"Expires: 300", "Expires: 0"} {
+		for i := range 30 {
+			w := r.watcher("1101", fmt.Sprint("x", i))
+			w.callID += line[9:]
+			w.send(w.text(line))
+		}
+	}
+	if n := len(r.server.subs); n != 6 {
+		t.Errorf("a phone has %d subscriptions", n)
+	}
+	r.take()
+	other := r.watcher("1102", "110")
+	other.subscribed()
+	other.send(other.text("Expires: 0"))
+	for _, m := range r.take() {
+		if req, ok := m.(*gosip.Request); ok && req.CallID().Value() == other.callID {
+			other.reply(m, 200)
+		}
+	}
+	r.pass(time.Hour)
+	other.forgotten()
 }
 
 // A phone that registers from elsewhere is told there, also what was on its way.

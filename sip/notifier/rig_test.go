@@ -262,7 +262,7 @@ func (w *watcher) silence() {
 
 func (w *watcher) forgotten() {
 	w.r.t.Helper()
-	if on := w.r.server.Stats().On; on != 0 || len(w.r.server.subs)+len(w.r.server.active)+len(w.r.server.watched)+len(w.r.server.users) != 0 {
+	if on := w.r.server.Stats().On; on != 0 || len(w.r.server.subs)+len(w.r.server.active)+len(w.r.server.watched)+len(w.r.server.users)+len(w.r.server.held)+len(w.r.server.versions) != 0 {
 		w.r.t.Fatalf("%d subscriptions are left", on)
 	}
 	if len(w.r.gone) == 0 {

@@ -28,6 +28,7 @@ func (s *Server) begin(now time.Time, user string, key txn.Key, p leg.Packet, re
 	}
 	s.makeRoom(user)
 	s.subs[p.CallID()] = sub
+	s.held[user]++
 	s.stats.On++
 	s.users[user] = append(s.users[user], sub)
 	s.watched[sub.what] = append(s.watched[sub.what], sub)
@@ -63,7 +64,7 @@ func (s *Server) admit(sub *subscription, p leg.Packet, req *gosip.Request) (lif
 	switch {
 	case code >= 300:
 		return 0, s.refuse(p, code)
-	case len(s.subs) >= s.cfg.Total:
+	case len(s.subs) >= s.cfg.Total, s.held[sub.user] >= 2*s.cfg.PerUser:
 		return 0, s.refuse(p, 503, header.Field{Name: "Retry-After", Value: "60"})
 	}
 	sub.what, sub.event, sub.pack, sub.to = resource{name, found}, name, pack, to
