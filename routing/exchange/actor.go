@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"liandong/media/engine"
@@ -51,7 +52,8 @@ type actor struct {
 	ref   string
 	user  string // whose phone has begun the call; "": a trunk has
 	began bool
-	pause time.Time // after a panic: no timer acts before then
+	came  atomic.Int32 // phones' dialogs that have come into the call and are not done with
+	pause time.Time    // after a panic: no timer acts before then
 }
 
 // pauseAfterPanic keeps a timer that panics whenever it acts from doing
@@ -67,6 +69,14 @@ func (a *actor) Post(in ua.Inbound) bool {
 func (a *actor) Ask(f func(now time.Time, c *Core)) bool {
 	return a.inbox.put(input{ask: func(c *Core) { f(time.Now(), c) }}, true)
 }
+
+// maxCame bounds the dialogs by which phones come into a call: second lines, pick-ups,
+// those refused among them until their ACK or its time is over. A phone that dials in a
+// loop is not to slow down the call that a citizen has.
+const maxCame = 32
+
+// crowded says that no more dialogs may come into the call for now.
+func (a *actor) crowded() bool { return a.came.Load() >= maxCame || a.inbox.full() }
 
 // ends reports whether a message may end a call or a transaction, so that it
 // must find room: BYE, CANCEL, ACK and every response.
@@ -106,6 +116,7 @@ func (a *actor) run() {
 		case <-a.ex.stop:
 			return
 		}
+		a.came.Store(int32(a.core.dialogs()))
 	}
 }
 

@@ -231,3 +231,23 @@ func TestLampHidesAddresses(t *testing.T) {
 		})
 	}
 }
+
+// A phone that dials into a call in a loop finds the door shut for a while; the call
+// goes on, and lets in who is next when the refused dialogs are done with.
+func TestEnterFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring(t)
+		defer r.x.Stop()
+		for range maxCame {
+			r.wantCode(r.enter("2101", "1101", "Replaces: "+r.dialog()), 403)
+		}
+		if got := r.enter("2101", "1101", "Replaces: "+r.dialog()); got != "" {
+			t.Errorf("still let in: %.40q", got)
+		}
+		if _, ok := r.wire.find("CANCEL"); ok || r.x.Stats().Live != 1 {
+			t.Error("the desk rings no more, or there are other calls")
+		}
+		time.Sleep(35 * time.Second)                                      // 64*T1: nobody has sent ACK
+		r.wantCode(r.enter("2101", "1101", "Replaces: "+r.dialog()), 481) // let in again; the desk has rung long enough
+	})
+}

@@ -110,7 +110,9 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	if p.Method() == "SUBSCRIBE" {
 		return x.tells.incoming(o.User, p)
 	}
-	if a := x.joins(o, p); a != nil && a.inbox.put(input{dials: &dials{o, p}}, true) {
+	if a := x.joins(o, p); a != nil && a.crowded() {
+		return nil
+	} else if a != nil && a.inbox.put(input{dials: &dials{o, p}}, true) {
 		return a
 	}
 	a := x.open(o, p)

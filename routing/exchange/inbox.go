@@ -34,6 +34,13 @@ func (b *inbox[T]) put(in T, always bool) bool {
 	return true
 }
 
+// full says that only what ends things finds room.
+func (b *inbox[T]) full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) >= b.room
+}
+
 // take empties the queue, in order.
 func (b *inbox[T]) take() []T {
 	b.mu.Lock()

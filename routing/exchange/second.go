@@ -34,6 +34,16 @@ func (c *Core) Dialled(now time.Time, user string, p leg.Packet) {
 	c.settle()
 }
 
+// dialogs counts those by which phones have come into the call.
+func (c *Core) dialogs() (n int) {
+	for _, p := range c.parties {
+		if p.calls && p.id != call.CallerLeg {
+			n++
+		}
+	}
+	return n
+}
+
 // dialled reads what the second line is for: a verb by its number, a talk in
 // private with a line or a seat.
 func (c *Core) dialled(p *party, i leg.Invited) {
