@@ -12,15 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
+	"liandong/cmd/internal/cli"
 	"liandong/cmd/internal/load"
-)
-
-// Exit codes beside 0.
-const (
-	exitFailed = 1 // the run could not be made
-	exitUsage  = 2 // the command line is not understood
 )
 
 func main() {
@@ -32,36 +25,15 @@ func main() {
 }
 
 // run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
-	type exit int
-	defer func() { // --help ends here: kong knows no other way
-		if r := recover(); r != nil {
-			asked, ok := r.(exit)
-			if !ok {
-				panic(r)
-			}
-			code = int(asked)
-		}
-	}()
-	parser := kong.Must(&commands{}, kong.Name("liandong-load"), kong.Description(about),
-		kong.Writers(stdout, stderr), kong.Exit(func(n int) { panic(exit(n)) }), kong.UsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
-	chosen, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(stderr, "liandong-load: %v (liandong-load --help)\n", err)
-		return exitUsage
-	}
-	return report(stderr, chosen.Run())
-}
-
-func report(stderr io.Writer, err error) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	code, err := cli.Program{Name: "liandong-load", About: about, Commands: &commands{}}.Run(ctx, args, stdout, stderr)
 	switch {
 	case err == nil:
-		return 0
+		return code
 	case errors.Is(err, load.ErrOption):
 		fmt.Fprintln(stderr, err)
-		return exitUsage
+		return cli.Misused
 	}
 	fmt.Fprintf(stderr, "liandong-load: %v\n", err)
-	return exitFailed
+	return code
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"liandong/cmd/internal/cli"
 	"liandong/cmd/internal/load"
 )
 
@@ -53,7 +54,7 @@ func TestUsage(t *testing.T) {
 		{"lab --seats 901", []string{"--seats", "1 to 900"}},
 	} {
 		out, errs, code := told(t, strings.Fields(tt.args)...)
-		if code != exitUsage || out != "" {
+		if code != cli.Misused || out != "" {
 			t.Errorf("%s: exit code %d, prints %q", tt.args, code, out)
 		}
 		for _, word := range tt.says {
@@ -81,7 +82,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	t.Parallel()
 	_, errs, code := told(t, "relay", "--server", "127.0.0.1:9", "--calls", "1")
-	if code != exitFailed || !strings.Contains(errs, "desk 1101") {
+	if code != cli.Failed || !strings.Contains(errs, "desk 1101") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }
