@@ -18,7 +18,7 @@ func (x *Exchange) entered(o ua.Origin, p leg.Packet) *actor {
 		a, _ := owner.(*actor)
 		return a
 	}
-	dir := x.dir.Load()
+	dir := x.cfg.Directory
 	own, ok := dir.At(o.User)
 	if !ok || dir.Services[leg.Dialled(p)] != verb.Pickup {
 		return nil

@@ -222,7 +222,7 @@ func TestLampHidesAddresses(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := ring(t)
 			defer r.x.Stop()
-			r.x.dir.Load().Seats["1101"].Network = network
+			r.x.cfg.Directory.Seats["1101"].Network = network
 			r.wantCode(r.enter("1102", "1101", "Replaces: "+r.dialog()), 200)
 			x, ok := r.x.lamps.Best(seatLamp("1102"))
 			if !ok || x.State != "confirmed" || (x.CallID == "") != (network != "") {

@@ -52,7 +52,6 @@ type Transport interface {
 type Exchange struct {
 	cfg    Config
 	log    *slog.Logger
-	dir    atomic.Pointer[desk.Directory]
 	seats  *Seats
 	lamps  *Lamps
 	rooms  *Rooms
@@ -70,12 +69,11 @@ type Exchange struct {
 // New makes an exchange with no calls. It implements [ua.Handler].
 func New(cfg Config, log *slog.Logger) *Exchange {
 	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{}}
-	x.dir.Store(cfg.Directory)
 	x.seats = NewSeats(func(user string) bool { return len(cfg.Wire.Locate(user)) > 0 })
 	x.lamps = NewLamps(x.lampChanged)
 	x.rooms = NewRooms(func(name string) { x.tells.changed(roomEvent, name) })
 	told := notifier.Default()
-	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.dir.Load}, roomEvent: rosters{x.rooms}}
+	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, cfg.Directory}, roomEvent: rosters{x.rooms}}
 	x.tells = newPublisher(told, x)
 	return x
 }
@@ -85,9 +83,6 @@ func (x *Exchange) lampChanged(lamp string) {
 		x.tells.changed(lampEvent, name)
 	}
 }
-
-// SetDirectory lets calls that begin from now on use another directory.
-func (x *Exchange) SetDirectory(d *desk.Directory) { x.dir.Store(d) }
 
 // SeatOnline tells that a user's phone has registered: a waiting call may have
 // it, and a call that has it already learns where it is now.
@@ -151,7 +146,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	}
 	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef(), user: o.User}
 	world := x.world(a)
-	core, err := NewCore(world, x.dir.Load(), o, a.ref)
+	core, err := NewCore(world, x.cfg.Directory, o, a.ref)
 	if err != nil {
 		world.Media.Close()
 		x.log.Error("no call can begin", "err", err)

@@ -126,7 +126,7 @@ func (x Light) rank() int {
 // dialogs is the event package of lamps (RFC 4235).
 type dialogs struct {
 	lamps *Lamps
-	dir   func() *desk.Directory
+	dir   *desk.Directory
 }
 
 // lampEvent is its name.
@@ -140,20 +140,19 @@ const foreign = "foreign/"
 
 // Find: the seats of one's own line, all lines, and the verbs of one's own calls.
 func (d dialogs) Find(user string, to header.URI) (lamp string, code int) {
-	dir := d.dir()
-	own, ok := dir.At(user)
+	own, ok := d.dir.At(user)
 	if !ok {
 		return "", 403
 	}
-	if verb, ok := dir.Services[to.User]; ok {
+	if verb, ok := d.dir.Services[to.User]; ok {
 		return verbLamp(verb, user), 0
 	}
-	if line, ok := dir.Dialed(to.User); ok && line.ID == own.ID {
+	if line, ok := d.dir.Dialed(to.User); ok && line.ID == own.ID {
 		return lineLamp(line.ID), 0
 	} else if ok {
 		return foreign + lineLamp(line.ID), 0
 	}
-	line, ok := dir.At(to.User)
+	line, ok := d.dir.At(to.User)
 	switch {
 	case !ok:
 		return "", 404

@@ -139,7 +139,7 @@ func TestLampOfALine(t *testing.T) {
 
 // Who may watch what.
 func TestLampsFound(t *testing.T) {
-	d := dialogs{dir: simDirectory}
+	d := dialogs{dir: simDirectory()}
 	for _, c := range []struct {
 		user, to, lamp string
 		code           int

@@ -12,7 +12,6 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
-	"liandong/routing/desk"
 	"liandong/sip/event"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -157,7 +156,7 @@ func (s *simulation) watchLamps() {
 	b := &simBoard{sim: s, watchers: map[string]*simWatcher{}, changed: s.now}
 	cfg := notifier.Default()
 	cfg.Leg.Rand = rand.New(rand.NewPCG(s.seed, 4235)).Uint64
-	cfg.Packages = map[string]notifier.Package{lampEvent: dialogs{s.lamps, func() *desk.Directory { return s.dir }}}
+	cfg.Packages = map[string]notifier.Package{lampEvent: dialogs{s.lamps, s.dir}}
 	cfg.Local = func(_, transport string) (leg.Local, bool) {
 		return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
 	}
