@@ -115,3 +115,14 @@ func seconds(res *gosip.Response, name string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	return time.Duration(n) * time.Second, err == nil
 }
+
+// due is when a request at intervals has something to do: the next one, or of the one under way a copy or its limit.
+func due(next, limit time.Time, under *txn.Client) time.Time {
+	if limit.IsZero() {
+		return next
+	}
+	if again, ok := under.Deadline(); ok && again.Before(limit) {
+		return again
+	}
+	return limit
+}

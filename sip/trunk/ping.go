@@ -38,16 +38,7 @@ func newPing(now time.Time, me self, t Target, every time.Duration) *ping {
 }
 
 // deadline is when tick has something to do.
-func (p *ping) deadline() time.Time {
-	if p.limit.IsZero() {
-		return p.next
-	}
-	at := p.limit
-	if again, ok := p.txn.Deadline(); ok && again.Before(at) {
-		at = again
-	}
-	return at
-}
+func (p *ping) deadline() time.Time { return due(p.next, p.limit, &p.txn) }
 
 // tick sends what is due; told is the outcome of a ping that nobody answered.
 func (p *ping) tick(now time.Time) (send *gosip.Request, told *Outcome) {

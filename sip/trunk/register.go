@@ -64,16 +64,7 @@ func newRegistration(now time.Time, me self, r Register, domain string) *registr
 // registered says whether the trunk knows where we are.
 func (r *registration) registered(now time.Time) bool { return now.Before(r.until) }
 
-func (r *registration) deadline() time.Time {
-	if r.limit.IsZero() {
-		return r.next
-	}
-	at := r.limit
-	if again, ok := r.txn.Deadline(); ok && again.Before(at) {
-		at = again
-	}
-	return at
-}
+func (r *registration) deadline() time.Time { return due(r.next, r.limit, &r.txn) }
 
 // tick sends what is due; order are the targets of the trunk.
 func (r *registration) tick(now time.Time, order []Target) *gosip.Request {
