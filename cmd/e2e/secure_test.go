@@ -222,7 +222,8 @@ func TestBaresipBySRTP(t *testing.T) {
 		b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain, transport: "tls",
 			ca: l.authority.File(), srtp: mode, tone: deskTone})
 		b.registered(t)
-		partner := l.baresipHandsOver(t, b)
+		partner, c := l.baresipHandsOver(t, b)
+		oneStream(t, c)
 		if strings.Contains(l.log.String(), "inline:") {
 			t.Error("the log shows a key")
 		}
@@ -239,32 +240,6 @@ func TestBaresipByTLS(t *testing.T) {
 	l := startSecureLab(t, redistest.Start(t).Addr(), "phones.1101.tls=required")
 	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain, transport: "tls", ca: l.authority.File(), tone: deskTone})
 	b.registered(t)
-	l.baresipHandsOver(t, b)
-}
-
-// baresipHandsOver: the baresip of 1101 takes a citizen's call and hands it over with one key.
-func (l *secureLab) baresipHandsOver(t testing.TB, b *baresip) *phone.Phone {
-	t.Helper()
-	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
-	c := l.call(t, l.caller(t, callerTone), "110")
-	b.event(t, "CALL_INCOMING", 1)
-	b.do(t, "accept", "")
-	hears(t, waitConfirmed(t, c), deskTone)
-	b.do(t, "hold", "")
-	b.do(t, "resume", "")
-	hears(t, c, deskTone)
-	b.do(t, "sndcode", "*1")
-	p := waitConfirmed(t, next(t, partner))
-	b.event(t, "CALL_CLOSED", 1)
-	hears(t, c, partnerTone)
-	hears(t, p, callerTone)
-	if s := phone.Share(b.heard(t), callerTone); s < 0.3 {
-		t.Errorf("baresip heard %.2f of the caller", s)
-	}
-	must(t, c.Hangup(within(t, 10*time.Second)))
-	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
-	if s := c.Continuity(); len(s.SSRCs) != 1 || len(s.Sources) != 1 {
-		t.Errorf("the stream broke: %+v", s)
-	}
-	return partner
+	_, c := l.baresipHandsOver(t, b)
+	oneStream(t, c)
 }

@@ -113,35 +113,42 @@ func TestBaresipDesk(t *testing.T) {
 			l := startSwitch(t, redistest.Start(t).Addr())
 			b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, transport: transport, tone: deskTone})
 			b.registered(t)
-			partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
-			c := l.call(t, l.caller(t, callerTone), "110")
-			if e := b.event(t, "CALL_INCOMING", 1); !strings.Contains(e.Peer, number) {
-				t.Errorf("baresip shows %q", e.Peer)
-			}
-			b.do(t, "accept", "")
-			hears(t, waitConfirmed(t, c), deskTone)
-			b.do(t, "hold", "")
-			must(t, c.WaitHeard(within(t, 15*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
-				return phone.Loudness(pcm) > 50 && phone.Share(pcm, deskTone) < 0.2
-			}))
-			b.do(t, "resume", "")
-			hears(t, c, deskTone)
-			b.do(t, "sndcode", "*1")
-			p := waitConfirmed(t, next(t, partner))
-			b.event(t, "CALL_CLOSED", 1)
-			hears(t, c, partnerTone)
-			hears(t, p, callerTone)
-			if s := phone.Share(b.heard(t), callerTone); s < 0.3 {
-				t.Errorf("baresip heard %.2f of the caller", s)
-			}
-			must(t, c.Hangup(within(t, 10*time.Second)))
-			must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+			_, c := l.baresipHandsOver(t, b)
 			unbroken(t, c)
 			if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "answered" {
 				t.Errorf("entries %v", e)
 			}
 		})
 	}
+}
+
+// baresipHandsOver: the baresip of 1101 takes a citizen's call, holds it, and hands it over with one key.
+func (l *lab) baresipHandsOver(t testing.TB, b *baresip) (partner *phone.Phone, caller *phone.Call) {
+	t.Helper()
+	partner = l.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
+	c := l.call(t, l.caller(t, callerTone), "110")
+	if e := b.event(t, "CALL_INCOMING", 1); !strings.Contains(e.Peer, number) {
+		t.Errorf("baresip shows %q", e.Peer)
+	}
+	b.do(t, "accept", "")
+	hears(t, waitConfirmed(t, c), deskTone)
+	b.do(t, "hold", "")
+	must(t, c.WaitHeard(within(t, 15*time.Second), 500*time.Millisecond, func(pcm []int16) bool {
+		return phone.Loudness(pcm) > 50 && phone.Share(pcm, deskTone) < 0.2
+	}))
+	b.do(t, "resume", "")
+	hears(t, c, deskTone)
+	b.do(t, "sndcode", "*1")
+	p := waitConfirmed(t, next(t, partner))
+	b.event(t, "CALL_CLOSED", 1)
+	hears(t, c, partnerTone)
+	hears(t, p, callerTone)
+	if s := phone.Share(b.heard(t), callerTone); s < 0.3 {
+		t.Errorf("baresip heard %.2f of the caller", s)
+	}
+	must(t, c.Hangup(within(t, 10*time.Second)))
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+	return partner, c
 }
 
 // A desk phone that others wrote and that speaks G.722 alone: the caller and the partner, who have G.711, hear it and
