@@ -89,19 +89,20 @@ type Core struct {
 	state call.Call
 	keys  verb.Keymap
 
-	parties []*party        // in the order of their ids, those not done
-	queue   []call.Event    // facts found while effects were carried out
-	lentOut []*party        // those whose legs another call has
-	moved   map[string]Peer // who has the leg of a Call-ID that was here
-	wishes  []wish          // joins asked for, in the order of their facts
-	tape    Recording       // nil: not recorded
-	now     time.Time
-	lit     []Light    // as shown last
-	seconds call.LegID // second dialogs so far
-	origin  ua.Origin
-	before  before // the caller's INVITE
-	reasons carried
-	hops    int // Max-Forwards for the legs that go out
+	parties  []*party        // in the order of their ids, those not done
+	queue    []call.Event    // facts found while effects were carried out
+	lentOut  []*party        // those whose legs another call has
+	moved    map[string]Peer // who has the leg of a Call-ID that was here
+	wishes   []wish          // joins asked for, in the order of their facts
+	tape     Recording       // nil: not recorded
+	now      time.Time
+	lit      []Light    // as shown last
+	attended bool       // a phone has put two of its calls together, and the caller's side has not been told
+	seconds  call.LegID // second dialogs so far
+	origin   ua.Origin
+	before   before // the caller's INVITE
+	reasons  carried
+	hops     int // Max-Forwards for the legs that go out
 }
 
 // party is a leg with its signalling, media and key presses.

@@ -49,14 +49,18 @@ func (c *Core) identity(p *party, hotline, stub string) []header.Field {
 	return append(fields, c.ids(stub, host)...)
 }
 
-// introduce tells the caller which line has the call now. A phone is told always, a
-// trunk where it is trusted and its policy says so (RFC 3325 §5).
+// introduce tells the caller which line has the call now. A phone is told always; a
+// trunk after an attended transfer, where it is trusted and its policy says so
+// (RFC 3325 §5). On the way of a key press nothing is sent to the citizen's side in
+// the middle of the call: there is no display to gain, and carriers that stumble.
 func (c *Core) introduce(e call.Introduce) {
 	p, line := c.party(call.CallerLeg), c.dir.Hotlines[e.Hotline]
 	if p == nil || p.gone || line == nil || len(line.Numbers) == 0 {
 		return
 	}
-	if t := c.dir.Trunks[p.trunk]; p.trunk != "" && (t == nil || !t.Trusted || !t.PAI) {
+	t, attended := c.dir.Trunks[p.trunk], c.attended
+	c.attended = false
+	if p.trunk != "" && (!attended || t == nil || !t.Trusted || !t.PAI) {
 		return
 	}
 	host := c.host(leg.Flow{Network: p.network, Transport: p.transport})

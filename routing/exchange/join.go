@@ -278,6 +278,7 @@ func (c *Core) guest(p *party, e leg.Event) bool {
 func (c *Core) keep(p *party) {
 	from := p.lender
 	p.lender = lender{}
+	c.attended = true
 	if p.seat != "" {
 		c.world.Seats.Answered(c.state.Ref, p.seat)
 	}

@@ -36,6 +36,7 @@ func (c *Core) referred(p *party, e leg.Referred) {
 		c.command(p, leg.Report{ID: e.ID, Code: 603})
 		return
 	}
+	c.attended = c.attended || e.To.Replaces != nil
 	c.fact(call.KeyPressed{Leg: p.id, Verb: v, Stub: c.world.NewID(c.now), To: to, Refer: e.ID, By: referrer(p, e)})
 }
 
