@@ -29,6 +29,7 @@ type scenario struct {
 	tone    float64        // Hz of its voice
 	keys    []keyPress
 	voice   time.Duration // length of the voice; 20 s when zero
+	echo    bool          // it sends back the sound that it gets
 }
 
 // sipp is a running SIPp.
@@ -61,6 +62,9 @@ func startSIPp(t testing.TB, s scenario) *sipp {
 	args := []string{"-sf", "scenario.xml", "-i", s.at.Addr().String(), "-p", fmt.Sprint(s.at.Port()), "-mi", s.at.Addr().String(),
 		"-mp", fmt.Sprint(media.Port()), "-s", s.service, "-m", "1", "-nostdin", "-timeout", "60", "-timeout_error",
 		"-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"}
+	if s.echo {
+		args = append(args, "-rtp_echo")
+	}
 	if s.server.IsValid() {
 		args = append(args, s.server.String())
 	}

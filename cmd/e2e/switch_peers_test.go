@@ -60,6 +60,39 @@ func TestSIPpHandover(t *testing.T) {
 	}
 }
 
+// A trunk that leaves the offer to us (RFC 3261 §13.2.1): it sends back what it hears, so that a desk which hears its own
+// voice is heard there too. Its answer is the ACK's, here with one codec of the two that we offer.
+func TestSIPpDelayedOffer(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, "timers.settle=0s")
+	desk := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
+	caller := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: l.server, service: "110", echo: true,
+		values: map[string]any{"caller": number, "pai": "+86" + number, "delayed": "0"}})
+	d := waitConfirmed(t, next(t, desk))
+	hears(t, d, deskTone)
+	pushes(t, d, "*1")
+	p := waitConfirmed(t, next(t, partner))
+	hears(t, p, partnerTone)
+	ended(t, d)
+	hangUp(t, p)
+	caller.wait(t)
+	caller.saw(t, "SIP/2.0 200", "m=audio ", " RTP/AVP 8 0 ")
+}
+
+// An answer that nobody can speak by ends the call, for the trunk with the reason; the desk does not sit in silence.
+func TestSIPpDelayedOfferBadlyAnswered(t *testing.T) {
+	t.Parallel()
+	l := startLab(t)
+	desk := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	caller := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: l.server, service: "110",
+		values: map[string]any{"caller": number, "pai": "+86" + number, "delayed": "18"}})
+	d := next(t, desk)
+	caller.wait(t)
+	caller.saw(t, "BYE", "Reason: ", "cause=488")
+	ended(t, d)
+}
+
 func TestSIPpPartnerRefusesOrRings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -191,6 +191,11 @@ func (p *phone) die() {
 // dial calls a number of the switch as a citizen behind the trunk does; more is
 // header fields.
 func (p *phone) dial(number string, more ...header.Field) *line {
+	return p.calls(number, number, more...)
+}
+
+// calls is dial where the network has changed the Request-URI's number.
+func (p *phone) calls(uri, number string, more ...header.Field) *line {
 	l := &line{phone: p, began: p.sim.now, leg: leg.NewOutbound(p.sim.legConfig(), p.local())}
 	p.legs = append(p.legs, l)
 	me := header.NameAddr{URI: header.URI{Scheme: "sip", User: p.user, Host: "127.0.0.10"}}
@@ -199,7 +204,7 @@ func (p *phone) dial(number string, more ...header.Field) *line {
 		fields = append(fields, header.Field{Name: "Require", Value: "100rel"})
 	}
 	l.do(leg.Invite{
-		RequestURI: "sip:" + number + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr},
+		RequestURI: "sip:" + uri + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr},
 		From: me, To: header.NameAddr{URI: header.URI{Scheme: "sip", User: number, Host: "127.0.0.1"}},
 		Fields:       fields,
 		DelayedOffer: p.sim.chance(0.1),

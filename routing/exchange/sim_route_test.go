@@ -192,3 +192,37 @@ func TestCallerLeavesWhileTargetsFail(t *testing.T) {
 		t.Errorf("the matter ended as %s", e.Event)
 	}
 }
+
+// A trunk at which we have registered calls our Contact; which line that is for stands in To. A call for a number, or
+// from a trunk that has another Contact, is routed by its Request-URI as ever.
+func TestCallForOurContact(t *testing.T) {
+	for _, c := range []struct{ uri, to, line string }{
+		{"r0123456789", "12345", "12345"},
+		{"r0123456789", "110", "110"},
+		{"110", "12345", "110"},
+		{"r0123456780", "110", ""}, // another trunk's
+		{"r0123456789", "r0123456789", ""},
+	} {
+		t.Run(c.uri+" to "+c.to, func(t *testing.T) {
+			r := newRouted(t, 1)
+			r.dir.Trunks["pstn"].Contact = "r0123456789"
+			r.dir.Hotlines["12345"].Queue.Answer = false
+			l := r.phoneOf("13812345670").calls(c.uri, c.to)
+			r.at(3*time.Second, func() {
+				core := r.cores[0].core
+				if got := core.state.Hotline; got != c.line {
+					t.Errorf("the call is on line %q", got)
+				}
+				if c.line == "" && !l.ended {
+					t.Error("a call for nobody is not refused")
+				}
+				if c.line != "" && core.state.Dialed != c.to && c.uri == "r0123456789" {
+					t.Errorf("dialled was %q", core.state.Dialed)
+				}
+			})
+			r.citizen = l
+			r.at(4*time.Second, l.hangUp)
+			r.run(time.Hour)
+		})
+	}
+}

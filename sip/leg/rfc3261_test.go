@@ -492,6 +492,31 @@ func TestDelayedOffer(t *testing.T) {
 		s.want("100/INVITE 200/INVITE BYE", "invited, no media")
 		s.wantDone()
 	})
+	for name, answer := range map[string]string{
+		"unreadable": "hello", "without a common codec": badSDP,
+		"declined": strings.Replace(peerSDP, "m=audio 30000 ", "m=audio 0 ", 1),
+	} {
+		// Nobody could hear the caller, nor the caller anybody: better the call
+		// ends, and says why, so that the network or the caller tries again.
+		t.Run("theirs, the answer "+name, func(t *testing.T) {
+			s := inbound(t, "-offer")
+			s.do(Answer{})
+			s.ack(s.seq, answer)
+			s.want("100/INVITE 200/INVITE BYE", "invited, no media")
+			if why := header1(t, s.last("BYE"), "reason"); !strings.HasPrefix(why, "SIP ;cause=488") {
+				t.Errorf("Reason %q", why)
+			}
+			s.wantDone()
+		})
+		t.Run("theirs, in the middle of the call, the answer "+name, func(t *testing.T) {
+			s := talkingOut(t)
+			s.events = nil
+			s.request("INVITE", "")
+			s.ack(s.seq, answer)
+			s.request("INVITE", heldSDP())
+			s.want("200/INVITE 200/INVITE", "changed")
+		})
+	}
 	t.Run("theirs, in the middle of the call", func(t *testing.T) {
 		s := talkingOut(t)
 		s.events = nil

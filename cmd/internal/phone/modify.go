@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -67,7 +68,11 @@ func (c *Call) Hold(ctx context.Context) error { return c.Modify(ctx, "INVITE", 
 // Resume is a re-INVITE with sendrecv.
 func (c *Call) Resume(ctx context.Context) error { return c.Modify(ctx, "INVITE", SendRecv) }
 
-// Modify offers a direction by INVITE or UPDATE and waits for the outcome; 491 is tried again after the RFC's time.
+// Delayed is a method of [Call.Modify]: a re-INVITE without SDP, whose ACK answers the peer's offer (RFC 3261 §14.1).
+const Delayed = "INVITE without SDP"
+
+// Modify offers a direction by INVITE or UPDATE, or answers with it by [Delayed], and waits for the outcome; 491 is tried
+// again after the RFC's time.
 func (c *Call) Modify(ctx context.Context, method string, d Direction) error {
 	result := make(chan error, 1)
 	err := c.order(func() error {
@@ -97,9 +102,13 @@ func (c *Call) Modify(ctx context.Context, method string, d Direction) error {
 func (c *Call) reoffer(method string, d Direction, tries int, result chan<- error) {
 	before := c.wish
 	c.wish = d
-	m := c.dialog.request(method, Header{"Contact", c.phone.contact(c.flow.transport)}, Header{"Allow", allowed},
-		Header{"Supported", "timer, 100rel"}, Header{"Content-Type", "application/sdp"})
-	m.Body = c.offer()
+	name, _, _ := strings.Cut(method, " ")
+	m := c.dialog.request(name, Header{"Contact", c.phone.contact(c.flow.transport)}, Header{"Allow", allowed},
+		Header{"Supported", "timer, 100rel"})
+	if method != Delayed {
+		m.add("Content-Type", "application/sdp")
+		m.Body = c.offer()
+	}
 	c.ask(m, func(res *Message) {
 		if res.Code >= 200 {
 			c.reoffered(method, d, before, tries, res, result)
@@ -135,9 +144,12 @@ func (c *Call) reoffered(method string, d, before Direction, tries int, res *Mes
 		return
 	}
 	c.refresh(res)
-	_, err := c.negotiate(res.Body)
-	if method == "INVITE" {
+	answer, err := c.negotiate(res.Body)
+	switch method {
+	case "INVITE":
 		c.acknowledge(res, nil)
+	case Delayed:
+		c.acknowledge(res, answer)
 	}
 	result <- err
 }
