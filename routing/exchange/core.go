@@ -364,6 +364,10 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		c.negotiated(p, e.Media)
 		c.fact(call.LegAnswered{Leg: p.id})
 	case leg.MediaChanged:
+		if l, ok := c.state.Leg(p.id); ok && !l.Up && p.route != nil {
+			c.early(p, &e.Media) // by UPDATE or PRACK, before the answer
+			return
+		}
 		c.negotiated(p, e.Media)
 	case leg.InfoReceived:
 		for _, d := range []byte(e.Keys) {
