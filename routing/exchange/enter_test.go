@@ -251,3 +251,20 @@ func TestEnterFlood(t *testing.T) {
 		r.wantCode(r.enter("2101", "1101", "Replaces: "+r.dialog()), 481) // let in again; the desk has rung long enough
 	})
 }
+
+// A phone that calls in a loop has its share of calls, and others theirs.
+func TestCallFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring(t)
+		defer r.x.Stop()
+		for range maxBegun {
+			r.wantCode(r.enter("2101", "999"), 404)
+		}
+		if got := r.enter("2101", "999"); got != "" {
+			t.Errorf("one more call is answered %.40q", got)
+		}
+		r.wantCode(r.enter("2102", "999"), 404)
+		time.Sleep(35 * time.Second) // 64*T1: nobody has sent ACK
+		r.wantCode(r.enter("2101", "999"), 404)
+	})
+}

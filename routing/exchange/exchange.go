@@ -141,7 +141,7 @@ func (x *Exchange) actor(ref string) *actor {
 func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls {
+	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls || x.begun(o.User) >= maxBegun {
 		return nil
 	}
 	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef(), user: o.User}
@@ -158,6 +158,23 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	x.total.Add(1)
 	x.wg.Go(a.run)
 	return a
+}
+
+// maxBegun bounds the calls that one phone has begun, with those refused until their
+// ACK: one that dials in a loop is not to take the room of citizens.
+const maxBegun = 32
+
+// begun counts the calls of a phone; "" is no phone. Caller holds mu.
+func (x *Exchange) begun(user string) (n int) {
+	if user == "" {
+		return 0
+	}
+	for _, a := range x.calls {
+		if a.user == user {
+			n++
+		}
+	}
+	return n
 }
 
 // world is the switch as one call sees it.
