@@ -144,6 +144,8 @@ func (r *Reader) Next(ctx context.Context, c *Consumer, wait time.Duration) ([]M
 		list, err := r.poll(ctx, c)
 		left := time.Until(until)
 		switch {
+		case ctx.Err() != nil && len(list) == 0: // Redis' connection may say it in its own words
+			return nil, ctx.Err()
 		case err != nil || len(list) > 0:
 			return list, err
 		case len(c.pending) < old:
