@@ -24,7 +24,19 @@ const (
 	// tryLast is the same for the last one: there is nothing to lose but time, and
 	// not as much as timer B would take.
 	tryLast = 8 * time.Second
+	// tryLeast: RFC 3261 §17.1.1.2, by then a second copy of the INVITE has gone
+	// out (T1), and an answer to the first has had its time.
+	tryLeast = time.Second
 )
+
+// share is how long the next of so many targets may be silent when there is so
+// much time left: each of them is to get its turn before the ringing time is over.
+func share(left time.Duration, targets int) time.Duration {
+	if targets <= 1 {
+		return tryLast
+	}
+	return max(min(tryFor, left/time.Duration(targets)), tryLeast)
+}
 
 // route is the way to a desk behind a trunk: the target that is being tried, and
 // those after it. The call knows one leg that rings, whichever target that is:
@@ -37,7 +49,8 @@ type route struct {
 	ring  call.RingTrunk
 	at    trunk.Target
 	rest  []trunk.Target
-	heard bool // at has said something
+	until time.Time // the line's ringing time is over
+	heard bool      // at has said something
 }
 
 func (c *Core) ringTrunk(e call.RingTrunk) {
@@ -53,11 +66,20 @@ func (c *Core) ringTrunk(e call.RingTrunk) {
 		c.unreachable(p, 503)
 		return
 	}
-	p.route = &route{trunk: t, ring: e, at: targets[0], rest: targets[1:]}
+	p.route = &route{trunk: t, ring: e, at: targets[0], rest: targets[1:], until: c.now.Add(c.ringing(e))}
 	p.network = t.Network
 	if c.open(p) {
 		c.try(p)
 	}
+}
+
+// ringing is how long a desk behind a trunk may ring, as the call counts it.
+func (c *Core) ringing(e call.RingTrunk) time.Duration {
+	line := c.dir.Hotlines[e.Hotline]
+	if _, over := c.overflowed(e); over || line == nil || line.NoAnswer == 0 {
+		return c.dir.Timers.TrunkRing
+	}
+	return line.NoAnswer
 }
 
 func (c *Core) targets(t *desk.Trunk) []trunk.Target {
@@ -80,10 +102,7 @@ func (c *Core) try(p *party) {
 		SRTP:   r.trunk.SRTP,
 	}
 	i := c.toTrunk(r.ring, r.trunk)
-	i.Patience = tryLast
-	if len(r.rest) > 0 {
-		i.Patience = tryFor
-	}
+	i.Patience = share(r.until.Sub(c.now), 1+len(r.rest))
 	r.heard = false
 	c.dial(p, place, i)
 }

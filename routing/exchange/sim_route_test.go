@@ -172,6 +172,31 @@ func TestNoTargetAnswers(t *testing.T) {
 	r.finish(t)
 }
 
+// Targets that say nothing share the line's ringing time, so that the last has its turn, and time to be picked up.
+func TestEachTargetHasItsTurn(t *testing.T) {
+	for _, c := range []struct {
+		left    time.Duration
+		targets int
+		want    time.Duration
+	}{
+		{20 * time.Second, 3, tryFor}, {8 * time.Second, 3, 8 * time.Second / 3}, {16 * time.Second / 3, 2, 8 * time.Second / 3},
+		{8 * time.Second, 1, tryLast}, {2 * time.Second, 9, tryLeast}, {-time.Second, 2, tryLeast},
+	} {
+		if got := share(c.left, c.targets); got != c.want {
+			t.Errorf("%v for %d targets: %v, want %v", c.left, c.targets, got, c.want)
+		}
+	}
+	r := handingOn(t, 3)
+	r.dir.Hotlines["119"].NoAnswer = 8 * time.Second
+	r.targets[0].dead, r.targets[1].dead = true, true
+	r.at(13200*time.Millisecond, func() {
+		if got := r.talksTo(); got != "119-2" {
+			t.Errorf("the caller talks to %q", got)
+		}
+	})
+	r.finish(t)
+}
+
 // The caller hangs up while the second target is tried: it is called off.
 func TestCallerLeavesWhileTargetsFail(t *testing.T) {
 	r := handingOn(t, 2)
