@@ -24,7 +24,7 @@ type origins struct {
 	phones map[string]bool           // networks that have users
 	allow  map[string][]netip.Prefix // by network; none: anybody
 
-	contacts map[contact]string // trunks where we are registered
+	contacts map[contact]known // trunks where we are registered
 }
 
 type trunkPrefix struct {
@@ -34,10 +34,10 @@ type trunkPrefix struct {
 }
 
 func newOrigins(cfg Config) *origins {
-	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}, contacts: map[contact]string{}}
+	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}, contacts: map[contact]known{}}
 	for name, t := range cfg.Trunks {
 		if t.Contact != "" {
-			o.contacts[contact{t.Network, t.Contact}] = name
+			o.contacts[contact{t.Network, t.Contact}] = known{name, t.Transport == "tls"}
 		}
 		for _, prefix := range t.prefixes() {
 			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix, t.Transport == "tls"})
@@ -103,15 +103,24 @@ func (o *origins) trunk(f leg.Flow) string {
 }
 
 // registrar is the trunk that a call for a Contact of ours comes from: nobody else
-// has been told of it.
+// has been told of it. One by TLS is known on TLS only.
 func (o *origins) registrar(in *inbound) string {
 	if in.method != gosip.INVITE || in.req.Recipient.User == "" {
 		return ""
 	}
-	return o.contacts[contact{in.flow.Network, in.req.Recipient.User}]
+	k := o.contacts[contact{in.flow.Network, in.req.Recipient.User}]
+	if k.secure && in.flow.Transport != "tls" {
+		return ""
+	}
+	return k.trunk
 }
 
 type contact struct{ network, user string }
+
+type known struct {
+	trunk  string
+	secure bool // on TLS only
+}
 
 // user says whether the name has an account on the network.
 func (o *origins) user(network, name string) bool {

@@ -306,6 +306,32 @@ func TestTLSTrunkIsNotKnownInTheOpen(t *testing.T) {
 	r.inbox.empty(t)
 }
 
+// Nor does a Contact of ours that somebody has got to know make a call in the open one of a trunk by TLS.
+func TestContactAtATLSTrunkIsNotKnownInTheOpen(t *testing.T) {
+	a := certtest.New(t)
+	r := secureRig(t, a, func(c *Config) {
+		trunkTo(netip.MustParseAddrPort(trunkHost+":5061"), a, "")(c)
+		one := c.Trunks["pstn"]
+		one.Contact = "r0123456789"
+		c.Trunks["pstn"] = one
+	})
+	invite := func(p *peer) string {
+		text := p.request("INVITE", "13812345678").String()
+		line, rest, _ := strings.Cut(text, "\r\n")
+		_, host, _ := strings.Cut(strings.Fields(line)[1], "@")
+		return "INVITE sip:r0123456789@" + host + " SIP/2.0\r\n" + rest
+	}
+	open := r.udp("127.0.0.77")
+	wantCode(t, open.ask(invite(open)), 403)
+	r.inbox.empty(t)
+	safe := r.tls("127.0.0.77", &tls.Config{RootCAs: a.Pool()})
+	safe.send(invite(safe))
+	r.inbox.next(t)
+	if o := r.inbox.origins; len(o) != 1 || o[0].Trunk != "pstn" {
+		t.Errorf("origins %+v", o)
+	}
+}
+
 func TestHandshakeIsBounded(t *testing.T) {
 	a := certtest.New(t)
 	r := secureRig(t, a, func(c *Config) { c.DialTimeout = 50 * time.Millisecond })
