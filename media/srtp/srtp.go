@@ -39,6 +39,9 @@ func (Key) String() string       { return "***" }
 func (Key) GoString() string     { return "***" }
 func (Key) LogValue() slog.Value { return slog.StringValue("***") }
 
+// MarshalText keeps it out of JSON, also of a log of what it is a part of.
+func (Key) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
 // IsZero says that there is no protection.
 func (k Key) IsZero() bool { return k == Key{} }
 

@@ -212,6 +212,7 @@ func TestKeysDoNotShow(t *testing.T) {
 	var b strings.Builder
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "key", k)
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "key", k)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "stream", struct{ Seal Key }{k}) // as a part of what is logged
 	if s := b.String() + fmt.Sprintf("%v %+v %#v %s", k, k, k, k); strings.Contains(s, "sesame") {
 		t.Error(s)
 	}

@@ -245,6 +245,7 @@ func TestCredentialsAreMasked(t *testing.T) {
 	c := Credentials{"trunk", "hunter2"}
 	var b strings.Builder
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "credentials", c, "pointer", &c)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "account", struct{ Credentials Credentials }{c}) // as a part of what is logged
 	text := b.String() + fmt.Sprintf("%v %+v %#v %s", c, &c, c, c)
 	if strings.Contains(text, "hunter2") {
 		t.Error(text)

@@ -25,6 +25,9 @@ func (c Credentials) String() string { return c.Username + ":***" }
 // GoString hides the password.
 func (c Credentials) GoString() string { return c.String() }
 
+// MarshalText hides it in JSON, also in a log of what they are a part of.
+func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Respond answers the first challenge that it can, as RFC 8760 §2.4 wants it.
 // challenges are the WWW-Authenticate and Proxy-Authenticate fields of a 401
 // or 407; nc counts the uses of the nonce from 1; cnonce is of the caller's

@@ -46,6 +46,9 @@ func (Crypto) String() string       { return "***" }
 func (Crypto) GoString() string     { return "***" }
 func (Crypto) LogValue() slog.Value { return slog.StringValue("***") }
 
+// MarshalText keeps it out of JSON, also of a log of what it is a part of.
+func (Crypto) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
 // IsZero says that there is no SRTP.
 func (c Crypto) IsZero() bool { return c == Crypto{} }
 
