@@ -16,13 +16,13 @@ import (
 // §3.3.1 has the roll-over counter go on through a change of the key; most phones
 // begin anew at 0. Both are understood.
 type Receiver struct {
-	key     Key
-	context *srtp.Context
-	past    *srtp.Context // of the key before; nil once the key has opened something
-	sources int
-	spare   []byte // what came, while two keys have to be tried on it
-	rtp     rtp.Header
-	rtcp    rtcp.Header
+	key                Key
+	context            *srtp.Context
+	past               *srtp.Context // of the key before; nil once the key has opened something
+	sources, reporters int           // under the newest key
+	spare              []byte        // what came, while two keys have to be tried on it
+	rtp                rtp.Header
+	rtcp               rtcp.Header
 }
 
 // NewReceiver fails on a key that is none.
@@ -47,7 +47,7 @@ func (r *Receiver) Rekey(k Key) error {
 	if r.past == nil { // else the key in between was never used
 		r.past = r.context
 	}
-	r.key, r.context, r.sources = k, c, 0
+	r.key, r.context, r.sources, r.reporters = k, c, 0, 0
 	return nil
 }
 
@@ -56,25 +56,17 @@ func (r *Receiver) RTP(packet []byte) ([]byte, error) {
 	if len(packet) < 12 {
 		return nil, ErrRefused
 	}
-	ssrc := binary.BigEndian.Uint32(packet[8:])
-	_, known := r.context.ROC(ssrc)
-	if !known && r.sources >= maxSources {
-		return nil, ErrRefused // who has the key could fill the memory with sources
-	}
 	r.keep(packet)
 	plain, err := r.open(r.context, packet)
 	if err == nil {
 		r.past = nil
-		if !known {
-			r.sources++
-		}
 		return plain, nil
 	}
 	if r.past == nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	copy(packet, r.spare)
-	return r.changing(ssrc, packet)
+	return r.changing(packet)
 }
 
 // keep has a copy of what is to be tried with two keys: AES-GCM wipes what it
@@ -86,43 +78,76 @@ func (r *Receiver) keep(packet []byte) {
 }
 
 // changing opens a packet while nothing has come by the new key.
-func (r *Receiver) changing(ssrc uint32, packet []byte) ([]byte, error) {
+func (r *Receiver) changing(packet []byte) ([]byte, error) {
 	if plain, err := r.open(r.past, packet); err == nil {
 		return plain, nil
 	}
-	copy(packet, r.spare)
+	ssrc := binary.BigEndian.Uint32(packet[8:])
 	roc, ok := r.past.ROC(ssrc)
-	if !ok || roc == 0 {
+	if !ok {
 		return nil, ErrRefused
 	}
+	for _, guess := range [...]uint32{roc, roc + 1} { // the number may have wrapped meanwhile
+		copy(packet, r.spare)
+		if plain, err := r.goOn(packet, ssrc, guess); err == nil {
+			return plain, nil
+		}
+	}
+	return nil, ErrRefused
+}
+
+// goOn opens a packet by the new key with the roll-over counter of the old one.
+func (r *Receiver) goOn(packet []byte, ssrc, roc uint32) ([]byte, error) {
 	c, err := r.key.context()
 	if err != nil {
-		return nil, ErrRefused
+		return nil, err
 	}
 	c.SetROC(ssrc, roc)
 	plain, err := r.open(c, packet)
-	if err != nil {
-		return nil, ErrRefused
+	if err == nil {
+		r.context, r.past, r.sources = c, nil, 1
 	}
-	r.context, r.past, r.sources = c, nil, 1
-	return plain, nil
+	return plain, err
 }
 
 func (r *Receiver) open(c *srtp.Context, packet []byte) ([]byte, error) {
+	_, known := c.ROC(binary.BigEndian.Uint32(packet[8:]))
+	if !known && r.sources >= maxSources {
+		return nil, ErrRefused // who has the key could fill the memory with sources
+	}
 	r.rtp = rtp.Header{}
-	return c.DecryptRTP(packet, packet, &r.rtp)
+	plain, err := c.DecryptRTP(packet, packet, &r.rtp)
+	if err == nil && !known {
+		r.sources++
+	}
+	return plain, err
 }
 
 // RTCP opens a compound in place.
 func (r *Receiver) RTCP(compound []byte) ([]byte, error) {
+	if len(compound) < 8 {
+		return nil, ErrRefused
+	}
 	r.keep(compound)
-	plain, err := r.context.DecryptRTCP(compound, compound, &r.rtcp)
+	plain, err := r.openReport(r.context, compound)
 	if err != nil && r.past != nil {
 		copy(compound, r.spare)
-		plain, err = r.past.DecryptRTCP(compound, compound, &r.rtcp)
+		plain, err = r.openReport(r.past, compound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return plain, nil
+}
+
+func (r *Receiver) openReport(c *srtp.Context, compound []byte) ([]byte, error) {
+	_, known := c.Index(binary.BigEndian.Uint32(compound[4:]))
+	if !known && r.reporters >= maxSources {
+		return nil, ErrRefused
+	}
+	plain, err := c.DecryptRTCP(compound, compound, &r.rtcp)
+	if err == nil && !known {
+		r.reporters++
+	}
+	return plain, err
 }

@@ -159,6 +159,21 @@ func keyChanges(t *testing.T, suite string, keeps bool) {
 	p.opens(p.seal(7, 4467), 7, 4467) // the same key again is no change
 }
 
+// The sequence number may wrap just when the key changes, and the counter go on with it.
+func TestKeyChangesAtAWrap(t *testing.T) {
+	for suite := range lengths {
+		p := newPair(t, key(suite, 1))
+		p.opens(p.seal(7, 65534), 7, 65534)
+		if err := p.receiver.Rekey(key(suite, 2)); err != nil {
+			t.Fatal(err)
+		}
+		p.sender, _ = NewSender(key(suite, 2))
+		p.sender.context.SetROC(7, 1)
+		p.opens(p.seal(7, 0), 7, 0)
+		p.opens(p.seal(7, 1), 7, 1)
+	}
+}
+
 // Whoever has the key cannot fill the memory, and who has not leaves no trace.
 func TestSourcesAreBounded(t *testing.T) {
 	p, other := newPair(t, key(suite, 1)), newPair(t, key(suite, 2))
@@ -170,6 +185,29 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 	p.refuses("one too many", p.seal(maxSources, 1))
 	p.opens(p.seal(0, 2), 0, 2)
+
+	if err := p.receiver.Rekey(key(suite, 3)); err != nil {
+		t.Fatal(err)
+	}
+	opened := 0 // by the old key, of which packets may still be on their way
+	for ssrc := range uint32(1000) {
+		if _, err := p.receiver.RTP(p.seal(2000+ssrc, 1)); err == nil {
+			opened++
+		}
+	}
+	if opened > maxSources {
+		t.Errorf("%d sources by the old key", opened)
+	}
+	for ssrc := range uint32(maxSources) {
+		p.reports(ssrc)
+	}
+	report, err := p.sender.RTCP(append([]byte{0x80, 201, 0, 1, 9, 9, 9, 9}, make([]byte, Overhead)...)[:8])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.receiver.RTCP(report); !errors.Is(err, ErrRefused) {
+		t.Errorf("one reporter too many: %v", err)
+	}
 }
 
 func TestRTCP(t *testing.T) {
