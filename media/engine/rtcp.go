@@ -151,12 +151,12 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 		l.shard.count.strangers.Add(1)
 		return
 	}
-	if l.reports.floods(now) {
-		l.shard.count.malformed.Add(1)
-		return
-	}
 	data, ok := l.open(p.Data, true)
 	if !ok {
+		return
+	}
+	if l.reports.floods(now) {
+		l.shard.count.malformed.Add(1)
 		return
 	}
 	packets, broken := unpack(data)
