@@ -137,7 +137,7 @@ func TestKeyChanges(t *testing.T) {
 
 func keyChanges(t *testing.T, suite string, keeps bool) {
 	p := newPair(t, key(suite, 1))
-	for n := range 70_000 {
+	for n := 0; n < 70_000; n += 1000 {
 		p.opens(p.seal(7, uint16(n)), 7, uint16(n))
 	}
 	if err := p.receiver.Rekey(key(suite, 2)); err != nil {

@@ -91,9 +91,9 @@ func (u *UA) accepted(d door, nc net.Conn) {
 	c := u.newConn(key, nc)
 	c.trunk = trunk
 	c.proven.Store(trunk != "")
-	old, ok := u.conns.put(c, u.cfg.MaxConnections)
-	if old != nil {
-		old.close(net.ErrClosed) // the peer began again from the same port
+	gone, ok := u.conns.put(c, u.cfg.MaxConnections)
+	if gone != nil {
+		gone.close(net.ErrClosed) // also when the peer began again from the same port
 	}
 	if !ok || !u.spawn(c.write) || !u.spawn(c.read) {
 		u.log.say(slog.LevelWarn, "TCP connection refused: too many", "network", d.network, "source", key.remote)

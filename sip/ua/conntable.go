@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -32,16 +33,22 @@ func (t *connTable) get(k connKey) *conn {
 }
 
 // put adds a connection that was accepted. Unknown peers get a quarter of the
-// places, so that they cannot lock out the others.
-func (t *connTable) put(c *conn, limit int) (old *conn, ok bool) {
+// places, so that they cannot lock out the others; nor can some of them lock out
+// the rest, among whom are phones about to register: gone is who makes room.
+func (t *connTable) put(c *conn, limit int) (gone *conn, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old = t.all[c.key]
-	if t.closed || !c.proven.Load() && (len(t.all) >= limit || t.unproven() >= max(1, limit/4)) {
-		return old, false
+	gone = t.all[c.key]
+	if t.closed || !c.proven.Load() && len(t.all) >= limit {
+		return gone, false
+	}
+	if gone == nil && !c.proven.Load() && t.unproven() >= max(1, limit/4) {
+		if gone = t.idlest(); gone != nil { // nil: they have shown who they are meanwhile
+			delete(t.all, gone.key)
+		}
 	}
 	t.all[c.key] = c
-	return old, true
+	return gone, true
 }
 
 func (t *connTable) unproven() (n int) {
@@ -51,6 +58,25 @@ func (t *connTable) unproven() (n int) {
 		}
 	}
 	return n
+}
+
+// idlest is the oldest of the unknown peers on the host that has most of them.
+func (t *connTable) idlest() (idlest *conn) {
+	of := map[netip.Addr]int{}
+	for _, c := range t.all {
+		if !c.proven.Load() {
+			of[c.key.remote.Addr()]++
+		}
+	}
+	for _, c := range t.all {
+		if c.proven.Load() {
+			continue
+		}
+		if idlest == nil || cmp.Or(cmp.Compare(of[c.key.remote.Addr()], of[idlest.key.remote.Addr()]), idlest.since.Compare(c.since)) > 0 {
+			idlest = c
+		}
+	}
+	return idlest
 }
 
 // getOrPut adds a connection to be dialled unless there is one already.

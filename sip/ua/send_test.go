@@ -354,14 +354,36 @@ func TestLocalShowsTheAdvertisedHost(t *testing.T) {
 
 func TestUnknownPeersGetAQuarterOfTheConnections(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.MaxConnections = 8 })
+	first := r.tcp("127.0.0.1")
 	for range 2 {
 		r.tcp("127.0.0.1").send("\r\n")
 	}
-	eventually(t, "two are in", func() bool { return r.Stats().Connections == 2 })
-	third := r.tcp("127.0.0.1")
-	if !third.hungUp() {
-		t.Error("a third stranger got in")
+	if !first.hungUp() {
+		t.Error("three strangers are in")
 	}
+	eventually(t, "two are in", func() bool { return r.Stats().Connections == 2 })
 	trunk := r.tcp(trunkHost)
 	wantCode(t, trunk.ask(trunk.request("OPTIONS", "1").String()), 200)
+}
+
+// One source that opens connections and says nothing takes the places of its own old ones, and keeps no
+// phone out: that is one of those who have not shown yet who they are, too.
+func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxConnections = 32 }) // 8 of unknown peers
+	first := r.tcp("127.0.0.66")
+	for range 20 {
+		r.tcp("127.0.0.66")
+	}
+	early := newPhone(r.tcp("127.0.0.1"), "1101", "MD5")
+	for range 20 {
+		r.tcp("127.0.0.66")
+	}
+	wantCode(t, early.register(), 200)
+	wantCode(t, newPhone(r.tcp("127.0.0.1"), "1102", "MD5").register(), 200)
+	if !first.hungUp() {
+		t.Error("the oldest idle connection stays")
+	}
+	if n := r.conns.size(); n > 10 {
+		t.Errorf("%d connections", n)
+	}
 }
