@@ -17,6 +17,7 @@ import (
 	"liandong/media/prompt"
 	"liandong/routing/category"
 	"liandong/routing/desk"
+	"liandong/routing/matter"
 )
 
 // Config is a whole file. Immutable once loaded.
@@ -257,6 +258,7 @@ type Matters struct {
 	Limits
 	Remind     time.Duration      `yaml:"remind" min:"0s" max:"8760h"`    // before a step is due; 0: never
 	Supervise  time.Duration      `yaml:"supervise" min:"0s" max:"8760h"` // after it was due; 0: never
+	Calendar   Calendar           `yaml:"calendar"`                       // when people work; none: day and night
 	Recheck    string             `yaml:"recheck" is:"clock"`             // when matters assigned twice are looked at, each day; none: never
 	Hotlines   map[string]*Limits `yaml:"hotlines" keys:"id"`             // of the line that takes the matter; before those for all
 	Categories map[string]*Limits `yaml:"categories" keys:"digits"`       // before those of the line
@@ -268,6 +270,15 @@ type Limits struct {
 	Sign          time.Duration `yaml:"sign" min:"0s" max:"8760h"`
 	FirstFeedback time.Duration `yaml:"first_feedback" min:"0s" max:"8760h"`
 	Close         time.Duration `yaml:"close" min:"0s" max:"8760h"`
+	Counts        string        `yaml:"counts" oneof:"clock calendar"` // "": by the calendar if there is one
+}
+
+// Calendar is when people work, in the config's zone.
+type Calendar struct {
+	Hours    []matter.Span  `yaml:"hours"`
+	Days     []string       `yaml:"days" oneof:"mon tue wed thu fri sat sun"`
+	Holidays []matter.Dates `yaml:"holidays"`
+	Workdays []matter.Dates `yaml:"workdays"` // although they are no such day
 }
 
 // Indicators are the sums of each line and hour, and what is made of them.

@@ -21,6 +21,7 @@ func (c *Config) Ledger() ledger.Config {
 	l.Policy = matter.Policy{
 		Limits:   matter.Limits(c.Matters.Limits),
 		Alarms:   matter.Alarms{Remind: c.Matters.Remind, Supervise: c.Matters.Supervise, Recheck: timeOfDay(c.Matters.Recheck)},
+		Calendar: c.calendar(),
 		Hotlines: limits(c.Matters.Hotlines), Categories: limits(c.Matters.Categories),
 	}
 	return l
@@ -72,4 +73,5 @@ func (c *checker) matters() {
 			c.addName(join("matters.categories", code), textNoSuch.of(code, c.known.Codes()))
 		}
 	}
+	c.workingTime()
 }

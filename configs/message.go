@@ -97,6 +97,8 @@ var (
 	textNumber    = text{"号码：2 到 20 位数字、* 或 #，可以 + 开头", "a number: 2 to 20 digits, * or #, perhaps with a leading +"}
 	textArea      = text{"区号，例如 0311 或 10", "an area code such as 0311 or 10"}
 	textClock     = text{"一天中的时刻，例如 08:00，或 none", "a time of day such as 08:00, or none"}
+	textSpan      = text{"一天中的时段，例如 08:30-12:00，从早到晚，最晚 24:00", "a part of the day such as 08:30-12:00, rising, up to 24:00"}
+	textDates     = text{"日期，例如 2026-10-10，或一段 2026-10-01..2026-10-08", "a date such as 2026-10-10, or a range 2026-10-01..2026-10-08"}
 	textHost      = text{"IP 地址或主机名，不带端口", "an IP address or a host name, without a port"}
 	textHostPort  = text{"主机:端口，例如 10.1.2.3:5060", "host:port, such as 10.1.2.3:5060"}
 	textDomain    = text{"域名，例如 sip.example.cn，不带端口", "a domain such as sip.example.cn, without a port"}
@@ -208,5 +210,10 @@ var (
 	textRegisterShort = text{"%s 太短；可用：0s（不注册）或 %s 以上", "%s is too short; allowed: 0s (not at all) or %s and more"}
 	textRegisterNeeds = text{"注册需要同一中继的 %s", "needs %s of the trunk"}
 	textKeepShort     = text{"%s 太短；可用：0s（不限）或 1h 以上", "%s is too short; allowed: 0s (for ever) or 1h and more"}
+	textHoursCross    = text{"与 %s 重叠或先于它；可用：从早到晚、互不重叠的时段", "overlaps %s or comes before it; allowed: parts of the day that rise and do not overlap"}
+	textDayBoth       = text{"与 holidays 中的 %s 相冲突：一天只能是其中之一", "is in holidays too, as %s; allowed: a day is one or the other"}
+	textNoCalendar    = text{"没有工作时间日历；请加上 matters.calendar，或写 clock", "there is no calendar; add matters.calendar, or say clock"}
+	textLimitWorked   = text{"%s 无法按工作时间计算；可用：%s（一个工作日）以内，整天的 24h、48h…（按工作日），或 counts: clock", "%s cannot be counted in working time; allowed: up to %s (the hours of a working day), whole days as 24h, 48h … (working days), or counts: clock"}
+	textUrgentSleeps  = text{"热线 %s 的时限在下班后停止计算；如其昼夜值守，请写 matters.hotlines.%s.counts: clock", "the clocks of %s stand still out of hours; if it works day and night, say matters.hotlines.%s.counts: clock"}
 	textMinSE         = text{"不能大于 session（%s）", "cannot be longer than session (%s)"}
 )

@@ -15,6 +15,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/routing/desk"
+	"liandong/routing/matter"
 )
 
 // rule is what the tags of a field say about its value, or about the items of its list or table.
@@ -112,6 +113,8 @@ var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[Ports]():          {readPorts, fixed(textPorts)},
 	reflect.TypeFor[desk.Secret]():    {readSecret, fixed(textSecret)},
 	reflect.TypeFor[codec.ID]():       {readCodec, codecWhat},
+	reflect.TypeFor[matter.Span]():    {reader(parseSpan), fixed(textSpan)},
+	reflect.TypeFor[matter.Dates]():   {reader(parseDates), fixed(textDates)},
 }
 
 func readString(s string, r rule) (any, bool) {

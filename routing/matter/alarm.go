@@ -8,7 +8,7 @@ import (
 	"liandong/routing/ticket"
 )
 
-// Alarms says when the switch itself speaks up because nothing has happened. Immutable.
+// Alarms says when the switch itself speaks up because nothing has happened, by the clock, day and night. Immutable.
 type Alarms struct {
 	Remind    time.Duration // before a step is due: reminded; 0: never
 	Supervise time.Duration // after it was due: supervised; 0: never

@@ -38,14 +38,14 @@ func Note(m Matter, e ticket.Entry, p Policy) Matter {
 // date that a ticket system has set, or granted, stays.
 func (m *Matter) relimit(before Limits, p Policy) {
 	is := p.limits(*m)
-	again := func(due *time.Time, from time.Time, was, is time.Duration) {
-		if due.Equal(p.due(from, was)) {
-			*due = p.due(from, is)
+	again := func(due *time.Time, from time.Time, was, limit time.Duration) {
+		if due.Equal(p.due(from, was, before.Counts)) {
+			*due = p.due(from, limit, is.Counts)
 		}
 	}
 	switch m.State {
 	case Pushed:
-		m.ReceiveDue = p.due(m.OpenedAt, is.Receive)
+		m.ReceiveDue = p.due(m.OpenedAt, is.Receive, is.Counts)
 	case Received:
 		again(&m.SignDue, m.ReceivedAt, before.Sign, is.Sign)
 	case Assigned, Feedback:

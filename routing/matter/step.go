@@ -105,7 +105,8 @@ func (m *Matter) takeOver(u Update) {
 
 func received(m *Matter, u Update, p Policy) error {
 	m.ReceivedAt = u.At
-	m.SignDue = p.due(u.At, p.limits(*m).Sign)
+	l := p.limits(*m)
+	m.SignDue = p.due(u.At, l.Sign, l.Counts)
 	return nil
 }
 
@@ -122,7 +123,7 @@ func assigned(m *Matter, u Update, p Policy) error {
 	}
 	l := p.limits(*m)
 	m.AssignedAt, m.FirstFeedbackAt, m.Extension = u.At, time.Time{}, ""
-	m.FirstFeedbackDue, m.CloseDue = p.due(u.At, l.FirstFeedback), p.due(u.At, l.Close)
+	m.FirstFeedbackDue, m.CloseDue = p.due(u.At, l.FirstFeedback, l.Counts), p.due(u.At, l.Close, l.Counts)
 	if !u.DueAt.IsZero() { // the ticket system sets its own
 		m.CloseDue = u.DueAt
 	}
