@@ -29,6 +29,11 @@ func TestCalendar(t *testing.T) {
 	}
 }
 
+// A limit by the clock may be of any length.
+func TestLimitsByClock(t *testing.T) {
+	load(t, "lab.yaml", append([]string{"matters.counts=clock", "matters.close=30h", "matters.hotlines.110.close=30h"}, setCalendar...)...)
+}
+
 // A part of a day may end at midnight, and the week begins with its Sunday.
 func TestCalendarEdges(t *testing.T) {
 	c := load(t, "lab.yaml", "matters.calendar.hours=0:00-24:00", "matters.calendar.days=sun", "zone=+08:00")

@@ -65,7 +65,7 @@ func TestWorkingTime(t *testing.T) {
 		{"until noon", "2026-09-21 10:00:00", 2 * time.Hour, "2026-09-21 12:00:00"},
 		{"a whole day in hours", "2026-09-21 08:30:00", 7 * time.Hour, "2026-09-21 17:30:00"},
 
-		{"two days", "2026-09-21 15:00:00", 48 * time.Hour, "2026-09-23 15:00:00"},
+		{"two days", "2026-09-21 15:00:07", 48 * time.Hour, "2026-09-23 15:00:07"},
 		{"two days over a weekend", "2026-09-24 15:00:00", 48 * time.Hour, "2026-09-28 15:00:00"},
 		{"two days from the night", "2026-09-21 22:00:00", 48 * time.Hour, "2026-09-24 08:30:00"},
 		{"two days from lunch", "2026-09-21 12:00:00", 48 * time.Hour, "2026-09-23 14:00:00"},
@@ -96,6 +96,10 @@ func TestWorkingTimeOfOtherZones(t *testing.T) {
 	if want := time.Date(2026, 9, 22, 2, 30, 0, 0, time.UTC); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
+	from = time.Date(2026, 9, 21, 7, 0, 0, 0, time.UTC) // 15:00 in Beijing
+	if got := office(beijing).Due(from, 48*time.Hour); got != from.AddDate(0, 0, 2) {
+		t.Errorf("two days: %v", got)
+	}
 }
 
 // Berlin goes from 02:00 to 03:00 on 2026-03-29, and back from 03:00 to 02:00 on 2026-10-25.
@@ -106,6 +110,7 @@ func TestWorkingTimeWhenClocksChange(t *testing.T) {
 	}
 	allDay := &Calendar{Zone: berlin, Hours: []Span{{0, wholeDay}}, Days: [7]bool{true, true, true, true, true, true, true}}
 	split := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(2, 0), clockTime(2, 30)}, {clockTime(2, 30), clockTime(4, 0)}}}
+	early := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(1, 0), clockTime(2, 30)}, {clockTime(3, 0), clockTime(4, 0)}}}
 	week := office(berlin)
 	for _, test := range []struct {
 		cal   *Calendar
@@ -121,6 +126,7 @@ func TestWorkingTimeWhenClocksChange(t *testing.T) {
 		{allDay, "2026-03-29 00:00:00", 4 * time.Hour, "2026-03-29 05:00:00"},  // hours are real ones
 		{allDay, "2026-10-25 00:00:00", 4 * time.Hour, "2026-10-25 03:00:00"},
 		{split, "2026-03-28 23:00:00", 30 * time.Minute, "2026-03-29 03:30:00"}, // 02:00 is not there
+		{early, "2026-03-29 01:00:00", 2 * time.Hour, "2026-03-29 04:00:00"},    // nor 02:30, and no hour counts twice
 	} {
 		if got := test.cal.Due(inZone(t, test.from, berlin), test.limit); !got.Equal(inZone(t, test.want, berlin)) {
 			t.Errorf("%v after %s: %v, want %s", test.limit, test.from, got, test.want)
@@ -190,6 +196,8 @@ func TestCounts(t *testing.T) {
 		e := ticket.Entry{StubID: stub, Event: ticket.Opened, At: night, From: "119", To: test.to, CategoryCode: test.category}
 		if m := Note(Matter{}, e, p); !m.ReceiveDue.Equal(test.want) {
 			t.Errorf("%+v: receive_due %v", test, m.ReceiveDue)
+		} else if m, err := Step(m, Update{Event: EventReceived, At: night}, p); err != nil || !m.SignDue.Equal(test.want.Add(20*time.Minute)) {
+			t.Errorf("%+v: sign_due %v %v", test, m.SignDue, err)
 		}
 	}
 	p.Counts = ByClock
