@@ -66,7 +66,8 @@ type Header struct {
 	Epoch        string    `json:"epoch"`        // ULID; a sender that has lost its state begins a new one, with number 1
 	Number       uint64    `json:"number"`       // from 1, without gaps
 	Previous     uint64    `json:"previous"`     // the number before
-	Acknowledged uint64    `json:"acknowledged"` // all up to here the sender knows to have arrived
+	Acknowledged uint64    `json:"acknowledged"` // all up to here the sender knows to have arrived, when it sent this last
+	Digest       string    `json:"digest"`       // see sum: of the file before; in an acknowledgement of that with Number. "": not known
 	Count        int       `json:"count"`        // of lines
 	At           time.Time `json:"at"`
 }
@@ -84,6 +85,16 @@ type Line struct {
 type File struct {
 	Header
 	Lines []Line
+	sum   string // see sum; of files that were packed or read
+}
+
+// sum is by what a file is known: SHA-256, the first 16 bytes in hexadecimal, over all that stays the same when it is
+// sent again. Since each file has that of the one before, two of the same number have the same sum only when
+// all before them are the same, too.
+func sum(h Header, lines []byte) string {
+	b := fmt.Appendf(nil, "%s %s %d %s\n", h.Line, h.Epoch, h.Number, h.Digest)
+	s := sha256.Sum256(append(b, lines...))
+	return hex.EncodeToString(s[:16])
 }
 
 // trailer begins the last line: the key's name and the HMAC of everything before, both in hexadecimal.
@@ -91,17 +102,38 @@ const trailer = "hmac-sha256 "
 
 // Encode prints and signs a file.
 func (f File) Encode(k Key) []byte {
+	f.Format, f.Count = Format, len(f.Lines)
+	return sign(f.Header, text(f.Lines), k)
+}
+
+// text prints lines.
+func text(lines []Line) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	f.Format, f.Count = Format, len(f.Lines)
-	_ = enc.Encode(f.Header) // neither it nor a Line has anything that JSON could refuse
-	for _, l := range f.Lines {
-		_ = enc.Encode(l)
+	for _, l := range lines {
+		_ = enc.Encode(l) // a Line has nothing that JSON could refuse, nor has a Header
 	}
-	sum := k.sum(b.Bytes())
-	fmt.Fprintf(&b, "%s%s %s\n", trailer, k.name(), hex.EncodeToString(sum))
 	return b.Bytes()
+}
+
+func sign(h Header, lines []byte, k Key) []byte {
+	b, _ := json.Marshal(h)
+	b = append(append(b, '\n'), lines...)
+	return fmt.Appendf(b, "%s%s %s\n", trailer, k.name(), hex.EncodeToString(k.sum(b)))
+}
+
+// split takes a file of our own apart, whoever signed it.
+func split(b []byte) (h Header, lines []byte, err error) {
+	head := bytes.IndexByte(b, '\n') + 1
+	tail := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
+	if head == 0 || tail < head {
+		return h, nil, ErrIncomplete
+	}
+	if err := json.Unmarshal(b[:head], &h); err != nil {
+		return h, nil, fmt.Errorf("%w: header", ErrFormat)
+	}
+	return h, b[head:tail], nil
 }
 
 // Decode checks the signature before it reads anything else.
@@ -126,6 +158,7 @@ func read(b []byte) (f File, err error) {
 	if f.Format != Format || f.Count != len(lines)-1 || f.Kind != Entries && f.Kind != Ack {
 		return File{}, fmt.Errorf("%w: format %d, %d of %d lines", ErrFormat, f.Format, len(lines)-1, f.Count)
 	}
+	f.sum = sum(f.Header, b[min(len(lines[0])+1, len(b)):])
 	if f.Kind == Entries && (f.Number == 0 || f.Previous != f.Number-1 || f.Acknowledged > f.Previous) {
 		return File{}, fmt.Errorf("%w: numbers", ErrFormat)
 	}

@@ -15,6 +15,7 @@ const (
 	Early   Verdict = "early"   // leave it: some before it are missing
 	Repeat  Verdict = "repeat"  // it was taken before: acknowledge again, and away with it
 	Stale   Verdict = "stale"   // of an epoch long past, or so old that it can no longer be known whether it was taken
+	Forked  Verdict = "forked"  // it follows another file than the one that was taken: the sender's state is an old copy
 	Foreign Verdict = "foreign" // not of this channel: perhaps one of our own that came back
 )
 
@@ -28,6 +29,7 @@ const (
 type Receiver struct {
 	Line  string            `json:"line"`
 	Taken map[string]uint64 `json:"taken"` // epoch → all up to here were taken
+	Sums  map[string]string `json:"sums"`  // epoch → sum of the file that was taken last
 }
 
 // Judge says what is to be done with a file, whose signature was good.
@@ -38,6 +40,9 @@ func (r *Receiver) Judge(h Header, now time.Time) Verdict {
 	last, known := r.Taken[h.Epoch]
 	if !known && (now.Sub(h.At) > tooLate || len(r.Taken) >= epochs && h.Epoch < slices.Min(slices.Collect(maps.Keys(r.Taken)))) {
 		return Stale
+	}
+	if s := r.Sums[h.Epoch]; known && h.Previous == last && s != "" && h.Digest != "" && h.Digest != s {
+		return Forked
 	}
 	last = max(last, h.Acknowledged) // by whoever was here before, should this end have lost its books
 	switch {
@@ -63,17 +68,22 @@ func (r *Receiver) newest(epoch string) bool {
 }
 
 // Took notes that a file's lines are safe.
-func (r *Receiver) Took(h Header) {
+func (r *Receiver) Took(f File) {
 	if r.Taken == nil {
 		r.Taken = map[string]uint64{}
 	}
-	r.Taken[h.Epoch] = max(r.Taken[h.Epoch], h.Number)
+	if r.Sums == nil {
+		r.Sums = map[string]string{}
+	}
+	r.Taken[f.Epoch], r.Sums[f.Epoch] = f.Number, f.sum
 	for len(r.Taken) > epochs {
-		delete(r.Taken, slices.Min(slices.Collect(maps.Keys(r.Taken)))) // ULIDs: the oldest
+		oldest := slices.Min(slices.Collect(maps.Keys(r.Taken))) // they are ULIDs
+		delete(r.Taken, oldest)
+		delete(r.Sums, oldest)
 	}
 }
 
-// Ack is the acknowledgement of an epoch.
+// Ack is the acknowledgement of an epoch. Its sum tells the sender whether what was taken is what it has sent.
 func (r *Receiver) Ack(epoch string, now time.Time) File {
-	return File{Header: Header{Kind: Ack, Line: r.Line, Epoch: epoch, Number: r.Taken[epoch], At: now}}
+	return File{Header: Header{Kind: Ack, Line: r.Line, Epoch: epoch, Number: r.Taken[epoch], Digest: r.Sums[epoch], At: now}}
 }

@@ -164,11 +164,15 @@ func (r *Receiving) consider(ctx context.Context, n Name, now time.Time) (took, 
 	case Foreign, Stale:
 		r.reject(n.String(), string(v), now)
 		return false, false, nil
+	case Forked: // what was taken is acknowledged again: by its sum the sender sees that its state went back
+		r.reject(n.String(), "other files of these numbers were taken before: the sender's state is an old copy", now)
+		r.owe(f)
+		return false, false, nil
 	case Next:
 		if err := r.accept(ctx, f); err != nil {
 			return false, false, err
 		}
-		channel.Took(f.Header)
+		channel.Took(f)
 		if err := r.save(r.channels); err != nil {
 			return false, false, err
 		}
@@ -176,13 +180,18 @@ func (r *Receiving) consider(ctx context.Context, n Name, now time.Time) (took, 
 		took = true
 	case Repeat:
 	}
-	if !slices.Contains(r.owed[f.Line], f.Epoch) {
-		r.owed[f.Line] = append(r.owed[f.Line], f.Epoch)
-	}
+	r.owe(f)
 	if err := remove(r.Receive, n); err != nil {
 		r.log.Warn("spool: a file that was taken cannot be removed", "file", n.String(), "err", err)
 	}
 	return took, false, nil
+}
+
+// owe notes that the file's epoch is to be acknowledged.
+func (r *Receiving) owe(f File) {
+	if !slices.Contains(r.owed[f.Line], f.Epoch) {
+		r.owed[f.Line] = append(r.owed[f.Line], f.Epoch)
+	}
 }
 
 // accept brings a file's lines to disk, each before the Redis that it is for.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,13 +28,19 @@ type Sending struct {
 	*hold
 	core    Sender
 	sources []*source
-	late    int // overdue files when it was last told
+	was     sendState // as it is on disk
+	sure    bool      // that the state is no old copy, as far as Redis knows
+	late    int       // overdue files when it was last told
 }
 
 // sendState is what survives of a Sender beside the kept files.
 type sendState struct {
 	Epoch string `json:"epoch"`
 	Acked uint64 `json:"acknowledged"`
+	Sum   string `json:"sum"`
+
+	Read  []map[string]string `json:"read"`  // of each source: stream → all up to this id is in files
+	Again bool                `json:"again"` // what came after that is to be read once more
 }
 
 // NewSending takes up the work where it was left. Redis need not be there.
@@ -43,10 +50,6 @@ func NewSending(cfg SendConfig, log *slog.Logger) (*Sending, error) {
 		return nil, err
 	}
 	s := &Sending{hold: h}
-	if err := s.recall(time.Now()); err != nil {
-		s.Close()
-		return nil, err
-	}
 	for _, r := range cfg.Updates {
 		one, err := newSource(cfg.Line, r, r == cfg.Tickets)
 		if err != nil {
@@ -54,6 +57,10 @@ func NewSending(cfg SendConfig, log *slog.Logger) (*Sending, error) {
 			return nil, err
 		}
 		s.sources = append(s.sources, one)
+	}
+	if err := s.recall(time.Now()); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -79,23 +86,74 @@ func (s *Sending) recall(now time.Time) error {
 			return err
 		}
 	}
-	s.core = Sender{Line: s.Line, Epoch: was.Epoch, Acked: was.Acked}
+	s.was, s.core = was, Sender{Line: s.Line, Epoch: was.Epoch, Acked: was.Acked, Sum: was.Sum}
+	for i, one := range s.sources {
+		one.upTo = map[string]string{}
+		if i < len(was.Read) {
+			maps.Copy(one.upTo, was.Read[i])
+		}
+	}
 	names, _, err := list(s.own)
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
 	for _, n := range names {
-		info, err := os.Stat(filepath.Join(s.own, n.String()))
-		if err != nil {
-			return fmt.Errorf("spool: %w", err)
-		}
 		if n.Number > was.Acked {
-			s.core.Kept = append(s.core.Kept, Kept{Number: n.Number, First: info.ModTime()})
-		} else if err := remove(s.own, n); err != nil {
+			err = s.keep(n, now)
+		} else {
+			err = remove(s.own, n)
+		}
+		if err != nil {
 			return fmt.Errorf("spool: %w", err)
 		}
 	}
 	return nil
+}
+
+// keep takes up a file that is not acknowledged. One of an epoch that was given up goes over to the new one.
+func (s *Sending) keep(n Name, now time.Time) error {
+	name := filepath.Join(s.own, n.String())
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	h, lines, err := split(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", n, err)
+	}
+	if h.Epoch != s.core.Epoch {
+		h.Previous, h.Digest = s.core.last()
+		h.Epoch, h.Acknowledged, h.Number, h.At = s.core.Epoch, s.core.Acked, h.Previous+1, now
+		if err := write(s.own, Name{n.Line, h.Number, n.Ext}.String(), sign(h, lines, s.Keys[0])); err != nil {
+			return err
+		}
+		if h.Number != n.Number {
+			if err := remove(s.own, n); err != nil {
+				return err
+			}
+		}
+	}
+	s.core.Kept = append(s.core.Kept, Kept{Number: h.Number, Sum: sum(h, lines), First: info.ModTime()})
+	return nil
+}
+
+// anew begins a new epoch with the files that are kept, and with what came to Redis since the state was written: it may be
+// in files that are gone with the newer state. What has arrived already is known at the far side by its id. The state comes first: who dies in between finds in it to which epoch the files belong.
+func (s *Sending) anew(now time.Time) error {
+	if was := ticket.StubTime(s.core.Epoch); !now.After(was) { // a later epoch has a greater name
+		now = was.Add(time.Millisecond)
+	}
+	s.log.Error("spool: the far side has taken other files of these numbers: was an old copy of the state put back? What came since is sent again, in a new epoch",
+		"kept", len(s.core.Kept), "state", s.own)
+	next := sendState{Epoch: ticket.NewID(now, rand.Reader), Acked: s.core.Acked, Sum: s.core.Sum, Read: s.was.Read, Again: true}
+	if err := s.save(next); err != nil {
+		return err
+	}
+	return s.recall(now)
 }
 
 // Pass does what there is to do, and says how many lines were packed. What has to do with files is done though Redis fails.
@@ -103,7 +161,13 @@ func (s *Sending) Pass(ctx context.Context, now time.Time) (int, error) {
 	if err := errors.Join(s.acks(now), s.again(now)); err != nil {
 		return 0, err
 	}
-	packed := 0
+	if err := s.doubt(ctx); err != nil {
+		return 0, err
+	}
+	packed, err := s.repeat(ctx, now)
+	if err != nil || s.was.Again {
+		return packed, err
+	}
 	var errs []error
 	for _, one := range s.sources {
 		if s.core.Full() {
@@ -114,6 +178,50 @@ func (s *Sending) Pass(ctx context.Context, now time.Time) (int, error) {
 		errs = append(errs, err)
 	}
 	return packed, errors.Join(errs...)
+}
+
+// doubt asks Redis once whether more was read than the state knows of: then it is an old copy, or its writer died in
+// between, and what came since is sent again. Files that only the newer state had are lost otherwise.
+func (s *Sending) doubt(ctx context.Context) error {
+	for i := 0; i < len(s.sources) && !s.sure; i++ {
+		ahead, err := s.sources[i].ahead(ctx)
+		if err != nil {
+			return err
+		}
+		if ahead && !s.was.Again {
+			s.log.Warn("spool: more was read from Redis than the state knows of; what came since is sent again", "state", s.own)
+			if err := s.note(true); err != nil {
+				return err
+			}
+		}
+	}
+	s.sure = true
+	return nil
+}
+
+// repeat packs once more what came since the state was written, when that has turned out to be an old copy.
+func (s *Sending) repeat(ctx context.Context, now time.Time) (packed int, err error) {
+	if !s.was.Again {
+		return 0, nil
+	}
+	for _, one := range s.sources {
+		for !s.core.Full() {
+			lines, more, err := one.earlier(ctx, now)
+			if err != nil {
+				return packed, err
+			}
+			if err := s.files(lines, now); err != nil {
+				return packed, errors.Join(err, s.recall(now)) // and from the beginning
+			}
+			if packed += len(lines); !more {
+				break
+			}
+		}
+	}
+	if s.core.Full() {
+		return packed, nil
+	}
+	return packed, s.note(false)
 }
 
 // Waiting counts the files that are not acknowledged, and those that have been sent again often enough.
@@ -139,15 +247,32 @@ func (s *Sending) pack(ctx context.Context, from *source, now time.Time) (int, e
 		from.again()
 		return 0, err
 	}
-	for rest := batch.lines; len(rest) > 0; {
-		n := fits(rest)
-		if err := s.send(s.core.Pack(rest[:n], now)); err != nil {
+	if err := s.files(batch.lines, now); err != nil {
+		from.again()
+		return 0, err
+	}
+	for _, m := range batch.read {
+		from.upTo[m.Stream] = m.ID
+	}
+	if len(batch.read) > 0 {
+		if err := s.note(s.was.Again); err != nil { // before Redis forgets them: see doubt
 			from.again()
 			return 0, err
 		}
-		rest = rest[n:]
 	}
 	return len(batch.lines), from.done(ctx, batch)
+}
+
+// files makes files of lines.
+func (s *Sending) files(lines []Line, now time.Time) error {
+	for len(lines) > 0 {
+		n := fits(lines)
+		if err := s.send(s.core.Pack(lines[:n], now)); err != nil {
+			return err
+		}
+		lines = lines[n:]
+	}
+	return nil
 }
 
 // fits says how many lines one file may have.
@@ -188,7 +313,15 @@ func (s *Sending) again(now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("spool: %w", err)
 		}
-		s.put(n, b)
+		h, lines, err := split(b)
+		if err != nil {
+			return fmt.Errorf("spool: %s: %w", n, err)
+		}
+		if now.Sub(h.At) > tooLate/2 { // not a recording of long ago
+			h.At = now
+		}
+		h.Acknowledged = s.core.Acked // a far side that has lost its books does not wait for what is gone
+		s.put(n, sign(h, lines, s.Keys[0]))
 	}
 	all, late := s.Waiting(now)
 	switch {
@@ -215,7 +348,7 @@ func (s *Sending) acks(now time.Time) error {
 		if !ok {
 			continue
 		}
-		if err := s.acknowledged(f.Header); err != nil {
+		if err := s.acknowledged(f.Header, now); err != nil {
 			return err
 		}
 		if err := remove(s.Receive, n); err != nil {
@@ -225,12 +358,31 @@ func (s *Sending) acks(now time.Time) error {
 	return nil
 }
 
-func (s *Sending) acknowledged(h Header) error {
+// note writes the state. How far the streams were read stays as it was while they are read again.
+func (s *Sending) note(again bool) error {
+	next := sendState{Epoch: s.core.Epoch, Acked: s.core.Acked, Sum: s.core.Sum, Again: again, Read: s.was.Read}
+	if !again {
+		next.Read = nil
+		for _, one := range s.sources {
+			next.Read = append(next.Read, maps.Clone(one.upTo))
+		}
+	}
+	if err := s.save(next); err != nil {
+		return err
+	}
+	s.was = next
+	return nil
+}
+
+func (s *Sending) acknowledged(h Header, now time.Time) error {
+	if s.core.Forked(h) {
+		return s.anew(now)
+	}
 	gone := s.core.Take(h)
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := s.save(sendState{s.core.Epoch, s.core.Acked}); err != nil { // first: numbers are never given twice
+	if err := s.note(s.was.Again); err != nil { // first: numbers are never given twice
 		return err
 	}
 	for _, number := range gone {

@@ -155,7 +155,7 @@ func (w *world) take() {
 				if w.dice.IntN(30) == 0 {
 					return // it dies before it has noted what it took
 				}
-				w.in.Took(f.Header)
+				w.in.Took(f)
 				again = true
 			case Early:
 				continue
@@ -284,11 +284,11 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
 		if c.took {
-			r.Took(c.h)
+			r.Took(File{Header: c.h})
 		}
 	}
 	for i := range 3 * epochs {
-		r.Took(head(fmt.Sprint("D", 100+i), 1, 0))
+		r.Took(File{Header: head(fmt.Sprint("D", 100+i), 1, 0)})
 	}
 	if len(r.Taken) != epochs || r.Judge(head("C", 2, 0), start) != Stale {
 		t.Errorf("%d epochs are remembered", len(r.Taken))

@@ -33,6 +33,7 @@ type source struct {
 	link    *link.Link
 	read    *outbox.Reader
 
+	upTo             map[string]string    // stream → all up to this id is in files
 	entries, updates *outbox.Consumer     // nil: to be read from what is not acknowledged
 	held             map[string]time.Time // update whose matter is not known yet → since when
 }
@@ -129,6 +130,69 @@ func (s *source) done(ctx context.Context, b batch) error {
 		return err
 	}
 	return nil
+}
+
+// streams are those that are read, entries first.
+func (s *source) streams() []string {
+	if s.tickets {
+		return []string{ticket.StreamOf(s.line), ledger.Updates}
+	}
+	return []string{ledger.Updates}
+}
+
+// ahead says that the group was given more than what is known to be in files.
+func (s *source) ahead(ctx context.Context) (bool, error) {
+	if err := s.join(ctx); err != nil {
+		return false, err
+	}
+	ctx, cancel := s.cfg.Deadline(ctx)
+	defer cancel()
+	for _, stream := range s.streams() {
+		groups, err := s.link.Client().XInfoGroups(ctx, stream).Result()
+		if err != nil {
+			return false, fmt.Errorf("spool: %w", err)
+		}
+		for _, g := range groups {
+			if g.Name == Group(s.line) && later(g.LastDeliveredID, s.upTo[stream]) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// later compares ids of a stream: milliseconds and a number, with a hyphen between. "" is before all.
+func later(a, b string) bool {
+	var ms, n [2]uint64
+	for i, id := range []string{a, b} {
+		_, _ = fmt.Sscanf(id, "%d-%d", &ms[i], &n[i])
+	}
+	return ms[0] > ms[1] || ms[0] == ms[1] && n[0] > n[1]
+}
+
+// earlier reads once more what came after upTo, whether it was acknowledged or not: all entries, then the updates. more:
+// there may be more.
+func (s *source) earlier(ctx context.Context, now time.Time) (lines []Line, more bool, err error) {
+	for _, stream := range s.streams() {
+		list, err := s.read.Range(ctx, stream, s.upTo[stream], most)
+		var b batch
+		for i := 0; i < len(list) && err == nil; i++ {
+			if stream == ledger.Updates {
+				_, err = s.update(ctx, &b, list[i], now) // what is not known yet is read by the group, in time
+				delete(s.held, list[i].ID)
+			} else {
+				b.entry(s.line, list[i])
+			}
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if len(list) > 0 {
+			s.upTo[stream] = list[len(list)-1].ID
+			return b.lines, true, nil
+		}
+	}
+	return nil, false, nil
 }
 
 func (b *batch) entry(line string, m outbox.Message) {

@@ -203,6 +203,104 @@ func TestCross(t *testing.T) {
 	r.holds("with a new key", "opened", "answered", "decided")
 }
 
+// Whoever puts an older copy of the sender's state back loses nothing: not what was given the same numbers a second time,
+// and not what was in files that have gone with the newer state. Each comes once.
+func TestOldState(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		since func(r *rig, stub string) // what happens after the copy was made
+	}{
+		{"its files have arrived", func(r *rig, stub string) {
+			for _, e := range []ticket.Event{ticket.Answered, ticket.Enriched} {
+				r.put(stub, e)
+				must(t, r.send())
+				must(t, r.receive())
+			}
+		}},
+		{"they are known to have arrived", func(r *rig, stub string) {
+			for _, e := range []ticket.Event{ticket.Answered, ticket.Enriched} {
+				r.put(stub, e)
+				must(t, r.send())
+				must(t, r.receive())
+				must(t, r.send())
+			}
+		}},
+		{"they are lost", func(r *rig, stub string) {
+			for _, e := range []ticket.Event{ticket.Answered, ticket.Enriched} {
+				r.put(stub, e)
+				must(t, r.send())
+			}
+			for _, name := range r.files(r.there) {
+				must(t, os.Remove(filepath.Join(r.there, name)))
+			}
+		}},
+		{"one has arrived", func(r *rig, stub string) {
+			r.put(stub, ticket.Answered)
+			must(t, r.send())
+			must(t, r.receive())
+			r.put(stub, ticket.Enriched)
+			must(t, r.send())
+			for _, name := range append(r.files(r.there), r.files(r.back)...) {
+				_ = os.Remove(filepath.Join(r.there, name))
+				_ = os.Remove(filepath.Join(r.back, name))
+			}
+		}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			r := newRig(t)
+			stub := ids.New(r.now)
+			r.put(stub, ticket.Opened)
+			must(t, r.send())
+			must(t, r.receive())
+			must(t, r.send())
+			copied := t.TempDir()
+			must(t, os.CopyFS(filepath.Join(copied, "state"), os.DirFS(r.out.State)))
+			c.since(r, stub)
+			r.out.State = filepath.Join(copied, "state")
+			r.put(stub, ticket.Decided)
+			for range 4 {
+				must(t, r.send())
+				_ = r.receive() // may have put a file aside, and says so
+				r.now = r.now.Add(Again)
+			}
+			r.put(stub, ticket.Closed)
+			must(t, r.send())
+			must(t, r.receive())
+			must(t, r.send())
+			got := r.events()
+			slices.Sort(got)
+			if want := []string{"answered", "closed", "decided", "enriched", "opened"}; !slices.Equal(got, want) {
+				t.Errorf("the far stream holds %v, want %v", got, want)
+			}
+			if left := append(r.files(r.there), r.files(r.back)...); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// A receiver that has lost its state does not wait for files that are acknowledged and gone, though those that are still
+// kept were made before that; and a file that nobody took for more than a week is not taken for a recording.
+func TestLostBooks(t *testing.T) {
+	r := newRig(t)
+	stub := ids.New(r.now)
+	for _, e := range []ticket.Event{ticket.Opened, ticket.Answered, ticket.Closed} {
+		r.put(stub, e)
+		must(t, r.send())
+	}
+	must(t, os.Remove(filepath.Join(r.there, "12345-000000000003.spool")))
+	must(t, r.receive())
+	must(t, r.send())
+	must(t, os.RemoveAll(r.there))
+	must(t, os.Mkdir(r.there, 0o700))
+	r.in.State = t.TempDir()
+	r.now = r.now.Add(8 * 24 * time.Hour)
+	_ = r.send() // says that it is overdue
+	must(t, r.receive())
+	must(t, r.send())
+	r.holds("though the books are lost", "opened", "answered", "closed")
+}
+
 // An update of a matter that the far side has crosses behind the matter's entries; others stay. One that has come from there
 // does not go back. What the ledger does not know yet waits.
 func TestUpdatesCross(t *testing.T) {
