@@ -176,7 +176,7 @@ func (l *lab) baresipHandsOver(t testing.TB, b *baresip) (partner *phone.Phone, 
 	b.event(t, "CALL_CLOSED", 1)
 	hears(t, c, partnerTone)
 	hears(t, p, callerTone)
-	if s := phone.Share(b.heard(t), callerTone); s < 0.3 {
+	if s := phone.Share(b.heard(t), callerTone); s < 0.1 { // silence has none; a busy machine leaves gaps
 		t.Errorf("baresip heard %.2f of the caller", s)
 	}
 	must(t, c.Hangup(within(t, 10*time.Second)))

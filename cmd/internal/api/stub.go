@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"liandong/routing/link"
 	"liandong/routing/ticket"
 )
 
@@ -49,7 +50,7 @@ func (s *Server) enrich(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusNotFound, noStub)
 		return
 	case err != nil:
-		s.log.Warn("a stub cannot be looked up", "err", err)
+		s.log.Warn("a stub cannot be looked up", "err", link.Plain(err))
 		w.Header().Set("Retry-After", "5")
 		s.say(w, http.StatusServiceUnavailable, noRedis)
 		return
