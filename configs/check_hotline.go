@@ -16,6 +16,7 @@ func (c *checker) hotlines() {
 		c.reached(key, h)
 		c.partner(key, id, h)
 		c.overflow(key+".queue.overflow", id, h.Queue.Overflow)
+		c.transfer(key+".transfer", h.Transfer)
 		c.announced(key + ".recording")
 		c.spool(key, h)
 		if h.RingEach > h.NoAnswer {
@@ -86,6 +87,22 @@ func (c *checker) overflow(key, id string, o Overflow) {
 	refers(c, key+".hotline", o.Hotline, c.Hotlines)
 	if refers(c, key+".trunk", o.Trunk, c.Trunks) {
 		c.callable(key+".trunk", o.Trunk)
+	}
+}
+
+// transfer checks what phones may transfer to: nothing that no number could be, and nothing that is nearly everything.
+func (c *checker) transfer(key string, t Transfer) {
+	if (t.Trunk == "") != (len(t.Numbers) == 0) && !c.faulty(key+".trunk") && !c.faulty(key+".numbers") {
+		c.add(key, textTransferPair.of())
+	}
+	for i, n := range t.Numbers {
+		at := index(key+".numbers", i)
+		if _, ok := c.plan().Range(n); !ok && n != "" && !c.faulty(at) {
+			c.add(at, textBadValue.of(n, textRange.of()))
+		}
+	}
+	if refers(c, key+".trunk", t.Trunk, c.Trunks) {
+		c.callable(key+".trunk", t.Trunk)
 	}
 }
 

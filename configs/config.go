@@ -147,11 +147,18 @@ type Hotline struct {
 	Trunk            string        `yaml:"trunk" is:"name"`
 	TrunkNumber      string        `yaml:"trunk_number" is:"number"`
 	Partner          string        `yaml:"partner" is:"id"`
+	Transfer         Transfer      `yaml:"transfer"`
 	Queue            Queue         `yaml:"queue"`
 	Prompts          Roles         `yaml:"prompts"`
 	Recording        LineRecording `yaml:"recording"`
 	RevealRestricted bool          `yaml:"reveal_restricted"`
 	Spool            Spool         `yaml:"spool"`
+}
+
+// Transfer is whom, other than lines and seats, the phones of a hotline may transfer a caller to.
+type Transfer struct {
+	Numbers []string `yaml:"numbers" is:"range"`
+	Trunk   string   `yaml:"trunk" is:"name"`
 }
 
 // Spool is how entries and updates go to and from the switch at which a line stands: by files that a gatekeeper carries.

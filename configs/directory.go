@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"liandong/routing/desk"
+	"liandong/routing/number"
 	"liandong/sip/sdp"
 	"liandong/sip/ua"
 )
@@ -21,6 +22,7 @@ func (c *Config) Directory() *desk.Directory {
 		OneLine:    c.SecondLine == "stay",
 		Categories: c.Known(),
 		Plan:       c.plan(),
+		Realm:      c.Realm,
 		Emergency:  c.Emergency,
 		Codecs:     slices.Clone(c.Codecs),
 		Timers: desk.Timers{
@@ -29,6 +31,7 @@ func (c *Config) Directory() *desk.Directory {
 	}
 	for id, h := range c.Hotlines {
 		d.Hotlines[id] = h.line(id)
+		d.Hotlines[id].Transfer = h.Transfer.permitted(c.plan())
 	}
 	for user, p := range c.Phones {
 		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network, SRTP: protections[p.SRTP]}
@@ -55,6 +58,16 @@ func (h *Hotline) line(id string) *desk.Hotline {
 		},
 		Prompts: h.Prompts.clips(), Recording: h.Recording.line(), RevealRestricted: h.RevealRestricted,
 	}
+}
+
+func (t Transfer) permitted(p number.Plan) desk.Transfer {
+	d := desk.Transfer{Trunk: t.Trunk}
+	for _, n := range t.Numbers {
+		if r, ok := p.Range(n); ok {
+			d.Numbers = append(d.Numbers, r)
+		}
+	}
+	return d
 }
 
 func (t *Trunk) neighbour(name string) *desk.Trunk {

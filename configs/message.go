@@ -95,6 +95,7 @@ var (
 	textID        = text{"1 到 32 个字母、数字、_ 或 -", "1 to 32 of letters, digits, _ and -"}
 	textDigits    = text{"1 到 4 位数字", "1 to 4 digits"}
 	textNumber    = text{"号码：2 到 20 位数字、* 或 #，可以 + 开头", "a number: 2 to 20 digits, * or #, perhaps with a leading +"}
+	textRange     = text{"号码，或至少 3 位数字加 *，例如 96110、\"0311*\"", "a number, or at least 3 digits with a * behind them, such as 96110 or \"0311*\""}
 	textArea      = text{"区号，例如 0311 或 10", "an area code such as 0311 or 10"}
 	textClock     = text{"一天中的时刻，例如 08:00，或 none", "a time of day such as 08:00, or none"}
 	textSpan      = text{"一天中的时段，例如 08:30-12:00，从早到晚，最晚 24:00", "a part of the day such as 08:30-12:00, rising, up to 24:00"}
@@ -171,6 +172,7 @@ var (
 	textSelfOverflow  = text{"不能溢出到自己；可用：%s", "cannot overflow to itself; allowed: %s"}
 	textTwoOverflows  = text{"hotline 与 trunk 只能给出一个", "give hotline or trunk, not both"}
 	textOverflowPair  = text{"trunk 与 number 必须同时给出", "trunk and number go together"}
+	textTransferPair  = text{"trunk 与 numbers 必须同时给出", "trunk and numbers go together"}
 	textNoTarget      = text{"中继 %q 没有 target、targets 或 srv，无法呼出", "trunk %q has no target, targets or srv and cannot be called"}
 	textLongSeat      = text{"不能比 no_answer（%s）更长", "cannot be longer than no_answer (%s)"}
 	textKeyCode       = text{"按键代码应为 2 到 8 个字符：0-9 * # A-D，N 代表任意一位数字", "a key code is 2 to 8 of 0-9 * # A-D, where N is any digit"}

@@ -45,6 +45,7 @@ var shapes = map[string]shape{
 	"digits":   {regexp.MustCompile(`^[0-9]{1,4}$`).MatchString, textDigits},
 	"service":  {regexp.MustCompile(`^[0-9A-Za-z*#_-]{1,32}$`).MatchString, textService},
 	"number":   {regexp.MustCompile(`^\+?[0-9*#]{2,20}$`).MatchString, textNumber},
+	"range":    {regexp.MustCompile(`^\+?[0-9]{2,20}\*?$`).MatchString, textRange},
 	"area":     {regexp.MustCompile(`^0?[1-9][0-9]{1,2}$`).MatchString, textArea},
 	"realm":    {regexp.MustCompile(`^[!#-\[\]-~][ !#-\[\]-~]{0,63}$`).MatchString, textRealm},
 	"verb":     {plainText, textVerb},

@@ -243,3 +243,38 @@ func TestPickUpIsNoNewCall(t *testing.T) {
 	}
 	hears(t, h.caller, deskTone)
 }
+
+// A number outside that the line permits has the citizen by its trunk, who is shown as the trunk's policy has it; one
+// that is not permitted, or at another host, costs nothing.
+func TestTransferOutside(t *testing.T) {
+	t.Parallel()
+	doctor := gateway(t, phone.AnswerAfter(300*time.Millisecond))
+	h := talking(t, phone.NeverAnswer(), "trunks.beyond.target="+doctor.Addr().String(), "trunks.beyond.trusted=true", "trunks.beyond.pai=true",
+		"hotlines.110.transfer.numbers=0311*", "hotlines.110.transfer.trunk=beyond")
+	refers := func(to string) error {
+		_, err := h.desk.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: to}}, nil)
+		return err
+	}
+	for _, to := range []string{"<sip:01087654321@" + domain + ">", "<sip:031187654321@evil.example>", "<sip:031187654321,,1@" + domain + ">"} {
+		if err := refers(to); err == nil || !strings.Contains(err.Error(), "603") {
+			t.Errorf("%s is answered %v", to, err)
+		}
+	}
+	must(t, refers("<sip:+8631187654321@"+domain+";user=phone>"))
+	p := waitConfirmed(t, next(t, doctor))
+	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) != 1 || !strings.Contains(id.PAI[0], number) {
+		t.Errorf("outside is shown %+v", id)
+	}
+	hears(t, h.caller, partnerTone)
+	hears(t, p, callerTone)
+	ended(t, h.desk)
+	pushes(t, p, "*1") // no verb: it is the caller who gets the digits
+	hangUp(t, h.caller)
+	ended(t, p)
+	unbroken(t, h.caller)
+	select {
+	case <-h.partner.Incoming():
+		t.Error("somebody outside has a key")
+	default:
+	}
+}

@@ -140,20 +140,20 @@ const (
 
 // Hunt is the search for a desk of one hotline.
 type Hunt struct {
-	Hotline  string
-	Partner  bool     // rings for the matter; otherwise for a caller who has nobody
-	Only     string   // the one seat that is wanted; "" any
-	Tried    []string // seats that had their turn
-	Result   Result   // best so far, see Result
-	Code     int      // the last SIP code that refused
-	Since    time.Time
-	SeatAt   time.Time // when those who ring now have rung long enough; zero: nobody rings
-	LineAt   time.Time // when the whole line has rung long enough (Partner)
-	RetryAt  time.Time // when to look for free seats again; zero: not waiting
-	EarlyAt  time.Time // until then the caller hears our announcement, and no early sound; zero: it is over
-	Queued   bool      // no seat was free: the caller hears the queue
-	Overflow bool      // rings a number outside by the overflow rule
-	Joins    bool      // waits for a desk that comes from another call
+	Hotline string
+	Partner bool     // rings for the matter; otherwise for a caller who has nobody
+	Only    string   // the one seat that is wanted; "" any
+	Tried   []string // seats that had their turn
+	Result  Result   // best so far, see Result
+	Code    int      // the last SIP code that refused
+	Since   time.Time
+	SeatAt  time.Time // when those who ring now have rung long enough; zero: nobody rings
+	LineAt  time.Time // when the whole line has rung long enough (Partner)
+	RetryAt time.Time // when to look for free seats again; zero: not waiting
+	EarlyAt time.Time // until then the caller hears our announcement, and no early sound; zero: it is over
+	Queued  bool      // no seat was free: the caller hears the queue
+	Outside bool      // rings a number outside: by the overflow rule, or for a desk that hands over to it
+	Joins   bool      // waits for a desk that comes from another call
 }
 
 // Matter is one act of a desk that concerns another line: it has one stub.
@@ -161,6 +161,7 @@ type Matter struct {
 	Stub      string
 	Mode      string // ticket.Direct or ticket.ThreeWay
 	From, To  string // hotlines
+	Outside   string // the number outside that the desk hands over to; To is its own line then, and no ticket tells of it
 	FromAgent string
 	ToAgent   string
 	KeyAt     time.Time

@@ -59,7 +59,8 @@ type Cause struct {
 	By   string // who refers (RFC 3892), "" when nobody has by REFER
 }
 
-// RingTrunk invites a number behind a trunk.
+// RingTrunk invites a number behind a trunk: a line's, or with no Hotline one outside
+// that a desk hands over to.
 type RingTrunk struct {
 	Leg                    LegID
 	Hotline, Trunk, Number string

@@ -159,6 +159,8 @@ type ColleagueJoined struct {
 type Target struct {
 	Hotline string
 	Seat    string // this one of its seats; "": any
+
+	Trunk, Number string // a number outside that Hotline, the desk's own line, permits; "": none
 }
 
 // RecordAsked tells that a phone's record key asks for a recording, or for its

@@ -46,6 +46,14 @@ func (m *machine) find() {
 	m.do(f)
 }
 
+// huntOutside rings a number that the taker's line permits.
+func (m *machine) huntOutside(to Target) {
+	m.Hunt = &Hunt{Hotline: to.Hotline, Partner: true, Outside: true, Since: m.now}
+	m.do(Tell{What: "outside", Leg: m.Desk, Note: to.Trunk})
+	m.do(RingTrunk{Leg: m.newLeg(to.Hotline, ""), Trunk: to.Trunk, Number: to.Number, For: m.cause()})
+	m.ringFor(m.dir.Timers.TrunkRing)
+}
+
 // line is the hotline being rung; an empty one when the directory lost it.
 func (m *machine) line() desk.Hotline {
 	if h, ok := m.dir.Hotlines[m.Hunt.Hotline]; ok {
@@ -56,7 +64,7 @@ func (m *machine) line() desk.Hotline {
 
 func (m *machine) seatsFound(e SeatsFound) {
 	h := m.Hunt
-	if m.Over() || h == nil || h.Hotline != e.Hotline || h.Overflow || len(m.rung()) > 0 {
+	if m.Over() || h == nil || h.Hotline != e.Hotline || h.Outside || len(m.rung()) > 0 {
 		if len(e.Seats) > 0 {
 			m.do(ReleaseSeats{e.Seats})
 		}
@@ -88,7 +96,7 @@ func (m *machine) ringFor(d time.Duration) {
 		d = longestRing
 	}
 	m.Hunt.SeatAt = m.now.Add(d)
-	if n := m.line().NoAnswer; m.Hunt.Partner && n > 0 && m.Hunt.LineAt.IsZero() {
+	if n := m.line().NoAnswer; m.Hunt.Partner && !m.Hunt.Outside && n > 0 && m.Hunt.LineAt.IsZero() {
 		m.Hunt.LineAt = m.now.Add(n)
 	}
 }
@@ -103,7 +111,7 @@ func (m *machine) newLeg(line, seat string) LegID {
 func (m *machine) ringTrunk(line, trunk, number string) {
 	m.do(RingTrunk{Leg: m.newLeg(line, ""), Hotline: line, Trunk: trunk, Number: number, For: m.cause()})
 	d := m.line().NoAnswer
-	if d == 0 || m.Hunt.Overflow {
+	if d == 0 || m.Hunt.Outside {
 		d = m.dir.Timers.TrunkRing
 	}
 	m.ringFor(d)
@@ -115,6 +123,8 @@ func (m *machine) cause() Cause {
 	switch {
 	case !m.Hunt.Partner || t == nil:
 		return Cause{}
+	case t.Outside != "": // who has been with the caller is nobody's business there
+		return Cause{From: t.From, To: t.Outside}
 	case t.inside():
 		return Cause{By: t.By}
 	}
@@ -158,7 +168,7 @@ func (m *machine) roundOver() {
 	h := m.Hunt
 	h.SeatAt = time.Time{}
 	switch {
-	case h.Overflow, h.Joins, m.line().Trunk != "":
+	case h.Outside, h.Joins, m.line().Trunk != "":
 		m.exhausted()
 	case m.line().Ring != desk.All:
 		m.find()
@@ -194,7 +204,7 @@ func (m *machine) huntTicked() {
 		h.note(ResultNoAnswer, 408)
 		m.stopRinging(NoAnswer)
 		m.roundOver()
-	case !h.Partner && !h.Overflow && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
+	case !h.Partner && !h.Outside && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
 		m.overflow()
 	case m.due(h.RetryAt):
 		m.find()
@@ -206,13 +216,13 @@ func (m *machine) huntTicked() {
 func (m *machine) overflow() {
 	last := m.Hunt.Hotline
 	to := m.line().Queue.Overflow
-	outside := m.Hunt.Overflow
+	outside := m.Hunt.Outside
 	m.stopHunt(NoAnswer)
 	m.Visited = append(m.Visited, last)
 	switch {
 	case !outside && to.Trunk != "":
 		m.do(Tell{What: "overflow", Note: to.Trunk})
-		m.Hunt = &Hunt{Hotline: last, Since: m.now, Overflow: true}
+		m.Hunt = &Hunt{Hotline: last, Since: m.now, Outside: true}
 		m.ringTrunk(last, to.Trunk, to.Number)
 	case !outside && to.Hotline != "" && !slices.Contains(m.Visited, to.Hotline):
 		m.do(Tell{What: "overflow", Note: to.Hotline})

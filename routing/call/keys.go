@@ -65,7 +65,8 @@ func (m *machine) act(p press) (done bool) {
 // on hand is with: one at a time.
 func (m *machine) elsewhere(p press) bool {
 	t := m.Matter
-	return m.Phase != Talking && p.To.Hotline != "" && (t == nil || p.To.Hotline != t.To && p.To.Hotline != t.From)
+	return m.Phase != Talking && p.To.Hotline != "" &&
+		(t == nil || p.To.Hotline != t.To && p.To.Hotline != t.From || p.To.Number != t.Outside)
 }
 
 // running says that a partner is being rung for the matter.
@@ -160,6 +161,10 @@ func (m *machine) begin(p press, phase Phase) bool {
 	m.SettleUntil = time.Time{}
 	m.open(p, mode, partner.ID)
 	m.setPhase(phase)
+	if p.To.Number != "" {
+		m.huntOutside(p.To)
+		return true
+	}
 	m.huntSeat(partner.ID, p.To.Seat, true)
 	return true
 }

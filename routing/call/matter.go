@@ -13,7 +13,7 @@ func (m *machine) open(p press, mode string, to string) {
 	m.settleMatter()
 	m.Matter = &Matter{
 		Stub: p.Stub, Mode: mode, From: p.who.Hotline, To: to, FromAgent: p.who.Agent(),
-		KeyAt: m.now, Category: m.Category, By: p.By,
+		KeyAt: m.now, Category: m.Category, By: p.By, Outside: p.To.Number,
 	}
 	if m.Matter.inside() {
 		m.Matter.Stub = ""

@@ -107,6 +107,20 @@ func stored(t *testing.T, c Call) string {
 	return string(b)
 }
 
+// target is HOTLINE, HOTLINE SEAT or HOTLINE TRUNK:NUMBER.
+func target(f []string) (to Target) {
+	if len(f) > 0 {
+		to.Hotline = f[0]
+	}
+	if len(f) > 1 {
+		to.Seat = f[1]
+	}
+	if trunk, number, ok := strings.Cut(to.Seat, ":"); ok {
+		to.Seat, to.Trunk, to.Number = "", trunk, number
+	}
+	return to
+}
+
 func (s *scripted) event(t *testing.T, f []string) Event {
 	t.Helper()
 	leg := func(i int) LegID {
@@ -158,19 +172,14 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		return KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs)}
 	case "record":
 		return RecordAsked{leg(1), f[2] == "on"}
-	case "refer": // refer LEG ID VERB [HOTLINE [SEAT]]
+	case "refer": // refer LEG ID VERB [HOTLINE [SEAT | TRUNK:NUMBER]]
 		v, err := verb.Parse(f[3])
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.stubs++
 		e := KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), Refer: uint32(leg(2)), By: "1101"}
-		if len(f) > 4 {
-			e.To.Hotline = f[4]
-		}
-		if len(f) > 5 {
-			e.To.Seat = f[5]
-		}
+		e.To = target(f[4:])
 		return e
 	case "focus": // focus LEG NEW
 		v, _ := verb.Parse("conference")
@@ -199,16 +208,13 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		return JoinFailed{code}
 	case "taken":
 		return LegTaken{leg(1)}
-	case "dials": // dials LEG NEW VERB [HOTLINE]
+	case "dials": // dials LEG NEW VERB [HOTLINE [SEAT | TRUNK:NUMBER]]
 		v, err := verb.Parse(f[3])
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.stubs++
-		e := DeskCalled{Desk: leg(1), Leg: SecondLeg + leg(2), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs)}
-		if len(f) > 4 {
-			e.To.Hotline = f[4]
-		}
+		e := DeskCalled{Desk: leg(1), Leg: SecondLeg + leg(2), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), To: target(f[4:])}
 		return e
 	case "picks": // picks LEG NEW SEAT
 		return PickedUp{Of: leg(1), Leg: SecondLeg + leg(2), Seat: f[3]}

@@ -193,7 +193,7 @@ func (w *walk) second(leg LegID) Event {
 	case 2:
 		return ColleagueJoined{Leg: id, Of: leg, Seat: "1102"}
 	}
-	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}}[w.rng.IntN(2)]}
+	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}, outside}[w.rng.IntN(3)]}
 }
 
 // focus is what a phone does with the conference URI.
@@ -273,13 +273,15 @@ func (w *walk) asked(leg LegID) {
 	}
 }
 
+var outside = Target{Hotline: "110", Trunk: "pstn", Number: "031187654321"}
+
 // pressed is a key, or a REFER to somebody.
 func (w *walk) pressed(leg LegID, v verb.Verb) Event {
 	e := KeyPressed{Leg: leg, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log))}
 	if w.rng.IntN(3) == 0 {
 		w.refers++
 		e.Refer = w.refers
-		e.To = []Target{{}, {Hotline: "12345"}, {Hotline: "119"}, {Hotline: "110"}, {Hotline: "12345", Seat: "2102"}, {Hotline: "110", Seat: "1102"}}[w.rng.IntN(6)]
+		e.To = []Target{{}, {Hotline: "12345"}, {Hotline: "119"}, {Hotline: "110"}, {Hotline: "12345", Seat: "2102"}, {Hotline: "110", Seat: "1102"}, outside}[w.rng.IntN(7)]
 		w.told[e.Refer] = nil
 	}
 	return e

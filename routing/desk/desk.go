@@ -24,6 +24,7 @@ type Directory struct {
 	OneLine    bool                // a verb dialled on a phone's second line goes on in the first one
 	Categories category.List       // what the desks agreed on
 	Plan       number.Plan         // how digits become a number here
+	Realm      string              // what phones call us, beside our addresses
 	Emergency  string              // the hotline that an urgent stub goes to
 	Timers     Timers
 	Codecs     []codec.ID // what every leg is offered, in this order; empty: G.711

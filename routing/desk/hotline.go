@@ -3,6 +3,8 @@ package desk
 import (
 	"slices"
 	"time"
+
+	"liandong/routing/number"
 )
 
 // Hotline is one line of the linkage: 110, 12345, 119 … Its calls go to its own seats, or out through a trunk when
@@ -22,10 +24,22 @@ type Hotline struct {
 	TrunkNumber string // the number dialled there
 
 	Partner          string // id of the hotline that handover, consult and conference go to; "" none
+	Transfer         Transfer
 	Queue            Queue
 	Prompts          Prompts
 	Recording        Recording
 	RevealRestricted bool // desks see a number withheld by Privacy: id (an emergency desk may, others by policy)
+}
+
+// Transfer says which numbers outside a desk of the line may hand a caller to, by its phone. Zero: none.
+type Transfer struct {
+	Trunk   string
+	Numbers []number.Range
+}
+
+// Permits says whether a normalised number is one of them.
+func (t Transfer) Permits(e164 string) bool {
+	return slices.ContainsFunc(t.Numbers, func(r number.Range) bool { return r.Holds(e164) })
 }
 
 // Queue is where a first call waits when no seat is free or none has answered. MaxCalls 0 is no queue: straight to the overflow.

@@ -225,7 +225,9 @@ func (c *Core) lent(now time.Time, as call.LegID, l loan) {
 func (c *Core) board(as call.LegID, l loan) {
 	p := l.who
 	p.id, p.media, p.gone = as, false, false
-	p.keys = c.collector()
+	if p.route == nil || p.route.ring.Hotline != "" {
+		p.keys = c.collector()
+	}
 	p.lender = lender{peer: l.from, id: l.id}
 	delete(c.moved, p.leg.CallID())
 	c.world.Wire.Bind(p.leg.CallID())

@@ -1,7 +1,12 @@
 package exchange
 
 import (
+	"cmp"
+	"regexp"
+	"strings"
+
 	"liandong/routing/call"
+	"liandong/routing/number"
 	"liandong/routing/verb"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -9,8 +14,8 @@ import (
 
 // referred reads a desk's REFER as a verb. It ends here and is never sent on:
 // what it asks for the switch does itself, or nobody does. A caller and a trunk
-// have no verbs, and a desk reaches only the switch's own lines and seats, so
-// that no transfer runs up charges.
+// have no verbs, and a desk reaches only the switch's own lines and seats, and the
+// numbers outside that its line permits, so that no transfer runs up charges.
 func (c *Core) referred(p *party, e leg.Referred) {
 	calls := e.To.Method == "" || e.To.Method == "INVITE"
 	switch {
@@ -20,7 +25,7 @@ func (c *Core) referred(p *party, e leg.Referred) {
 	case calls && c.confers(p, e):
 		return
 	}
-	v, to, ok := c.meant(e.To.Number())
+	v, to, ok := c.meant(p, e.To.URI)
 	if r := e.To.Replaces; r != nil {
 		other := c.named(*r)
 		if calls && other == nil && c.joinsCalls(p, e) {
@@ -50,21 +55,55 @@ func (c *Core) named(r header.Replaces) *party {
 	return nil
 }
 
-// meant is what a number stands for that a desk's phone names in a transfer: a
-// verb, a line or one of its seats.
-func (c *Core) meant(number string) (v verb.Verb, to call.Target, ok bool) {
-	if name, ok := c.dir.Services[number]; ok {
+// meant is what a URI stands for that a desk's phone names in a transfer: a verb,
+// a line or one of its seats, or a number outside.
+func (c *Core) meant(p *party, u header.URI) (v verb.Verb, to call.Target, ok bool) {
+	dialled := cmp.Or(u.User, u.Host)
+	if name, ok := c.dir.Services[dialled]; ok {
 		v, err := verb.Parse(name)
 		return v, to, err == nil
 	}
 	v = verb.Verb{Name: verb.Handover}
-	if line, ok := c.dir.Dialed(number); ok {
+	if line, ok := c.dir.Dialed(dialled); ok {
 		return v, call.Target{Hotline: line.ID}, true
 	}
-	if seat, ok := c.dir.Seats[number]; ok {
-		return v, call.Target{Hotline: seat.Hotline, Seat: number}, true
+	if seat, ok := c.dir.Seats[dialled]; ok {
+		return v, call.Target{Hotline: seat.Hotline, Seat: dialled}, true
 	}
-	return v, to, false
+	to, ok = c.outside(p, u)
+	return v, to, ok
+}
+
+// dialable is a number outside as a phone has to write it: no separators, and
+// nothing that would be dialled after it.
+var dialable = regexp.MustCompile(`^\+?[0-9]{2,20}$`)
+
+// outside finds the number that a URI names among those that a desk's line permits.
+// What is dialled is written anew from its digits: nothing else of the URI goes on.
+func (c *Core) outside(p *party, u header.URI) (to call.Target, ok bool) {
+	line, ok := c.dir.At(p.user)
+	if u.User == "" {
+		u.User, u.Host = u.Host, ""
+	}
+	if !ok || !dialable.MatchString(u.User) || !c.bare(p, u) {
+		return to, false
+	}
+	e164, ok := c.dir.Plan.Normalise(u.User)
+	if !ok || !line.Transfer.Permits(e164) {
+		return to, false
+	}
+	return call.Target{Hotline: line.ID, Trunk: line.Transfer.Trunk, Number: number.National(e164)}, true
+}
+
+// bare says that a URI is at our host, and asks for nothing but its user part.
+func (c *Core) bare(p *party, u header.URI) bool {
+	for _, param := range u.Params {
+		if key := strings.ToLower(param.Key); key != "user" && key != "transport" {
+			return false
+		}
+	}
+	ours := u.Host == "" || strings.EqualFold(u.Host, c.dir.Realm) || u.Host == c.host(leg.Flow{Network: p.network, Transport: p.transport})
+	return ours && u.Password == "" && u.Headers == ""
 }
 
 // referrer is who refers, in the words of the REFER; a phone that says nothing,

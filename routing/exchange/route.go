@@ -5,6 +5,8 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/routing/verb"
 	"liandong/sip/leg"
 	"liandong/sip/sdp"
 	"liandong/sip/trunk"
@@ -55,6 +57,10 @@ type route struct {
 
 func (c *Core) ringTrunk(e call.RingTrunk) {
 	p := &party{id: e.Leg, agent: e.Hotline, trunk: e.Trunk, keys: c.collector()}
+	if e.Hotline == "" { // somebody outside has no verbs
+		p.agent, p.keys = e.For.From, verb.Collector{}
+		c.world.Log.Info("a caller is handed to a number outside", "leg", e.Leg, "line", e.For.From, "trunk", e.Trunk, "number", number.Mask(e.Number))
+	}
 	t, ok := c.dir.Trunks[e.Trunk]
 	if !ok {
 		c.unreachable(p, 404)

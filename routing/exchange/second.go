@@ -47,7 +47,7 @@ func (c *Core) dialogs() (n int) {
 // dialled reads what the second line is for: a verb by its number, a talk in
 // private with a line or a seat.
 func (c *Core) dialled(p *party, i leg.Invited) {
-	v, to, ok := c.meant(i.RequestURI.User)
+	v, to, ok := c.meant(p, i.RequestURI)
 	desk := c.deskOf(p.user)
 	switch {
 	case desk == 0 && c.isPickup(i.RequestURI.User):

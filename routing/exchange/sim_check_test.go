@@ -15,6 +15,7 @@ import (
 	"liandong/media/engine"
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/number"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
 	"liandong/sip/trunk"
@@ -182,6 +183,8 @@ func simDirectory() *desk.Directory {
 		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 20 * time.Second},
 	}
 	d.Hotlines["119"].Trunk, d.Hotlines["119"].TrunkNumber = "fire", "119"
+	doctor, _ := d.Plan.Range("0311*")
+	d.Hotlines["110"].Transfer = desk.Transfer{Trunk: "fire", Numbers: []number.Range{doctor}}
 	d.Hotlines["12345"].Ring, d.Hotlines["12345"].RingEach = desk.LongestIdle, 5*time.Second
 	d.Hotlines["12345"].Queue.Answer = true
 	d.Hotlines["12345"].Queue.Overflow.Hotline = "110"

@@ -262,6 +262,7 @@ func (l *line) checkTold() {
 var referTo = []string{
 	"<sip:12345@127.0.0.1>", "sip:12345@127.0.0.1:5060", "<sip:handover@127.0.0.1>", "<sip:110@127.0.0.1>", "<sip:119@127.0.0.1>", "<sip:2101@127.0.0.1>",
 	"<sip:1102@127.0.0.1>", "<sip:conference@127.0.0.1>", "<sip:consult@127.0.0.1>", "<sip:urgent@127.0.0.1>", "<sip:take_back@127.0.0.1>", "<sip:0900123456@127.0.0.1>",
+	"<sip:031187654321@127.0.0.1;user=phone>", "sip:+8631187654321@127.0.0.1", "<sip:031187654321@127.0.0.1;ext=0900>",
 }
 
 // transfers: the phone's own transfer key, perhaps more than once.
