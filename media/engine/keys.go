@@ -48,3 +48,14 @@ func (l *leg) sendEvent(payload []byte, ts uint32, marker bool, now time.Time) {
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.DTMFSend, SequenceNumber: l.out.seq, Timestamp: ts}, payload)
 	l.out.event(ts, len(payload), now)
 }
+
+// keyWaits says that keys are to be sent, or the pause behind one is to end.
+func (l *leg) keyWaits() bool { return l.dial.Busy() || l.tones.waiting != "" }
+
+// makeRoom holds relayed packets up for a key: a source that is always a little ahead
+// would leave it no tick of its own.
+func (l *leg) makeRoom(now time.Time) {
+	if l.keyWaits() {
+		l.dialTill = now.Add(dialHold)
+	}
+}

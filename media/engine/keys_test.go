@@ -146,6 +146,32 @@ func TestKeysSent(t *testing.T) {
 	a.mustHear(b)
 }
 
+// TestKeysSentBesideASourceAhead: a source whose packets are always a little early, and a room
+// that is calm, leave a key its turn all the same.
+func TestKeysSentBesideASourceAhead(t *testing.T) {
+	for _, events := range []uint8{0, 101} {
+		r := newRig(t, labConfig(nil))
+		a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+		stream := a.stream()
+		stream.DTMFSend = events
+		r.session.Do(stream)
+		a.hears(Playlist{}, b)
+		r.run(200 * time.Millisecond)
+		b.talk()
+		r.run(200 * time.Millisecond)
+		a.forget()
+		r.session.Do(Digits{Leg: 1, Digits: "7"})
+		r.run(200 * time.Millisecond)
+		event := false
+		for _, packet := range a.got {
+			event = event || packet.PayloadType == 101 && packet.Payload[0] == 7
+		}
+		if tone := power(a.heard(), 852) > 0.2; event != (events != 0) || tone != (events == 0) {
+			t.Errorf("telephone-event %d: an event %v, a tone %v", events, event, tone)
+		}
+	}
+}
+
 // TestTonesSent: to a party without telephone-event keys go as sound.
 func TestTonesSent(t *testing.T) {
 	r := newRig(t, labConfig(nil))

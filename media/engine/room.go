@@ -94,10 +94,10 @@ func (r *room) tick(now time.Time) {
 // as the packets do. A gap is found so much later.
 const calmTicks = 2
 
-// calm says that every party gets packets as they come.
+// calm says that every party gets packets as they come, and nothing else.
 func (r *room) calm(now time.Time) bool {
 	for _, l := range r.legs {
-		if l.mode != relaying || l.care != Promptly || !l.rewriter.live || now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
+		if l.mode != relaying || l.care != Promptly || !l.rewriter.live || l.keyWaits() || now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
 			return false
 		}
 	}

@@ -30,7 +30,11 @@ func (l *leg) tick(now time.Time) {
 	if l.ready && !l.stream.Send {
 		l.holdOpen(now)
 	}
-	if !l.ready || !l.stream.Send || l.out.full(now) {
+	if !l.ready || !l.stream.Send {
+		return
+	}
+	if l.out.full(now) {
+		l.makeRoom(now)
 		return
 	}
 	if l.sendKey(now) {
