@@ -6,6 +6,7 @@ import (
 	"context"
 	"debug/elf"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -51,6 +52,17 @@ const (
 	loadLine  = "CGO_ENABLED=0 go build -o liandong-load ./cmd/liandong-load"
 	demoLine  = "go run ./cmd/liandong demo"
 )
+
+// TestMain lets the demo and both pages run beside each other on two cores, too: they wait, for rings and for speech.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		if err := f.Value.Set("4"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 func TestReadme(t *testing.T) {
 	t.Parallel()
