@@ -40,11 +40,23 @@ func (c *checker) oneNetwork(key string, n *Network) {
 	if n.RTP.Address.IsUnspecified() && !n.RTP.Advertise.IsValid() {
 		c.addName(key+".rtp.advertise", textWildcard.of("rtp.advertise"))
 	}
+	c.oneFamily(key, n)
 	if p := n.RTP.Ports; p != (Ports{}) && p.count() < minPorts {
 		c.add(key+".rtp.ports", textFewPorts.of(p.count(), minPorts))
 	}
 	if j := n.RTP.jitter(); j.Min > j.Max {
 		c.add(key+".rtp.jitter", textJitterTurned.of(j.Min, j.Max))
+	}
+}
+
+// oneFamily: a phone that comes by IPv4 would be told to send its sound to an IPv6 address, and hear nothing.
+func (c *checker) oneFamily(key string, n *Network) {
+	for _, name := range n.SIP.open() {
+		at := n.SIP.listeners()[name].Addr()
+		if n.RTP.Address.IsValid() && at.Unmap().Is4() != n.RTP.Address.Unmap().Is4() {
+			c.add(key+".rtp.address", textOneFamily.of("sip."+name))
+			return
+		}
 	}
 }
 

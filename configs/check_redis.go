@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/url"
 	"slices"
+	"strconv"
 )
 
 // redis checks each Redis that the file names.
@@ -50,7 +51,7 @@ func (c *checker) oneRedis(key string, r *Redis) {
 		return
 	}
 	u, err := url.Parse(r.URL.Reveal())
-	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" || r.link().Validate() != nil {
+	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" || !portsFit(u) || r.link().Validate() != nil {
 		c.add(key+".url", textRedisURL.of())
 		return
 	}
@@ -58,6 +59,17 @@ func (c *checker) oneRedis(key string, r *Redis) {
 		c.add(key+".password", textRedisTwice.of())
 	}
 	c.certificates(key, r, u.Scheme == "rediss")
+}
+
+// portsFit: url.Parse takes any digits for a port, of the host and of each addr.
+func portsFit(u *url.URL) bool {
+	for _, host := range append(u.Query()["addr"], u.Host) {
+		port := (&url.URL{Host: host}).Port()
+		if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // certificates reads what belongs to TLS.

@@ -137,15 +137,24 @@ func (d *decoder) syntax(src []byte, err error) {
 			at = place{line: max(tk.Position.Line, 1), col: max(tk.Position.Column, 1)}
 		}
 	}
-	if lines := strings.Split(string(src), "\n"); at.line <= len(lines) && starKey.MatchString(lines[at.line-1]) {
-		d.addAt(at, "", textStarKey.of())
-		return
+	if lines := strings.Split(string(src), "\n"); at.line <= len(lines) {
+		switch line := lines[at.line-1]; {
+		case starKey.MatchString(line):
+			d.addAt(at, "", textStarKey.of())
+			return
+		case flowEnv.MatchString(line):
+			d.addAt(at, "", textFlowEnv.of())
+			return
+		}
 	}
 	d.addAt(at, "", textSyntax.of(why))
 }
 
 // starKey finds a key code without its quotes, which YAML takes for an alias: at the start of a line, or within { }.
 var starKey = regexp.MustCompile(`(^|[{,])\s*\*`)
+
+// flowEnv finds a ${NAME} without quotes within { } or [ ], where YAML takes its braces for its own.
+var flowEnv = regexp.MustCompile(`[{\[,].*[:\[,]\s*\$\{`)
 
 // unfit says what keeps a text from being given to the YAML parser at all.
 func unfit(src []byte) (*message, place) {

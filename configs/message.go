@@ -56,6 +56,7 @@ var (
 	textNotUTF8    = text{"文件不是 UTF-8 编码，请另存为 UTF-8", "the file is not UTF-8; save it as UTF-8"}
 	textTooDeep    = text{"嵌套过深，最多 %d 层", "nested too deeply, at most %d levels"}
 	textSyntax     = text{"YAML 语法错误：%s", "not valid YAML: %s"}
+	textFlowEnv    = text{"{ } 或 [ ] 之内的 ${名称} 必须加引号，例如 {password: \"${NAME}\"}", "within { } or [ ] a ${NAME} must be in quotes, such as {password: \"${NAME}\"}"}
 	textStarKey    = text{"以 * 开头的按键代码必须加引号，例如 \"*1\": handover", "a key code that begins with * must be in quotes, such as \"*1\": handover"}
 	textEmptyFile  = text{"文件没有内容；请以 configs/liandong.yaml 为样例", "the file says nothing; copy configs/liandong.yaml to begin with"}
 	textSecondDoc  = text{"文件中只能有一个文档，请删除 --- 之后的内容", "only one document per file; remove what follows ---"}
@@ -145,6 +146,7 @@ var (
 	textCertSoon      = text{"证书 %q 将于 %s 过期，请及时更新", "the certificate in %q expires on %s; renew it in time"}
 	textZeroPort      = text{"端口不能为 0；可用：1 到 65535", "the port cannot be 0; allowed: 1 to 65535"}
 	textWildcard      = text{"监听全部地址时必须给出 %s，以告知对方发往何处", "hearing on all addresses needs %s, so that peers know where to send"}
+	textOneFamily     = text{"与 %s 不是同一地址族；一个网络只用 IPv4 或只用 IPv6", "is of another family than %s; a network is IPv4 or IPv6, not both"}
 	textSameSocket    = text{"与 %s 使用同一 %s 端口 %s；请换一个", "takes the %[2]s port %[3]s that %[1]s has; choose another"}
 	textJitterTurned  = text{"min %v 大于 max %v；min 不得大于 max", "min %v is more than max %v; it may be as much at the most"}
 	textFewPorts      = text{"端口太少：只有 %d 个；至少 %d 个，每路话用 2 个", "too few ports: %d; at least %d, each leg of a call takes 2"}

@@ -65,7 +65,7 @@ func bindable(cfg Config, net Transport) error {
 		addr := cfg.Networks[name].Address
 		s, err := net.Open(netip.AddrPortFrom(addr, 0))
 		if err != nil {
-			return fmt.Errorf("engine: network %s: no RTP port on %v, which must be an address of this machine: %w", name, addr, err)
+			return fmt.Errorf("engine: networks.%s.rtp.address: no RTP port on %v, which must be an address of this machine: %w", name, addr, err)
 		}
 		net.Close(s)
 	}

@@ -324,7 +324,7 @@ func TestForeignAddress(t *testing.T) {
 		if err == nil {
 			e.Stop()
 		}
-		if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "network there") {
+		if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "networks.there.rtp.address: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

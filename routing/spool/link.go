@@ -43,12 +43,12 @@ func (l Link) take(part string, log *slog.Logger) (*hold, error) {
 	h := &hold{stuck: map[string]bool{}, Link: l, own: filepath.Join(l.State, l.Line, part), log: log.With("line", l.Line)}
 	for _, dir := range []string{h.own, h.quarantine()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("spool: %w", err)
+			return nil, fmt.Errorf("spool: hotlines.%s.spool.state: %w", l.Line, err)
 		}
 	}
-	for _, dir := range []string{l.Send, l.Receive} { // a gatekeeper's: not ours to make, where a mount may be missing
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("spool: %s is not a folder", dir)
+	for _, f := range []struct{ key, dir string }{{"send", l.Send}, {"receive", l.Receive}} { // a gatekeeper's: not ours to make, where a mount may be missing
+		if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("spool: hotlines.%s.spool.%s: %s is not a folder; make or mount it", l.Line, f.key, f.dir)
 		}
 	}
 	var err error

@@ -331,7 +331,7 @@ func TestStartFailsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := u.Start(); err == nil || !strings.Contains(err.Error(), "network taken") {
+	if err := u.Start(); err == nil || !strings.Contains(err.Error(), "networks.taken.sip: ") {
 		t.Errorf("error %v", err)
 	}
 }

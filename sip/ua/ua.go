@@ -131,7 +131,7 @@ func (u *UA) Start() error {
 	for _, name := range sortedKeys(u.cfg.Networks) {
 		if err := u.open(name, u.cfg.Networks[name]); err != nil {
 			u.Stop()
-			return fmt.Errorf("ua: network %s: %w", name, err)
+			return fmt.Errorf("ua: networks.%s.sip: %w", name, err)
 		}
 	}
 	for name, c := range u.udp {

@@ -110,7 +110,7 @@ func (s *Server) Start() error {
 	}
 	l, err := net.Listen("tcp", s.cfg.Listen.String())
 	if err != nil {
-		return fmt.Errorf("api: %w", err)
+		return fmt.Errorf("api: http.listen: %w", err)
 	}
 	s.addr = l.Addr()
 	go func() {

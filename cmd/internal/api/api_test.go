@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -100,6 +101,19 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 	if got, _ := ask(server(t, configs.API{}), "GET", "/v1/calls?token=", stranger); got != http.StatusForbidden {
 		t.Error("without a configured token the empty one opens the door")
+	}
+}
+
+func TestRecordingThatIsNotGivenIsNotLoggedAsRead(t *testing.T) {
+	s := server(t, configs.API{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	var out bytes.Buffer
+	s.log = slog.New(slog.NewTextHandler(&out, nil))
+	for _, path := range []string{"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH", "/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH/meta"} {
+		out.Reset()
+		code, _ := ask(s, "GET", path, "127.0.0.1:1")
+		if got := out.String(); code != http.StatusNotFound || strings.Contains(got, "is read") || !strings.Contains(got, "level=WARN") {
+			t.Errorf("%s: %d, log %q", path, code, got)
+		}
 	}
 }
 

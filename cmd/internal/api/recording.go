@@ -19,7 +19,7 @@ const slowest = 32 << 10
 // been written.
 func (s *Server) recording(w http.ResponseWriter, r *http.Request) {
 	p, err := s.find(r.PathValue("ref"))
-	s.audit("a recording is read", r, err)
+	s.audit("a recording", r, err)
 	if err != nil {
 		s.sayRecording(w, err)
 		return
@@ -63,7 +63,7 @@ func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
 	if s.sw.Recordings != nil {
 		m, err = s.sw.Recordings.Meta(r.PathValue("ref"))
 	}
-	s.audit("the metadata of a recording is read", r, err)
+	s.audit("the metadata of a recording", r, err)
 	if err != nil {
 		s.sayRecording(w, err)
 		return
@@ -93,7 +93,12 @@ func (s *Server) audit(what string, r *http.Request, err error) {
 	if s.hasToken(r) {
 		by = "token"
 	}
-	s.log.Info(what, "recording", ref, "from", r.RemoteAddr, "by", by, "range", r.Header.Get("Range"), "err", err)
+	log := s.log.With("recording", ref, "from", r.RemoteAddr, "by", by, "range", r.Header.Get("Range"))
+	if err != nil {
+		log.Warn(what+" was asked for and is not given", "err", err)
+		return
+	}
+	log.Info(what + " is read")
 }
 
 func (s *Server) sayRecording(w http.ResponseWriter, err error) {

@@ -54,7 +54,7 @@ func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
 	}
 	if cfg.Records() {
 		if a.recorder, err = record.New(cfg.Record(), log.With("part", "record")); err != nil {
-			return nil, fmt.Errorf("app: %w", err)
+			return nil, fmt.Errorf("app: recording.dir: %w", err)
 		}
 	}
 	if a.engine, err = engine.New(cfg.Engine(), log.With("part", "media")); err != nil {

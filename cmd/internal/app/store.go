@@ -47,7 +47,7 @@ func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
 		}
 		var err error
 		if one.outbox, err = outbox.Open(c.Outbox, log.With("part", "outbox")); err != nil {
-			return s, err
+			return s, fmt.Errorf("outbox.path: %w", err)
 		}
 		if len(list) > 1 {
 			c.Ledger.Abroad = abroad{s, one}
