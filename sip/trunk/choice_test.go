@@ -4,13 +4,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func seeded(seed uint64) func() uint64 { return rand.New(rand.NewPCG(seed, 7)).Uint64 }
+// seeded is for a keeper's goroutine and the test's at once.
+func seeded(seed uint64) func() uint64 {
+	var mu sync.Mutex
+	source := rand.NewPCG(seed, 7)
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return source.Uint64()
+	}
+}
 
 func at(host string, priority, weight int) Target {
 	addr, _ := numeric(host)

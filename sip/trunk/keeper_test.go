@@ -64,6 +64,13 @@ func (w *fakeWire) Local(_, transport string) (leg.Local, bool) {
 	return leg.Local{Contact: "sip:10.0.0.100:5060;transport=" + transport, ViaHost: "10.0.0.100:5060", Transport: transport}, true
 }
 
+// answers has a peer answer as f does.
+func (w *fakeWire) answers(addr string, f func(*gosip.Request) *gosip.Response) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.peers[addr] = f
+}
+
 // set has a peer answer with a code; 0: silence, 1: it cannot be reached.
 func (w *fakeWire) set(addr string, code int) {
 	w.mu.Lock()
@@ -89,13 +96,17 @@ func (w *fakeWire) count(line string) (n int) {
 	return n
 }
 
+// fakeNames is a name server. Guarded by mu.
 type fakeNames struct {
+	mu      sync.Mutex
 	records []*net.SRV
 	hosts   map[string][]string
 	err     error
 }
 
 func (f *fakeNames) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.err == nil && (service != "sip" || proto != "udp" || name != "carrier.example") {
 		return "", nil, &net.DNSError{IsNotFound: true}
 	}
@@ -103,6 +114,8 @@ func (f *fakeNames) LookupSRV(_ context.Context, service, proto, name string) (s
 }
 
 func (f *fakeNames) LookupNetIP(_ context.Context, network, host string) (ips []netip.Addr, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if network != "ip4" {
 		return nil, errors.New("the socket has no IPv6")
 	}
@@ -110,6 +123,13 @@ func (f *fakeNames) LookupNetIP(_ context.Context, network, host string) (ips []
 		ips = append(ips, netip.MustParseAddr(s))
 	}
 	return ips, f.err
+}
+
+// says is what it answers from now on.
+func (f *fakeNames) says(records []*net.SRV, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.records, f.err = records, err
 }
 
 // keeping runs a keeper of one trunk in virtual time.
@@ -208,12 +228,12 @@ func TestNamesAreLookedUp(t *testing.T) {
 		if w.count("OPTIONS 10.0.0.3:5080") == 0 {
 			t.Error("a target that was looked up is not pinged")
 		}
-		dns.err = errors.New("the name server is away")
+		dns.says(dns.records, errors.New("the name server is away"))
 		pass(10 * time.Minute)
 		if got := k.Order("pstn"); len(got) != 3 {
 			t.Errorf("without a name server: %v", got)
 		}
-		dns.err, dns.records = nil, dns.records[1:]
+		dns.says(dns.records[1:], nil)
 		pass(2 * time.Minute)
 		if got := k.Order("pstn"); len(got) != 1 || len(w.sinks) != 1 {
 			t.Errorf("a record that is gone: %v, %d bound", got, len(w.sinks))

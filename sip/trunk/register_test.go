@@ -70,7 +70,7 @@ func account(targets ...Target) Trunk {
 func TestRegisters(t *testing.T) {
 	r := &registrar{least: 300, grants: 200}
 	keeping(t, account(Target{Host: "10.0.0.1:5060"}), nil, func(k *Keeper, w *fakeWire, log *bytes.Buffer) {
-		w.peers["10.0.0.1:5060"] = r.answer
+		w.answers("10.0.0.1:5060", r.answer)
 		pass(250 * time.Second)
 		if !k.Registrations()["pstn"] || len(r.asked) != 3 || r.asked[0] != 300 {
 			t.Errorf("registered %v, asked %v", k.Registrations(), r.asked)
@@ -104,7 +104,7 @@ func TestRegistersAgain(t *testing.T) {
 			t.Errorf("%d tries in an hour, at the second target %d", n, w.count("REGISTER 10.0.0.2:5060"))
 		}
 		w.set("10.0.0.1:5060", 503)
-		w.peers["10.0.0.2:5060"] = r.answer
+		w.answers("10.0.0.2:5060", r.answer)
 		pass(3 * time.Minute)
 		if !k.Registrations()["pstn"] {
 			t.Error("not registered at the second target")
@@ -116,7 +116,7 @@ func TestRegistersAgain(t *testing.T) {
 func TestRegistrationRunsOut(t *testing.T) {
 	r := &registrar{grants: 120}
 	keeping(t, account(Target{Host: "10.0.0.1:5060"}), nil, func(k *Keeper, w *fakeWire, log *bytes.Buffer) {
-		w.peers["10.0.0.1:5060"] = r.answer
+		w.answers("10.0.0.1:5060", r.answer)
 		pass(time.Second)
 		w.set("10.0.0.1:5060", 0)
 		pass(10 * time.Minute)
