@@ -278,3 +278,27 @@ func TestTransferOutside(t *testing.T) {
 	default:
 	}
 }
+
+// A transfer that comes to nothing leaves the citizen's trunk in peace at the key press after it.
+func TestKeyAfterFailedTransfer(t *testing.T) {
+	t.Parallel()
+	h := talking(t, phone.NeverAnswer(), "trunks.pstn.pai=true", "hotlines.12345.no_answer=1s")
+	second := h.dials(t, "12345")
+	next(t, h.partner)
+	must(t, second.WaitState(within(t, 10*time.Second), phone.Ringing))
+	h.transfers(t, second)
+	told(t, h.desk, "SIP/2.0 4")
+	must(t, h.desk.Resume(within(t, 10*time.Second)))
+	hears(t, h.caller, deskTone)
+	must(t, h.partner.SetPolicy(phone.AnswerAfter(0)))
+	pushes(t, h.desk, "*1")
+	p := waitConfirmed(t, next(t, h.partner))
+	hears(t, h.caller, partnerTone)
+	hears(t, p, callerTone)
+	hangUp(t, h.caller)
+	for _, l := range h.caller.Messages() {
+		if !l.Out && l.Message.Get("P-Asserted-Identity") != "" {
+			t.Errorf("the trunk is told in the middle of the call:\n%s", l.Message.Method)
+		}
+	}
+}

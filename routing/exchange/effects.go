@@ -67,6 +67,7 @@ func (c *Core) carryOut(e call.Effect) {
 		}
 		c.dismiss(e.Leg, end)
 	case call.Report:
+		c.attended = c.attended && e.Code < 300
 		c.toParty(e.Leg, leg.Report{ID: e.Refer, Code: e.Code})
 	case call.ProbeLeg:
 		c.toParty(e.Leg, leg.Modify{Direction: sdp.SendRecv})
