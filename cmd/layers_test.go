@@ -25,15 +25,17 @@ var owners = []struct {
 }{
 	{gosip, []string{"sip"}, []string{"routing/exchange", "cmd"}},
 	{"github.com/emiago/sipgo", nil, nil}, // its server, client and dialogs are not built on
-	{"github.com/redis/go-redis", []string{"routing/link", "routing/outbox", "routing/ledger", "configs/consumers/go"}, []string{"routing/spool", "cmd"}},
-	{"github.com/alicebob/miniredis", []string{"cmd/internal/demo"}, []string{"routing/outbox", "routing/ledger", "cmd"}},
+	{"github.com/redis/go-redis", []string{"routing/link", "routing/outbox", "routing/ledger", "configs/consumers/go"},
+		[]string{"routing/spool", "cmd"}},
+	{"github.com/alicebob/miniredis", []string{"cmd/internal/demo"},
+		[]string{"routing/outbox", "routing/ledger", "cmd"}},
 	{"github.com/goccy/go-yaml", []string{"configs"}, nil},
 	{"github.com/alecthomas/kong", []string{"cmd"}, nil},
 	{"github.com/pion/rtp", []string{"media/engine", "media/srtp", "cmd/internal/phone"}, []string{"cmd"}},
 	{"github.com/pion/rtcp", []string{"media/engine", "media/srtp", "cmd/internal/phone"}, []string{"cmd"}},
 	{"github.com/pion/sdp", []string{"sip/sdp"}, nil},
 	{"github.com/pion/srtp", []string{"media/srtp", "cmd/internal/phone"}, nil},
-	{"github.com/cilium/ebpf", []string{"media/engine"}, nil},
+	{"github.com/cilium/ebpf", []string{"media/socket"}, nil},
 }
 
 const gosip = "github.com/emiago/sipgo/sip"
@@ -189,6 +191,7 @@ func transport(t *testing.T, fset *token.FileSet, tree *ast.File) {
 
 // socketName: TransportLayer, TransportUDP, NewTransactionLayer, UDPConnection … but not TransportToLower of a word.
 func socketName(s string) bool {
-	return strings.Contains(s, "TransportLayer") || strings.Contains(s, "TransactionLayer") || strings.HasSuffix(s, "Connection") ||
+	return strings.Contains(s, "TransportLayer") || strings.Contains(s, "TransactionLayer") ||
+		strings.HasSuffix(s, "Connection") ||
 		slices.Contains([]string{"TransportUDP", "TransportTCP", "TransportTLS", "TransportWS", "TransportWSS"}, s)
 }

@@ -34,23 +34,52 @@ import (
 	"liandong/routing/ticket"
 )
 
-// Every command, config and example output on the README pages is run or compared here. A page is walked from top to
-// bottom, as a newcomer would: a yaml block is saved under the name it bears, each line of a sh block is carried out,
-// and a text, json or sip block is what the line before it must have printed. Addresses and ports are overruled with
-// --set, so that pages and other tests do not meet; numbers, ids and times are masked before they are compared.
+// Every command, config and example output on the front page and on the pages of configs/docs is run or compared here.
+// The pages of a language are walked one after the other from top to bottom, as a newcomer would: a yaml block is saved
+// under the name it bears, each line of a sh block is carried out, and a text, json or sip block is what the line
+// before it must have printed. Addresses and ports are overruled with --set, so that pages and other tests do not meet;
+// numbers, ids and times are masked before they are compared.
 
-var pages = []string{"README.md", "README.zh.md"}
+// book is the pages of one language, in the order in which they are walked: what a page has started the next ones use.
+type book []string
+
+// readers have a page each.
+var readers = []string{"taker", "tickets", "admin", "operations", "security", "developer"}
+
+var books = []book{bookIn(""), bookIn(".zh")}
+
+func bookIn(suffix string) book {
+	b := book{"README" + suffix + ".md"}
+	for _, r := range readers {
+		b = append(b, "configs/docs/"+r+suffix+".md")
+	}
+	return b
+}
+
+// String is the name of the front page.
+func (b book) String() string { return b[0] }
+
+// text is all pages, one after the other.
+func (b book) text(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, page := range b {
+		all.WriteString(source(t, page) + "\n")
+	}
+	return all.String()
+}
 
 // patience is for anything that should happen at once.
 const patience = 20 * time.Second
 
 // Lines of the pages that are carried out elsewhere: go test is the run that this test is part of, go build makes the
-// binary before the walk, the demo is played once for all pages.
+// binary before the walk, the demo is played once for all pages, a release is made by the tests of its command.
 const (
 	testLine  = "go test ./..."
 	buildLine = "CGO_ENABLED=0 go build -o liandong ./cmd/liandong"
 	loadLine  = "CGO_ENABLED=0 go build -o liandong-load ./cmd/liandong-load"
 	demoLine  = "go run ./cmd/liandong demo"
+	makeLine  = "go run ./cmd/liandong-release"
 )
 
 // TestMain lets the demo and both pages run beside each other on two cores, too: they wait, for rings and for speech.
@@ -68,22 +97,25 @@ func TestReadme(t *testing.T) {
 	t.Parallel()
 	binary, load := build(t, buildLine), build(t, loadLine)
 	t.Run("demo", func(t *testing.T) { t.Parallel(); playDemo(t, binary) })
-	for _, page := range pages {
-		t.Run(page, func(t *testing.T) { t.Parallel(); newWalk(t, page, binary, load).all() })
+	for _, book := range books {
+		t.Run(book.String(), func(t *testing.T) { t.Parallel(); newWalk(t, book, binary, load).all() })
 	}
 }
 
 // TestReadmePagesAgree: whoever reads the other language is told to do the same.
 func TestReadmePagesAgree(t *testing.T) {
-	first := commandsOf(t, pages[0])
+	all := commandsOf(t, books[0])
 	for _, line := range []string{testLine, buildLine, loadLine, demoLine} {
-		if !slices.Contains(first, line) {
-			t.Errorf("%s: %q is gone", pages[0], line)
+		if !slices.Contains(all, line) {
+			t.Errorf("%s: %q is gone", books[0], line)
 		}
 	}
-	for _, page := range pages[1:] {
-		if other := commandsOf(t, page); !slices.Equal(first, other) {
-			t.Errorf("%s has\n%s\n%s has\n%s", pages[0], strings.Join(first, "\n"), page, strings.Join(other, "\n"))
+	for i, page := range books[0] {
+		first := commandsOf(t, book{page})
+		for _, other := range books[1:] {
+			if lines := commandsOf(t, book{other[i]}); !slices.Equal(first, lines) {
+				t.Errorf("%s has\n%s\n%s has\n%s", page, strings.Join(first, "\n"), other[i], strings.Join(lines, "\n"))
+			}
 		}
 	}
 }
@@ -96,16 +128,16 @@ var inline = regexp.MustCompile("`((?:go (?:run|test|build)|\\./liandong|liandon
 func TestReadmeRunningText(t *testing.T) {
 	mod := source(t, "go.mod")
 	need := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(mod)
-	for _, page := range pages {
-		text := source(t, page)
+	for _, book := range books {
+		text := book.text(t)
 		if len(need) != 2 || !strings.Contains(text, "Go ("+need[1]) && !strings.Contains(text, "Go（"+need[1]) {
-			t.Errorf("%s does not name the Go version of go.mod, %v", page, need)
+			t.Errorf("%s does not name the Go version of go.mod, %v", book, need)
 		}
-		run := commandsOf(t, page)
+		run := commandsOf(t, book)
 		for _, m := range inline.FindAllStringSubmatch(text, -1) {
 			line := regexp.MustCompile(`^liandong `).ReplaceAllString(m[1], "./liandong ")
 			if !slices.ContainsFunc(run, func(s string) bool { return strings.HasPrefix(s+" ", line+" ") }) {
-				t.Errorf("%s: `%s` stands in the text and is not run", page, m[1])
+				t.Errorf("%s: `%s` stands in the text and is not run", book, m[1])
 			}
 		}
 	}
@@ -129,43 +161,45 @@ func TestReadmeFields(t *testing.T) {
 	for f := range slices.Chunk(ticket.Entry{}.Fields(), 2) {
 		always = append(always, f[0])
 	}
-	for _, page := range pages {
+	for _, book := range books {
 		var got, stars []string
-		for _, row := range table(t, page, "fields") {
+		for _, row := range table(t, book, "fields") {
 			got = append(got, words(row[0])...)
 			if strings.HasPrefix(row[0], "★") {
 				stars = append(stars, words(row[0])...)
 			}
 		}
-		same(t, page+": fields", got, want)
-		same(t, page+": fields with a star", stars, always)
+		same(t, book.String()+": fields", got, want)
+		same(t, book.String()+": fields with a star", stars, always)
 	}
 }
 
 // TestReadmeMatters: the tables on the way back are the whole of it, and so is the life of a matter.
 func TestReadmeMatters(t *testing.T) {
-	for _, page := range pages {
-		for name, want := range map[string][]string{"updates": matter.UpdateFields(), "state": append(matter.FieldNames(), "version")} {
+	for _, book := range books {
+		tables := map[string][]string{"updates": matter.UpdateFields(), "state": append(matter.FieldNames(), "version")}
+		for name, want := range tables {
 			var got []string
-			for _, row := range table(t, page, name) {
+			for _, row := range table(t, book, name) {
 				got = append(got, words(row[0])...)
 			}
 			slices.Sort(got)
 			slices.Sort(want)
-			same(t, page+": "+name, got, want)
+			same(t, book.String()+": "+name, got, want)
 		}
 		states := 0
-		for _, row := range table(t, page, "life") {
+		for _, row := range table(t, book, "life") {
 			told := slices.DeleteFunc(words(row[1]), func(s string) bool { return strings.ToUpper(s) == s })
 			slices.Sort(told)
 			for _, state := range words(row[0]) {
 				states++
-				possible := slices.DeleteFunc(matter.Possible(matter.State(state)), func(s string) bool { return s == "supervised" })
-				same(t, page+": "+state, told, possible)
+				possible := slices.DeleteFunc(matter.Possible(matter.State(state)),
+					func(s string) bool { return s == "supervised" })
+				same(t, book.String()+": "+state, told, possible)
 			}
 		}
 		if states != 11 {
-			t.Errorf("%s tells of %d states, want 11", page, states)
+			t.Errorf("%s tells of %d states, want 11", book, states)
 		}
 	}
 }
@@ -173,9 +207,9 @@ func TestReadmeMatters(t *testing.T) {
 // TestReadmeRights: the pages show the user that was tested.
 func TestReadmeRights(t *testing.T) {
 	acl := source(t, "configs/redis/liandong.acl")
-	for _, page := range pages {
-		if !strings.Contains(source(t, page), "```\n"+acl+"```\n") {
-			t.Errorf("%s does not show configs/redis/liandong.acl", page)
+	for _, book := range books {
+		if !strings.Contains(book.text(t), "```\n"+acl+"```\n") {
+			t.Errorf("%s does not show configs/redis/liandong.acl", book)
 		}
 	}
 }
@@ -186,12 +220,12 @@ func TestReadmeKeys(t *testing.T) {
 		want = append(want, code+" "+verb)
 	}
 	slices.Sort(want)
-	for _, page := range pages {
+	for _, book := range books {
 		var got []string
-		for _, row := range table(t, page, "keys") {
+		for _, row := range table(t, book, "keys") {
 			got = append(got, words(row[0])[0]+" "+words(row[1])[0])
 		}
-		same(t, page+": keys", got, want)
+		same(t, book.String()+": keys", got, want)
 	}
 }
 
@@ -199,6 +233,7 @@ func TestReadmeKeys(t *testing.T) {
 
 // block is one fenced block of a page.
 type block struct {
+	page       string
 	line       int
 	lang, file string // ```yaml liandong.yaml
 	text       string
@@ -213,7 +248,15 @@ func source(t *testing.T, file string) string {
 	return string(b)
 }
 
-func blocksOf(t *testing.T, page string) (all []block) {
+func blocksOf(t *testing.T, pages book) (all []block) {
+	t.Helper()
+	for _, page := range pages {
+		all = append(all, blocksOn(t, page)...)
+	}
+	return all
+}
+
+func blocksOn(t *testing.T, page string) (all []block) {
 	t.Helper()
 	var open *block
 	for i, line := range strings.SplitAfter(source(t, page), "\n") {
@@ -223,7 +266,7 @@ func blocksOf(t *testing.T, page string) (all []block) {
 			all, open = append(all, *open), nil
 		case fence:
 			lang, file, _ := strings.Cut(info, " ")
-			open = &block{line: i + 1, lang: lang, file: file}
+			open = &block{page: page, line: i + 1, lang: lang, file: file}
 		case open != nil:
 			open.text += line
 		}
@@ -234,8 +277,8 @@ func blocksOf(t *testing.T, page string) (all []block) {
 	return all
 }
 
-func commandsOf(t *testing.T, page string) (lines []string) {
-	for _, b := range blocksOf(t, page) {
+func commandsOf(t *testing.T, pages book) (lines []string) {
+	for _, b := range blocksOf(t, pages) {
 		if b.lang == "sh" {
 			lines = append(lines, b.commands()...)
 		}
@@ -252,14 +295,32 @@ func (b block) commands() (lines []string) {
 	return lines
 }
 
-// table is the rows, without their head, of the table below the comment that names it.
-func table(t *testing.T, page, name string) (rows [][]string) {
+// table is the rows, without their head, of the table below the comment that names it. On whichever pages it stands,
+// it is the same.
+func table(t *testing.T, pages book, name string) (rows [][]string) {
 	t.Helper()
-	_, rest, ok := strings.Cut(source(t, page), "<!-- table: "+name+" -->\n")
-	if !ok {
-		t.Fatalf("%s has no table %s", page, name)
+	for _, page := range pages {
+		_, rest, ok := strings.Cut(source(t, page), "<!-- table: "+name+" -->\n")
+		if !ok {
+			continue
+		}
+		found := rowsBelow(rest)
+		if len(found) < 3 {
+			t.Fatalf("%s: the table %s is empty", page, name)
+		}
+		if rows != nil && !reflect.DeepEqual(rows, found[2:]) {
+			t.Errorf("%s: the table %s is another than that on a page before", page, name)
+		}
+		rows = found[2:]
 	}
-	for line := range strings.Lines(rest) {
+	if rows == nil {
+		t.Fatalf("%s and its pages have no table %s", pages, name)
+	}
+	return rows
+}
+
+func rowsBelow(text string) (rows [][]string) {
+	for line := range strings.Lines(text) {
 		inner, ok := strings.CutPrefix(strings.TrimSpace(line), "|")
 		if !ok {
 			break
@@ -270,10 +331,7 @@ func table(t *testing.T, page, name string) (rows [][]string) {
 		}
 		rows = append(rows, cells)
 	}
-	if len(rows) < 3 {
-		t.Fatalf("%s: the table %s is empty", page, name)
-	}
-	return rows[2:]
+	return rows
 }
 
 var quotedWord = regexp.MustCompile("`([^`]+)`")
@@ -382,20 +440,20 @@ func playDemo(t *testing.T, binary string) {
 	if wavs, _ := filepath.Glob(filepath.Join(cmd.Dir, "heard", "*.wav")); len(wavs) != 12 {
 		t.Errorf("4 cases with 3 parties each left %q", wavs)
 	}
-	for _, page := range pages {
+	for _, book := range books {
 		shown := 0
 		last := ""
-		for _, b := range blocksOf(t, page) {
+		for _, b := range blocksOf(t, book) {
 			if b.lang == "text" && strings.Contains(last, demoLine) {
 				shown++
 				if line, ok := excerpt(string(out), b.text); !ok {
-					t.Errorf("%s:%d: the demo does not print, or not there: %s\n%s", page, b.line, line, out)
+					t.Errorf("%s:%d: the demo does not print, or not there: %s\n%s", b.page, b.line, line, out)
 				}
 			}
 			last = b.text
 		}
 		if shown == 0 {
-			t.Errorf("%s shows nothing of the demo", page)
+			t.Errorf("%s shows nothing of the demo", book)
 		}
 	}
 }
@@ -413,7 +471,8 @@ type program struct {
 func (w *walk) start(args []string) *program {
 	w.Helper()
 	ctx, stop := context.WithCancel(w.Context())
-	p := &program{Cmd: exec.CommandContext(ctx, args[0], args[1:]...), lines: make(chan string, 1000), ended: make(chan struct{}), stop: stop}
+	p := &program{Cmd: exec.CommandContext(ctx, args[0], args[1:]...), lines: make(chan string, 1000),
+		ended: make(chan struct{}), stop: stop}
 	p.Dir, p.Env = w.dir, []string{"LANG=C"}
 	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
 	p.WaitDelay = patience
@@ -481,10 +540,10 @@ func (w *walk) run(args []string, code int) string {
 
 // ---- walking
 
-// walk is one page on its way.
+// walk is one book on its way.
 type walk struct {
 	*testing.T
-	page  string
+	book  book
 	dir   string // where the commands run: ./liandong and configs are there
 	redis *miniredis.Miniredis
 	sip   netip.AddrPort
@@ -512,8 +571,8 @@ var (
 	away = netip.MustParseAddr("127.0.0.10") // the PBX
 )
 
-func newWalk(t *testing.T, page string, binaries ...string) *walk {
-	w := &walk{T: t, page: page, dir: t.TempDir(), redis: miniredis.RunT(t), saved: map[string]bool{}}
+func newWalk(t *testing.T, book book, binaries ...string) *walk {
+	w := &walk{T: t, book: book, dir: t.TempDir(), redis: miniredis.RunT(t), saved: map[string]bool{}}
 	for _, binary := range binaries {
 		w.must(os.Symlink(binary, filepath.Join(w.dir, filepath.Base(binary))))
 	}
@@ -531,12 +590,12 @@ func (w *walk) must(err error) {
 }
 
 func (w *walk) all() {
-	for _, b := range blocksOf(w.T, w.page) {
+	for _, b := range blocksOf(w.T, w.book) {
 		w.block(b)
 	}
 	for file, checked := range w.saved {
 		if !checked {
-			w.Errorf("%s: %s is never checked", w.page, file)
+			w.Errorf("%s: %s is never checked", w.book, file)
 		}
 	}
 	w.tables()
@@ -545,7 +604,7 @@ func (w *walk) all() {
 
 func (w *walk) block(b block) {
 	bad := func(format string, args ...any) {
-		w.Errorf("%s:%d: %s", w.page, b.line, fmt.Sprintf(format, args...))
+		w.Errorf("%s:%d: %s", b.page, b.line, fmt.Sprintf(format, args...))
 	}
 	switch b.lang {
 	case "yaml":
@@ -562,6 +621,9 @@ func (w *walk) block(b block) {
 			}
 		}
 	case "text", "json":
+		if b.file == "example" { // of what nobody on the page is sent
+			return
+		}
 		if w.rows {
 			if got, want := rows(w.out), rows(b.text); !slices.Equal(got, want) {
 				bad("the page shows the rows %q and there are %q in\n%s", want, got, w.out)
@@ -586,7 +648,7 @@ const elsewhere = "elsewhere"
 func (w *walk) command(line string) bool {
 	w.out, w.rows = "", false
 	switch line {
-	case testLine, buildLine, loadLine, demoLine:
+	case testLine, buildLine, loadLine, demoLine, makeLine:
 		w.out = elsewhere
 		return false
 	}
@@ -612,6 +674,12 @@ func (w *walk) command(line string) bool {
 		w.tickets(args)
 	case "./liandong report":
 		w.report(args)
+	case "./liandong trace":
+		w.trace(args)
+	case "./liandong completion", "./liandong man":
+		if w.out = w.run(args, 0); file == "" || !strings.Contains(w.out, "liandong") {
+			w.Errorf("%s: %q", line, w.out)
+		}
 	case "./liandong categories":
 		if w.out = w.run(args, 0); args[2] != "find" {
 			w.Errorf("%s: what is this?", line)
@@ -750,7 +818,8 @@ func (w *walk) phones() {
 		return p
 	}
 	desk := func(user string) *phone.Phone {
-		p := make(phone.Config{Listen: netip.AddrPortFrom(here, 0), User: user, Password: "calm-heron-" + user, Domain: "hotline.example.cn"})
+		p := make(phone.Config{Listen: netip.AddrPortFrom(here, 0), User: user, Password: "calm-heron-" + user,
+			Domain: "hotline.example.cn"})
 		w.must(p.Register(w.soon()))
 		return p
 	}
@@ -783,7 +852,8 @@ func (w *walk) talk() (desk *phone.Call) {
 		w.Fatal("no switch runs yet")
 	}
 	var err error
-	w.call, err = w.citizen.Call("sip:110@"+w.sip.String(), phone.CallOptions{From: "13812345678", PAI: []string{"tel:+8613812345678"}})
+	w.call, err = w.citizen.Call("sip:110@"+w.sip.String(),
+		phone.CallOptions{From: "13812345678", PAI: []string{"tel:+8613812345678"}})
 	w.must(err)
 	desk = w.coming(w.taker)
 	w.must(w.call.WaitState(w.soon(), phone.Confirmed))
@@ -812,6 +882,20 @@ func (w *walk) tickets(args []string) {
 	w.out = w.next(p, "event=opened") + "\n" + w.next(p, "event=answered")
 	w.must(w.call.Hangup(w.soon()))
 	p.stop()
+}
+
+// trace looks at the call that HTTP has named last.
+func (w *walk) trace(args []string) {
+	args[2] = w.id
+	w.out = w.run(append(args, "--set", "http.listen="+w.web.String()), 0)
+	if i := slices.Index(args, "--pcap"); i > 0 {
+		if info, err := os.Stat(filepath.Join(w.dir, args[i+1])); err != nil || info.Size() < 1000 {
+			w.Errorf("%v has written nothing: %v", args, err)
+		}
+		w.out = elsewhere
+	} else if !strings.Contains(w.out, "INVITE") || !strings.Contains(w.out, w.id) {
+		w.Errorf("%v prints %q", args, w.out)
+	}
 }
 
 // report waits until what the page has done is counted: numbers differ from run to run, indicators do not.
@@ -855,7 +939,8 @@ func (w *walk) redisCLI(words []string) {
 	w.out = fmt.Sprint(answer)
 	switch words[0] {
 	case "HGETALL": // the update before it is taken in
-		for late := time.Now().Add(patience); !strings.Contains(w.out, "RECEIVED") && time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+		for late := time.Now().Add(patience); !strings.Contains(w.out, "RECEIVED") &&
+			time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
 			answer, err = client.Do(w.soon(), args...).Result()
 			w.must(err)
 			w.out = fmt.Sprint(answer)
@@ -880,10 +965,14 @@ func (w *walk) curl(args []string) {
 	if len(args) > 2 && args[0] == "-X" {
 		method, args = args[1], args[2:]
 	}
+	stream := args[0] == "-N"
+	if stream {
+		args = args[1:]
+	}
 	if len(args) == 3 && args[0] == "-d" {
 		data = args[1]
 	} else if len(args) != 1 && args[0] != "--output" {
-		w.Errorf("curl %v: only -X, -d and --output are understood", args)
+		w.Errorf("curl %v: only -X, -N, -d and --output are understood", args)
 		return
 	}
 	if strings.Contains(url, "/v1/") && (w.call == nil || w.call.State() == phone.Ended) {
@@ -892,7 +981,7 @@ func (w *walk) curl(args []string) {
 	url = strings.Replace(url, "//127.0.0.1:8080/", "//"+w.web.String()+"/", 1)
 	url = callID.ReplaceAllString(url, w.id)
 	url = recordingPath.ReplaceAllString(url, "/v1/recordings/"+w.recording)
-	if strings.Contains(url, "/v1/stubs/") {
+	if strings.Contains(url, "/v1/stubs/") || strings.Contains(url, "/v1/matters/") {
 		url = ulid.ReplaceAllString(url, w.entries()[0].Values["stub_id"].(string))
 	}
 	req, err := http.NewRequestWithContext(w.soon(), method, url, strings.NewReader(data))
@@ -900,9 +989,17 @@ func (w *walk) curl(args []string) {
 	answer, err := http.DefaultClient.Do(req)
 	w.must(err)
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	from := io.Reader(answer.Body)
+	if stream { // it has no end
+		from = io.LimitReader(from, 64)
+	}
+	body, err := io.ReadAll(from)
 	w.must(err)
-	if w.out = string(body); answer.StatusCode != http.StatusOK {
+	want := http.StatusOK
+	if strings.Contains(url, "/v1/missed/") { // nobody is missed here
+		want = http.StatusNotFound
+	}
+	if w.out = string(body); answer.StatusCode != want {
 		w.Errorf("%s %s: %s: %s", method, url, answer.Status, body)
 	}
 	w.answered(method, req.URL.Path)
@@ -922,7 +1019,8 @@ func (w *walk) recorded() {
 				w.recording = e.Values["recording_ref"].(string)
 			}
 		}
-		if files, _ := filepath.Glob(filepath.Join(w.dir, "data/recordings/*", w.recording+".wav")); w.recording != "" && len(files) == 1 {
+		if files, _ := filepath.Glob(filepath.Join(w.dir, "data/recordings/*",
+			w.recording+".wav")); w.recording != "" && len(files) == 1 {
 			return
 		}
 	}
@@ -939,6 +1037,10 @@ func (w *walk) answered(method, path string) {
 		w.id = callID.FindString(w.out)
 	case strings.HasPrefix(path, "/v1/stubs/"):
 		if !strings.Contains(w.out, `"stream":"liandong:tickets:12345"`) {
+			w.Errorf("%s %s: %q", method, path, w.out)
+		}
+	case path == "/v1/events":
+		if !strings.Contains(w.out, "event: hello") {
 			w.Errorf("%s %s: %q", method, path, w.out)
 		}
 	case path == "/metrics":
@@ -975,25 +1077,25 @@ func (w *walk) sipLines(b block, bad func(string, ...any)) {
 
 // tables: every endpoint was asked, every metric is there, and none is left out.
 func (w *walk) tables() {
-	for _, row := range table(w.T, w.page, "http") {
+	for _, row := range table(w.T, w.book, "http") {
 		request, _, _ := strings.Cut(words(row[0])[0], "?")
 		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(request, "[^/]+") + "$")
 		if !slices.ContainsFunc(w.asked, pattern.MatchString) {
-			w.Errorf("%s: %s is never asked", w.page, request)
+			w.Errorf("%s: %s is never asked", w.book, request)
 		}
 	}
 	var got, want []string
-	for _, row := range table(w.T, w.page, "metrics") {
+	for _, row := range table(w.T, w.book, "metrics") {
 		for _, name := range words(row[0]) {
 			got = append(got, "liandong_"+name)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\w+)`).FindAllStringSubmatch(w.metrics, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (liandong_\w+)`).FindAllStringSubmatch(w.metrics, -1) {
 		want = append(want, m[1])
 	}
 	slices.Sort(got)
 	slices.Sort(want)
-	same(w.T, w.page+": metrics", got, want)
+	same(w.T, w.book.String()+": metrics", got, want)
 }
 
 // events: the paragraph on call events names each field and each event that this walk has caused.
@@ -1005,16 +1107,16 @@ func (w *walk) events() {
 	if len(entries) == 0 {
 		w.Error("there are no call events")
 	}
-	paragraphs := strings.Split(source(w.T, w.page), "\n\n")
+	paragraphs := strings.Split(w.book.text(w.T), "\n\n")
 	i := slices.IndexFunc(paragraphs, func(s string) bool { return strings.Contains(s, "`liandong:calls`") })
 	if i < 0 {
-		w.Fatalf("%s does not name liandong:calls", w.page)
+		w.Fatalf("%s does not name liandong:calls", w.book)
 	}
 	told := words(paragraphs[i])
 	for _, e := range entries {
 		for field := range e.Values {
 			if !slices.Contains(told, field) || !slices.Contains(told, e.Values["event"].(string)) {
-				w.Errorf("%s does not tell of %s in %v", w.page, field, e.Values["event"])
+				w.Errorf("%s does not tell of %s in %v", w.book, field, e.Values["event"])
 			}
 		}
 	}

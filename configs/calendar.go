@@ -98,7 +98,8 @@ func (c *checker) workingTime() {
 		c.add(join(key, "hours"), textMissing.of(textItems.of(textSpan.of())))
 	}
 	if len(cal.Days) == 0 {
-		c.add(join(key, "days"), textMissing.of(textItems.of(textOneOf.of(append(slices.Clone(weekdays[1:]), weekdays[0])))))
+		c.add(join(key, "days"), textMissing.of(textItems.of(textOneOf.of(append(slices.Clone(weekdays[1:]),
+			weekdays[0])))))
 	}
 	c.hoursRise(join(key, "hours"))
 	c.oneOrTheOther(join(key, "workdays"))

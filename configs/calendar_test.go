@@ -10,7 +10,8 @@ import (
 
 var setCalendar = []string{
 	"matters.calendar.hours=08:30-12:00,14:00-17:30", "matters.calendar.days=mon,tue,wed,thu,fri",
-	"matters.calendar.holidays=2026-10-01..2026-10-07,2027-01-01", "matters.calendar.workdays=[2026-10-10]", "zone=+08:00",
+	"matters.calendar.holidays=2026-10-01..2026-10-07,2027-01-01", "matters.calendar.workdays=[2026-10-10]",
+	"zone=+08:00",
 }
 
 func TestCalendar(t *testing.T) {
@@ -31,7 +32,8 @@ func TestCalendar(t *testing.T) {
 
 // A limit by the clock may be of any length.
 func TestLimitsByClock(t *testing.T) {
-	load(t, "lab.yaml", append([]string{"matters.counts=clock", "matters.close=30h", "matters.hotlines.110.close=30h"}, setCalendar...)...)
+	load(t, "lab.yaml", append([]string{"matters.counts=clock", "matters.close=30h", "matters.hotlines.110.close=30h"},
+		setCalendar...)...)
 }
 
 // A part of a day may end at midnight, and the week begins with its Sunday.
@@ -48,19 +50,21 @@ func TestCalendarEdges(t *testing.T) {
 // Who gives a calendar and forgets the emergency line is told.
 func TestEmergencyByCalendar(t *testing.T) {
 	for set, want := range map[string]int{
-		"lang=en": 1, "matters.hotlines.110.counts=calendar": 1, "matters.hotlines.110.counts=clock": 0, "matters.counts=clock": 0,
+		"lang=en": 1, "matters.hotlines.110.counts=calendar": 1, "matters.hotlines.110.counts=clock": 0,
+		"matters.counts=clock": 0,
 	} {
 		c := load(t, "lab.yaml", append([]string{set}, setCalendar...)...)
-		if got := c.Warnings(); len(got) != want || want == 1 && !strings.Contains(got.Error(), "matters.hotlines.110.counts: clock") {
+		if got := warned(c); len(got) != want || want == 1 &&
+			!strings.Contains(got.Error(), "matters.hotlines.110.counts: clock") {
 			t.Errorf("%s: %v", set, got)
 		}
 	}
 }
 
-// What both READMEs show is right, and keeps the emergency line awake.
-func TestCalendarInREADME(t *testing.T) {
+// What the pages show is right, and keeps the emergency line awake.
+func TestCalendarOnPages(t *testing.T) {
 	block := regexp.MustCompile("(?s)```\n(matters:\n  calendar:.*?)```\n")
-	for _, name := range []string{"../README.md", "../README.zh.md"} {
+	for _, name := range []string{"docs/tickets.md", "docs/tickets.zh.md"} {
 		page, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -70,8 +74,8 @@ func TestCalendarInREADME(t *testing.T) {
 			t.Fatal("no calendar in ", name)
 		}
 		c := parse(t, good+string(found[1]))
-		if cal := c.Ledger().Policy.Calendar; cal == nil || len(cal.Hours) != 2 || len(c.Warnings()) != 0 {
-			t.Errorf("%s: %+v %v", name, cal, c.Warnings())
+		if cal := c.Ledger().Policy.Calendar; cal == nil || len(cal.Hours) != 2 || len(warned(c)) != 0 {
+			t.Errorf("%s: %+v %v", name, cal, warned(c))
 		}
 	}
 }
@@ -82,7 +86,7 @@ func TestCalendarSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := regexp.MustCompile(`(?m)^# (calendar:|  (hours|days|holidays|workdays): .*)`)
+	lines := regexp.MustCompile(`(?m)^  # (calendar:|  (hours|days|holidays|workdays): .*)`)
 	config := lines.ReplaceAll(sample, []byte("  $1"))
 	if n := len(lines.FindAll(sample, -1)); n != 5 {
 		t.Fatal("lines of the calendar: ", n)
@@ -91,7 +95,7 @@ func TestCalendarSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cal := c.Ledger().Policy.Calendar; cal == nil || len(cal.Workdays) != 1 || len(c.Warnings()) != 0 {
-		t.Errorf("%+v %v", cal, c.Warnings())
+	if cal := c.Ledger().Policy.Calendar; cal == nil || len(cal.Workdays) != 1 || len(warned(c)) != 0 {
+		t.Errorf("%+v %v", cal, warned(c))
 	}
 }

@@ -27,7 +27,8 @@ func TestCategories(t *testing.T) {
 	if from12345 != 8 || from110 != 19 { // as many kinds as Hebei's lists have
 		t.Errorf("%d and %d kinds in the sample", from12345, from110)
 	}
-	for code, want := range map[string]string{"02": "危及人身财产安全的紧急求助", "90": "本单位内部事务", "91": "from the command line", "92": "bare"} {
+	for code, want := range map[string]string{"02": "危及人身财产安全的紧急求助", "90": "本单位内部事务", "91": "from the command line",
+		"92": "bare"} {
 		if k, _ := d.Categories.ByCode(code); k.Name != want {
 			t.Errorf("%s: %+v", code, k)
 		}
@@ -35,7 +36,8 @@ func TestCategories(t *testing.T) {
 	if k, _ := d.Categories.ByCode("02"); k.Urgency != ticket.Critical || k.Allows(ticket.TicketOnly) {
 		t.Errorf("%+v", k)
 	}
-	if found := d.Categories.Find("噪音").Codes(); len(found) != 2 || !slices.Contains(found, "08") || !slices.Contains(found, "19") {
+	if found := d.Categories.Find("噪音").Codes(); len(found) != 2 || !slices.Contains(found, "08") ||
+		!slices.Contains(found, "19") {
 		t.Errorf("噪音: %v", found)
 	}
 	if load(t, "lab.yaml").Known().Codes()[2] != "03" {

@@ -26,12 +26,18 @@ func (c *checker) all() {
 	c.numbers()
 	c.prompts()
 	c.recording()
+	c.traces()
 	c.redis()
 	c.matters()
 	c.streams()
+	c.webhooks()
 	c.secretsSet()
+	c.strong()
+	c.closed()
 	c.http()
+	c.advice()
 	c.timers()
+	c.cluster()
 	c.parts()
 }
 

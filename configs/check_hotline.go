@@ -17,14 +17,29 @@ func (c *checker) hotlines() {
 		c.partner(key, id, h)
 		c.overflow(key+".queue.overflow", id, h.Queue.Overflow)
 		c.transfer(key+".transfer", h.Transfer)
+		c.callback(key+".callback", h)
 		c.announced(key + ".recording")
 		c.spool(key, h)
 		if h.RingEach > h.NoAnswer {
 			c.add(key+".ring_each", textLongSeat.of(h.NoAnswer))
 		}
+		before := map[string]bool{}
 		for i, user := range h.Seats {
-			c.seat(index(key+".seats", i), id, user, h.Seats[:i])
+			c.seat(index(key+".seats", i), id, user, before)
+			before[user] = true
 		}
+		c.supervisors(key+".supervisors", h)
+	}
+}
+
+// supervisors checks whose phones may look after the calls of a line: also those of another line's desks.
+func (c *checker) supervisors(key string, h *Hotline) {
+	before := map[string]bool{}
+	for i, user := range h.Supervisors {
+		if at := index(key, i); refers(c, at, user, c.Phones) && before[user] {
+			c.add(at, textListTwice.of(user))
+		}
+		before[user] = true
 	}
 }
 
@@ -40,7 +55,8 @@ func (c *checker) announced(key string) {
 // reached checks that a hotline has somewhere to ring: seats of its own, or a trunk.
 func (c *checker) reached(key string, h *Hotline) {
 	switch {
-	case h.Trunk == "" && len(h.Seats) == 0 && !c.has(key) && !c.faulty(key+".seats") && !c.faulty(key+".trunk") && !c.homeless():
+	case h.Trunk == "" && len(h.Seats) == 0 && !c.has(key) && !c.faulty(key+".seats") && !c.faulty(key+".trunk") &&
+		!c.homeless():
 		c.addName(key, textNoSeats.of())
 	case h.Trunk != "" && len(h.Seats) > 0:
 		c.add(key+".seats", textSeatsTrunk.of())
@@ -62,7 +78,8 @@ func (c *checker) homeless() bool {
 
 func (c *checker) callable(key, trunk string) {
 	at := join("trunks", trunk)
-	if len(c.Trunks[trunk].hosts()) == 0 && !c.faulty(at+".target") && !c.faulty(at+".targets") && !c.faulty(at+".srv") {
+	if len(c.Trunks[trunk].hosts()) == 0 && !c.faulty(at+".target") && !c.faulty(at+".targets") &&
+		!c.faulty(at+".srv") {
 		c.add(key, textNoTarget.of(trunk))
 	}
 }
@@ -106,14 +123,24 @@ func (c *checker) transfer(key string, t Transfer) {
 	}
 }
 
-func (c *checker) seat(key, id, user string, before []string) {
+// callback checks that citizens can be called back, by whoever has desks.
+func (c *checker) callback(key string, h *Hotline) {
+	switch b := h.Callback; {
+	case b.Trunk == "" && b.Number != "" && !c.faulty(key+".trunk"):
+		c.add(key, textCallbackTrunk.of())
+	case b.Trunk != "" && h.Trunk != "":
+		c.add(key, textCallbackDesks.of())
+	case refers(c, key+".trunk", b.Trunk, c.Trunks):
+		c.callable(key+".trunk", b.Trunk)
+	}
+}
+
+func (c *checker) seat(key, id, user string, before map[string]bool) {
 	if !refers(c, key, user, c.Phones) {
 		return
 	}
-	for _, b := range before {
-		if b == user {
-			c.add(key, textListTwice.of(user))
-		}
+	if before[user] {
+		c.add(key, textListTwice.of(user))
 	}
 	if at := c.Phones[user].Hotline; at != id && !c.faulty(join(join("phones", user), "hotline")) {
 		c.add(key, textSeatOther.of(user, at))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"liandong/media/codec"
 )
 
 // minPorts gives a call of three legs room for a dozen of its like. Each leg takes two: RTP and RTCP.
@@ -31,7 +33,8 @@ func (c *checker) networks() {
 }
 
 func (c *checker) oneNetwork(key string, n *Network) {
-	if len(n.SIP.open()) == 0 && !c.has(key) && !c.has(key+".sip") && !c.faulty(key+".sip.udp") && !c.faulty(key+".sip.tcp") && !c.faulty(key+".sip.tls") {
+	if len(n.SIP.open()) == 0 && !c.has(key) && !c.has(key+".sip") && !c.faulty(key+".sip.udp") &&
+		!c.faulty(key+".sip.tcp") && !c.faulty(key+".sip.tls") {
 		c.addName(join(key, "sip"), textNoListener.of())
 	}
 	if n.SIP.anywhere() && n.SIP.Advertise == "" {
@@ -43,6 +46,9 @@ func (c *checker) oneNetwork(key string, n *Network) {
 	c.oneFamily(key, n)
 	if p := n.RTP.Ports; p != (Ports{}) && p.count() < minPorts {
 		c.add(key+".rtp.ports", textFewPorts.of(p.count(), minPorts))
+	}
+	if n.RTP.Latch == "allow" && len(n.Allow) == 0 {
+		c.add(key+".rtp.latch", textLatchAnybody.of())
 	}
 	if j := n.RTP.jitter(); j.Min > j.Max {
 		c.add(key+".rtp.jitter", textJitterTurned.of(j.Min, j.Max))
@@ -105,9 +111,17 @@ func sameHost(a, b netip.Addr) bool {
 func (c *checker) sockets() (all []socket) {
 	for _, name := range sorted(c.Networks) {
 		n, key := c.Networks[name], join("networks", name)
-		all = append(all, socket{key + ".sip.udp", "UDP", n.SIP.UDP}, socket{key + ".sip.tcp", "TCP", n.SIP.TCP}, socket{key + ".sip.tls", "TCP", n.SIP.TLS})
+		all = append(all, socket{key + ".sip.udp", "UDP", n.SIP.UDP}, socket{key + ".sip.tcp", "TCP", n.SIP.TCP},
+			socket{key + ".sip.tls", "TCP", n.SIP.TLS},
+			socket{key + ".http.listen", "TCP", n.HTTP.Listen})
 	}
-	return append(all, socket{"http.listen", "TCP", c.HTTP.Listen})
+	for i, at := range c.HTTP.Listen {
+		all = append(all, socket{c.listenKey(i), "TCP", at})
+	}
+	for i, at := range c.HTTP.Console.Listen {
+		all = append(all, socket{c.consoleKey(i), "TCP", at})
+	}
+	return all
 }
 
 func (c *checker) socketsApart(all []socket) {
@@ -142,21 +156,19 @@ func (c *checker) codecs() {
 	if len(c.Codecs) == 0 && !c.faulty("codecs") {
 		c.add("codecs", textNoCodec.of(codecWhat(rule{})))
 	}
-	for i, id := range c.Codecs {
-		if slices.Contains(c.Codecs[:i], id) && id.Known() { // 0: it was reported
-			c.add(index("codecs", i), textListTwice.of(id.Name()))
-		}
+	c.codecsOnce("codecs", c.Codecs)
+	for _, name := range sorted(c.Networks) {
+		c.codecsOnce(join("networks", name)+".codecs", c.Networks[name].Codecs)
+	}
+	for _, user := range sorted(c.Phones) {
+		c.codecsOnce(join("phones", user)+".codecs", c.Phones[user].Codecs)
 	}
 }
 
-func (c *checker) http() {
-	h := c.HTTP
-	if h.Listen.IsValid() && !h.Listen.Addr().IsLoopback() && h.Token.IsZero() && !c.faulty("http.token_file") && !c.faulty("http.token") {
-		c.add("http.listen", textOpenHTTP.of())
-	}
-	for i, p := range h.Allow {
-		if p.IsValid() && p.Bits() == 0 {
-			c.add(index("http.allow", i), textAllowAll.of(p))
+func (c *checker) codecsOnce(key string, list []codec.ID) {
+	for i, id := range list {
+		if slices.Contains(list[:i], id) && id.Known() { // 0: it was reported
+			c.add(index(key, i), textListTwice.of(id.Name()))
 		}
 	}
 }

@@ -1,10 +1,18 @@
 package configs
 
-import "slices"
-
 func (c *checker) phones() {
 	if len(c.Phones) > 0 && c.Realm == "" && !c.faulty("realm") {
 		c.add("realm", textNeedsRealm.of())
+	}
+	seats, supervisors := map[string]map[string]bool{}, map[string]bool{}
+	for id, h := range c.Hotlines {
+		seats[id] = map[string]bool{}
+		for _, user := range h.Supervisors {
+			supervisors[user] = true
+		}
+		for _, user := range h.Seats {
+			seats[id][user] = true
+		}
 	}
 	for _, user := range sorted(c.Phones) {
 		p, key := c.Phones[user], join("phones", user)
@@ -21,18 +29,17 @@ func (c *checker) phones() {
 			c.add(key+".password", textNeedsPass.of())
 		}
 		if refers(c, key+".hotline", p.Hotline, c.Hotlines) {
-			c.seated(key, user, p.Hotline)
+			c.seated(key, p.Hotline, seats[p.Hotline][user] || supervisors[user])
 		}
 	}
 }
 
 // seated: a phone whose hotline does not ring it is a desk that waits in vain.
-func (c *checker) seated(key, user, id string) {
-	h := c.Hotlines[id]
+func (c *checker) seated(key, id string, listed bool) {
 	switch {
-	case h.Trunk != "":
+	case c.Hotlines[id].Trunk != "":
 		c.add(key+".hotline", textPhoneTrunk.of(id, c.withSeats()))
-	case !slices.Contains(h.Seats, user) && !c.faulty(join(join("hotlines", id), "seats")):
+	case !listed && !c.faulty(join(join("hotlines", id), "seats")):
 		c.addName(key, textSeatMissing.of(id))
 	}
 }

@@ -85,7 +85,8 @@ func lawOf(path string) (law codec.ID, raw bool) {
 
 func clipFault(err error) message {
 	for fault, say := range map[error]text{
-		prompt.ErrNotWAV: textNotWAV, prompt.ErrFormat: textWAVFormat, prompt.ErrEmpty: textNoSound, prompt.ErrTooLong: textLongClip,
+		prompt.ErrNotWAV: textNotWAV, prompt.ErrFormat: textWAVFormat, prompt.ErrEmpty: textNoSound,
+		prompt.ErrTooLong: textLongClip,
 	} {
 		if errors.Is(err, fault) {
 			return say.of()

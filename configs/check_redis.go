@@ -51,7 +51,8 @@ func (c *checker) oneRedis(key string, r *Redis) {
 		return
 	}
 	u, err := url.Parse(r.URL.Reveal())
-	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" || !portsFit(u) || r.link().Validate() != nil {
+	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Hostname() == "" || !portsFit(u) ||
+		r.link().Validate() != nil {
 		c.add(key+".url", textRedisURL.of())
 		return
 	}

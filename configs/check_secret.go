@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,7 +11,8 @@ import (
 )
 
 // placeholders are what examples have in the place of a secret, in small letters and without marks.
-var placeholders = []string{"changeme", "changethis", "changeit", "replaceme", "yourpassword", "yoursecret", "yourtoken"}
+var placeholders = []string{"changeme", "changethis", "changeit", "replaceme", "yourpassword", "yoursecret",
+	"yourtoken"}
 
 // secretsSet: nobody goes live with the password of an example, which every scanner tries first. The message names the
 // key and does not quote the secret: more may be in it than the placeholder.
@@ -20,7 +22,8 @@ func (c *checker) secretsSet() {
 			return
 		}
 		key = join(key, field.Tag.Get("yaml"))
-		if file := in.FieldByName(field.Name + "File"); file.IsValid() && file.String() != "" && !c.faulty(key+"_file") {
+		if file := in.FieldByName(field.Name + "File"); file.IsValid() && file.String() != "" &&
+			!c.faulty(key+"_file") {
 			key += "_file"
 		}
 		c.add(key, textPlaceholder.of())
@@ -35,4 +38,85 @@ func isPlaceholder(s desk.Secret) bool {
 		return unicode.ToLower(r)
 	}, s.Reveal())
 	return slices.ContainsFunc(placeholders, func(p string) bool { return strings.Contains(letters, p) })
+}
+
+// common are words that are tried first, in small letters and without digits and marks.
+var common = []string{
+	"", "password", "passwd", "pass", "pw", "pwd", "admin", "administrator", "root", "secret", "token", "test", "user",
+	"phone", "sip", "voip",
+	"qwerty", "qwertyuiop", "asdfgh", "abc", "abcd", "abcdef", "abcdefgh", "letmein", "welcome", "iloveyou", "guest",
+	"default", "liandong", "mima",
+}
+
+// Shortest secrets that are taken.
+const (
+	minPassword = 8
+	minToken    = 12
+)
+
+// strong checks what opens the switch to whoever guesses it: the passwords of phones and the tokens of HTTP. Those of
+// trunks and of Redis are not ours to choose.
+func (c *checker) strong() {
+	for _, user := range sorted(c.Phones) {
+		if p := c.Phones[user]; isWeak(p.Password, user, minPassword) {
+			c.add(c.secretKey(join("phones", user), "password", p.PasswordFile), textWeakPassword.of())
+		}
+	}
+	if isWeak(c.HTTP.Token, "", minToken) {
+		c.add(c.secretKey("http", "token", c.HTTP.TokenFile), textWeakToken.of())
+	}
+	for _, name := range sorted(c.HTTP.Access) {
+		if a := c.HTTP.Access[name]; isWeak(a.Token, name, minToken) {
+			c.add(c.secretKey(join("http.access", name), "token", a.TokenFile), textWeakToken.of())
+		}
+	}
+}
+
+// secretKey is where a secret was given.
+func (c *checker) secretKey(at, key, file string) string {
+	if file != "" {
+		key += "_file"
+	}
+	return join(at, key)
+}
+
+// isWeak: no secret at all is another mistake.
+func isWeak(s desk.Secret, user string, least int) bool {
+	text := s.Reveal()
+	if text == "" || isPlaceholder(s) {
+		return false
+	}
+	letters := strings.ToLower(strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) {
+			return -1
+		}
+		return r
+	}, text))
+	return len(text) < least || slices.Contains(common, letters) || strings.EqualFold(text, user) || repeats(text)
+}
+
+// repeats says that a text is one short piece over and over: aaaaaaaa, ababababab.
+func repeats(s string) bool {
+	for n := 1; n <= 3 && n < len(s); n++ {
+		if strings.Repeat(s[:n], len(s)/n+1)[:len(s)] == s {
+			return true
+		}
+	}
+	return false
+}
+
+// closed warns of files with secrets that every user of the machine can read.
+func (c *checker) closed() {
+	walk("", reflect.ValueOf(c.Config).Elem(), func(key string, field reflect.StructField, in reflect.Value) {
+		name := field.Tag.Get("yaml")
+		if field.Type.Kind() != reflect.String || !slices.Contains([]string{"key_file", "password_file", "token_file",
+			"secret_file"},
+			name) {
+			return
+		}
+		path := c.files.path(in.FieldByIndex(field.Index).String())
+		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
+			c.warn(join(key, name), textFileOpen.of(path, path))
+		}
+	})
 }

@@ -1,9 +1,7 @@
 package configs
 
 import (
-	"crypto/tls"
 	"crypto/x509"
-	"time"
 
 	"liandong/sip/ua"
 )
@@ -16,7 +14,8 @@ func (c *checker) networkTLS(name string, n *Network) {
 		if n.SRTP == ua.Preferred && !c.faulty(at+".tls") {
 			c.warn(key+".srtp", textNotOffered.of())
 		}
-		for file, path := range map[string]string{"cert_file": s.CertFile, "key_file": s.KeyFile, "client_ca": s.ClientCA} {
+		for file, path := range map[string]string{"cert_file": s.CertFile, "key_file": s.KeyFile,
+			"client_ca": s.ClientCA} {
 			if path != "" && !c.faulty(at+".tls") {
 				c.add(join(at, file), textOnlyTLS.of())
 			}
@@ -30,28 +29,8 @@ func (c *checker) networkTLS(name string, n *Network) {
 		c.add(at+".tls", textNeedsCert.of())
 		return
 	}
-	c.certificate(at, s)
+	c.certificatePair(at, s.CertFile, s.KeyFile)
 	c.authorities(at+".client_ca", s.ClientCA)
-}
-
-// certificate reads the pair. No error quotes the key.
-func (c *checker) certificate(at string, s SIP) {
-	cert, ok1 := c.pem(at+".cert_file", s.CertFile)
-	key, ok2 := c.pem(at+".key_file", s.KeyFile)
-	if !ok1 || !ok2 {
-		return
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		c.add(at+".cert_file", textBadPair.of(s.CertFile, s.KeyFile))
-		return
-	}
-	switch end := pair.Leaf.NotAfter; {
-	case time.Now().After(end):
-		c.warn(at+".cert_file", textCertExpired.of(s.CertFile, end.Format(time.DateOnly)))
-	case time.Until(end) < ua.ExpiresSoon:
-		c.warn(at+".cert_file", textCertSoon.of(s.CertFile, end.Format(time.DateOnly)))
-	}
 }
 
 // authorities checks a file of certificates that others are believed by.
@@ -65,7 +44,8 @@ func (c *checker) authorities(key, path string) {
 // sound that has to be secret needs signalling that is.
 func (c *checker) phoneTLS(key string, p *Phone) {
 	n := c.Networks[p.Network]
-	if p.SRTP == ua.Required && p.TLS != ua.Required && !c.faulty(key+".srtp") && !c.faulty(key+".tls") && !c.faulty(join("networks", p.Network)) {
+	if p.SRTP == ua.Required && p.TLS != ua.Required && !c.faulty(key+".srtp") && !c.faulty(key+".tls") &&
+		!c.faulty(join("networks", p.Network)) {
 		c.add(key+".srtp", textKeysOpen.of("tls: required"))
 	}
 	c.unoffered(key, p.SRTP, p.TLS != ua.Off)

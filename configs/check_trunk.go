@@ -59,7 +59,8 @@ const minRegister = time.Minute
 
 func (c *checker) trunkTargets(key string, t *Trunk) {
 	ways := 0
-	for name, given := range map[string]bool{"target": t.Target != "", "targets": t.Targets != nil, "srv": t.SRV != ""} {
+	for name, given := range map[string]bool{"target": t.Target != "", "targets": t.Targets != nil,
+		"srv": t.SRV != ""} {
 		if given || c.faulty(key+"."+name) {
 			ways++
 		}
@@ -71,7 +72,10 @@ func (c *checker) trunkTargets(key string, t *Trunk) {
 		c.addName(key, textOneWay.of())
 	}
 	for i, one := range t.Targets {
-		if slices.ContainsFunc(t.Targets[:i], func(o *Target) bool { return o.Address == one.Address && o.Address != "" }) {
+		if slices.ContainsFunc(t.Targets[:i], func(o *Target) bool {
+			return o.Address == one.Address &&
+				o.Address != ""
+		}) {
 			c.add(index(key+".targets", i)+".address", textListTwice.of(one.Address))
 		}
 	}

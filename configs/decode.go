@@ -2,8 +2,8 @@ package configs
 
 import (
 	"reflect"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -83,6 +83,10 @@ func (d *decoder) one(key string, n ast.Node, v reflect.Value, r rule, s scalar)
 		d.add(key, textWantOne.of(s.what(r)))
 		return
 	}
+	if wideQuoted(n) {
+		d.add(key, textWideQuotes.of())
+		return
+	}
 	d.word(key, word, v, r, s)
 }
 
@@ -99,6 +103,10 @@ func (d *decoder) word(key, word string, v reflect.Value, r rule, s scalar) {
 	case v.Type() == secretType:
 		d.add(key, textSecretValue.of(s.what(r)))
 	default: // as written: what the environment holds may be secret
+		if mark := wideIn(word); mark != "" {
+			d.add(key, textWideValue.of(shorten(word), mark, wideMarks[mark], s.what(r)))
+			return
+		}
 		d.add(key, textBadValue.of(shorten(word), s.what(r)))
 	}
 }
@@ -153,13 +161,20 @@ func (d *decoder) table(key string, n ast.Node, v reflect.Value, r rule) {
 	}
 	d.each(key, entries, func(name, path string, e *ast.MappingValueNode) {
 		if !shapes[r.keys].fits(name) {
-			d.addAt(d.placeOf(e.Key), path, textBadName.of(shorten(name), shapes[r.keys].what.of()))
+			d.addAt(d.placeOf(e.Key), path, badName(name, r))
 			return
 		}
 		entry := newEntry(v.Type().Elem())
 		d.value(path, e.Value, entry, r)
 		v.SetMapIndex(reflect.ValueOf(name), entry)
 	})
+}
+
+func badName(name string, r rule) message {
+	if mark := wideIn(name); mark != "" {
+		return textWideName.of(shorten(name), mark, wideMarks[mark])
+	}
+	return textBadName.of(shorten(name), shapes[r.keys].what.of())
 }
 
 // newEntry is a fresh value of a table or a list, with the defaults of its type.
@@ -175,7 +190,8 @@ func newEntry(t reflect.Type) reflect.Value {
 }
 
 // each visits the entries of a mapping and reports those that came before.
-func (d *decoder) each(key string, entries []*ast.MappingValueNode, visit func(name, path string, e *ast.MappingValueNode)) {
+func (d *decoder) each(key string, entries []*ast.MappingValueNode,
+	visit func(name, path string, e *ast.MappingValueNode)) {
 	seen := map[string]place{}
 	for _, e := range entries {
 		name, ok := nameOf(e.Key)
@@ -223,6 +239,11 @@ func entriesOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 // items reads a list. It takes the place of the default list.
 func (d *decoder) items(key string, n ast.Node, v reflect.Value, r rule) {
 	what := itemWhat(v.Type().Elem(), r)
+	if _, word := wordOf(n); word && r.single != "" {
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		d.value(key, n, v.Index(0), r)
+		return
+	}
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
 		if !isNull(n) {
@@ -261,24 +282,49 @@ func (d *decoder) placeOf(n ast.Node) place {
 
 // fieldOf finds the field of a yaml key, also in an embedded struct.
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
-	i := slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Tag.Get("yaml") == name })
-	if i < 0 || name == "" {
-		return reflect.StructField{}, false
+	for _, f := range keyed(t) {
+		if f.key == name {
+			return f.StructField, true
+		}
 	}
-	return reflect.VisibleFields(t)[i], true
+	return reflect.StructField{}, false
+}
+
+// keyedField is a field of a struct that has a yaml key.
+type keyedField struct {
+	key string
+	reflect.StructField
+}
+
+var keyedFields sync.Map // of reflect.Type: []keyedField; finding them takes longer than reading a phone
+
+// keyed are the fields of a struct that have yaml keys, also those of embedded structs.
+func keyed(t reflect.Type) []keyedField {
+	if known, ok := keyedFields.Load(t); ok {
+		return known.([]keyedField)
+	}
+	var all []keyedField
+	for _, f := range reflect.VisibleFields(t) {
+		if key := f.Tag.Get("yaml"); key != "" {
+			all = append(all, keyedField{key, f})
+		}
+	}
+	keyedFields.Store(t, all)
+	return all
 }
 
 // keysOf lists the yaml keys of a struct, in the order of its fields.
 func keysOf(t reflect.Type) (names []string) {
-	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" {
-			names = append(names, name)
-		}
+	for _, f := range keyed(t) {
+		names = append(names, f.key)
 	}
 	return names
 }
 
 func unknownKey(name string, allowed []string) message {
+	if mark := wideIn(name); mark != "" {
+		return textWideName.of(shorten(name), mark, wideMarks[mark])
+	}
 	if near, ok := nearest(name, allowed); ok {
 		return textUnknownKey.of(textDidYouMean.of(near), allowed)
 	}

@@ -2,6 +2,8 @@ package configs
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"liandong/media/codec"
@@ -30,24 +32,33 @@ func Default() *Config {
 		Services: map[string]string{
 			"handover": "handover", "consult": "consult", "conference": "conference", "take_back": "take_back",
 			"accept": "accept", "other_accepts": "other_accepts", "urgent": "urgent", "pickup": verb.Pickup,
+			"*81": verb.Ready, "*82": verb.NotReady,
+			"monitor": verb.Monitor,
 		},
-		SecondLine: "move",
-		Categories: map[string]*Category{},
-		Emergency:  "110",
-		Prompts:    Prompts{Files: map[string]string{}, Roles: defaultRoles()},
-		Redis:      Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
-		Store:      Outbox{Path: "data/outbox.db", MaxMB: 1024},
-		Recording:  Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
+		NotReadyReasons: []string{"break", "meal", "training"},
+		SecondLine:      "move",
+		Categories:      map[string]*Category{},
+		Emergency:       "110",
+		Prompts:         Prompts{Files: map[string]string{}, Roles: defaultRoles()},
+		Redis:           Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
+		Store:           Outbox{Path: "data/outbox.db", MaxMB: 1024, Keep: 7 * 24 * time.Hour},
+		Recording:       Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
+		Trace:           Trace{MemoryMB: 64, Keep: 7 * 24 * time.Hour, MaxMB: 1024, HEP: HEP{Transport: "udp", ID: 1}},
+		CallRecords:     CallRecords{Days: 400},
 		Matters: Matters{
 			KeepOpen: 365 * 24 * time.Hour, KeepClosed: 90 * 24 * time.Hour,
 			Limits: Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
 			Remind: 30 * time.Minute, Supervise: 24 * time.Hour, Recheck: "08:00",
 			Hotlines: map[string]*Limits{}, Categories: map[string]*Limits{},
 		},
+		Webhooks:   map[string]*Webhook{},
 		Zone:       "local",
 		Indicators: Indicators{Diversion: "calls", KeepDays: 400 * 24 * time.Hour, KeepHours: 40 * 24 * time.Hour},
 		Hotspots:   Hotspots{Place: Reports{3, 5, 10}, Person: Reports{3, 5, 10}},
-		Media:      Media{Timeout: 10 * time.Second},
+		HTTP:       HTTP{Console: Console{Idle: 30 * time.Minute}},
+		Media:      Media{Timeout: 10 * time.Second, Silence: 1500 * time.Millisecond},
+		SelfTest:   SelfTest{Every: time.Minute},
+		Cluster:    Cluster{Witness: "vrrp"},
 		Timers: Timers{
 			KeyGap: 2 * time.Second, Settle: 3 * time.Second, TrunkRing: 30 * time.Second, MaxCall: 4 * time.Hour,
 			Session: 30 * time.Minute, MinSE: 90 * time.Second,
@@ -122,17 +133,37 @@ func (c *Config) completeHotline(id string, h *Hotline, only string) {
 	}
 	h.Network = cmp.Or(h.Network, only)
 	h.Name = cmp.Or(h.Name, id)
+	if h.Callback.Trunk != "" && len(h.Numbers) > 0 {
+		h.Callback.Number = cmp.Or(h.Callback.Number, h.Numbers[0])
+	}
+	if h.NotReady == "" {
+		h.NotReady = notReadySkip
+		if id == c.Emergency || slices.ContainsFunc(h.Numbers, isEmergency) {
+			h.NotReady = notReadyLast
+		}
+	}
 	h.Prompts = h.Prompts.orFrom(c.Prompts.Roles)
 	if h.Trunk != "" && len(h.Numbers) > 0 {
 		h.TrunkNumber = cmp.Or(h.TrunkNumber, h.Numbers[0])
 	}
 	if h.Seats == nil && h.Trunk == "" {
 		for _, user := range sorted(c.Phones) {
-			if c.Phones[user].Hotline == id {
+			if c.Phones[user].Hotline == id && !slices.Contains(h.Supervisors, user) {
 				h.Seats = append(h.Seats, user)
 			}
 		}
 	}
+}
+
+// What becomes of a seat that is not ready when no ready one is free.
+const (
+	notReadySkip = "skip"        // it is not rung
+	notReadyLast = "last_resort" // it rings rather than nobody
+)
+
+// isEmergency says that lives may depend on who calls a number: police, fire, ambulance, traffic police, RFC 5031.
+func isEmergency(number string) bool {
+	return slices.Contains([]string{"110", "119", "120", "122"}, number) || strings.HasPrefix(number, desk.SOS)
 }
 
 func (c *Config) onlyNetwork() string {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"liandong/media/codec"
 	"liandong/routing/desk"
 	"liandong/routing/number"
 	"liandong/sip/sdp"
@@ -24,7 +25,9 @@ func (c *Config) Directory() *desk.Directory {
 		Plan:       c.plan(),
 		Realm:      c.Realm,
 		Emergency:  c.Emergency,
+		MaxCalls:   c.MaxCalls,
 		Codecs:     slices.Clone(c.Codecs),
+		NetCodecs:  map[string][]codec.ID{},
 		Timers: desk.Timers{
 			KeyGap: c.Timers.KeyGap, Settle: c.Timers.Settle, TrunkRing: c.Timers.TrunkRing, MaxCall: c.Timers.MaxCall,
 		},
@@ -33,8 +36,14 @@ func (c *Config) Directory() *desk.Directory {
 		d.Hotlines[id] = h.line(id)
 		d.Hotlines[id].Transfer = h.Transfer.permitted(c.plan())
 	}
+	for name, n := range c.Networks {
+		d.NetCodecs[name] = slices.Clone(n.Codecs)
+	}
 	for user, p := range c.Phones {
-		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network, SRTP: protections[p.SRTP]}
+		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network,
+			SRTP:   protections[p.SRTP],
+			Codecs: slices.Clone(p.Codecs),
+		}
 	}
 	for name, t := range c.Trunks {
 		d.Trunks[name] = t.neighbour(name)
@@ -50,13 +59,16 @@ func (h *Hotline) line(id string) *desk.Hotline {
 	q := h.Queue
 	return &desk.Hotline{
 		ID: id, Name: h.Name, Numbers: slices.Clone(h.Numbers), Network: h.Network,
-		Seats: slices.Clone(h.Seats), Ring: ring, RingEach: h.RingEach, NoAnswer: h.NoAnswer,
+		Seats: slices.Clone(h.Seats), Supervisors: slices.Clone(h.Supervisors), Ring: ring,
+		RingEach: h.RingEach, NoAnswer: h.NoAnswer,
+		AfterCall: h.AfterCall, Unanswered: h.UnansweredLimit, LastResort: h.NotReady == notReadyLast,
 		Trunk: h.Trunk, TrunkNumber: h.TrunkNumber, Partner: h.Partner,
 		Queue: desk.Queue{
 			MaxWait: q.MaxWait, MaxCalls: q.MaxCalls, Answer: q.Answer,
 			Overflow: desk.Overflow{Hotline: q.Overflow.Hotline, Trunk: q.Overflow.Trunk, Number: q.Overflow.Number},
 		},
-		Prompts: h.Prompts.clips(), Recording: h.Recording.line(), RevealRestricted: h.RevealRestricted,
+		Callback: desk.Callback{Trunk: h.Callback.Trunk, Number: h.Callback.Number},
+		Prompts:  h.Prompts.clips(), Recording: h.Recording.line(), RevealRestricted: h.RevealRestricted,
 	}
 }
 
@@ -73,8 +85,10 @@ func (t Transfer) permitted(p number.Plan) desk.Transfer {
 func (t *Trunk) neighbour(name string) *desk.Trunk {
 	from, _ := desk.FromByName(t.From)
 	return &desk.Trunk{
-		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match), SRTP: protections[t.SRTP],
-		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion, HistoryInfo: t.HistoryInfo,
+		Name: name, Network: t.Network, Target: first(t.hosts()), Transport: t.Transport, Match: slices.Clone(t.Match),
+		SRTP:    protections[t.SRTP],
+		Trusted: t.Trusted, From: from, OwnNumber: t.OwnNumber, PAI: t.PAI, Diversion: t.Diversion,
+		HistoryInfo: t.HistoryInfo, MaxCalls: t.MaxCalls,
 		Contact: t.contact(), Username: t.Username, Password: t.Password,
 	}
 }

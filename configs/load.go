@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -29,21 +30,53 @@ const (
 
 // Options is what a file is read with besides itself.
 type Options struct {
-	Set  []string                                      // "key.path=value", each over what the file says, in this order
-	Lang string                                        // "zh" or "en": of messages where the file names none or cannot be read; "" is zh
+	Set []string // "key.path=value", each over what the file says, in this order
+	// "zh" or "en": of messages where the file names none; "": both until it is known, and then zh
+	Lang string
 	Env  func(name string) (string, bool)              // for ${NAME}; nil: os.LookupEnv
 	Read func(path string, most int64) ([]byte, error) // secret and WAV files; nil: from disk, plain files only
 }
 
 // Load reads and checks a file. The error is of type Problems.
 func Load(path string, o Options) (*Config, error) {
-	src, err := readPlain(path, maxFile)
+	sources := sources{}
+	if o.Read == nil {
+		o.Read = sources.readPlain
+	}
+	src, err := sources.readPlain(path, maxFile)
 	if err != nil {
 		f := newFindings(path)
 		f.add("", textUnreadable.of(cause(err)))
-		return nil, f.problems(o.Lang)
+		return nil, f.problems(cmp.Or(setLang(o.Set), o.Lang, bothLangs))
 	}
-	return Parse(path, src, o)
+	c, err := Parse(path, src, o)
+	if err != nil {
+		return nil, err
+	}
+	c.sources = sources
+	return c, nil
+}
+
+// sources are the files that a config was read from, with their size and time of change.
+type sources map[string]fs.FileInfo
+
+func (s sources) readPlain(path string, most int64) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil {
+		s[path] = info
+	}
+	return readPlain(path, most)
+}
+
+// Unchanged says that reading the config's files again would give the same. A certificate is not among them: it is read
+// when it is needed.
+func (c *Config) Unchanged() bool {
+	for path, was := range c.sources {
+		now, err := os.Stat(path)
+		if err != nil || !os.SameFile(now, was) || now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) {
+			return false
+		}
+	}
+	return len(c.sources) > 0
 }
 
 // Parse reads and checks the text of a file; name is for messages, and paths in the text are relative to its directory.
@@ -58,7 +91,7 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	d := &decoder{findings: newFindings(name), env: o.Env}
 	c := Default()
 	c.Lang = cmp.Or(o.Lang, c.Lang)
-	lang := cmp.Or(spokenLang(src), c.Lang)
+	lang := cmp.Or(setLang(o.Set), spokenLang(src), o.Lang, bothLangs)
 	root, ok := d.parse(src)
 	if !ok {
 		return nil, d.problems(lang)
@@ -91,8 +124,12 @@ func (c *Config) Validate() error {
 	return d.problems(c.Lang)
 }
 
+// byteOrderMark is what some editors put before a text in UTF-8. It means nothing.
+var byteOrderMark = []byte("\ufeff")
+
 // parse gives the syntax tree of the one document.
 func (d *decoder) parse(src []byte) (ast.Node, bool) {
+	src = bytes.TrimPrefix(src, byteOrderMark)
 	if fault, at := unfit(src); fault != nil {
 		d.addAt(at, "", *fault)
 		return nil, false
@@ -137,8 +174,16 @@ func (d *decoder) syntax(src []byte, err error) {
 			at = place{line: max(tk.Position.Line, 1), col: max(tk.Position.Column, 1)}
 		}
 	}
-	if lines := strings.Split(string(src), "\n"); at.line <= len(lines) {
+	lines := strings.Split(string(src), "\n")
+	if mark, wide := wideNear(lines, at.line); mark != "" {
+		d.addAt(wide, "", textWideMark.of(mark, wideMarks[mark]))
+		return
+	}
+	if at.line <= len(lines) {
 		switch line := lines[at.line-1]; {
+		case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+			d.addAt(at, "", textYAMLTab.of())
+			return
 		case starKey.MatchString(line):
 			d.addAt(at, "", textStarKey.of())
 			return
@@ -147,7 +192,7 @@ func (d *decoder) syntax(src []byte, err error) {
 			return
 		}
 	}
-	d.addAt(at, "", textSyntax.of(why))
+	d.addAt(at, "", textSyntax.of(yamlFault(why)))
 }
 
 // starKey finds a key code without its quotes, which YAML takes for an alias: at the start of a line, or within { }.
@@ -195,7 +240,7 @@ func nesting(src string) int {
 	return 0
 }
 
-var langLine = regexp.MustCompile(`(?m)^lang:\s*["']?(zh|en)\b`)
+var langLine = regexp.MustCompile(`(?m)^(?:\x{feff})?lang:\s*["']?(zh|en)\b`)
 
 // spokenLang finds the language of a file that cannot be parsed.
 func spokenLang(src []byte) string {
@@ -203,6 +248,16 @@ func spokenLang(src []byte) string {
 		return string(m[1])
 	}
 	return ""
+}
+
+// setLang is the language that the command line sets.
+func setLang(set []string) (lang string) {
+	for _, arg := range set {
+		if v, ok := strings.CutPrefix(arg, "lang="); ok && (v == "zh" || v == "en") {
+			lang = v
+		}
+	}
+	return lang
 }
 
 // errNotPlain keeps devices and pipes out: /dev/zero has no end.

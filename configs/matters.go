@@ -19,8 +19,9 @@ func (c *Config) Ledger() ledger.Config {
 	l.Hotspots = hotspot.Policy{Place: hotspot.Limits(c.Hotspots.Place), Person: hotspot.Limits(c.Hotspots.Person)}
 	l.KeepOpen, l.KeepClosed = c.Matters.KeepOpen, c.Matters.KeepClosed
 	l.Policy = matter.Policy{
-		Limits:   matter.Limits(c.Matters.Limits),
-		Alarms:   matter.Alarms{Remind: c.Matters.Remind, Supervise: c.Matters.Supervise, Recheck: timeOfDay(c.Matters.Recheck)},
+		Limits: matter.Limits(c.Matters.Limits),
+		Alarms: matter.Alarms{Remind: c.Matters.Remind, Supervise: c.Matters.Supervise,
+			Recheck: timeOfDay(c.Matters.Recheck)},
 		Calendar: c.calendar(),
 		Hotlines: limits(c.Matters.Hotlines), Categories: limits(c.Matters.Categories),
 	}

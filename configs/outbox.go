@@ -6,6 +6,8 @@ import "liandong/routing/outbox"
 func (c *Config) Outbox() outbox.Config {
 	o := outbox.Default()
 	o.Path, o.MaxBytes = c.Store.Path, int64(c.Store.MaxMB)<<20
+	o.Keep = c.Store.Keep
+	o.Remember = max(o.Remember, 2*o.Keep)
 	o.Config = c.Redis.link()
 	return o
 }

@@ -21,10 +21,12 @@ import (
 // rule is what the tags of a field say about its value, or about the items of its list or table.
 type rule struct {
 	is, oneof, min, max, keys string
+	single                    string // of a list: "yes", one item may stand without its brackets
 }
 
 func ruleOf(tag reflect.StructTag) rule {
-	return rule{is: tag.Get("is"), oneof: tag.Get("oneof"), min: tag.Get("min"), max: tag.Get("max"), keys: tag.Get("keys")}
+	return rule{is: tag.Get("is"), oneof: tag.Get("oneof"), min: tag.Get("min"), max: tag.Get("max"),
+		keys: tag.Get("keys"), single: tag.Get("single")}
 }
 
 // shape is a kind of word, by the name that is and keys tags use.
@@ -34,17 +36,19 @@ type shape struct {
 }
 
 var shapes = map[string]shape{
-	"":         {plainText, textFree},
-	"text":     {plainText, textFree},
-	"prose":    {prose, textProse},
-	"path":     {plainText, textPath},
-	"dir":      {plainText, textDir},
-	"name":     {regexp.MustCompile(`^[a-z0-9_-]{1,32}$`).MatchString, textName},
-	"id":       {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
-	"user":     {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
-	"digits":   {regexp.MustCompile(`^[0-9]{1,4}$`).MatchString, textDigits},
-	"service":  {regexp.MustCompile(`^[0-9A-Za-z*#_-]{1,32}$`).MatchString, textService},
-	"number":   {regexp.MustCompile(`^\+?[0-9*#]{2,20}$`).MatchString, textNumber},
+	"":        {plainText, textFree},
+	"text":    {plainText, textFree},
+	"prose":   {prose, textProse},
+	"path":    {plainText, textPath},
+	"dir":     {plainText, textDir},
+	"name":    {regexp.MustCompile(`^[a-z0-9_-]{1,32}$`).MatchString, textName},
+	"id":      {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
+	"user":    {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
+	"digits":  {regexp.MustCompile(`^[0-9]{1,4}$`).MatchString, textDigits},
+	"service": {regexp.MustCompile(`^[0-9A-Za-z*#_-]{1,32}$`).MatchString, textService},
+	"number":  {regexp.MustCompile(`^\+?[0-9*#]{2,20}$`).MatchString, textNumber},
+	"called": {regexp.MustCompile(`^(\+?[0-9*#]{2,20}|urn:service:sos(\.[a-z0-9-]{1,32}){0,4})$`).MatchString,
+		textCalled},
 	"range":    {regexp.MustCompile(`^\+?[0-9]{2,20}\*?$`).MatchString, textRange},
 	"area":     {regexp.MustCompile(`^0?[1-9][0-9]{1,2}$`).MatchString, textArea},
 	"realm":    {regexp.MustCompile(`^[!#-\[\]-~][ !#-\[\]-~]{0,63}$`).MatchString, textRealm},

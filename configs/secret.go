@@ -100,13 +100,9 @@ func walk(key string, v reflect.Value, visit func(key string, field reflect.Stru
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	for _, f := range reflect.VisibleFields(v.Type()) {
-		name := f.Tag.Get("yaml")
-		if name == "" {
-			continue
-		}
-		visit(key, f, v)
-		inner, path := v.FieldByIndex(f.Index), join(key, name)
+	for _, f := range keyed(v.Type()) {
+		visit(key, f.StructField, v)
+		inner, path := v.FieldByIndex(f.Index), join(key, f.key)
 		switch _, single := scalars[f.Type]; {
 		case single:
 		case f.Type.Kind() == reflect.Struct:

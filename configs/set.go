@@ -20,6 +20,9 @@ func (d *decoder) set(c *Config, arg string) {
 // step goes down one name of the path, and at its end writes the value.
 func (d *decoder) step(key string, rest []string, word string, v reflect.Value, r rule) {
 	at := place{flag: d.flag}
+	if len(rest) == 0 && d.setFlow(key, word, v, r) {
+		return
+	}
 	if short, ok := bareField(v); ok && len(rest) == 0 {
 		v, r = short.Value, short.rule
 	}
@@ -48,6 +51,36 @@ func (d *decoder) step(key string, rest []string, word string, v reflect.Value, 
 	}
 }
 
+// setFlow sets a table, an entry of one, a group or a list of groups from YAML on one line: {name: noise, owner: 110}.
+// What it gives takes the place of a table and of an entry as a whole; of a group the keys that it names. false: it is
+// a word.
+func (d *decoder) setFlow(key, word string, v reflect.Value, r rule) bool {
+	word = strings.TrimSpace(word)
+	_, single := scalars[v.Type()]
+	table := v.Kind() == reflect.Map
+	groups := v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Pointer
+	switch {
+	case single || v.Kind() == reflect.Slice && !groups:
+		return false
+	case table && word == "":
+		word = "{}"
+	case !strings.HasPrefix(word, "{") && !(groups && strings.HasPrefix(word, "[")):
+		return false
+	}
+	d.drop(key)
+	d.places[key], d.heads[key] = place{flag: d.flag}, place{flag: d.flag}
+	file, err := parseYAML([]byte(word))
+	if err != nil || len(file.Docs) != 1 || isNull(file.Docs[0].Body) {
+		d.add(key, textSetBraces.of())
+		return true
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(newEntry(v.Type()))
+	}
+	d.value(key, file.Docs[0].Body, v, r)
+	return true
+}
+
 // stepEntry goes into an entry of a table, a new one when there is none by that name.
 func (d *decoder) stepEntry(path, name string, rest []string, word string, v reflect.Value, r rule) {
 	if !shapes[r.keys].fits(name) {
@@ -61,6 +94,9 @@ func (d *decoder) stepEntry(path, name string, rest []string, word string, v ref
 		d.heads[path] = place{flag: d.flag}
 	}
 	d.step(path, rest, word, entry, r)
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
 	v.SetMapIndex(reflect.ValueOf(name), entry)
 }
 

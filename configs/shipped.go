@@ -38,9 +38,10 @@ var shippedClips = sync.OnceValues(func() (*prompt.Library, error) { return prom
 // defaultRoles is which clip is heard when.
 func defaultRoles() Roles {
 	return Roles{
-		Handover: "transfer", Failed: "transfer_failed", TakerGone: "keep_waiting", Conference: "three_way", Left: "party_left",
+		Handover: "transfer", Failed: "transfer_failed", TakerGone: "keep_waiting", Conference: "three_way",
+		Left: "party_left",
 		Wait: "queue", Sorry: "all_busy",
-		Music: "music", Ringback: "ring", Busy: "busy", Confirm: "confirm", Refuse: "refuse",
+		Music: "music", Ringback: "ring", Busy: "busy", Confirm: "confirm", Refuse: "refuse", Already: "already",
 	}
 }
 

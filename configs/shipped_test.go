@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"liandong/media/jitter"
+	"liandong/media/pcm"
 	"liandong/routing/desk"
 	"liandong/routing/verb"
 )
 
 // own are the secrets that the production example asks for, and the only variables that the files are given.
 var own = []string{
-	"LIANDONG_OPERATOR_PASSWORD", "LIANDONG_PHONE_1101", "LIANDONG_PHONE_1102", "LIANDONG_PHONE_2101", "LIANDONG_PHONE_2102",
+	"LIANDONG_OPERATOR_PASSWORD", "LIANDONG_PHONE_1101", "LIANDONG_PHONE_1102", "LIANDONG_PHONE_2101",
+	"LIANDONG_PHONE_2102",
 	"LIANDONG_PHONE_2190", "LIANDONG_HTTP_TOKEN",
 }
 
@@ -79,8 +81,9 @@ func TestLabIsTheContract(t *testing.T) {
 		{"partner", d.Hotlines["12345"].Partner, "110"},
 		{"settle", d.Timers.Settle, 3 * time.Second},
 		{"phones", sorted(c.Phones), []string{"1101", "1102", "2101", "2102"}},
-		{"HTTP", c.HTTP.Listen, netip.MustParseAddrPort("127.0.0.1:8080")},
-		{"HTTP open to", c.HTTP.Allow, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
+		{"HTTP", c.HTTP.Listen, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}},
+		{"HTTP open to", c.HTTP.Allow, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
+			netip.MustParsePrefix("::1/128")}},
 		{"Redis", c.Outbox().URL.Reveal(), "redis://127.0.0.1:6379/0"},
 		{"emergency", d.Emergency, "110"},
 		{"keys", d.Keys, map[string]string{
@@ -174,7 +177,8 @@ func TestProductionExampleNeedsSecrets(t *testing.T) {
 func TestWhatIsSaidAtHandover(t *testing.T) {
 	for _, file := range []string{"lab.yaml", "liandong.yaml"} {
 		d := load(t, file).Directory()
-		if a, b := d.Hotlines["110"].Prompts.Handover, d.Hotlines["12345"].Prompts.Handover; a != "transfer" || b != "keep_waiting" {
+		if a, b := d.Hotlines["110"].Prompts.Handover, d.Hotlines["12345"].Prompts.Handover; a != "transfer" ||
+			b != "keep_waiting" {
 			t.Errorf("%s: 110 says %q, 12345 says %q", file, a, b)
 		}
 	}
@@ -201,7 +205,8 @@ func TestTagsFollowDesk(t *testing.T) {
 		in   any
 		key  string
 		want []string
-	}{{Hotline{}, "ring", desk.RingNames()}, {Trunk{}, "from", desk.FromNames()}, {LineRecording{}, "mode", desk.RecordNames()}} {
+	}{{Hotline{}, "ring", desk.RingNames()}, {Trunk{}, "from", desk.FromNames()},
+		{LineRecording{}, "mode", desk.RecordNames()}} {
 		f, ok := fieldOf(typeOf(tt.in), tt.key)
 		if got := strings.Fields(f.Tag.Get("oneof")); !ok || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.key, got, tt.want)
@@ -227,13 +232,15 @@ func TestDirectoryIsACopy(t *testing.T) {
 	d.Keys["*7"] = "handover"
 	d.Hotlines["110"].Seats[0] = "nobody"
 	d.Trunks["pstn"].Match[0] = netip.Prefix{}
-	if got := c.Directory(); maps.Equal(got.Keys, d.Keys) || got.Hotlines["110"].Seats[0] == "nobody" || !got.Trunks["pstn"].Match[0].IsValid() {
+	if got := c.Directory(); maps.Equal(got.Keys, d.Keys) || got.Hotlines["110"].Seats[0] == "nobody" ||
+		!got.Trunks["pstn"].Match[0].IsValid() {
 		t.Error("a change in one directory shows in the next")
 	}
 }
 
 func TestSilenceIsAnEmptyName(t *testing.T) {
-	c := load(t, "lab.yaml", "prompts.music=none", "hotlines.110.prompts.wait=none", "hotlines.110.prompts.sorry=transfer")
+	c := load(t, "lab.yaml", "prompts.music=none", "hotlines.110.prompts.wait=none",
+		"hotlines.110.prompts.sorry=transfer")
 	p, other := c.Directory().Hotlines["110"].Prompts, c.Directory().Hotlines["12345"].Prompts
 	if p.Music != "" || p.Wait != "" || p.Sorry != "transfer" || other.Wait == "" || other.Sorry == "transfer" {
 		t.Errorf("110: %+v\n12345: %+v", p, other)
@@ -243,12 +250,29 @@ func TestSilenceIsAnEmptyName(t *testing.T) {
 // TestJitter: one bound alone leaves the other as it is, and min is not above max.
 func TestJitter(t *testing.T) {
 	c := load(t, "lab.yaml", "networks.lab.rtp.jitter.min=60ms")
-	if got := c.Engine().Networks["lab"].Jitter; got != (jitter.Config{Min: 60 * time.Millisecond, Max: 120 * time.Millisecond}) {
+	if got := c.Engine().Networks["lab"].Jitter; got != (jitter.Config{Min: 60 * time.Millisecond,
+		Max: 120 * time.Millisecond}) {
 		t.Errorf("jitter %+v", got)
 	}
 	_, err := Load("lab.yaml", Options{Lang: "en", Set: []string{"networks.lab.rtp.jitter.min=200ms"}})
 	if err == nil || !strings.Contains(err.Error(), "networks.lab.rtp.jitter: min 200ms is more than max 120ms") {
 		t.Errorf("min above max: %v", err)
+	}
+}
+
+// TestLatch: sound is taken from whom SIP names alone, or from the addresses that allow names, and never from anybody.
+func TestLatch(t *testing.T) {
+	if got := load(t, "lab.yaml").Engine().Networks["lab"].Latch; got != nil {
+		t.Errorf("sound is taken from %v without a word of it", got)
+	}
+	c := load(t, "lab.yaml", "networks.lab.rtp.latch=allow", "networks.lab.allow=10.1.0.0/16")
+	if got := fmt.Sprint(c.Engine().Networks["lab"].Latch); got != "[10.1.0.0/16]" {
+		t.Errorf("sound is taken from %s", got)
+	}
+	_, err := Load("lab.yaml", Options{Lang: "en", Set: []string{"networks.lab.rtp.latch=allow",
+		"networks.lab.allow="}})
+	if err == nil || !strings.Contains(err.Error(), "networks.lab.rtp.latch: latch: allow needs the network's allow") {
+		t.Errorf("from anybody: %v", err)
 	}
 }
 
@@ -261,5 +285,45 @@ func TestBareG711(t *testing.T) {
 	c := load(t, "lab.yaml", "prompts.files.welcome="+file)
 	if clip, ok := c.Engine().Prompts.Get("welcome"); !ok || clip.Duration() != time.Second {
 		t.Errorf("clip %v of %v", ok, clip.Duration())
+	}
+}
+
+// TestPlaceholders: it is said which announcements are still the shipped ones, and no more once an admin has put his
+// own in their place or has them played to nobody. At each comma of the shipped ones there is a pause.
+func TestPlaceholders(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.al")
+	if err := os.WriteFile(own, make([]byte, 8000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	what, ok := load(t, "lab.yaml").Placeholders()
+	if !ok || !strings.Contains(what, "transfer, transfer_failed") {
+		t.Errorf("the lab: %q", what)
+	}
+	if what, _ = load(t, "lab.yaml", "prompts.files.transfer="+own).Placeholders(); strings.Contains(what,
+		"transfer,") {
+		t.Errorf("with a transfer of his own: %q", what)
+	}
+	var set []string
+	for name := range shipped() {
+		set = append(set, "prompts.files."+name+"="+own)
+	}
+	if what, ok := load(t, "lab.yaml", set...).Placeholders(); ok {
+		t.Errorf("with all of his own: %q", what)
+	}
+	clips := load(t, "lab.yaml").Engine().Prompts
+	for name, commas := range map[string]int{"transfer": 3, "queue": 2, "keep_waiting": 1, "all_busy": 1,
+		"transfer_failed": 1} {
+		clip, _ := clips.Get(name)
+		pauses, quiet := 0, 0
+		for i := range clip.Len() {
+			if pcm.Level(clip.Frame(i)[:]) > -34 {
+				quiet = 0
+			} else if quiet++; quiet == 6 && i > 10 && i < clip.Len()-10 {
+				pauses++
+			}
+		}
+		if pauses < commas {
+			t.Errorf("%s: %d pauses at %d commas", name, pauses, commas)
+		}
 	}
 }

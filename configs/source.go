@@ -97,6 +97,11 @@ func (f *findings) warn(key string, msg message) {
 	f.warned = append(f.warned, finding{at, key, textWarning.of(msg)})
 }
 
+// warnName reports what does no harm yet at the name of a key.
+func (f *findings) warnName(key string, msg message) {
+	f.warned = append(f.warned, finding{f.head(key), key, textWarning.of(msg)})
+}
+
 // addAt keeps the first problem of a place: it is the cause, a later one would be its consequence.
 func (f *findings) addAt(at place, key string, msg message) {
 	if len(f.list) > maxFindings {
@@ -164,7 +169,8 @@ func (f *findings) inWords(list []finding, lang string) Problems {
 	slices.SortStableFunc(list, byPlace)
 	ps := make(Problems, len(list))
 	for i, one := range list {
-		ps[i] = Problem{File: cmp.Or(one.file, f.file), Line: one.line, Col: one.col, Flag: one.flag, Key: one.key, Text: oneLine(one.msg.in(lang))}
+		ps[i] = Problem{File: cmp.Or(one.file, f.file), Line: one.line, Col: one.col, Flag: one.flag, Key: one.key,
+			Text: oneLine(one.msg.in(lang))}
 		if one.flag != "" {
 			ps[i].File, ps[i].Line, ps[i].Col = "", 0, 0
 		}
@@ -176,7 +182,8 @@ func (f *findings) inWords(list []finding, lang string) Problems {
 func oneLine(s string) string { return strings.NewReplacer("\n", "; ", "\r", " ").Replace(s) }
 
 func byPlace(a, b finding) int {
-	return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.col, b.col), cmp.Compare(a.key, b.key))
+	return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line),
+		cmp.Compare(a.col, b.col), cmp.Compare(a.key, b.key))
 }
 
 // join adds one step to a key path. A name that would be read wrongly in a path is quoted.

@@ -9,6 +9,7 @@ import (
 	"liandong/routing/ledger"
 	"liandong/routing/link"
 	"liandong/routing/outbox"
+	"liandong/routing/push"
 )
 
 // Store is one Redis with what belongs to it: the hotlines whose entries it holds, the outbox before it and the ledger
@@ -19,10 +20,11 @@ type Store struct {
 	Hotlines []string
 	Outbox   outbox.Config
 	Ledger   ledger.Config
+	Push     []push.Config // who gets their entries by HTTP
 }
 
-// Stores are the Redises that hotlines use, in a fixed order. Each has an outbox file of its own, so that none waits for
-// another, and an equal part of the room for entries.
+// Stores are the Redises that hotlines use, in a fixed order. Each has an outbox file of its own, so that none waits
+// for another, and an equal part of the room for entries.
 func (c *Config) Stores() (stores []Store) {
 	for _, name := range sorted(c.Networks) {
 		lines := c.linesIn(name)
@@ -51,6 +53,7 @@ func (c *Config) furnish(s *Store, of int) {
 	s.Outbox.Config, s.Ledger.Config = r.link(), r.link()
 	s.Ledger.Hotlines = s.Hotlines
 	c.spooled(&s.Ledger)
+	c.pushes(s)
 	if of == 1 {
 		return
 	}
@@ -107,4 +110,17 @@ func (r Redis) link() link.Config {
 	l := link.Default()
 	l.URL, l.Password, l.TLS = cmp.Or(r.URL, l.URL), r.Password, r.tls
 	return l
+}
+
+// Frail says in words what a Redis of the config has said of itself.
+func (c *Config) Frail(s Store, f outbox.Frailty) string {
+	key := "redis.url"
+	if n := c.Networks[s.Networks[0]]; !n.Redis.URL.IsZero() {
+		key = join(join("networks", s.Networks[0]), key)
+	}
+	words := textRedisForgets
+	if f == outbox.MayEvict {
+		words = textRedisEvicts
+	}
+	return textWarning.of(words.of(key)).in(c.Lang)
 }

@@ -17,8 +17,8 @@ hotlines:
   110: {numbers: [110], network: police, partner: 12345}
   12345: {numbers: [12345], network: gov, partner: 110}
 phones:
-  1101: {hotline: 110, password: a}
-  2101: {hotline: 12345, password: b}
+  1101: {hotline: 110, password: calm-heron}
+  2101: {hotline: 12345, password: calm-heron}
 redis: {url: redis://10.2.0.1:6379/0}
 outbox: {path: %s}
 `
@@ -32,18 +32,22 @@ func TestStores(t *testing.T) {
 	}{
 		"one for all": {"", "", []string{" redis://10.2.0.1:6379/0 [110 12345] outbox.db"}},
 		"one of them": {"", ", redis: {url: redis://10.1.0.9:6379/0}", []string{
-			"gov redis://10.1.0.9:6379/0 [12345] outbox.redis-gov.db", "police redis://10.2.0.1:6379/0 [110] outbox.redis-police.db"}},
+			"gov redis://10.1.0.9:6379/0 [12345] outbox.redis-gov.db",
+			"police redis://10.2.0.1:6379/0 [110] outbox.redis-police.db"}},
 		"each its own": {", redis: {url: redis://10.0.0.9:6379/0}", ", redis: {url: redis://10.1.0.9:6379/0}", []string{
-			"gov redis://10.1.0.9:6379/0 [12345] outbox.redis-gov.db", "police redis://10.0.0.9:6379/0 [110] outbox.redis-police.db"}},
-		"twice the same": {", redis: {url: redis://10.0.0.9:6379/0}", ", redis: {url: redis://10.0.0.9:6379/0}", []string{
-			" redis://10.0.0.9:6379/0 [110 12345] outbox.db"}},
+			"gov redis://10.1.0.9:6379/0 [12345] outbox.redis-gov.db",
+			"police redis://10.0.0.9:6379/0 [110] outbox.redis-police.db"}},
+		"twice the same": {", redis: {url: redis://10.0.0.9:6379/0}", ", redis: {url: redis://10.0.0.9:6379/0}",
+			[]string{
+				" redis://10.0.0.9:6379/0 [110 12345] outbox.db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := parse(t, fmt.Sprintf(twoSides, c.police, c.gov, file))
 			var got []string
 			var room int64
 			for _, s := range conf.Stores() {
-				got = append(got, fmt.Sprint(s.Name, " ", s.Outbox.URL.Reveal(), " ", s.Ledger.Hotlines, " ", filepath.Base(s.Outbox.Path)))
+				got = append(got, fmt.Sprint(s.Name, " ", s.Outbox.URL.Reveal(), " ", s.Ledger.Hotlines, " ",
+					filepath.Base(s.Outbox.Path)))
 				room += s.Outbox.MaxBytes
 				if s.Ledger.URL != s.Outbox.URL {
 					t.Error("the ledger uses another Redis than the outbox")
@@ -59,7 +63,8 @@ func TestStores(t *testing.T) {
 // Entries may wait in the files of earlier configs: of one Redis for all, or of another network's.
 func TestFormerOutboxes(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"outbox.db", "outbox.redis-gov.db", "outbox.redis-old.db", "outbox.other.db", "outbox.db.damaged-1"} {
+	for _, name := range []string{"outbox.db", "outbox.redis-gov.db", "outbox.redis-old.db", "outbox.other.db",
+		"outbox.db.damaged-1"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,9 @@
 package configs
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 var textSummary = text{
 	"没有错误：网络 %s；中继 %s；热线 %s；话机 %d 部；按键 %d 个",
@@ -9,11 +12,41 @@ var textSummary = text{
 
 // Summary says in one line what a good config holds, so that an admin sees it was the right file.
 func (c *Config) Summary() string {
-	return textSummary.of(sorted(c.Networks), sorted(c.Trunks), strings.Join(c.HotlineIDs(), ", "), len(c.Phones), len(c.Keys)).in(c.Lang)
+	return textSummary.of(sorted(c.Networks), sorted(c.Trunks), strings.Join(c.HotlineIDs(), ", "), len(c.Phones),
+		len(c.Keys)).in(c.Lang)
 }
 
 // Warnings are what does no harm yet: a certificate that expires soon.
 func (c *Config) Warnings() Problems { return c.warnings }
+
+var textPlaceholders = text{
+	"警告：prompts.files：提示音 %s 仍是合成语音的样例；接市民来电之前请换成真人录音",
+	"warning: prompts.files: %s are the shipped placeholders of a speech synthesiser; put recordings of a human voice in before citizens call",
+}
+
+// Placeholders says which announcements are still the shipped ones; false: none that is heard.
+func (c *Config) Placeholders() (what string, ok bool) {
+	var names []string
+	for _, name := range sorted(shipped()) {
+		if _, own := c.Prompts.Files[name]; !own && c.heard(name) {
+			names = append(names, name)
+		}
+	}
+	return textPlaceholders.of(strings.Join(names, ", ")).in(c.Lang), len(names) > 0
+}
+
+// heard says that a clip is played to somebody.
+func (c *Config) heard(clip string) bool {
+	for _, line := range c.Directory().Hotlines {
+		if slices.Contains(line.Prompts.Names(), clip) || line.Recording.Announce == clip {
+			return true
+		}
+	}
+	return false
+}
+
+// TrunkNames lists the trunks in a fixed order.
+func (c *Config) TrunkNames() []string { return sorted(c.Trunks) }
 
 // HotlineIDs lists the hotlines in a fixed order.
 func (c *Config) HotlineIDs() []string { return sorted(c.Hotlines) }

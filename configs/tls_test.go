@@ -28,11 +28,12 @@ func TestCertificateThatExpiresIsAWarning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err) // a warning is no error: a switch with an old certificate is better than none
 		}
-		got := c.Warnings()
+		got := warned(c)
 		if want == "" && len(got) == 0 {
 			continue
 		}
-		if len(got) != 1 || want == "" || !strings.Contains(got[0].Text, want) || !strings.HasPrefix(got[0].Text, "warning: ") || got[0].Key != "networks.lab.sip.cert_file" {
+		if len(got) != 1 || want == "" || !strings.Contains(got[0].Text, want) ||
+			!strings.HasPrefix(got[0].Text, "warning: ") || got[0].Key != "networks.lab.sip.cert_file" {
 			t.Errorf("%v: %v", left, got)
 		}
 	}
@@ -66,7 +67,8 @@ func TestCertificateWithAnotherKey(t *testing.T) {
 	_, other := certtest.New(t).Pair("other", time.Now().Add(time.Hour), "127.0.0.1")
 	_, err := secured(t, time.Hour, "networks.lab.sip.key_file="+other)
 	problems, ok := errors.AsType[Problems](err)
-	if !ok || len(problems) != 1 || problems[0].Key != "networks.lab.sip.cert_file" || !strings.Contains(problems[0].Text, filepath.Base(other)) {
+	if !ok || len(problems) != 1 || problems[0].Key != "networks.lab.sip.cert_file" ||
+		!strings.Contains(problems[0].Text, filepath.Base(other)) {
 		t.Errorf("%v", err)
 	}
 }
@@ -96,7 +98,7 @@ func TestSRTPThatWillNotBeOfferedIsAWarning(t *testing.T) {
 		if err != nil {
 			t.Fatal(tt.set, err)
 		}
-		got := c.Warnings()
+		got := warned(c)
 		if tt.want == "" && len(got) == 0 {
 			continue
 		}

@@ -17,20 +17,24 @@ func (c *Config) UA() ua.Config {
 	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{
-			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow), Strangers: n.Strangers,
+			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),
+			Strangers: n.Strangers,
 			TLS: ua.TLS{
-				Listen: n.SIP.TLS, CertFile: c.files.path(n.SIP.CertFile), KeyFile: c.files.path(n.SIP.KeyFile), ClientCA: c.files.path(n.SIP.ClientCA),
+				Listen: n.SIP.TLS, CertFile: c.files.path(n.SIP.CertFile), KeyFile: c.files.path(n.SIP.KeyFile),
+				ClientCA: c.files.path(n.SIP.ClientCA),
 			},
 		}
 	}
 	for name, t := range c.Trunks {
 		u.Trunks[name] = ua.Trunk{
-			Network: t.Network, Match: slices.Clone(t.Match), Targets: t.hosts(), Contact: t.contact(), Transport: t.Transport,
-			CAFile: c.files.path(t.CAFile), ServerName: t.ServerName,
+			Network: t.Network, Match: slices.Clone(t.Match), Targets: t.hosts(), Contact: t.contact(),
+			Transport: t.Transport,
+			CAFile:    c.files.path(t.CAFile), ServerName: t.ServerName, Trusted: t.Trusted,
 		}
 	}
 	for user, p := range c.Phones {
-		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest(), TLS: p.TLS}
+		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest(),
+			TLS: p.TLS}
 	}
 	return u
 }
@@ -52,7 +56,8 @@ func (c *Config) Neighbours() trunk.Config {
 		one := trunk.Trunk{Network: t.Network, Transport: t.Transport, SRV: t.SRV, Options: t.Options}
 		if t.Register > 0 {
 			one.Register = &trunk.Register{
-				Credentials: auth.Credentials{Username: t.Username, Password: t.Password.Reveal()}, Contact: t.contact(), Expires: t.Register,
+				Credentials: auth.Credentials{Username: t.Username, Password: t.Password.Reveal()},
+				Contact:     t.contact(), Expires: t.Register,
 			}
 		}
 		if t.Target != "" {

@@ -41,6 +41,7 @@ type baresip struct {
 	addr netip.AddrPort
 	out  *lines
 	conn net.Conn
+	self *os.Process
 	done chan struct{} // everything that runs for it has ended
 
 	mu      sync.Mutex
@@ -85,12 +86,17 @@ ctrl_tcp_listen %[6]s
 func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	t.Helper()
 	path := program(t, "baresip", "baresip")
-	b := &baresip{dir: t.TempDir(), addr: freePort(t, here), done: make(chan struct{}), answers: map[string]string{}, changed: make(chan struct{})}
+	b := &baresip{dir: t.TempDir(), addr: freePort(t, here), done: make(chan struct{}), answers: map[string]string{},
+		changed: make(chan struct{})}
 	control, media := freePort(t, here), freePort(t, here)
 	modules := bareModules(t)
 	var wav bytes.Buffer
 	if cfg.wideband { // the file is played twice as fast
-		must(t, phone.WriteWAV(&wav, phone.Tone(cfg.tone/2, time.Minute)))
+		tone := phone.Tone(cfg.tone/2, time.Minute)
+		for i := range tone {
+			tone[i] /= 2 // full scale is +9 dBm0 in G.722 and +3.14 in G.711, and baresip knows no difference
+		}
+		must(t, phone.WriteWAV(&wav, tone))
 		binary.LittleEndian.PutUint32(wav.Bytes()[24:], 16000)
 		binary.LittleEndian.PutUint32(wav.Bytes()[28:], 32000)
 	} else {
@@ -111,6 +117,7 @@ func startBaresip(t testing.TB, cfg bareConfig) *baresip {
 	b.out = &lines{seen: make(chan struct{}), want: "baresip is ready"}
 	cmd.Stdout, cmd.Stderr = b.out, b.out
 	must(t, cmd.Start())
+	b.self = cmd.Process
 	gone := make(chan struct{})
 	go func() { cmd.Wait(); close(gone) }()
 	t.Cleanup(func() {
@@ -163,7 +170,8 @@ func (cfg bareConfig) account() string {
 // bareModules is where the distribution put the modules.
 func bareModules(t testing.TB) string {
 	t.Helper()
-	for _, pattern := range []string{"/usr/lib/baresip/modules", "/usr/lib/*/baresip/modules", "/usr/local/lib/baresip/modules"} {
+	for _, pattern := range []string{"/usr/lib/baresip/modules", "/usr/lib/*/baresip/modules",
+		"/usr/local/lib/baresip/modules"} {
 		if found, _ := filepath.Glob(pattern + "/ctrl_tcp.so"); len(found) > 0 {
 			return filepath.Dir(found[0])
 		}

@@ -79,7 +79,12 @@ phones:
 numbers: {area_code: "0311"}
 redis: {url: "redis://%[7]s/0"}
 outbox: {path: %[8]s}
-http: {listen: %[9]s, allow: [127.0.0.1]}
+http:
+  listen: %[9]s
+  allow: [127.0.0.1]
+  access:
+    police-chief: {role: supervisor, hotlines: [110, 119], token: token-of-the-chief-of-police}
+    gov-chief: {role: supervisor, hotlines: [12345, 120], token: token-of-the-chief-of-gov}
 timers: {settle: 200ms}
 `
 
@@ -95,12 +100,13 @@ func startBorder(t *testing.T) *border {
 	b.http = freePort(t, here)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "border.yaml")
-	must(t, os.WriteFile(file, fmt.Appendf(nil, borderConfig, b.police.server, b.gov.server, b.police.pbx, b.gov.pbx, freeRTP(), freeRTP(),
+	must(t, os.WriteFile(file, fmt.Appendf(nil, borderConfig, b.police.server, b.gov.server, b.police.pbx, b.gov.pbx,
+		freeRTP(), freeRTP(),
 		miniredis.RunT(t).Addr(), filepath.Join(dir, "outbox.db"), b.http), 0o600))
 	cfg, err := configs.Load(file, configs.Options{})
 	must(t, err)
 	out := &lines{}
-	a, err := app.New(cfg, slog.New(slog.NewTextHandler(out, nil)))
+	a, err := app.New(cfg, nil, slog.New(slog.NewTextHandler(out, nil)))
 	must(t, err)
 	must(t, a.Start())
 	t.Cleanup(func() {
@@ -128,7 +134,8 @@ func (s *side) settle(t *testing.T, transport string) {
 	t.Helper()
 	cfg := func(name string, host byte, port uint16) phone.Config {
 		return phone.Config{
-			Name: s.name + " " + name, Listen: netip.AddrPortFrom(s.addr(host), port), Server: s.server, Domain: s.domain(), UserAgent: name + "@" + s.domain(),
+			Name: s.name + " " + name, Listen: netip.AddrPortFrom(s.addr(host), port), Server: s.server,
+			Domain: s.domain(), UserAgent: name + "@" + s.domain(),
 			Speech: phone.Tone(float64(300+100*int(host)+400*int(s.third)), time.Second), RTCP: true,
 			Extra: s.gossip(host), Attributes: s.attributes(host), Tap: s.came.take,
 			Lose: func(out bool, m *phone.Message) bool {
@@ -154,17 +161,21 @@ func (s *side) gossip(host byte) []phone.Header {
 	return []phone.Header{
 		{Name: "Server", Value: "core/" + in}, {Name: "Organization", Value: in}, {Name: "Subject", Value: at},
 		{Name: "Warning", Value: `399 ` + in + ` "no room at ` + at + `"`},
-		{Name: "Error-Info", Value: "<sip:sorry@" + at + ">"}, {Name: "Alert-Info", Value: "<http://" + at + "/ring.wav>"},
+		{Name: "Error-Info", Value: "<sip:sorry@" + at + ">"},
+		{Name: "Alert-Info", Value: "<http://" + at + "/ring.wav>"},
 		{Name: "Call-Info", Value: "<http://" + in + "/photo.jpg>;purpose=icon"},
-		{Name: "History-Info", Value: "<sip:1@" + in + ">;index=1, <sip:2@" + at + "?Reason=SIP%3Bcause%3D302%3Btext%3D%22" + at + "%22>;index=1.1"},
+		{Name: "History-Info", Value: "<sip:1@" + in + ">;index=1, <sip:2@" + at +
+			"?Reason=SIP%3Bcause%3D302%3Btext%3D%22" + at + "%22>;index=1.1"},
 		{Name: "Diversion", Value: "<sip:3@" + at + ">;reason=no-answer;counter=1"},
 		{Name: "User-to-User", Value: raw + ";encoding=hex"},
 		{Name: "Reason", Value: `Q.850 ;cause=17 ;text="busy at ` + at + `"`},
 		{Name: "Remote-Party-ID", Value: `"` + in + `" <sip:13900000000@` + at + `>;party=called`},
 		{Name: "P-Charging-Vector", Value: "icid-value=" + raw + ";icid-generated-at=" + at + ";orig-ioi=" + in},
 		{Name: "P-Visited-Network-ID", Value: in}, {Name: "P-Access-Network-Info", Value: "IEEE-802.3; host=" + at},
-		{Name: "P-Called-Party-ID", Value: "<sip:4@" + in + ">"}, {Name: "Geolocation", Value: "<https://lis." + in + "/" + raw + ">"},
-		{Name: "Session-ID", Value: raw + "00000000000000000000000000"}, {Name: "In-Reply-To", Value: "5@" + at}, {Name: "Reply-To", Value: "<sip:6@" + in + ">"},
+		{Name: "P-Called-Party-ID", Value: "<sip:4@" + in + ">"},
+		{Name: "Geolocation", Value: "<https://lis." + in + "/" + raw + ">"},
+		{Name: "Session-ID", Value: raw + "00000000000000000000000000"}, {Name: "In-Reply-To", Value: "5@" + at},
+		{Name: "Reply-To", Value: "<sip:6@" + in + ">"},
 		{Name: "X-Real-Host", Value: at}, {Name: "Retry-After", Value: "5 (" + in + ")"},
 	}
 }
@@ -172,7 +183,8 @@ func (s *side) gossip(host byte) []phone.Header {
 func (s *side) attributes(host byte) []string {
 	at := s.addr(host)
 	return []string{
-		"candidate:1 1 UDP 2130706431 " + at.String() + " 40000 typ host", "rtcp-fb:* nack " + s.domain(), "tool:" + s.domain(),
+		"candidate:1 1 UDP 2130706431 " + at.String() + " 40000 typ host", "rtcp-fb:* nack " + s.domain(),
+		"tool:" + s.domain(),
 		"cname:" + at.String(), "x-host:" + hex.EncodeToString(at.AsSlice()),
 	}
 }
@@ -180,8 +192,9 @@ func (s *side) attributes(host byte) []string {
 // needles are the forms in which a network's addresses and names can show.
 func (s *side) needles() map[string][]byte {
 	all := map[string][]byte{
-		"its domain": []byte(s.domain()), "an address": fmt.Appendf(nil, "127.0.%d.", s.third), "an address in hex": fmt.Appendf(nil, "7f000%d", s.third),
-		"its PBX": []byte("police-pbx"),
+		"its domain": []byte(s.domain()), "an address": fmt.Appendf(nil, "127.0.%d.", s.third),
+		"an address in hex": fmt.Appendf(nil, "7f000%d", s.third),
+		"its PBX":           []byte("police-pbx"),
 	}
 	if s.name == "gov" {
 		all["its PBX"] = []byte("gov-pbx")
@@ -262,7 +275,8 @@ func TestNothingCrosses(t *testing.T) {
 }
 
 // TestStrangersByNetwork: who is on a network and is nobody there gets no answer or 403, as the
-// network has it; who is on another one gets none.
+// network has it; who is on another one gets none. Calls and registrations are another matter: where there are phones
+// anybody is asked for a password.
 func TestStrangersByNetwork(t *testing.T) {
 	t.Parallel()
 	b := startBorder(t)
@@ -277,11 +291,12 @@ func TestStrangersByNetwork(t *testing.T) {
 		{"the PBX of the other network", b.police.addr(2), b.gov, ""},
 		{"a desk of the other network", b.gov.addr(11), b.police, ""},
 	} {
-		conn, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0)), net.UDPAddrFromAddrPort(c.to.server))
+		conn, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0)),
+			net.UDPAddrFromAddrPort(c.to.server))
 		must(t, err)
 		defer conn.Close()
-		fmt.Fprintf(conn, "INVITE sip:%[1]s@%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bKstranger\r\nMax-Forwards: 70\r\n"+
-			"From: <sip:110@%[2]s>;tag=1\r\nTo: <sip:%[1]s@%[2]s>\r\nCall-ID: stranger@%[3]s\r\nCSeq: 1 INVITE\r\nContact: <sip:%[3]s>\r\nContent-Length: 0\r\n\r\n",
+		fmt.Fprintf(conn, "OPTIONS sip:%[1]s@%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bKstranger\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:110@%[2]s>;tag=1\r\nTo: <sip:%[1]s@%[2]s>\r\nCall-ID: stranger@%[3]s\r\nCSeq: 1 OPTIONS\r\nContact: <sip:%[3]s>\r\nContent-Length: 0\r\n\r\n",
 			c.to.line, c.to.server, conn.LocalAddr())
 		wait := 10 * time.Second
 		if c.want == "" {
@@ -311,7 +326,8 @@ func (s *side) call(t *testing.T, from string) (caller, desk *phone.Call) {
 	c, err := s.trunk.Call("sip:"+s.line+"@"+s.server.String(), phone.CallOptions{
 		From: from, Display: "citizen at " + s.domain(),
 		Headers: []phone.Header{
-			{Name: "Via", Value: "SIP/2.0/UDP core." + s.domain() + ":5060;branch=z9hG4bK" + s.domain() + ";received=" + s.addr(2).String()},
+			{Name: "Via", Value: "SIP/2.0/UDP core." + s.domain() + ":5060;branch=z9hG4bK" + s.domain() + ";received=" +
+				s.addr(2).String()},
 			{Name: "Referred-By", Value: "<sip:7@" + s.domain() + ">"},
 		},
 	})
@@ -363,7 +379,8 @@ func handedOver(t *testing.T, from, to *side) {
 	request(t, c, "MESSAGE", "text/plain", "from "+from.domain())
 	heardReports(t, c, p)
 	must(t, p.Hold(within(t, 10*time.Second)))
-	must(t, p.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason", Value: `SIP ;cause=200 ;text="` + to.domain() + `"`}))
+	must(t, p.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason",
+		Value: `SIP ;cause=200 ;text="` + to.domain() + `"`}))
 	ended(t, c)
 }
 
@@ -379,7 +396,8 @@ func conferred(t *testing.T, from, to *side) {
 	must(t, desk.SendDTMF(within(t, 10*time.Second), "7", phone.RFC4733)) // passed on
 	request(t, p, "INFO", "application/dtmf", "*")
 	hangUp(t, desk)
-	must(t, c.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason", Value: `Q.850 ;cause=16 ;text="` + from.domain() + `"`}))
+	must(t, c.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason",
+		Value: `Q.850 ;cause=16 ;text="` + from.domain() + `"`}))
 	ended(t, p)
 }
 
@@ -387,7 +405,8 @@ func referredInVain(t *testing.T, from, to *side) {
 	t.Helper()
 	must(t, to.phone.SetPolicy(phone.RefuseWith(486, "Busy at "+to.domain())))
 	c, desk := from.call(t, "sip:"+from.addr(2).String()+"@"+from.domain())
-	request(t, desk, "REFER", "", "", phone.Header{Name: "Refer-To", Value: "<sip:" + to.line + "@" + from.domain() + ">"},
+	request(t, desk, "REFER", "", "", phone.Header{Name: "Refer-To",
+		Value: "<sip:" + to.line + "@" + from.domain() + ">"},
 		phone.Header{Name: "Referred-By", Value: "<sip:" + from.addr(11).String() + "@" + from.domain() + ">"})
 	ended(t, next(t, to.phone))
 	_, err := desk.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool {
@@ -405,7 +424,8 @@ func givenUp(t *testing.T, from, to *side) {
 	pushes(t, desk, "*2")
 	p := next(t, to.phone)
 	must(t, p.WaitState(within(t, 10*time.Second), phone.Ringing))
-	must(t, c.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason", Value: `SIP ;cause=487 ;text="` + from.addr(2).String() + `"`}))
+	must(t, c.HangupWith(within(t, 10*time.Second), phone.Header{Name: "Reason",
+		Value: `SIP ;cause=487 ;text="` + from.addr(2).String() + `"`}))
 	ended(t, desk, p)
 }
 

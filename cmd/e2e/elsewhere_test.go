@@ -43,7 +43,8 @@ func TestElsewhere(t *testing.T) {
 // refers sends a REFER of the first desk.
 func (h handing) refers(t testing.TB, to string, headers ...phone.Header) {
 	t.Helper()
-	_, err := h.desk.Request(within(t, 10*time.Second), "REFER", append(headers, phone.Header{Name: "Refer-To", Value: to}), nil)
+	_, err := h.desk.Request(within(t, 10*time.Second), "REFER",
+		append(headers, phone.Header{Name: "Refer-To", Value: to}), nil)
 	must(t, err)
 }
 
@@ -70,7 +71,8 @@ func showsTheCitizen(t *testing.T) {
 			h := talking(t, phone.AnswerAfter(100*time.Millisecond))
 			hand(h)
 			p := next(t, h.partner)
-			if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) != 1 || !strings.Contains(id.PAI[0], number) {
+			if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) != 1 ||
+				!strings.Contains(id.PAI[0], number) {
 				t.Errorf("the target sees %+v", id)
 			}
 			waitConfirmed(t, p)
@@ -103,7 +105,8 @@ func aByeIsTheDesksOwn(t *testing.T) {
 	}
 }
 
-// What names no call of ours is refused and rings nowhere; a call that still rings can be named as well as one that is up.
+// What names no call of ours is refused and rings nowhere; a call that still rings can be named as well as one that is
+// up.
 func replacesNamesACall(t *testing.T) {
 	h := talking(t, phone.AnswerAfter(time.Second))
 	c, err := h.first.Call("sip:12345@"+h.server.String(), phone.CallOptions{Headers: []phone.Header{
@@ -201,11 +204,14 @@ func everyCodecIsOffered(t *testing.T) {
 		}
 		return newPhone(t, listen)
 	}
-	desk := with(phone.PCMA, "1101", phone.Config{Speech: phone.Tone(deskTone, time.Second), Policy: phone.AnswerAfter(0)})
-	partner := with(phone.PCMU, "2101", phone.Config{Speech: phone.Tone(partnerTone, time.Second), Policy: phone.AnswerAfter(0)})
+	desk := with(phone.PCMA, "1101", phone.Config{Speech: phone.Tone(deskTone, time.Second),
+		Policy: phone.AnswerAfter(0)})
+	partner := with(phone.PCMU, "2101", phone.Config{Speech: phone.Tone(partnerTone, time.Second),
+		Policy: phone.AnswerAfter(0)})
 	must(t, desk.Register(within(t, 10*time.Second)))
 	must(t, partner.Register(within(t, 10*time.Second)))
-	c := l.call(t, with(phone.PCMA, "", phone.Config{Listen: netip.AddrPortFrom(citizen, 0), Speech: phone.Tone(callerTone, time.Second)}), "110")
+	c := l.call(t, with(phone.PCMA, "", phone.Config{Listen: netip.AddrPortFrom(citizen, 0),
+		Speech: phone.Tone(callerTone, time.Second)}), "110")
 	d := waitConfirmed(t, next(t, desk))
 	pushes(t, d, "*1")
 	p := waitConfirmed(t, next(t, partner))
@@ -215,7 +221,8 @@ func everyCodecIsOffered(t *testing.T) {
 
 // A digit goes on to the caller once and a code not at all, whichever ways the phone sends them.
 func eachKeyOnce(t *testing.T) {
-	for name, how := range map[string]phone.Method{"RFC 4733": phone.RFC4733, "INFO": phone.InfoRelay, "both": phone.Both} {
+	for name, how := range map[string]phone.Method{"RFC 4733": phone.RFC4733, "INFO": phone.InfoRelay,
+		"both": phone.Both} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := talking(t, phone.NeverAnswer())
@@ -255,11 +262,12 @@ func allAreReleased(t *testing.T) {
 	waitConfirmed(t, again)
 }
 
-// delayStays has a party whose clock is too fast, and one whose clock is too slow, by 200 ppm each, in a conference of an
-// hour: their sound is as late at its end as at its beginning.
+// delayStays has a party whose clock is too fast, and one whose clock is too slow, by 200 ppm each, in a conference of
+// an hour: their sound is as late at its end as at its beginning.
 func delayStays(t *testing.T) {
 	const hour, second = 3600 * 50, 50 // in frames of 20 ms
-	for name, frame := range map[string]time.Duration{"fast": 19996 * time.Microsecond, "slow": 20004 * time.Microsecond} {
+	for name, frame := range map[string]time.Duration{"fast": 19996 * time.Microsecond,
+		"slow": 20004 * time.Microsecond} {
 		p := playout.New(jitter.Default())
 		start := time.Unix(1712109600, 0)
 		payload := slices.Repeat([]byte{0x55, 0xd5, 0x2a, 0xaa}, 40) // A-law, not silent
@@ -308,8 +316,8 @@ func referEndsHere(t *testing.T) {
 	}
 }
 
-// A lamp that a colleague watches lights up, says who is there, and goes out, by documents that are never empty and whose
-// versions rise one by one.
+// A lamp that a colleague watches lights up, says who is there, and goes out, by documents that are never empty and
+// whose versions rise one by one.
 func lampsGoOut(t *testing.T) {
 	l := startLab(t)
 	colleague, first := l.desk(t, "1102", 0, phone.NeverAnswer()), l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
@@ -317,7 +325,8 @@ func lampsGoOut(t *testing.T) {
 	shows := func(state string) {
 		t.Helper()
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-			if lamps := lampsOf(colleague); len(lamps) > 0 && strings.Contains(lamps[len(lamps)-1], "<state>"+state+"</state>") {
+			if lamps := lampsOf(colleague); len(lamps) > 0 &&
+				strings.Contains(lamps[len(lamps)-1], "<state>"+state+"</state>") {
 				return
 			}
 		}
@@ -335,7 +344,8 @@ func lampsGoOut(t *testing.T) {
 	for _, lamp := range lampsOf(colleague) {
 		_, rest, _ := strings.Cut(lamp, `dialog-info" version="`)
 		now, _, _ := strings.Cut(rest, `"`)
-		if !strings.Contains(lamp, "<dialog ") || len(now) < len(version) || len(now) == len(version) && now <= version {
+		if !strings.Contains(lamp, "<dialog ") || len(now) < len(version) ||
+			len(now) == len(version) && now <= version {
 			t.Errorf("behind version %s comes %s", version, lamp)
 		}
 		if version = now; strings.Contains(lamp, "confirmed") && !strings.Contains(lamp, number) {

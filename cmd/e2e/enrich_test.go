@@ -32,7 +32,8 @@ func TestEnrichment(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
 	l := startSwitch(t, redis.Addr(), "categories.66.name=fight", "categories.66.urgency=critical")
-	partner, first := l.desk(t, "2101", partnerTone, phone.AnswerAfter(0)), l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	partner, first := l.desk(t, "2101", partnerTone, phone.AnswerAfter(0)),
+		l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	caller := l.call(t, l.caller(t, callerTone), "110")
 	desk := next(t, first)
 	waitConfirmed(t, caller)
@@ -44,7 +45,8 @@ func TestEnrichment(t *testing.T) {
 	redis.Kill()
 	const added = `{"event_id":"desk-1","category":"01","place":"中山路1号","title":"夜间施工"}`
 	for range 2 {
-		if code, answer := l.enrich(t, stub, added); code != http.StatusOK || answer["stream"] != "liandong:tickets:12345" {
+		if code, answer := l.enrich(t, stub, added); code != http.StatusOK ||
+			answer["stream"] != "liandong:tickets:12345" {
 			t.Fatalf("with Redis away: %d %v", code, answer)
 		}
 	}
@@ -59,18 +61,22 @@ func TestEnrichment(t *testing.T) {
 	entries := readEntries(t, redis.Addr(), "liandong:tickets:12345", 4)
 	for i, want := range []string{"opened", "answered", "enriched 01 中山路1号", "enriched 66 "} {
 		e := entries[i]
-		if got := strings.TrimSuffix(fmt.Sprintf("%s %s %s", e["event"], e["category_code"], e["place"]), "  "); got != want || e["stub_id"] != stub || e["caller_raw"] != opened["caller_raw"] {
+		if got := strings.TrimSuffix(fmt.Sprintf("%s %s %s", e["event"], e["category_code"], e["place"]),
+			"  "); got != want || e["stub_id"] != stub || e["caller_raw"] != opened["caller_raw"] {
 			t.Errorf("entry %d: %v, want %s", i, e, want)
 		}
 	}
-	if urgent := readEntries(t, redis.Addr(), "liandong:tickets:110", 1)[0]; urgent["event"] != "urgent" || urgent["decided_owner"] != "110" || urgent["decision_basis"] != "emergency" || urgent["stub_id"] != stub {
+	if urgent := readEntries(t, redis.Addr(), "liandong:tickets:110", 1)[0]; urgent["event"] != "urgent" ||
+		urgent["decided_owner"] != "110" || urgent["decision_basis"] != "emergency" || urgent["stub_id"] != stub {
 		t.Errorf("%v", urgent)
 	}
-	waitMatter(t, redis, stub, map[string]string{"category_code": "66", "place": "中山路1号", "title": "夜间施工", "urgency": "critical", "owner": "110"})
+	waitMatter(t, redis, stub, map[string]string{"category_code": "66", "place": "中山路1号", "title": "夜间施工",
+		"urgency": "critical", "owner": "110"})
 	must(t, caller.Hangup(within(t, 10*time.Second)))
 
 	again := startSwitch(t, redis.Addr())
-	if code, answer := again.enrich(t, stub, `{"title":"afterwards"}`); code != http.StatusOK || answer["stream"] != "liandong:tickets:12345" {
+	if code, answer := again.enrich(t, stub, `{"title":"afterwards"}`); code != http.StatusOK ||
+		answer["stream"] != "liandong:tickets:12345" {
 		t.Errorf("a switch started anew: %d %v", code, answer)
 	}
 	waitMatter(t, redis, stub, map[string]string{"title": "afterwards", "owner": "110"})

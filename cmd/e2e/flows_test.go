@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +48,8 @@ func hangUp(t testing.TB, c *phone.Call) {
 // No seat is free: the caller hears the queue, in early media or answered, until a desk comes.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	for name, set := range map[string]string{"early media": "hotlines.110.queue.answer=false", "answered": "hotlines.110.queue.answer=true"} {
+	for name, set := range map[string]string{"early media": "hotlines.110.queue.answer=false",
+		"answered": "hotlines.110.queue.answer=true"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startLab(t, set)
@@ -110,9 +113,55 @@ func TestConsult(t *testing.T) {
 	hangUp(t, h.desk)
 	ended(t, h.caller)
 	l := readEntries(t, h.redis, "liandong:tickets:12345", 3)
-	if l[1]["event"] != "answered" || l[1]["mode"] != "three_way" || l[2]["event"] != "decided" || l[2]["decided_owner"] != "110" || l[2]["decision_basis"] != "first_receiver" {
+	if l[1]["event"] != "answered" || l[1]["mode"] != "three_way" || l[2]["event"] != "decided" ||
+		l[2]["decided_owner"] != "110" || l[2]["decision_basis"] != "first_receiver" {
 		t.Errorf("entries %v", l)
 	}
+}
+
+// What a call came to is told in one event at its end, with all who had the citizen, and written to the day's file.
+func TestCallRecord(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := talking(t, phone.AnswerAfter(200*time.Millisecond), "records.dir="+dir)
+	pushes(t, h.desk, "*1")
+	p := waitConfirmed(t, next(t, h.partner))
+	hears(t, h.caller, partnerTone)
+	hangUp(t, h.caller)
+	ended(t, p)
+	var record map[string]string
+	eventually(t, "the record", func() bool {
+		for _, e := range wholeStream(t, h.redis, "liandong:calls") {
+			if e["event"] == "record" {
+				record = e
+			}
+		}
+		return record != nil
+	})
+	want := map[string]string{"hotline": "110", "desks": "1101,2101", "from": "110", "to": "12345", "mode": "direct",
+		"result": "answered", "to_agent": "2101", "linked": "1", "detail": "withdrawn", "phase": "ended"}
+	for name, v := range want {
+		if record[name] != v {
+			t.Errorf("%s is %q, want %q", name, record[name], v)
+		}
+	}
+	for _, name := range []string{"wait_s", "talk_s", "duration_s", "answered_at", "ended_at", "call_at", "stub_id"} {
+		if record[name] == "" {
+			t.Errorf("no %s in %v", name, record)
+		}
+	}
+	eventually(t, "its line in the day's file", func() bool {
+		files, _ := filepath.Glob(filepath.Join(dir, "calls-*.jsonl"))
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			must(t, err)
+			if strings.Contains(string(text), record["call_ref"]) &&
+				strings.Contains(string(text), `"to_agent":"2101"`) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // The taker hangs up while the partner rings: the caller is kept, and the partner's answer takes the call over.
@@ -165,11 +214,13 @@ func TestTakeBackUrgentCategory(t *testing.T) {
 		t.Errorf("the caller heard keys %q", keys)
 	}
 	urgent := readEntries(t, h.redis, "liandong:tickets:110", 2)
-	if urgent[1]["event"] != "urgent" || urgent[1]["decision_basis"] != "emergency" || urgent[1]["category_code"] != "02" || urgent[0]["stub_id"] != urgent[1]["stub_id"] {
+	if urgent[1]["event"] != "urgent" || urgent[1]["decision_basis"] != "emergency" ||
+		urgent[1]["category_code"] != "02" || urgent[0]["stub_id"] != urgent[1]["stub_id"] {
 		t.Errorf("urgent: %v", urgent)
 	}
 	handed := readEntries(t, h.redis, "liandong:tickets:12345", 2)
-	if handed[0]["category_code"] != "02" || handed[0]["stub_id"] == urgent[0]["stub_id"] || handed[1]["reason"] != "taken_back" {
+	if handed[0]["category_code"] != "02" || handed[0]["stub_id"] == urgent[0]["stub_id"] ||
+		handed[1]["reason"] != "taken_back" {
 		t.Errorf("hand-over: %v", handed)
 	}
 }
@@ -193,7 +244,10 @@ func TestDigitsArePassedOn(t *testing.T) {
 func TestVerbsByHTTP(t *testing.T) {
 	t.Parallel()
 	for name, send := range map[string]func(base string) (*http.Response, error){
-		"action URL": func(base string) (*http.Response, error) { return http.Get(base + "/v1/keys/handover?user=1101") },
+		"action URL": func(base string) (*http.Response, error) {
+			return http.Get(base +
+				"/v1/keys/handover?user=1101")
+		},
 		"POST": func(base string) (*http.Response, error) {
 			return http.Post(base+"/v1/calls/"+callID(base)+"/verbs/handover?user=1101", "", nil)
 		},
@@ -259,7 +313,8 @@ func TestPhonesOfAllKinds(t *testing.T) {
 			}
 			l := startLab(t)
 			desk := func(user string, hz float64, p phone.Policy) *phone.Phone {
-				cfg := phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.server, Policy: p, Speech: phone.Tone(hz, time.Second)}
+				cfg := phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.server, Policy: p,
+					Speech: phone.Tone(hz, time.Second)}
 				if c.change != nil {
 					c.change(&cfg)
 				}

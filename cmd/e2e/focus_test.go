@@ -8,7 +8,8 @@ import (
 	"liandong/cmd/internal/phone"
 )
 
-// focused is a desk's phone with the citizen on one line and the partner on the other, which has called the conference URI.
+// focused is a desk's phone with the citizen on one line and the partner on the other, which has called the conference
+// URI.
 type focused struct {
 	handing
 	second, focus, far *phone.Call
@@ -25,7 +26,8 @@ func callsConference(t testing.TB, set ...string) focused {
 	f.focus, err = f.first.Call("sip:conference@"+f.server.String(), phone.CallOptions{})
 	must(t, err)
 	waitConfirmed(t, f.focus)
-	m, err := f.focus.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool { return !l.Out && l.Message.Code == 200 })
+	m, err := f.focus.WaitMessage(within(t, 10*time.Second),
+		func(l phone.Logged) bool { return !l.Out && l.Message.Code == 200 })
 	must(t, err)
 	contact := m.Message.Get("Contact")
 	if !strings.HasPrefix(contact, "<sip:conf-") || !strings.HasSuffix(contact, ">;isfocus") {
@@ -37,13 +39,15 @@ func callsConference(t testing.TB, set ...string) focused {
 
 func referTo(t testing.TB, c *phone.Call, to string) {
 	t.Helper()
-	_, err := c.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: "<" + to + ">"}}, nil)
+	_, err := c.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: "<" + to + ">"}},
+		nil)
 	must(t, err)
 }
 
 func (f focused) three(t testing.TB) {
 	t.Helper()
-	for c, tones := range map[*phone.Call][2]float64{f.caller: {deskTone, partnerTone}, f.focus: {callerTone, partnerTone}, f.far: {callerTone, deskTone}} {
+	for c, tones := range map[*phone.Call][2]float64{f.caller: {deskTone, partnerTone},
+		f.focus: {callerTone, partnerTone}, f.far: {callerTone, deskTone}} {
 		must(t, c.WaitHeard(within(t, 20*time.Second), 200*time.Millisecond, func(pcm []int16) bool {
 			return phone.Share(pcm, tones[0]) > 0.3 && phone.Share(pcm, tones[1]) > 0.3
 		}))
@@ -51,7 +55,8 @@ func (f focused) three(t testing.TB) {
 }
 
 // The phone's own network conference, in both of the ways that phones have (RFC 4579 §5.5, §5.6): each line is referred
-// to the conference, or the conference to each line. It keeps the conference's dialog alone, and puts a party out there.
+// to the conference, or the conference to each line. It keeps the conference's dialog alone, and puts a party out
+// there.
 func TestConferenceFocus(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{"A", "B"} {

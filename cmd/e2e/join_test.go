@@ -20,7 +20,8 @@ type apart struct {
 func callsApart(t testing.TB, partner phone.Policy, set ...string) apart {
 	t.Helper()
 	l := startLab(t, set...)
-	a := apart{handing: handing{lab: l, partner: l.desk(t, "2101", partnerTone, partner), first: l.desk(t, "1101", deskTone, phone.AnswerAfter(0))}}
+	a := apart{handing: handing{lab: l, partner: l.desk(t, "2101", partnerTone, partner),
+		first: l.desk(t, "1101", deskTone, phone.AnswerAfter(0))}}
 	var err error
 	a.own, err = a.first.Call("sip:12345@"+l.server.String(), phone.CallOptions{})
 	must(t, err)
@@ -40,7 +41,10 @@ func dialogOf(t testing.TB, c *phone.Call) string {
 	if c.Outgoing {
 		return replaces(t, c)
 	}
-	m, err := c.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool { return l.Out && l.Message.Code == 200 })
+	m, err := c.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool {
+		return l.Out &&
+			l.Message.Code == 200
+	})
 	must(t, err)
 	tag := func(name string) string {
 		_, tag, _ := strings.Cut(m.Message.Get(name), "tag=")
@@ -61,7 +65,8 @@ func refers(t testing.TB, one, other *phone.Call) {
 func told(t testing.TB, c *phone.Call, line string) {
 	t.Helper()
 	m, err := c.WaitMessage(within(t, 15*time.Second), func(l phone.Logged) bool {
-		return !l.Out && l.Message.Method == "NOTIFY" && strings.HasPrefix(l.Message.Get("Subscription-State"), "terminated")
+		return !l.Out && l.Message.Method == "NOTIFY" && strings.HasPrefix(l.Message.Get("Subscription-State"),
+			"terminated")
 	})
 	must(t, err)
 	if got := string(m.Message.Body); !strings.HasPrefix(got, line) {
@@ -74,7 +79,8 @@ func shown(t testing.TB, c *phone.Call, who string) {
 	t.Helper()
 	_, err := c.WaitMessage(within(t, 10*time.Second), func(l phone.Logged) bool {
 		m := l.Message
-		return !l.Out && (m.Method == "INVITE" || m.Method == "UPDATE") && strings.Contains(m.Get("To"), "tag=") && strings.Contains(m.Get("P-Asserted-Identity"), who)
+		return !l.Out && (m.Method == "INVITE" || m.Method == "UPDATE") && strings.Contains(m.Get("To"), "tag=") &&
+			strings.Contains(m.Get("P-Asserted-Identity"), who)
 	})
 	if err != nil {
 		t.Errorf("not shown %s: %v", who, err)
@@ -107,14 +113,16 @@ func TestJoinsTwoCalls(t *testing.T) {
 			hangUp(t, a.caller)
 			ended(t, a.with)
 			e := readEntries(t, a.redis, "liandong:tickets:12345", 2)
-			if e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[1]["from_agent"] != "1101" || e[1]["to_agent"] != "2101" || e[1]["answered_at"] < e[1]["key_at"] {
+			if e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[1]["from_agent"] != "1101" ||
+				e[1]["to_agent"] != "2101" || e[1]["answered_at"] < e[1]["key_at"] {
 				t.Errorf("entries %v", e)
 			}
 		})
 	}
 }
 
-// The desk's own call still rings: 12345 is rung for the citizen in its place, and shows the citizen from the first ring.
+// The desk's own call still rings: 12345 is rung for the citizen in its place, and shows the citizen from the first
+// ring.
 func TestJoinsRingingCall(t *testing.T) {
 	t.Parallel()
 	a := callsApart(t, phone.NeverAnswer())

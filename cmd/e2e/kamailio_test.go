@@ -21,8 +21,10 @@ func startKamailio(t *testing.T, at, liandong, carrier netip.AddrPort) {
 	t.Helper()
 	path := program(t, "kamailio", "kamailio")
 	dir, out := t.TempDir(), &lines{}
-	cmd := exec.Command(path, "-DD", "-E", "-f", filepath.Join("..", "..", "configs", "pbx", "kamailio.cfg"), "-Y", dir, "-w", dir, "-m", "16", "-M", "2",
-		"-A", "LISTEN=udp:"+at.String(), "-A", fmt.Sprintf("LIANDONG=%q", liandong), "-A", fmt.Sprintf("CARRIER=%q", carrier))
+	cmd := exec.Command(path, "-DD", "-E", "-f", filepath.Join("..", "..", "configs", "pbx", "kamailio.cfg"), "-Y", dir,
+		"-w", dir, "-m", "16", "-M", "2",
+		"-A", "LISTEN=udp:"+at.String(), "-A", fmt.Sprintf("LIANDONG=%q", liandong), "-A",
+		fmt.Sprintf("CARRIER=%q", carrier))
 	cmd.Stdout, cmd.Stderr = out, out
 	must(t, cmd.Start())
 	t.Cleanup(func() {
@@ -39,10 +41,13 @@ func startKamailio(t *testing.T, at, liandong, carrier netip.AddrPort) {
 func TestKamailioEdge(t *testing.T) {
 	t.Parallel()
 	at := freePort(t, edge)
-	l := startLab(t, "trunks.pstn.match="+edge.String(), "trunks.pstn.target="+at.String(), "hotlines.119.numbers=119", "hotlines.119.trunk=pstn")
-	carrier := newPhone(t, phone.Config{Name: "carrier", Listen: netip.AddrPortFrom(citizen, 0), Server: at, Speech: phone.Tone(callerTone, time.Second)})
+	l := startLab(t, "trunks.pstn.match="+edge.String(), "trunks.pstn.target="+at.String(), "hotlines.119.numbers=119",
+		"hotlines.119.trunk=pstn")
+	carrier := newPhone(t, phone.Config{Name: "carrier", Listen: netip.AddrPortFrom(citizen, 0), Server: at,
+		Speech: phone.Tone(callerTone, time.Second)})
 	startKamailio(t, at, l.server, carrier.Addr())
-	first, partner := l.desk(t, "1101", deskTone, phone.AnswerAfter(0)), l.desk(t, "2101", partnerTone, phone.AnswerAfter(100*time.Millisecond))
+	first, partner := l.desk(t, "1101", deskTone, phone.AnswerAfter(0)),
+		l.desk(t, "2101", partnerTone, phone.AnswerAfter(100*time.Millisecond))
 	call := func(o phone.CallOptions) (c, desk *phone.Call) {
 		t.Helper()
 		c, err := carrier.Call("sip:110@"+at.String(), o)
@@ -75,7 +80,8 @@ func TestKamailioEdge(t *testing.T) {
 
 	c, desk = call(phone.CallOptions{From: number})
 	must(t, carrier.SetPolicy(phone.AnswerAfter(0)))
-	_, err := desk.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: "<sip:119@" + domain + ">"}}, nil)
+	_, err := desk.Request(within(t, 10*time.Second), "REFER",
+		[]phone.Header{{Name: "Refer-To", Value: "<sip:119@" + domain + ">"}}, nil)
 	must(t, err)
 	fire := waitConfirmed(t, next(t, carrier))
 	if id := fire.Caller(); !strings.Contains(id.From, number) {

@@ -16,9 +16,10 @@ import (
 // watches is a phone's BLF key, played by SIPp, until it has been told all states.
 func (l *lab) watches(t testing.TB, user, whom string, states ...string) *sipp {
 	t.Helper()
-	return startSIPp(t, scenario{file: "phone_watches.xml", at: freePort(t, here), server: l.server, service: whom, values: map[string]any{
-		"domain": domain, "user": user, "password": "lab-" + user, "states": states,
-	}})
+	return startSIPp(t, scenario{file: "phone_watches.xml", at: freePort(t, here), server: l.server, service: whom,
+		values: map[string]any{
+			"domain": domain, "user": user, "password": "lab-" + user, "states": states,
+		}})
 }
 
 // lampDoc is what a phone reads of dialog-info.
@@ -87,7 +88,8 @@ func lampsFollow(t *testing.T) {
 			t.Errorf("told %+v after %+v", d, docs[:i])
 		}
 	}
-	if d := docs[1].Dialog; !strings.HasPrefix(d.Remote, "sip:+86"+number+"@") && !strings.HasPrefix(d.Remote, "sip:"+number+"@") || d.Direction != "recipient" || d.LocalTag == "" {
+	if d := docs[1].Dialog; !strings.HasPrefix(d.Remote, "sip:+86"+number+"@") &&
+		!strings.HasPrefix(d.Remote, "sip:"+number+"@") || d.Direction != "recipient" || d.LocalTag == "" {
 		t.Errorf("the lamp that blinks says %+v", d)
 	}
 	l.app.Stop()
@@ -111,9 +113,11 @@ func TestPickUpByLamp(t *testing.T) {
 	rings := next(t, desk)
 	d := lamp.awaits(t, "early").Dialog
 
-	colleague := newPhone(t, phone.Config{User: "1102", Password: "lab-1102", Domain: domain, Server: l.server, Speech: phone.Tone(partnerTone, time.Second)})
+	colleague := newPhone(t, phone.Config{User: "1102", Password: "lab-1102", Domain: domain, Server: l.server,
+		Speech: phone.Tone(partnerTone, time.Second)})
 	picks, err := colleague.Call("1101", phone.CallOptions{Headers: []phone.Header{
-		{Name: "Replaces", Value: d.CallID + ";to-tag=" + d.LocalTag + ";from-tag=" + d.RemoteTag + ";early-only"}, {Name: "Require", Value: "replaces"},
+		{Name: "Replaces", Value: d.CallID + ";to-tag=" + d.LocalTag + ";from-tag=" + d.RemoteTag + ";early-only"},
+		{Name: "Require", Value: "replaces"},
 	}})
 	must(t, err)
 	waitConfirmed(t, picks)
@@ -130,7 +134,8 @@ func TestPickUpByLamp(t *testing.T) {
 	lamp.wait(t)
 
 	third := newPhone(t, phone.Config{User: "1101", Password: "lab-1101", Domain: domain, Server: l.server})
-	late, err := third.Call("1101", phone.CallOptions{Headers: []phone.Header{{Name: "Replaces", Value: d.CallID + ";to-tag=" + d.LocalTag + ";from-tag=" + d.RemoteTag}}})
+	late, err := third.Call("1101", phone.CallOptions{Headers: []phone.Header{{Name: "Replaces",
+		Value: d.CallID + ";to-tag=" + d.LocalTag + ";from-tag=" + d.RemoteTag}}})
 	must(t, err)
 	ended := within(t, 10*time.Second)
 	must(t, late.WaitState(ended, phone.Ended))

@@ -13,8 +13,8 @@ import (
 	"liandong/cmd/internal/phone"
 )
 
-// bridge is a conference server that shares nothing with the switch: whoever calls is in its one room, and hears the sum
-// of the others, 20 ms at a time.
+// bridge is a conference server that shares nothing with the switch: whoever calls is in its one room, and hears the
+// sum of the others, 20 ms at a time.
 type bridge struct {
 	t    *testing.T
 	done chan struct{}
@@ -140,7 +140,8 @@ func TestLoadRoom(t *testing.T) {
 	l := lab{server: server.Addr()}
 	target := l.target()
 	target.From, target.Seats = here, 0
-	r := measure(t, t.Context(), load.Conf{Target: target, Calls: 1, Duration: 4 * time.Second, Key: "*3", Room: "80{n}"})
+	r := measure(t, t.Context(), load.Conf{Target: target, Calls: 1, Duration: 4 * time.Second, Key: "*3",
+		Room: "80{n}"})
 	if r.Calls.Up != 3 || r.SIP.Registers != 0 {
 		t.Errorf("%+v", r.Calls)
 	}

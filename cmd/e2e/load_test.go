@@ -71,7 +71,8 @@ func TestLoadCPS(t *testing.T) {
 	l := startLab(t)
 	target := l.target()
 	target.PID = os.Getpid()
-	r := measure(t, t.Context(), load.CPS{Target: target, Calls: 4, Duration: 4 * time.Second, Hold: 50 * time.Millisecond})
+	r := measure(t, t.Context(), load.CPS{Target: target, Calls: 4, Duration: 4 * time.Second,
+		Hold: 50 * time.Millisecond})
 	if r.Calls.Up != 4 || r.SetUp == nil || r.SetUp.Count != 4 || r.SetUp.Max <= 0 || r.Calls.Dropped != 0 {
 		t.Errorf("%+v, %+v", r.Calls, r.SetUp)
 	}
@@ -117,7 +118,8 @@ func TestLoadRelay(t *testing.T) {
 		out[leg.Side] += leg.Out
 	}
 	for _, d := range r.Directions {
-		if d.Legs != 2 || d.Out == 0 || d.Out != d.In+d.Lost || d.In == 0 || d.Strange != 0 || d.Delay == nil || d.Delay.Count != d.In {
+		if d.Legs != 2 || d.Out == 0 || d.Out != d.In+d.Lost || d.In == 0 || d.Strange != 0 || d.Delay == nil ||
+			d.Delay.Count != d.In {
 			t.Errorf("%+v", d)
 		}
 		if d.From == "caller" && d.Out != out["caller"] {
@@ -129,7 +131,8 @@ func TestLoadRelay(t *testing.T) {
 
 func TestLoadConference(t *testing.T) {
 	l := startLab(t)
-	r := measure(t, t.Context(), load.Conf{Target: l.target(), Calls: 1, Duration: 4 * time.Second, Key: "*3", Settle: 2500 * time.Millisecond})
+	r := measure(t, t.Context(), load.Conf{Target: l.target(), Calls: 1, Duration: 4 * time.Second, Key: "*3",
+		Settle: 2500 * time.Millisecond})
 	chirps(t, r, 1)
 	l.empty(t)
 }
@@ -138,7 +141,8 @@ func TestLoadConference(t *testing.T) {
 func chirps(t testing.TB, r *load.Report, conferences int) {
 	t.Helper()
 	c := r.Conference
-	if c == nil || c.Joined != conferences || c.Sent == 0 || c.Heard+c.Missed != 2*c.Sent || c.Heard == 0 || c.Echoes != 0 {
+	if c == nil || c.Joined != conferences || c.Sent == 0 || c.Heard+c.Missed != 2*c.Sent || c.Heard == 0 ||
+		c.Echoes != 0 {
 		t.Errorf("%+v", c)
 	}
 	heard := 0
@@ -186,7 +190,8 @@ func elsewhere(t *testing.T) (server *phone.Phone, sound *net.UDPConn) {
 	sound, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	must(t, err)
 	t.Cleanup(func() { sound.Close() })
-	server = newPhone(t, phone.Config{User: "110", Policy: phone.AnswerAfter(0), Voice: func() (phone.Voice, error) { return far{sound}, nil }})
+	server = newPhone(t, phone.Config{User: "110", Policy: phone.AnswerAfter(0),
+		Voice: func() (phone.Voice, error) { return far{sound}, nil }})
 	return server, sound
 }
 
@@ -230,15 +235,42 @@ func TestLoadKeepsToNamedAddresses(t *testing.T) {
 func TestLoadCallsSIPp(t *testing.T) {
 	path := program(t, "sipp", "sip-tester")
 	at := freePort(t, here)
-	cmd := exec.Command(path, "-sn", "uas", "-i", at.Addr().String(), "-p", at.String()[strings.Index(at.String(), ":")+1:], "-nostdin", "-timeout", "60")
+	cmd := exec.Command(path, "-sn", "uas", "-i", at.Addr().String(), "-p",
+		at.String()[strings.Index(at.String(), ":")+1:], "-nostdin", "-timeout", "60")
 	cmd.Dir = t.TempDir()
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); _ = cmd.Wait() })
 	l := lab{server: at}
 	target := l.target()
 	target.From, target.Seats = here, 0
-	r := measure(t, t.Context(), load.CPS{Target: target, Calls: 10, Duration: 2 * time.Second, Hold: 20 * time.Millisecond})
+	r := measure(t, t.Context(), load.CPS{Target: target, Calls: 10, Duration: 2 * time.Second,
+		Hold: 20 * time.Millisecond})
 	if r.Calls.Up != 10 || r.SetUp.Count != 10 || r.Ring == nil {
 		t.Errorf("%+v", r.Calls)
 	}
+}
+
+// TestLoadSoak: all kinds of calls, with storms, a desk and a caller that vanish; each goes as it should, and nothing
+// is left.
+func TestLoadSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the caller that vanishes is missed for some seconds; -short leaves it out")
+	}
+	t.Parallel()
+	l := startLab(t, "phones.1103.hotline=110", "phones.1103.password=lab-1103", "phones.2103.hotline=12345",
+		"phones.2103.password=lab-2103", "hotlines.110.seats=[1101, 1102, 1103]",
+		"hotlines.12345.seats=[2101, 2102, 2103]")
+	target := l.target()
+	target.Seats, target.Rate, target.PID = 3, 1, os.Getpid()
+	r := measure(t, t.Context(), load.Soak{Target: target, Duration: 12 * time.Second, Hold: 400 * time.Millisecond,
+		Storm: 5 * time.Second, Every: time.Second, WarmUp: 2 * time.Second, HTTP: netip.MustParseAddrPort(l.http)})
+	if r.Soak == nil || len(r.Soak.Flows) < 9 || len(r.Soak.Trends) < 5 {
+		t.Fatalf("%+v", r.Soak)
+	}
+	for name, f := range r.Soak.Flows {
+		if f.Done != f.Tried {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	l.empty(t)
 }

@@ -83,8 +83,8 @@ func init() {
 	rtpPorts.Store(rand.Uint32N(24))
 }
 
-// freePort is an even port that is free for UDP and TCP, and for UDP on the odd port above it; the 14 that follow are for those
-// who want more, as SIPp and baresip do for their sound.
+// freePort is an even port that is free for UDP and TCP, and for UDP on the odd port above it; the 14 that follow are
+// for those who want more, as SIPp and baresip do for their sound.
 func freePort(t testing.TB, at netip.Addr) netip.AddrPort {
 	t.Helper()
 	for range 750 {
@@ -161,7 +161,8 @@ func next(t testing.TB, p *phone.Phone) *phone.Call {
 // hears waits until a call's phone hears a tone, and hardly anything else.
 func hears(t testing.TB, c *phone.Call, hz float64) {
 	t.Helper()
-	err := c.WaitHeard(within(t, 15*time.Second), 200*time.Millisecond, func(pcm []int16) bool { return phone.Share(pcm, hz) > 0.8 })
+	err := c.WaitHeard(within(t, 15*time.Second), 200*time.Millisecond,
+		func(pcm []int16) bool { return phone.Share(pcm, hz) > 0.8 })
 	if err != nil {
 		t.Fatalf("%v Hz: %v", hz, err)
 	}

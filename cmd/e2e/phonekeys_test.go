@@ -22,10 +22,13 @@ func TestPhoneKeys(t *testing.T) {
 		{"programmable DTMF key", sends("*1", phone.RFC4733), "handing_over"},
 		{"macro", sends("*3", phone.RFC4733), "conferencing"},
 		{"hard key set to DTMF, of a phone that sends both ways", sends("*2", phone.Both), "consulting"},
-		{"INFO dtmf-relay with blanks", informs("application/dtmf-relay", "Signal= *\r\nDuration= 100\r\n", "Signal= 1\r\n"), "handing_over"},
+		{"INFO dtmf-relay with blanks", informs("application/dtmf-relay", "Signal= *\r\nDuration= 100\r\n",
+			"Signal= 1\r\n"), "handing_over"},
 		{"INFO dtmf with codes", informs("application/dtmf", "10", "1"), "handing_over"},
-		{"INFO of Nortel", informs("application/vnd.nortelnetworks.digits", "p=Digit-Collection\r\nd=*\r\n", "d=3\r\n"), "conferencing"},
-		{"INFO telephone-event", informs("audio/telephone-event", "\x0a\x8a\x03\x20", "\x01\x8a\x03\x20"), "handing_over"},
+		{"INFO of Nortel", informs("application/vnd.nortelnetworks.digits", "p=Digit-Collection\r\nd=*\r\n", "d=3\r\n"),
+			"conferencing"},
+		{"INFO telephone-event", informs("audio/telephone-event", "\x0a\x8a\x03\x20", "\x01\x8a\x03\x20"),
+			"handing_over"},
 		{"INFO hook-flash ahead of a code", informs("application/hook-flash", "", "\x00*1"), "handing_over"},
 		{"blind transfer", refersTo("<sip:12345@" + domain + ">"), "handing_over"},
 		{"blind transfer without <>", refersTo("sip:12345@" + domain), "handing_over"},
@@ -37,7 +40,8 @@ func TestPhoneKeys(t *testing.T) {
 		{"BLF in a call, by a second line", seconds("handover"), "handing_over"},
 		{"speed dial to the partner in a call", seconds("12345"), "consulting"},
 		{"speed dial to a verb in a call", seconds("conference"), "conferencing"},
-		{"attended transfer while it rings", func(t *testing.T, h handing) { h.transfers(t, h.dials(t, "12345")) }, "handing_over"},
+		{"attended transfer while it rings", func(t *testing.T, h handing) { h.transfers(t, h.dials(t, "12345")) },
+			"handing_over"},
 		{"action URL", func(t *testing.T, h handing) { h.page(t, "/v1/keys/handover?user=1101") }, "handing_over"},
 	} {
 		t.Run(c.key, func(t *testing.T) {
@@ -73,7 +77,8 @@ func informs(kind string, bodies ...string) func(*testing.T, handing) {
 				must(t, h.desk.SendDTMF(within(t, 10*time.Second), keys, phone.InfoRelay))
 				continue
 			}
-			_, err := h.desk.Request(within(t, 10*time.Second), "INFO", []phone.Header{{Name: "Content-Type", Value: kind}}, []byte(body))
+			_, err := h.desk.Request(within(t, 10*time.Second), "INFO",
+				[]phone.Header{{Name: "Content-Type", Value: kind}}, []byte(body))
 			must(t, err)
 		}
 	}
@@ -120,7 +125,8 @@ func TestDeskCallsALine(t *testing.T) {
 	ended(t, p)
 }
 
-// Each way to hold gives the caller music and is answered by what lets the phone send nothing; each way back gives the desk.
+// Each way to hold gives the caller music and is answered by what lets the phone send nothing; each way back gives the
+// desk.
 func TestEveryHold(t *testing.T) {
 	t.Parallel()
 	for _, hold := range []phone.Direction{phone.SendOnly, phone.Inactive, phone.ZeroHold} {
@@ -130,7 +136,8 @@ func TestEveryHold(t *testing.T) {
 				h := talking(t, phone.NeverAnswer())
 				must(t, h.desk.Modify(within(t, 10*time.Second), method, hold))
 				// A delayed hold is the phone's answer: the offer before it is all that we can do.
-				if d := h.desk.RemoteDirection(); method != phone.Delayed && (d == phone.SendRecv || d == phone.SendOnly) {
+				if d := h.desk.RemoteDirection(); method != phone.Delayed &&
+					(d == phone.SendRecv || d == phone.SendOnly) {
 					t.Errorf("a hold was answered %s", d)
 				}
 				hearsNone(t, h.caller, deskTone)

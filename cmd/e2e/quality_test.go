@@ -87,8 +87,10 @@ func TestQuality(t *testing.T) {
 	page, err := io.ReadAll(res.Body)
 	must(t, err)
 	for _, line := range []string{
-		`liandong_media_mos_count{direction="in",network="lab"}`, `liandong_media_mos_count{direction="out",network="lab"}`,
-		`liandong_media_rtt_seconds_count{network="lab"}`, `liandong_media_loss_ratio_count{direction="in",network="lab"}`,
+		`liandong_media_mos_count{direction="in",network="lab"}`,
+		`liandong_media_mos_count{direction="out",network="lab"}`,
+		`liandong_media_rtt_seconds_count{network="lab"}`,
+		`liandong_media_loss_ratio_count{direction="in",network="lab"}`,
 		`liandong_media_jitter_seconds_bucket{direction="in",network="lab",le="0.05"}`,
 	} {
 		_, rest, ok := strings.Cut(string(page), line+" ")

@@ -54,7 +54,8 @@ func (l *lab) closedRecording(t testing.TB, ref string) (m record.Meta) {
 // channels decodes a WAV of interleaved A-law.
 func channels(t testing.TB, wav []byte) [][]int16 {
 	t.Helper()
-	if len(wav) < 58 || string(wav[:4]) != "RIFF" || binary.LittleEndian.Uint16(wav[20:]) != 6 || string(wav[50:54]) != "data" {
+	if len(wav) < 58 || string(wav[:4]) != "RIFF" || binary.LittleEndian.Uint16(wav[20:]) != 6 ||
+		string(wav[50:54]) != "data" {
 		t.Fatalf("no A-law WAV: %d bytes", len(wav))
 	}
 	sound, n := wav[58:], int(binary.LittleEndian.Uint16(wav[22:]))
@@ -111,7 +112,8 @@ func TestRecordThreeWay(t *testing.T) {
 				}
 			}
 			m := h.closedRecording(t, ref)
-			if m.CallRef != entries[0]["call_ref"] || m.Interrupted || m.Failure != "" || m.Dropped != 0 || (m.KeyID != "") != (key != "") {
+			if m.CallRef != entries[0]["call_ref"] || m.Interrupted || m.Failure != "" || m.Dropped != 0 ||
+				(m.KeyID != "") != (key != "") {
 				t.Errorf("%+v", m)
 			}
 			res, wav := h.get(t, "/v1/recordings/"+ref)
@@ -130,7 +132,9 @@ func TestRecordThreeWay(t *testing.T) {
 					}
 				}
 			}
-			if res, part := h.get(t, "/v1/recordings/"+ref, "Range", "bytes=30000-30999"); res.StatusCode != http.StatusPartialContent || string(part) != string(wav[30000:31000]) {
+			if res, part := h.get(t, "/v1/recordings/"+ref, "Range",
+				"bytes=30000-30999"); res.StatusCode != http.StatusPartialContent ||
+				string(part) != string(wav[30000:31000]) {
 				t.Errorf("a range: %s, %d bytes", res.Status, len(part))
 			}
 			onlyOurs(t, dir)
@@ -193,7 +197,8 @@ func TestRecordByKey(t *testing.T) {
 	h := talking(t, phone.NeverAnswer(), "hotlines.110.recording.mode=key", "recording.dir="+t.TempDir())
 	record := func(want string) {
 		t.Helper()
-		res, err := h.desk.Request(within(t, 10*time.Second), "INFO", []phone.Header{{Name: "Record", Value: want}}, nil)
+		res, err := h.desk.Request(within(t, 10*time.Second), "INFO", []phone.Header{{Name: "Record", Value: want}},
+			nil)
 		must(t, err)
 		if res.Code != 200 {
 			t.Fatalf("INFO with Record: %s is answered %d", want, res.Code)
@@ -232,7 +237,8 @@ func TestRecordByKey(t *testing.T) {
 	if r := fits(within(m.Started, pause.From), callerTone); r < 0.95 {
 		t.Errorf("before the pause the caller is heard with %.2f", r)
 	}
-	if level := pcm.Level(within(pause.From.Add(200*time.Millisecond), pause.To.Add(-200*time.Millisecond))); level > -60 {
+	if level := pcm.Level(within(pause.From.Add(200*time.Millisecond),
+		pause.To.Add(-200*time.Millisecond))); level > -60 {
 		t.Errorf("in the pause there is sound of %.0f dBFS", level)
 	}
 	toldOfRecording(t, h, ref, "started", "paused", "resumed", "stopped")
@@ -242,7 +248,8 @@ func TestRecordByKey(t *testing.T) {
 func TestNoRecording(t *testing.T) {
 	t.Parallel()
 	l := startLab(t)
-	for _, path := range []string{"/v1/recordings/01M85E0AZ1CD2HSYZ85ZB5PVQ2", "/v1/recordings/01M85E0AZ1CD2HSYZ85ZB5PVQ2/meta", "/v1/recordings/x"} {
+	for _, path := range []string{"/v1/recordings/01M85E0AZ1CD2HSYZ85ZB5PVQ2",
+		"/v1/recordings/01M85E0AZ1CD2HSYZ85ZB5PVQ2/meta", "/v1/recordings/x"} {
 		if res, _ := l.get(t, path); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s", path, res.Status)
 		}

@@ -24,11 +24,13 @@ func twoSides(t *testing.T, lab, gov *redistest.Server) (l *lab, first, partner 
 	at := freePort(t, side)
 	rtp := 20000 + 400*rand.IntN(24)
 	l = startSwitch(t, lab.Addr(), "trunks.pstn.network=lab", "hotlines.110.network=lab",
-		"networks.gov.sip.udp="+at.String(), "networks.gov.rtp.address="+side.String(), fmt.Sprintf("networks.gov.rtp.ports=%d-%d", rtp, rtp+399),
+		"networks.gov.sip.udp="+at.String(), "networks.gov.rtp.address="+side.String(),
+		fmt.Sprintf("networks.gov.rtp.ports=%d-%d", rtp, rtp+399),
 		"networks.gov.redis.url="+gov.URL(), "hotlines.12345.network=gov")
 	there := *l
 	there.server = at
-	return l, l.desk(t, "1101", deskTone, phone.AnswerAfter(0)), there.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
+	return l, l.desk(t, "1101", deskTone, phone.AnswerAfter(0)),
+		there.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
 }
 
 // ask sends a Redis one command.
@@ -84,8 +86,8 @@ func (l *lab) handsOver(t *testing.T, first, partner *phone.Phone) {
 	ended(t, p)
 }
 
-// Each network has a Redis. A line's entries are in that of its own network and nothing of them in the other, whose death
-// holds nothing up; what waits for it comes when it is back.
+// Each network has a Redis. A line's entries are in that of its own network and nothing of them in the other, whose
+// death holds nothing up; what waits for it comes when it is back.
 func TestRedisOfEachNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two calls in real time")
@@ -102,17 +104,25 @@ func TestRedisOfEachNetwork(t *testing.T) {
 	police.Restart()
 	gov.Kill()
 	l.handsOver(t, first, partner)
-	eventually(t, "call events of the first line", func() bool { return len(wholeStream(t, police.Addr(), "liandong:calls")) > 0 })
+	eventually(t, "call events of the first line", func() bool {
+		return len(wholeStream(t, police.Addr(),
+			"liandong:calls")) > 0
+	})
 	gov.Restart()
 	e = readEntries(t, gov.Addr(), "liandong:tickets:12345", 4)
-	if e[2]["event"] != "opened" || e[3]["event"] != "answered" || e[2]["stub_id"] != e[3]["stub_id"] || e[0]["stub_id"] == e[2]["stub_id"] {
+	if e[2]["event"] != "opened" || e[3]["event"] != "answered" || e[2]["stub_id"] != e[3]["stub_id"] ||
+		e[0]["stub_id"] == e[2]["stub_id"] {
 		t.Errorf("entries %v", e)
 	}
-	eventually(t, "the state of the matter", func() bool { return slices.Contains(keys(t, gov.Addr()), "liandong:"+e[3]["stub_id"]) })
+	eventually(t, "the state of the matter", func() bool {
+		return slices.Contains(keys(t, gov.Addr()),
+			"liandong:"+e[3]["stub_id"])
+	})
 	for where, c := range map[string]struct {
 		redis string
 		never []string
-	}{"the first line's": {police.Addr(), []string{"12345", e[0]["stub_id"], e[2]["stub_id"]}}, "the partner's": {gov.Addr(), []string{"tickets:110"}}} {
+	}{"the first line's": {police.Addr(), []string{"12345", e[0]["stub_id"], e[2]["stub_id"]}},
+		"the partner's": {gov.Addr(), []string{"tickets:110"}}} {
 		names := strings.Join(keys(t, c.redis), " ")
 		for _, word := range c.never {
 			if strings.Contains(names, word) {
@@ -134,7 +144,8 @@ func TestRedisOfEachNetwork(t *testing.T) {
 	defer page.Body.Close()
 	text, err := io.ReadAll(page.Body)
 	must(t, err)
-	for _, line := range []string{`liandong_outbox_waiting{redis="gov"} 0`, `liandong_redis_up{redis="lab"} 1`, `liandong_ledger_leading{redis="gov"} 1`} {
+	for _, line := range []string{`liandong_outbox_waiting{redis="gov"} 0`, `liandong_redis_up{redis="lab"} 1`,
+		`liandong_ledger_leading{redis="gov"} 1`} {
 		if !strings.Contains(string(text), line+"\n") {
 			t.Errorf("the metrics lack %s", line)
 		}

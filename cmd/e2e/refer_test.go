@@ -19,11 +19,13 @@ func TestSIPpRefers(t *testing.T) {
 			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr(), "timers.settle=200ms")
 			partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(1500*time.Millisecond))
-			desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil, map[string]any{"to": "<sip:12345@liandong.lab>", "end": "SIP/2.0 200 OK", "bye": bye})
+			desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil,
+				map[string]any{"to": "<sip:12345@liandong.lab>", "end": "SIP/2.0 200 OK", "bye": bye})
 			c := l.call(t, l.caller(t, callerTone), "110")
 			waitConfirmed(t, c)
 			p := next(t, partner)
-			if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 || !strings.Contains(id.PAI[0], number) {
+			if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 ||
+				!strings.Contains(id.PAI[0], number) {
 				t.Errorf("the partner sees %+v", id)
 			}
 			waitConfirmed(t, p)
@@ -33,7 +35,8 @@ func TestSIPpRefers(t *testing.T) {
 			must(t, c.Hangup(within(t, 10*time.Second)))
 			must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 			unbroken(t, c)
-			if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "answered" || e[1]["from_agent"] != "1101" {
+			if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "answered" ||
+				e[1]["from_agent"] != "1101" {
 				t.Errorf("entries %v", e)
 			}
 		})
@@ -45,7 +48,9 @@ func TestSIPpRefersInVain(t *testing.T) {
 	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
 	l.desk(t, "2101", partnerTone, phone.Busy())
-	desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil, map[string]any{"to": "sip:12345@liandong.lab:5060", "busy": true, "end": "SIP/2.0 486 Busy Here", "bye": "later"})
+	desk := l.sippDesk(t, "1101", "phone_refers.xml", deskTone, nil,
+		map[string]any{"to": "sip:12345@liandong.lab:5060", "busy": true, "end": "SIP/2.0 486 Busy Here",
+			"bye": "later"})
 	again := l.desk(t, "1102", 0, phone.NeverAnswer())
 	c := l.call(t, l.caller(t, callerTone), "110")
 	waitConfirmed(t, c)
@@ -56,7 +61,8 @@ func TestSIPpRefersInVain(t *testing.T) {
 	if c.State() != phone.Confirmed {
 		t.Errorf("the caller is %v: the desk's BYE has ended the call", c.State())
 	}
-	if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "failed" || e[1]["result"] != "busy" {
+	if e := readEntries(t, l.redis, "liandong:tickets:12345", 2); e[1]["event"] != "failed" ||
+		e[1]["result"] != "busy" {
 		t.Errorf("entries %v", e)
 	}
 }
@@ -65,7 +71,8 @@ func TestSIPpRefersInVain(t *testing.T) {
 func TestBaresipTransfers(t *testing.T) {
 	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
-	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone})
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain,
+		tone: deskTone})
 	b.registered(t)
 	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(500*time.Millisecond))
 	c := l.call(t, l.caller(t, callerTone), "110")
@@ -100,7 +107,8 @@ func replaces(t testing.TB, c *phone.Call) string {
 func (h handing) transfers(t testing.TB, second *phone.Call) {
 	t.Helper()
 	_, err := h.desk.Request(within(t, 10*time.Second), "REFER",
-		[]phone.Header{{Name: "Refer-To", Value: "<sip:12345@" + domain + "?Replaces=" + replaces(t, second) + ">"}}, nil)
+		[]phone.Header{{Name: "Refer-To", Value: "<sip:12345@" + domain + "?Replaces=" + replaces(t, second) + ">"}},
+		nil)
 	must(t, err)
 }
 
@@ -119,7 +127,8 @@ func TestAttendedTransfer(t *testing.T) {
 	h := talking(t, phone.AnswerAfter(300*time.Millisecond), "trunks.pstn.pai=true")
 	second := waitConfirmed(t, h.dials(t, "12345"))
 	p := waitConfirmed(t, next(t, h.partner))
-	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 || !strings.Contains(id.PAI[0], number) {
+	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) == 0 ||
+		!strings.Contains(id.PAI[0], number) {
 		t.Errorf("the partner sees %+v", id)
 	}
 	hears(t, p, deskTone)
@@ -137,7 +146,8 @@ func TestAttendedTransfer(t *testing.T) {
 	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 	unbroken(t, h.caller)
 	unbroken(t, p)
-	if e := readEntries(t, h.redis, "liandong:tickets:12345", 2); e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[0]["stub_id"] != e[1]["stub_id"] {
+	if e := readEntries(t, h.redis, "liandong:tickets:12345", 2); e[0]["event"] != "opened" ||
+		e[1]["event"] != "answered" || e[0]["stub_id"] != e[1]["stub_id"] {
 		t.Errorf("entries %v", e)
 	}
 }
@@ -191,7 +201,8 @@ func TestSecondLineConference(t *testing.T) {
 				line = h.desk
 			}
 			p := waitConfirmed(t, next(t, h.partner))
-			for c, tones := range map[*phone.Call][2]float64{h.caller: {deskTone, partnerTone}, line: {callerTone, partnerTone}, p: {callerTone, deskTone}} {
+			for c, tones := range map[*phone.Call][2]float64{h.caller: {deskTone, partnerTone},
+				line: {callerTone, partnerTone}, p: {callerTone, deskTone}} {
 				must(t, c.WaitHeard(within(t, 20*time.Second), 200*time.Millisecond, func(pcm []int16) bool {
 					return phone.Share(pcm, tones[0]) > 0.3 && phone.Share(pcm, tones[1]) > 0.3
 				}))
@@ -205,7 +216,8 @@ func TestSecondLineConference(t *testing.T) {
 func TestBaresipConsults(t *testing.T) {
 	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
-	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone})
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain,
+		tone: deskTone})
 	b.registered(t)
 	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(300*time.Millisecond))
 	c := l.call(t, l.caller(t, callerTone), "110")
@@ -233,7 +245,8 @@ func TestPickUpIsNoNewCall(t *testing.T) {
 	idle := h.lab.desk(t, "1102", partnerTone, phone.NeverAnswer())
 	for _, p := range []*phone.Phone{idle, h.first} {
 		for _, name := range []string{"Replaces", "Join"} {
-			c, err := p.Call("sip:110@"+h.server.String(), phone.CallOptions{Headers: []phone.Header{{Name: name, Value: "c@h;to-tag=a;from-tag=b"}}})
+			c, err := p.Call("sip:110@"+h.server.String(), phone.CallOptions{Headers: []phone.Header{{Name: name,
+				Value: "c@h;to-tag=a;from-tag=b"}}})
 			must(t, err)
 			must(t, c.WaitState(within(t, 10*time.Second), phone.Ended))
 			if e := c.Ending(); e.Code != 481 {
@@ -249,20 +262,23 @@ func TestPickUpIsNoNewCall(t *testing.T) {
 func TestTransferOutside(t *testing.T) {
 	t.Parallel()
 	doctor := gateway(t, phone.AnswerAfter(300*time.Millisecond))
-	h := talking(t, phone.NeverAnswer(), "trunks.beyond.target="+doctor.Addr().String(), "trunks.beyond.trusted=true", "trunks.beyond.pai=true",
+	h := talking(t, phone.NeverAnswer(), "trunks.beyond.target="+doctor.Addr().String(), "trunks.beyond.trusted=true",
+		"trunks.beyond.pai=true",
 		"hotlines.110.transfer.numbers=0311*", "hotlines.110.transfer.trunk=beyond")
 	refers := func(to string) error {
 		_, err := h.desk.Request(within(t, 10*time.Second), "REFER", []phone.Header{{Name: "Refer-To", Value: to}}, nil)
 		return err
 	}
-	for _, to := range []string{"<sip:01087654321@" + domain + ">", "<sip:031187654321@evil.example>", "<sip:031187654321,,1@" + domain + ">"} {
+	for _, to := range []string{"<sip:01087654321@" + domain + ">", "<sip:031187654321@evil.example>",
+		"<sip:031187654321,,1@" + domain + ">"} {
 		if err := refers(to); err == nil || !strings.Contains(err.Error(), "603") {
 			t.Errorf("%s is answered %v", to, err)
 		}
 	}
 	must(t, refers("<sip:+8631187654321@"+domain+";user=phone>"))
 	p := waitConfirmed(t, next(t, doctor))
-	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) != 1 || !strings.Contains(id.PAI[0], number) {
+	if id := p.Caller(); !strings.Contains(id.From, number) || len(id.PAI) != 1 ||
+		!strings.Contains(id.PAI[0], number) {
 		t.Errorf("outside is shown %+v", id)
 	}
 	hears(t, h.caller, partnerTone)

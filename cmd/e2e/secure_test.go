@@ -38,7 +38,8 @@ func (l *secureLab) believes(shows ...tls.Certificate) *tls.Config {
 // secureDesk is a phone that registers by TLS.
 func (l *secureLab) secureDesk(t testing.TB, user string, hz float64, policy phone.Policy) *phone.Phone {
 	t.Helper()
-	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.tls, Transport: "tls", TLS: l.believes(),
+	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.tls, Transport: "tls",
+		TLS:    l.believes(),
 		Policy: policy, Speech: phone.Tone(hz, time.Second)})
 	must(t, p.Register(within(t, 10*time.Second)))
 	return p
@@ -47,7 +48,8 @@ func (l *secureLab) secureDesk(t testing.TB, user string, hz float64, policy pho
 // srtpDesk is a phone that registers by TLS and has SRTP.
 func (l *secureLab) srtpDesk(t testing.TB, user string, hz float64, policy phone.Policy) *phone.Phone {
 	t.Helper()
-	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.tls, Transport: "tls", TLS: l.believes(),
+	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.tls, Transport: "tls",
+		TLS:  l.believes(),
 		SRTP: true, RTCP: true, Policy: policy, Speech: phone.Tone(hz, time.Second)})
 	must(t, p.Register(within(t, 10*time.Second)))
 	return p
@@ -70,7 +72,8 @@ func TestHandoverByTLS(t *testing.T) {
 	t.Parallel()
 	a := certtest.New(t) // of the trunk's side
 	trunk := freePort(t, citizen)
-	l := startSecureLab(t, miniredis.RunT(t).Addr(), "networks.lab.tls=required", "timers.settle=0s", "networks.lab.sip.client_ca="+a.File(),
+	l := startSecureLab(t, miniredis.RunT(t).Addr(), "networks.lab.tls=required", "timers.settle=0s",
+		"networks.lab.sip.client_ca="+a.File(),
 		"trunks.pstn.transport=tls", "trunks.pstn.target="+trunk.String(), "trunks.pstn.ca_file="+a.File())
 	partner := l.secureDesk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
 	first := l.secureDesk(t, "1101", deskTone, phone.AnswerAfter(0))
@@ -89,18 +92,20 @@ func TestHandoverByTLS(t *testing.T) {
 	plainly(t, partner, first, caller)
 }
 
-// All three have TLS and SRTP, with a hand-over, holds that bring new keys, and a three-way call. Nothing of the sound is in
-// the open, and nothing of the keys in the log.
+// All three have TLS and SRTP, with a hand-over, holds that bring new keys, and a three-way call. Nothing of the sound
+// is in the open, and nothing of the keys in the log.
 func TestHandoverBySRTP(t *testing.T) {
 	t.Parallel()
 	a := certtest.New(t)
 	trunk := freePort(t, citizen)
-	l := startSecureLab(t, miniredis.RunT(t).Addr(), "networks.lab.tls=required", "networks.lab.srtp=required", "networks.lab.sip.client_ca="+a.File(),
+	l := startSecureLab(t, miniredis.RunT(t).Addr(), "networks.lab.tls=required", "networks.lab.srtp=required",
+		"networks.lab.sip.client_ca="+a.File(),
 		"trunks.pstn.transport=tls", "trunks.pstn.target="+trunk.String(), "trunks.pstn.ca_file="+a.File())
 	partner := l.srtpDesk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
 	first := l.srtpDesk(t, "1101", deskTone, phone.AnswerAfter(0))
-	caller := newPhone(t, phone.Config{Name: "caller", Listen: trunk, Server: l.tls, Transport: "tls", SRTP: true, RTCP: true,
-		TLS: l.believes(a.Certificate(citizen.String())), Speech: phone.Tone(callerTone, time.Second)})
+	caller := newPhone(t, phone.Config{Name: "caller", Listen: trunk, Server: l.tls, Transport: "tls", SRTP: true,
+		RTCP: true,
+		TLS:  l.believes(a.Certificate(citizen.String())), Speech: phone.Tone(callerTone, time.Second)})
 	c := l.call(t, caller, "110")
 	d := next(t, first)
 	hears(t, waitConfirmed(t, c), deskTone)
@@ -159,7 +164,8 @@ func TestPlainPhoneWhereSRTPIsRequired(t *testing.T) {
 	out, err := desk.Call("12345", phone.CallOptions{})
 	must(t, err)
 	must(t, out.WaitState(within(t, 10*time.Second), phone.Ended))
-	if w := said(t, desk, false, 488).Get("Warning"); !strings.HasPrefix(w, "302 ") || !strings.Contains(w, "SRTP is required") {
+	if w := said(t, desk, false, 488).Get("Warning"); !strings.HasPrefix(w, "302 ") ||
+		!strings.Contains(w, "SRTP is required") {
 		t.Errorf("Warning %q", w)
 	}
 	c := l.call(t, l.caller(t, callerTone), "110")
@@ -217,10 +223,12 @@ func TestPlainPhoneWhereSRTPIsPreferred(t *testing.T) {
 // A phone that others wrote, by TLS and SRTP: as it offers it and as it is offered.
 func TestBaresipBySRTP(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"srtp-mand", "srtp"} { // RTP/SAVP alone; RTP/AVP with keys, and RTP/SAVP when it is offered
+	// RTP/SAVP alone; RTP/AVP with keys, and RTP/SAVP when it is offered
+	for _, mode := range []string{"srtp-mand", "srtp"} {
 		l := startSecureLab(t, redistest.Start(t).Addr(), "phones.1101.tls=required", "phones.1101.srtp=required")
-		b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain, transport: "tls",
-			ca: l.authority.File(), srtp: mode, tone: deskTone})
+		b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain,
+			transport: "tls",
+			ca:        l.authority.File(), srtp: mode, tone: deskTone})
 		b.registered(t)
 		partner, c := l.baresipHandsOver(t, b)
 		oneStream(t, c)
@@ -238,7 +246,8 @@ func TestBaresipBySRTP(t *testing.T) {
 func TestBaresipByTLS(t *testing.T) {
 	t.Parallel()
 	l := startSecureLab(t, redistest.Start(t).Addr(), "phones.1101.tls=required")
-	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain, transport: "tls", ca: l.authority.File(), tone: deskTone})
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.tls, domain: domain, transport: "tls",
+		ca: l.authority.File(), tone: deskTone})
 	b.registered(t)
 	_, c := l.baresipHandsOver(t, b)
 	oneStream(t, c)

@@ -59,8 +59,10 @@ func startSIPp(t testing.TB, s scenario) *sipp {
 	}
 	render(t, s, run.dir)
 	media := freePort(t, s.at.Addr())
-	args := []string{"-sf", "scenario.xml", "-i", s.at.Addr().String(), "-p", fmt.Sprint(s.at.Port()), "-mi", s.at.Addr().String(),
+	args := []string{"-sf", "scenario.xml", "-i", s.at.Addr().String(), "-p", fmt.Sprint(s.at.Port()), "-mi",
+		s.at.Addr().String(),
 		"-mp", fmt.Sprint(media.Port()), "-s", s.service, "-m", "1", "-nostdin", "-timeout", "60", "-timeout_error",
+		"-aa", // when it is silent it is asked whether it is there
 		"-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"}
 	if s.echo {
 		args = append(args, "-rtp_echo")
@@ -150,8 +152,10 @@ func authorization(t testing.TB, server netip.AddrPort, domain, user, password s
 	must(t, err)
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	_, err = fmt.Fprintf(conn, "REGISTER sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bKask%[3]s%[4]d;rport\r\nMax-Forwards: 70\r\n"+
-		"From: <sip:%[3]s@%[1]s>;tag=ask\r\nTo: <sip:%[3]s@%[1]s>\r\nCall-ID: ask-%[3]s-%[4]d\r\nCSeq: 1 REGISTER\r\nContact: <sip:%[3]s@%[2]s>\r\nContent-Length: 0\r\n\r\n",
+	_, err = fmt.Fprintf(conn,
+		"REGISTER sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bKask%[3]s%[4]d;rport\r\n"+
+			"Max-Forwards: 70\r\nFrom: <sip:%[3]s@%[1]s>;tag=ask\r\nTo: <sip:%[3]s@%[1]s>\r\nCall-ID: ask-%[3]s-%[4]d\r\nCSeq: 1 REGISTER\r\n"+
+			"Contact: <sip:%[3]s@%[2]s>\r\nContent-Length: 0\r\n\r\n",
 		domain, conn.LocalAddr(), user, time.Now().UnixNano())
 	must(t, err)
 	buf := make([]byte, 4096)
@@ -167,7 +171,8 @@ func authorization(t testing.TB, server netip.AddrPort, domain, user, password s
 		if err != nil || c.Algorithm != "" && c.Algorithm != "MD5" {
 			continue
 		}
-		cred, err := digest.Digest(c, digest.Options{Method: "REGISTER", URI: "sip:" + domain, Count: 1, Username: user, Password: password})
+		cred, err := digest.Digest(c, digest.Options{Method: "REGISTER", URI: "sip:" + domain, Count: 1, Username: user,
+			Password: password})
 		must(t, err)
 		return cred.String()
 	}
@@ -181,8 +186,10 @@ type info struct{ Type, Body string }
 func TestSIPpTrunkCallsPhone(t *testing.T) {
 	t.Parallel()
 	p := newPhone(t, phone.Config{User: "110", Speech: phone.Tone(800, time.Second), Policy: phone.AnswerAfter(0)})
-	run := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: p.Addr(), service: "110", tone: 440,
-		keys: presses(time.Second, "*1"), values: map[string]any{"caller": "13812345678", "pai": "+8613812345678", "hangup": 2500}})
+	run := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: p.Addr(), service: "110",
+		tone: 440,
+		keys: presses(time.Second, "*1"), values: map[string]any{"caller": "13812345678", "pai": "+8613812345678",
+			"hangup": 2500}})
 	c := next(t, p)
 	hears(t, c, 440)
 	if id := c.Caller(); id.From != "13812345678" || len(id.PAI) != 1 || id.PAI[0] != "+8613812345678" {
@@ -214,13 +221,16 @@ func TestSIPpTrunkGivesUp(t *testing.T) {
 
 func TestPhoneCallsSIPpPhone(t *testing.T) {
 	t.Parallel()
-	server := newPhone(t, phone.Config{User: "12345", Speech: phone.Tone(800, time.Second), Domain: "liandong.lab", Registrar: map[string]string{"1101": "lab-1101"}})
+	server := newPhone(t, phone.Config{User: "12345", Speech: phone.Tone(800, time.Second), Domain: "liandong.lab",
+		Registrar: map[string]string{"1101": "lab-1101"}})
 	at := freePort(t, here)
 	sippRegisters(t, server.Addr(), at, "liandong.lab", "1101", "lab-1101")
 	ctx := within(t, 25*time.Second)
 
-	answers := startSIPp(t, scenario{file: "phone_answers.xml", at: at, service: "1101", tone: 600, keys: presses(500*time.Millisecond, "*3"), values: map[string]any{
-		"before": 500, "hangup": 1000, "info": []info{{"application/dtmf-relay", "Signal=5\n      Duration=160"}, {"application/dtmf", "11"}}}})
+	answers := startSIPp(t, scenario{file: "phone_answers.xml", at: at, service: "1101", tone: 600,
+		keys: presses(500*time.Millisecond, "*3"), values: map[string]any{
+			"before": 500, "hangup": 1000, "info": []info{{"application/dtmf-relay", "Signal=5\n      Duration=160"},
+				{"application/dtmf", "11"}}}})
 	c, err := server.Call("1101", phone.CallOptions{})
 	must(t, err)
 	hears(t, waitConfirmed(t, c), 600)
@@ -231,7 +241,8 @@ func TestPhoneCallsSIPpPhone(t *testing.T) {
 		t.Errorf("keys %q, by INFO %q", c.Digits(), c.InfoKeys())
 	}
 
-	refuses := startSIPp(t, scenario{file: "phone_refuses.xml", at: at, service: "1101", values: map[string]any{"code": 486, "phrase": "Busy Here"}})
+	refuses := startSIPp(t, scenario{file: "phone_refuses.xml", at: at, service: "1101",
+		values: map[string]any{"code": 486, "phrase": "Busy Here"}})
 	c, err = server.Call("1101", phone.CallOptions{})
 	must(t, err)
 	must(t, c.WaitState(ctx, phone.Ended))

@@ -32,8 +32,10 @@ func startSixLab(t testing.TB) *sixLab {
 	}
 	l, rtp := &sixLab{at6: freePort(t, here6)}, 40000+400*rand.IntN(24)
 	set := []string{
-		"networks.six.sip.udp=" + l.at6.String(), "networks.six.sip.tcp=" + l.at6.String(), "networks.six.rtp.address=" + here6.String(),
-		fmt.Sprintf("networks.six.rtp.ports=%d-%d", rtp, rtp+399), "networks.six.allow=::1/128", "trunks.pstn.network=lab",
+		"networks.six.sip.udp=" + l.at6.String(), "networks.six.sip.tcp=" + l.at6.String(),
+		"networks.six.rtp.address=" + here6.String(),
+		fmt.Sprintf("networks.six.rtp.ports=%d-%d", rtp, rtp+399), "networks.six.allow=::1/128",
+		"trunks.pstn.network=lab",
 		"hotlines.110.network=six", "hotlines.12345.network=six",
 	}
 	l.lab = startSwitch(t, miniredis.RunT(t).Addr(), set...)
@@ -42,7 +44,8 @@ func startSixLab(t testing.TB) *sixLab {
 
 func (l *sixLab) desk6(t testing.TB, user, transport string, hz float64, policy phone.Policy) *phone.Phone {
 	t.Helper()
-	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.at6, Transport: transport, Listen: netip.AddrPortFrom(here6, 0),
+	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.at6,
+		Transport: transport, Listen: netip.AddrPortFrom(here6, 0),
 		Policy: policy, Speech: phone.Tone(hz, time.Second), RTCP: true})
 	must(t, p.Register(within(t, 10*time.Second)))
 	return p

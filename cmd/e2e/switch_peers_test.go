@@ -14,7 +14,8 @@ import (
 func (l *lab) sippCaller(t testing.TB, file string, values map[string]any) *sipp {
 	t.Helper()
 	values["caller"], values["pai"] = number, "+86"+number
-	return startSIPp(t, scenario{file: file, at: freePort(t, citizen), server: l.server, service: "110", tone: callerTone, values: values})
+	return startSIPp(t, scenario{file: file, at: freePort(t, citizen), server: l.server, service: "110",
+		tone: callerTone, values: values})
 }
 
 // sippDesk is SIPp as a registered phone with one call to come.
@@ -37,21 +38,24 @@ func TestSIPpHandover(t *testing.T) {
 		keys []keyPress
 		info []info
 	}{
-		"RFC 4733":   {keys: presses(1500*time.Millisecond, "*1")},
-		"dtmf-relay": {info: []info{{"application/dtmf-relay", "Signal= *\n      Duration= 160"}, {"application/dtmf-relay", "Signal=1"}}},
-		"dtmf":       {info: []info{{"application/dtmf", "10"}, {"application/dtmf", "1"}}},
+		"RFC 4733": {keys: presses(1500*time.Millisecond, "*1")},
+		"dtmf-relay": {info: []info{{"application/dtmf-relay", "Signal= *\n      Duration= 160"},
+			{"application/dtmf-relay", "Signal=1"}}},
+		"dtmf": {info: []info{{"application/dtmf", "10"}, {"application/dtmf", "1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr(), "timers.settle=200ms")
-			desk := l.sippDesk(t, "1101", "phone_answers.xml", deskTone, first.keys, map[string]any{"info": first.info, "before": 1500})
+			desk := l.sippDesk(t, "1101", "phone_answers.xml", deskTone, first.keys,
+				map[string]any{"info": first.info, "before": 1500})
 			partner := l.sippDesk(t, "2101", "phone_answers.xml", partnerTone, nil, map[string]any{"hangup": 1000})
 			caller := l.sippCaller(t, "trunk_call.xml", map[string]any{})
 			desk.wait(t)
 			partner.wait(t)
 			caller.wait(t)
 			e := readEntries(t, l.redis, "liandong:tickets:12345", 2)
-			if e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[1]["to_agent"] != "2101" || e[0]["caller_e164"] != "+86"+number {
+			if e[0]["event"] != "opened" || e[1]["event"] != "answered" || e[1]["to_agent"] != "2101" ||
+				e[0]["caller_e164"] != "+86"+number {
 				t.Errorf("entries %v", e)
 			}
 			partner.saw(t, "INVITE", "From: ", number)
@@ -60,14 +64,15 @@ func TestSIPpHandover(t *testing.T) {
 	}
 }
 
-// A trunk that leaves the offer to us (RFC 3261 §13.2.1): it sends back what it hears, so that a desk which hears its own
-// voice is heard there too. Its answer is the ACK's, here with one codec of the two that we offer.
+// A trunk that leaves the offer to us (RFC 3261 §13.2.1): it sends back what it hears, so that a desk which hears its
+// own voice is heard there too. Its answer is the ACK's, here with one codec of the two that we offer.
 func TestSIPpDelayedOffer(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, "timers.settle=0s")
 	desk := l.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
-	caller := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: l.server, service: "110", echo: true,
+	caller := startSIPp(t, scenario{file: "trunk_call.xml", at: freePort(t, citizen), server: l.server, service: "110",
+		echo:   true,
 		values: map[string]any{"caller": number, "pai": "+86" + number, "delayed": "0"}})
 	d := waitConfirmed(t, next(t, desk))
 	hears(t, d, deskTone)
@@ -130,8 +135,9 @@ func TestSIPpCallerGivesUp(t *testing.T) {
 	l := startLab(t)
 	one := l.sippDesk(t, "1101", "phone_rings.xml", 0, nil, nil)
 	two := l.sippDesk(t, "1102", "phone_rings.xml", 0, nil, nil)
-	caller := startSIPp(t, scenario{file: "trunk_cancel.xml", at: freePort(t, citizen), server: l.server, service: "110",
-		values: map[string]any{"caller": number, "pai": "+86" + number, "after": 1000}})
+	caller := startSIPp(t, scenario{file: "trunk_cancel.xml", at: freePort(t, citizen), server: l.server,
+		service: "110",
+		values:  map[string]any{"caller": number, "pai": "+86" + number, "after": 1000}})
 	caller.wait(t)
 	one.wait(t)
 	two.wait(t)
@@ -144,7 +150,8 @@ func TestBaresipDesk(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			l := startSwitch(t, redistest.Start(t).Addr())
-			b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, transport: transport, tone: deskTone})
+			b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain,
+				transport: transport, tone: deskTone})
 			b.registered(t)
 			_, c := l.baresipHandsOver(t, b)
 			unbroken(t, c)
@@ -189,7 +196,8 @@ func (l *lab) baresipHandsOver(t testing.TB, b *baresip) (partner *phone.Phone, 
 func TestBaresipSpeaksWideband(t *testing.T) {
 	t.Parallel()
 	l := startSwitch(t, redistest.Start(t).Addr())
-	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain, tone: deskTone, wideband: true})
+	b := startBaresip(t, bareConfig{user: "1101", password: "lab-1101", server: l.server, domain: domain,
+		tone: deskTone, wideband: true})
 	b.registered(t)
 	partner := l.desk(t, "2101", partnerTone, phone.AnswerAfter(200*time.Millisecond))
 	c := l.call(t, l.caller(t, callerTone), "110")

@@ -50,7 +50,7 @@ func startFrom(t testing.TB, file, redis string, set ...string) *lab {
 	must(t, err)
 	out := &lines{}
 	l.log = out
-	l.app, err = app.New(cfg, slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	l.app, err = app.New(cfg, nil, slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	must(t, err)
 	must(t, l.app.Start())
 	t.Cleanup(func() {
@@ -86,14 +86,16 @@ func (l *lab) desk(t testing.TB, user string, hz float64, policy phone.Policy) *
 // caller is a phone behind the trunk.
 func (l *lab) caller(t testing.TB, hz float64) *phone.Phone {
 	t.Helper()
-	return newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(citizen, 0), Server: l.server, Speech: phone.Tone(hz, time.Second), RTCP: true})
+	return newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(citizen, 0), Server: l.server,
+		Speech: phone.Tone(hz, time.Second), RTCP: true})
 }
 
 const number = "13812345678"
 
 func (l *lab) call(t testing.TB, p *phone.Phone, to string) *phone.Call {
 	t.Helper()
-	c, err := p.Call("sip:"+to+"@"+l.server.Addr().String(), phone.CallOptions{From: number, PAI: []string{"tel:+86" + number}})
+	c, err := p.Call("sip:"+to+"@"+l.server.Addr().String(),
+		phone.CallOptions{From: number, PAI: []string{"tel:+86" + number}})
 	must(t, err)
 	return c
 }
@@ -125,13 +127,15 @@ func talking(t testing.TB, partner phone.Policy, set ...string) handing {
 	return h
 }
 
-// unbroken fails when a party's stream changed its source, SSRC or sequence, or its timestamp left the clock. A machine
-// that is busy with other tests may hold a party up; then the timestamp makes a step with the clock, which is no break.
+// unbroken fails when a party's stream changed its source or SSRC, went back in its sequence, or its timestamp left the
+// clock. A machine that is busy with other tests may hold a party up or lose what a socket has no room for: the
+// timestamp then makes a step with the clock, and the sequence one of less than a second, which is no break.
 func unbroken(t testing.TB, c *phone.Call) {
 	t.Helper()
 	s := c.Continuity()
 	broken := slices.ContainsFunc(s.Jumps, func(j phone.Jump) bool { return j.Off < -4000 || j.Off > 4000 })
-	if len(s.SSRCs) != 1 || len(s.Sources) != 1 || len(s.Gaps) != 0 || s.Late != 0 || broken {
+	torn := slices.ContainsFunc(s.Gaps, func(g phone.Gap) bool { return g.Lost >= 50 })
+	if len(s.SSRCs) != 1 || len(s.Sources) != 1 || torn || s.Late != 0 || broken {
 		t.Errorf("the stream broke: %+v", s)
 	}
 }
@@ -167,7 +171,8 @@ func TestHandover(t *testing.T) {
 			unbroken(t, h.caller)
 			unbroken(t, p)
 			l := readEntries(t, h.redis, "liandong:tickets:12345", 2)
-			if l[0]["event"] != "opened" || l[1]["event"] != "answered" || l[0]["stub_id"] != l[1]["stub_id"] || l[0]["caller_e164"] != "+86"+number {
+			if l[0]["event"] != "opened" || l[1]["event"] != "answered" || l[0]["stub_id"] != l[1]["stub_id"] ||
+				l[0]["caller_e164"] != "+86"+number {
 				t.Errorf("entries %v", l)
 			}
 		})
@@ -179,7 +184,8 @@ func TestHandoverRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy phone.Policy
 		result string
-	}{"busy": {phone.Busy(), "busy"}, "no answer": {phone.NeverAnswer(), "no_answer"}, "declined": {phone.Decline(), ""}} {
+	}{"busy": {phone.Busy(), "busy"}, "no answer": {phone.NeverAnswer(), "no_answer"},
+		"declined": {phone.Decline(), ""}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := talking(t, c.policy, "hotlines.12345.no_answer=1s")

@@ -47,7 +47,8 @@ func TestKeysAsTones(t *testing.T) {
 // plainDesk is a registered phone that has no telephone-event.
 func (l *lab) plainDesk(t testing.TB, user string, hz float64) *phone.Phone {
 	t.Helper()
-	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.server, Policy: phone.AnswerAfter(0),
+	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: l.server,
+		Policy: phone.AnswerAfter(0),
 		Speech: phone.Tone(hz, time.Second), NoEvents: true})
 	must(t, p.Register(within(t, 10*time.Second)))
 	return p

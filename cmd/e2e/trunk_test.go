@@ -38,13 +38,15 @@ func targets(at ...netip.AddrPort) string {
 	for i, a := range at {
 		list = append(list, fmt.Sprintf("{address: %q, priority: %d}", a, i))
 	}
-	return "trusted: true, diversion: true, history_info: true, options: 0s, targets: [" + strings.Join(list, ", ") + "]"
+	return "trusted: true, diversion: true, history_info: true, options: 0s, targets: [" + strings.Join(list, ", ") +
+		"]"
 }
 
 // gateway is a phone at an address of the trunk.
 func gateway(t testing.TB, policy phone.Policy) *phone.Phone {
 	t.Helper()
-	return newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Speech: phone.Tone(partnerTone, time.Second), Policy: policy})
+	return newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Speech: phone.Tone(partnerTone, time.Second),
+		Policy: policy})
 }
 
 // fromDesk is a call between a citizen and the 110 desk.
@@ -67,7 +69,8 @@ func TestSIPpTrunkFailsOver(t *testing.T) {
 	must(t, err)
 	defer mute.Close()
 	works := gateway(t, phone.AnswerAfter(500*time.Millisecond))
-	refuses := startSIPp(t, scenario{file: "phone_refuses.xml", at: full, service: "119", values: map[string]any{"code": 503, "phrase": "Service Unavailable"}})
+	refuses := startSIPp(t, scenario{file: "phone_refuses.xml", at: full, service: "119",
+		values: map[string]any{"code": 503, "phrase": "Service Unavailable"}})
 	l := startTrunks(t, targets(full, silent, works.Addr()))
 	caller, desk := l.fromDesk(t)
 	pushes(t, desk, "*1")
@@ -82,7 +85,8 @@ func TestSIPpTrunkFailsOver(t *testing.T) {
 		t.Errorf("the third target is shown %+v", id)
 	}
 	entries := readEntries(t, l.redis, "liandong:tickets:119", 2)
-	if entries[0]["event"] != "opened" || entries[1]["event"] != "answered" || entries[0]["stub_id"] != entries[1]["stub_id"] {
+	if entries[0]["event"] != "opened" || entries[1]["event"] != "answered" ||
+		entries[0]["stub_id"] != entries[1]["stub_id"] {
 		t.Errorf("entries %v", entries)
 	}
 }
@@ -98,7 +102,8 @@ func TestTrunkPings(t *testing.T) {
 	}
 	var page []byte
 	for ctx := within(t, 40*time.Second); ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
-		if _, page = l.get(t, "/metrics"); strings.Contains(string(page), want[0]) && strings.Contains(string(page), want[1]) {
+		if _, page = l.get(t, "/metrics"); strings.Contains(string(page), want[0]) &&
+			strings.Contains(string(page), want[1]) {
 			return
 		}
 	}
@@ -141,8 +146,10 @@ func TestEarlyMedia(t *testing.T) {
 // A trunk with register has our Contact, by digest, and the metrics say so.
 func TestRegistersAtTrunk(t *testing.T) {
 	t.Parallel()
-	carrier := newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Domain: beyond.String(), Registrar: map[string]string{"liandong": "calm-heron-9"}})
-	l := startTrunks(t, fmt.Sprintf("target: %q, options: 0s, register: 10m, username: liandong, password: calm-heron-9", carrier.Addr()))
+	carrier := newPhone(t, phone.Config{Listen: netip.AddrPortFrom(beyond, 0), Domain: beyond.String(),
+		Registrar: map[string]string{"liandong": "calm-heron-9"}})
+	l := startTrunks(t, fmt.Sprintf(
+		"target: %q, options: 0s, register: 10m, username: liandong, password: calm-heron-9", carrier.Addr()))
 	contact, err := carrier.Registered(within(t, 10*time.Second), "liandong")
 	must(t, err)
 	if !strings.Contains(contact, "@"+l.server.String()) {

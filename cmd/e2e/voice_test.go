@@ -26,7 +26,8 @@ func presses(at time.Duration, digits string) []keyPress {
 	return out
 }
 
-// voicePcap writes a recording for SIPp to play: A-law of a tone as one RTP stream, keys (payload type 101) in their place.
+// voicePcap writes a recording for SIPp to play: A-law of a tone as one RTP stream, keys (payload type 101) in their
+// place.
 func voicePcap(t testing.TB, dir string, hz float64, length time.Duration, keys ...keyPress) {
 	t.Helper()
 	speech := phone.Tone(hz, time.Second)

@@ -18,6 +18,7 @@ type commands struct {
 	Relay    relay    `cmd:"" help:"Let calls of two parties stand and speak: what is lost, gaps, one-way delay."`
 	Conf     conf     `cmd:"" help:"Let three-way conferences stand and speak in turns: what each hears of the others, and when."`
 	Handover handover `cmd:"" help:"Hand calls over by a desk's key or REFER: how long until the partner rings and is heard."`
+	Soak     soak     `cmd:"" help:"Let calls of all kinds go on for long, with faults: what the server uses, and whether that grows."`
 	Lab      lab      `cmd:"" help:"Print configs/lab.yaml with more seats, for a liandong to be measured."`
 }
 
@@ -44,6 +45,12 @@ type handover struct{ load.Handover }
 func (c handover) Help() string { return load.Legend }
 
 func (c handover) Run(ctx context.Context, w io.Writer) error { return measured(ctx, w, c, c.JSON) }
+
+type soak struct{ load.Soak }
+
+func (c soak) Help() string { return load.Legend }
+
+func (c soak) Run(ctx context.Context, w io.Writer) error { return measured(ctx, w, c, c.JSON) }
 
 type lab struct {
 	Seats int `placeholder:"N" default:"50" help:"Seats on each line, at most 900 (default: ${default})."`

@@ -1,6 +1,6 @@
-// Command liandong-load plays callers and desks against a SIP server and says how well it served them: cps sets calls up
-// at a rate, relay and conf listen to what many calls at once sound like, handover times keys and transfers. It sends to
-// no address that its command line does not name, and stops by itself.
+// Command liandong-load plays callers and desks against a SIP server and says how well it served them: cps sets calls
+// up at a rate, relay and conf listen to what many calls at once sound like, handover times keys and transfers. It
+// sends to no address that its command line does not name, and stops by itself.
 package main
 
 import (

@@ -20,19 +20,20 @@ func told(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 // Every figure of the table is explained where it is asked for, and every command says so.
 func TestHelpExplainsTheTable(t *testing.T) {
-	for _, command := range []string{"cps", "relay", "conf", "handover"} {
+	for _, command := range []string{"cps", "relay", "conf", "handover", "soak"} {
 		out, _, code := told(t, command, "--help")
 		if code != 0 {
 			t.Errorf("%s --help: exit code %d", command, code)
 		}
-		for _, word := range []string{"set-up", "SIP", "lost", "strange", "unmarked", "gaps", "worst s", "one way", "server", "generator", "Times are in ms", "--server", "127.0.0.1:5060", "--pid", "--json"} {
+		for _, word := range []string{"set-up", "SIP", "lost", "strange", "unmarked", "gaps", "worst s", "one way",
+			"server", "generator", "Times are in ms", "--server", "127.0.0.1:5060", "--pid", "--json"} {
 			if !strings.Contains(out, word) {
 				t.Errorf("%s --help does not tell of %q", command, word)
 			}
 		}
 	}
 	out, _, _ := told(t, "--help")
-	for _, word := range []string{"cps", "relay", "conf", "handover", "lab"} {
+	for _, word := range []string{"cps", "relay", "conf", "handover", "soak", "lab"} {
 		if !strings.Contains(out, "\n  "+word) {
 			t.Errorf("--help does not name %s", word)
 		}

@@ -6,11 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
-	"liandong/cmd/internal/app"
+	"liandong/cmd/internal/cli"
 	"liandong/cmd/internal/demo"
 	"liandong/configs"
+	"liandong/routing/outbox"
 )
 
 type commands struct {
@@ -20,19 +23,49 @@ type commands struct {
 	Categories categories `cmd:"" help:"The shared knowledge of who handles what."`
 	Spool      files      `cmd:"" help:"Exchange entries and updates with another switch by files, where only files pass."`
 	Report     figures    `cmd:"" help:"Print the indicators of a day or an hour."`
+	Reload     reload     `cmd:"" help:"Have the running switch read its config again."`
+	Status     status     `cmd:"" help:"Say whether the running switch takes calls, and what is amiss."`
+	Calls      callList   `cmd:"" help:"List the calls that are on."`
+	Trace      calledBack `cmd:"" help:"Show the SIP messages of a call and what happened meanwhile, also of one that is over."`
+	Dead       dead       `cmd:"" help:"The updates of ticket systems that were refused: list them, try them again."`
+	Init       initial    `cmd:"" help:"Write a first config: four questions."`
+	Passwd     passwd     `cmd:"" help:"Print the hash of a password, for the config."`
 	Demo       show       `cmd:"" help:"Show the whole job on loopback, with an embedded Redis and three SIP phones."`
+	Switchover switchover `cmd:"" help:"Have the other machine of a pair go on with the calls."`
+	Upgrade    upgrade    `cmd:"" help:"Let the file that lies in the program's place now go on with the calls."`
 	Version    version    `cmd:"" help:"Print what was built from which revision."`
+
+	Completion cli.Completion `cmd:"" help:"Print the shell's completion of this program's commands."`
+	Man        manual         `cmd:"" help:"Print the manual page."`
 }
 
 // overrides are the flags of every command that reads a config.
 type overrides struct {
 	Set  []string `placeholder:"KEY.PATH=VALUE" sep:"none" help:"Overrule one value of the config. May be given many times."`
-	Lang string   `placeholder:"zh|en" enum:"zh,en," default:"" env:"LIANDONG_LANG" help:"Language of messages where the config names none."`
+	Lang string   `placeholder:"zh|en" enum:"zh,en," default:"" env:"LIANDONG_LANG" help:"Language of messages, whatever the config says."`
 }
 
 func (o overrides) load(file string) (*configs.Config, error) {
-	return configs.Load(file, configs.Options{Set: o.Set, Lang: spoken(o.Lang)})
+	set := o.Set
+	if o.Lang != "" {
+		set = append(slices.Clip(set), "lang="+o.Lang)
+	}
+	return configs.Load(file, configs.Options{Set: set, Lang: spoken(o.Lang)})
 }
+
+// speaking is the flag of commands that read no config.
+type speaking struct {
+	Lang string `placeholder:"zh|en" enum:"zh,en," default:"" env:"LIANDONG_LANG" help:"Language of messages."`
+}
+
+// manual is the manual page, in the language that is asked for.
+type manual struct {
+	cli.Man
+	speaking
+}
+
+// spokenLang is the language of commands that read no config.
+type spokenLang string
 
 // spoken is the language that the environment asks for, if it is one of ours.
 func spoken(flag string) string {
@@ -49,46 +82,62 @@ func spoken(flag string) string {
 	return ""
 }
 
-type serve struct {
-	Config string `short:"c" placeholder:"FILE" default:"/etc/liandong/liandong.yaml" help:"The config (default: ${default})."`
-	overrides
-}
-
-func (s serve) Run(ctx context.Context) error {
-	cfg, err := s.load(s.Config)
-	if err != nil {
-		return err
-	}
-	log := logger(cfg.Log, os.Stderr)
-	for _, w := range cfg.Warnings() {
-		log.Warn("config", "what", w.String())
-	}
-	return app.Run(ctx, cfg, log)
-}
-
 type check struct {
-	File string `arg:"" help:"The config."`
+	File           string `arg:"" optional:"" help:"The config."`
+	Config         string `short:"c" placeholder:"FILE" help:"The same, as other commands take it."`
+	AgainstRunning bool   `help:"Say also what it would change in the running switch."`
 	overrides
 }
 
-func (c check) Run(stdout io.Writer) error {
+func (c check) Run(ctx context.Context, stdout io.Writer, stderr cli.Stderr) error {
+	if c.File == "" {
+		c.File = c.Config
+	}
+	if c.File == "" {
+		return cli.Misuse("check: which file? liandong check FILE")
+	}
 	cfg, err := c.load(c.File)
 	if err != nil {
 		return err
 	}
 	for _, w := range cfg.Warnings() {
-		fmt.Fprintln(stdout, w)
+		fmt.Fprintln(stderr, w)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %s\n", c.File, cfg.Summary())
+	if what, ok := cfg.Placeholders(); ok {
+		fmt.Fprintln(stderr, what)
+	}
+	c.askRedis(ctx, cfg, stderr)
+	if _, err = fmt.Fprintf(stdout, "%s: %s\n", c.File, cfg.Summary()); err == nil && c.AgainstRunning {
+		err = againstRunning(ctx, cfg, stdout)
+	}
 	return err
 }
 
-type show struct {
-	WAV string `name:"wav" placeholder:"DIR" help:"Keep what each party heard as WAV files."`
+// askRedis warns of a Redis that loses what it is given. One that is not there says nothing: the config may be meant
+// for another machine.
+func (c check) askRedis(ctx context.Context, cfg *configs.Config, stdout io.Writer) {
+	for _, s := range cfg.Stores() {
+		s.Outbox.Timeout = time.Second
+		ctx, cancel := context.WithTimeout(ctx, s.Outbox.Timeout)
+		list, _ := outbox.Frailties(ctx, s.Outbox.Config)
+		cancel()
+		for _, f := range list {
+			fmt.Fprintf(stdout, "%s: %s\n", c.File, cfg.Frail(s, f))
+		}
+	}
 }
 
-func (s show) Run(ctx context.Context, stdout io.Writer) error {
-	return demo.Run(ctx, demo.Options{WAVDir: s.WAV, Out: stdout})
+type show struct {
+	WAV     string `name:"wav" placeholder:"DIR" help:"Keep what each party heard as WAV files."`
+	Console bool   `negatable:"" default:"true" help:"Open the console for browsers while it runs."`
+	Stay    bool   `help:"Go on with a call every few seconds until it is told to stop."`
+	speaking
+}
+
+func (s show) Run(ctx context.Context, stdout io.Writer, lang spokenLang) error {
+	return demo.Run(ctx, demo.Options{
+		WAVDir: s.WAV, Out: stdout, Console: s.Console, Stay: s.Stay, Lang: string(lang),
+	})
 }
 
 // logger writes in the form the config asks for. The levels are slog's own words.

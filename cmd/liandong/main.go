@@ -9,11 +9,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"liandong/cmd/internal/cli"
 	"liandong/configs"
 )
+
+const about = "110 and 12345 hand calls to each other."
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -22,9 +25,45 @@ func main() {
 	os.Exit(code)
 }
 
+// askedLang is the value of --lang, which commands that read no config have as well.
+func askedLang(args []string) string {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--lang="); ok {
+			return v
+		}
+		if a == "--lang" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return os.Getenv(langVariable)
+}
+
+// langVariable is --lang by the environment.
+const langVariable = "LIANDONG_LANG"
+
+// withoutLang takes --lang off the front of a command line, where each command has it behind its own name.
+func withoutLang(args []string) []string {
+	switch {
+	case len(args) > 0 && strings.HasPrefix(args[0], "--lang="):
+		return args[1:]
+	case len(args) > 1 && args[0] == "--lang":
+		return args[2:]
+	}
+	return args
+}
+
 // run is main without the process: it returns the exit code. Mistakes of a config are printed one per line as they are.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := cli.Program{Name: "liandong", About: "110 and 12345 hand calls to each other.", Commands: &commands{}}
+	asked := askedLang(args)
+	if rest := withoutLang(args); len(rest) < len(args) {
+		args = rest
+		_ = os.Setenv(langVariable, asked) // fails for names that are none
+	}
+	lang := spoken(asked)
+	p := cli.Program{Name: "liandong", About: about, Commands: &commands{}, Bind: []any{spokenLang(lang)}}
+	if lang == "zh" {
+		p.Words = chinese
+	}
 	code, err := p.Run(ctx, args, stdout, stderr)
 	switch {
 	case err == nil:

@@ -64,19 +64,34 @@ func TestCheck(t *testing.T) {
 		code           int
 		stdout, stderr string // each line of these, in this order, begins so
 	}{
-		{"lab", nil, []string{"configs/lab.yaml"}, 0, "configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 9 keys", ""},
-		{"production", secrets(), []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误", ""},
-		{"placeholder", secrets("LIANDONG_HTTP_TOKEN=change-me"), []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
+		{"lab", nil, []string{"configs/lab.yaml"}, 0,
+			"configs/lab.yaml: no mistakes: networks lab; trunks pstn; hotlines 110, 12345; 4 phones; 9 keys",
+			"warning: prompts.files: "},
+		{"production", secrets(), []string{"configs/liandong.yaml"}, 0, "configs/liandong.yaml: 没有错误",
+			"警告：prompts.files："},
+		{"placeholder", secrets("LIANDONG_HTTP_TOKEN=change-me"), []string{"configs/liandong.yaml"}, 1, "",
+			"configs/liandong.yaml:"},
 		{"broken", nil, []string{broken}, 1, "",
 			broken + ":1:1: hotlines: at least one\n" + broken + ":1:1: networks: at least one\n" +
-				broken + `:2:7: node: "A B" will not do; allowed: ` + "\n" + broken + `:3:1: hotlnes: no such key, did you mean "hotlines"?`},
+				broken + `:2:7: node: "A B" will not do; allowed: ` + "\n" + broken +
+				`:3:1: hotlnes: no such key, did you mean "hotlines"?`},
 		{"missing, in Chinese", []string{"LANG=zh_CN.UTF-8"}, []string{"none.yaml"}, 1, "", "none.yaml:1:1: 无法读取文件"},
-		{"missing, in English", []string{"LANG=en_GB.UTF-8"}, []string{"none.yaml"}, 1, "", "none.yaml:1:1: the file cannot be read"},
-		{"missing, by flag", []string{"LANG=en_GB.UTF-8"}, []string{"--lang=zh", "none.yaml"}, 1, "", "none.yaml:1:1: 无法读取文件"},
-		{"set", nil, []string{"configs/lab.yaml", "--set", "lang=zh", "--set=hotlines.110.numbers=110,911"}, 0, "configs/lab.yaml: 没有错误", ""},
-		{"set wrong", nil, []string{"configs/lab.yaml", "--set", "timers.settle=soon", "--set", "http.allow=0.0.0.0/0,::1"}, 1, "",
-			"--set http.allow: http.allow[0]: 0.0.0.0/0 lets everybody in\n" + `--set timers.settle: timers.settle: "soon" will not do; allowed: a time from`},
-		{"environment", secrets("LIANDONG_REDIS_URL=http://geheim"), []string{"configs/liandong.yaml"}, 1, "", "configs/liandong.yaml:"},
+		{"missing, in English", []string{"LANG=en_GB.UTF-8"}, []string{"none.yaml"}, 1, "",
+			"none.yaml:1:1: the file cannot be read"},
+		{"missing, in an unknown language", nil, []string{"none.yaml"}, 1, "",
+			"none.yaml:1:1: 无法读取文件：文件不存在 / the file cannot be read: there is no such file"},
+		{"a flag before the file's own language", nil, []string{"--lang=zh", "configs/lab.yaml"}, 0,
+			"configs/lab.yaml: 没有错误", "警告：prompts.files："},
+		{"missing, by flag", []string{"LANG=en_GB.UTF-8"}, []string{"--lang=zh", "none.yaml"}, 1, "",
+			"none.yaml:1:1: 无法读取文件"},
+		{"set", nil, []string{"configs/lab.yaml", "--set", "lang=zh", "--set=hotlines.110.numbers=110,911"}, 0,
+			"configs/lab.yaml: 没有错误", "警告：prompts.files："},
+		{"set wrong", nil, []string{"configs/lab.yaml", "--set", "timers.settle=soon", "--set",
+			"http.allow=0.0.0.0/0,::1"}, 1, "",
+			"--set http.allow: http.allow[0]: 0.0.0.0/0 lets everybody in\n" +
+				`--set timers.settle: timers.settle: "soon" will not do; allowed: a time from`},
+		{"environment", secrets("LIANDONG_REDIS_URL=http://geheim"), []string{"configs/liandong.yaml"}, 1, "",
+			"configs/liandong.yaml:"},
 		{"no file", nil, nil, 2, "", "liandong: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,7 +109,8 @@ func TestCheck(t *testing.T) {
 
 // secrets is an environment with those that the production example asks for, and what else is given.
 func secrets(more ...string) (env []string) {
-	for _, name := range []string{"OPERATOR_PASSWORD", "PHONE_1101", "PHONE_1102", "PHONE_2101", "PHONE_2102", "PHONE_2190", "HTTP_TOKEN"} {
+	for _, name := range []string{"OPERATOR_PASSWORD", "PHONE_1101", "PHONE_1102", "PHONE_2101", "PHONE_2102",
+		"PHONE_2190", "HTTP_TOKEN"} {
 		env = append(env, "LIANDONG_"+name+"=of "+name)
 	}
 	return append(env, more...)
@@ -123,7 +139,8 @@ func TestServeRefusesPlaceholders(t *testing.T) {
 
 // Serve and tickets say the same of a broken config as check.
 func TestOthersRefuseABrokenConfig(t *testing.T) {
-	for _, args := range [][]string{{"serve", "-c", "none.yaml"}, {"tickets", "--config", "none.yaml"}, {"tickets", "add", "x", "-c", "none.yaml"}, {"categories", "find", "x", "-c", "none.yaml"}} {
+	for _, args := range [][]string{{"serve", "-c", "none.yaml"}, {"tickets", "--config", "none.yaml"},
+		{"tickets", "add", "x", "-c", "none.yaml"}, {"categories", "find", "x", "-c", "none.yaml"}} {
 		stdout, stderr, code := call(t, []string{"LANG=en"}, args...)
 		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "none.yaml:1:1: ") {
 			t.Errorf("%v: exit %d: %s%s", args, code, stdout, stderr)
@@ -138,21 +155,24 @@ func TestCategoriesFind(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, _, code = call(t, secrets(), "categories", "find", "-c", "configs/liandong.yaml", "--json", "走丢")
-	if code != 0 || !strings.HasPrefix(stdout, `[{"code":"05","name":"人员走失","owner":"110","modes":["direct","three_way"],"urgency":"urgent"`) {
+	if code != 0 || !strings.HasPrefix(stdout,
+		`[{"code":"05","name":"人员走失","owner":"110","modes":["direct","three_way"],"urgency":"urgent"`) {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 }
 
 func TestVersion(t *testing.T) {
 	stdout, _, code := call(t, nil, "version")
-	if code != 0 || !strings.HasPrefix(stdout, "liandong ") || !strings.Contains(stdout, " go1.") || strings.Count(stdout, "\n") != 1 {
+	if code != 0 || !strings.HasPrefix(stdout, "liandong ") || !strings.Contains(stdout, " go1.") ||
+		strings.Count(stdout, "\n") != 1 {
 		t.Errorf("exit %d: %q", code, stdout)
 	}
 }
 
 func TestDescribe(t *testing.T) {
 	info := &debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
-		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"},
+		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"},
+		{Key: "vcs.time", Value: "2026-01-02T03:04:05Z"},
 	}}
 	if got := describe(info); got != "liandong v1.2.3 0123456789ab modified 2026-01-02T03:04:05Z go1.26" {
 		t.Error(got)
@@ -176,7 +196,8 @@ func TestHelp(t *testing.T) {
 
 func TestSpoken(t *testing.T) {
 	for _, tt := range []struct{ flag, all, lang, want string }{
-		{"", "", "", ""}, {"en", "zh_CN.UTF-8", "", "en"}, {"", "zh_CN.UTF-8", "en_US", "zh"}, {"", "", "en_US.UTF-8", "en"}, {"", "C", "zh_CN", ""},
+		{"", "", "", ""}, {"en", "zh_CN.UTF-8", "", "en"}, {"", "zh_CN.UTF-8", "en_US", "zh"},
+		{"", "", "en_US.UTF-8", "en"}, {"", "C", "zh_CN", ""},
 	} {
 		t.Setenv("LC_ALL", tt.all)
 		t.Setenv("LC_MESSAGES", "")
@@ -192,7 +213,8 @@ func TestLogger(t *testing.T) {
 	log := logger(configs.Log{Level: "warn", Format: "json"}, &b)
 	log.Info("no")
 	log.Warn("yes")
-	if !log.Enabled(context.Background(), slog.LevelWarn) || strings.Contains(b.String(), `"no"`) || !strings.Contains(b.String(), `"msg":"yes"`) {
+	if !log.Enabled(context.Background(), slog.LevelWarn) || strings.Contains(b.String(), `"no"`) ||
+		!strings.Contains(b.String(), `"msg":"yes"`) {
 		t.Error(b.String())
 	}
 }

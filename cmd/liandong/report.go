@@ -27,14 +27,16 @@ func (f figures) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	o := report.Options{
-		Lines: cfg.HotlineIDs(), Diversion: indicator.Diversion(cfg.Indicators.Diversion), Hour: f.Hour >= 0, Lang: cfg.Lang, JSON: f.JSON,
+		Lines: cfg.HotlineIDs(), Diversion: indicator.Diversion(cfg.Indicators.Diversion), Hour: f.Hour >= 0,
+		Lang: cfg.Lang, JSON: f.JSON,
 	}
 	if o.At, err = f.at(time.Now().In(cfg.Location())); err != nil {
 		return err
 	}
 	if f.Hotline != "" {
 		if !slices.Contains(o.Lines, f.Hotline) {
-			return fmt.Errorf("report: --hotline %s is not in the config; allowed: %s", f.Hotline, strings.Join(o.Lines, ", "))
+			return fmt.Errorf("report: --hotline %s is not in the config; allowed: %s", f.Hotline,
+				strings.Join(o.Lines, ", "))
 		}
 		o.Lines = []string{f.Hotline}
 	}

@@ -44,7 +44,10 @@ func (f filesOut) Run(ctx context.Context) error {
 }
 
 func (f filesIn) Run(ctx context.Context) error {
-	return f.run(ctx, func(s configs.Spooled, log *slog.Logger) (end, error) { return spool.NewReceiving(s.Receive, log) })
+	return f.run(ctx, func(s configs.Spooled, log *slog.Logger) (end,
+		error) {
+		return spool.NewReceiving(s.Receive, log)
+	})
 }
 
 // run opens the ends of all lines and works at them in turn.

@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
+	"golang.org/x/term"
+
+	"liandong/cmd/internal/remote"
 	"liandong/cmd/internal/tickets"
 	"liandong/configs"
 )
@@ -28,7 +32,7 @@ func (e entries) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := tickets.Options{Follow: e.Follow, Group: e.Group}
+	o := tickets.Options{Follow: e.Follow, Group: e.Group, Table: isTerminal(stdout), Lang: cfg.Lang}
 	for _, s := range cfg.Stores() {
 		if lines := e.of(cfg, s.Hotlines); len(lines) > 0 {
 			o.Redises = append(o.Redises, tickets.Redis{Config: s.Outbox, Hotlines: lines})
@@ -38,6 +42,12 @@ func (e entries) Run(ctx context.Context, stdout io.Writer) error {
 		return fmt.Errorf("tickets: no hotline stands in network %q", e.Network)
 	}
 	return tickets.Print(ctx, stdout, o)
+}
+
+// isTerminal says that people read what is printed, and no program.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // of leaves the hotlines of the network that was asked for.
@@ -66,10 +76,15 @@ func (a add) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return tickets.Add(ctx, stdout, tickets.Addition{
-		Listen: cfg.HTTP.Listen, Token: cfg.HTTP.Token, Stub: a.Stub,
+	sw, err := remote.Of(cfg.API())
+	if err != nil {
+		return err
+	}
+	return tickets.Add(ctx, stdout, sw, tickets.Addition{
+		Stub: a.Stub,
 		Fields: map[string]string{
-			"category": a.Category, "place": a.Place, "region_code": a.RegionCode, "title": a.Title, "content": a.Content,
+			"category": a.Category, "place": a.Place, "region_code": a.RegionCode, "title": a.Title,
+			"content": a.Content,
 			"urgency": a.Urgency, "confidential": a.Confidential, "event_id": a.EventID,
 		},
 	})

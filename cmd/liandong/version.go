@@ -9,13 +9,23 @@ import (
 
 type version struct{}
 
+// release is what the build was told that it is: go build -ldflags "-X main.release=v1.2.3".
+var release string
+
 func (version) Run(stdout io.Writer) error {
+	_, err := fmt.Fprintln(stdout, built())
+	return err
+}
+
+func built() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	_, err := fmt.Fprintln(stdout, describe(info))
-	return err
+	if release != "" {
+		info.Main.Version = release
+	}
+	return describe(info)
 }
 
 // describe is one line: liandong (devel) 1a2b3c4d5e6f modified 2026-01-02T03:04:05Z go1.26.

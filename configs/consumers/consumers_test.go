@@ -27,7 +27,8 @@ var ids = ticket.NewIDs(rand.Reader)
 
 // The schemas say what the code says.
 func TestSchemas(t *testing.T) {
-	for name, want := range map[string][]byte{"entry.schema.json": ticket.EntrySchema(), "update.schema.json": matter.UpdateSchema()} {
+	for name, want := range map[string][]byte{"entry.schema.json": ticket.EntrySchema(),
+		"update.schema.json": matter.UpdateSchema()} {
 		if *update {
 			must(t, os.WriteFile(name, want, 0o644))
 		}
@@ -43,8 +44,10 @@ func TestEntriesFitTheSchema(t *testing.T) {
 	must(t, json.Unmarshal(ticket.EntrySchema(), &s))
 	full := entry(1)
 	full.Result, full.AnsweredAt, full.ToAgent, full.CategoryCode = "answered", time.Now(), "2101", "01"
-	full.DecidedOwner, full.DecisionBasis, full.Confidential, full.CloseDue = "110", ticket.Emergency, ticket.Open, time.Now()
-	alarm := ticket.Entry{EventID: ids.New(time.Now()), StubID: full.StubID, Event: ticket.Overdue, At: time.Now(), From: "110", To: "12345", Mode: ticket.Direct, CallRef: full.CallRef}
+	full.DecidedOwner, full.DecisionBasis, full.Confidential, full.CloseDue = "110", ticket.Emergency, ticket.Open,
+		time.Now()
+	alarm := ticket.Entry{EventID: ids.New(time.Now()), StubID: full.StubID, Event: ticket.Overdue, At: time.Now(),
+		From: "110", To: "12345", Mode: ticket.Direct, CallRef: full.CallRef}
 	for _, e := range []ticket.Entry{entry(2), full, alarm} {
 		if wrong := s.objects(e.Map()); len(wrong) > 0 {
 			t.Errorf("%v: %v", e, wrong)
@@ -58,7 +61,8 @@ func TestEntriesFitTheSchema(t *testing.T) {
 	}
 	var u schema
 	must(t, json.Unmarshal(matter.UpdateSchema(), &u))
-	if wrong := u.objects(map[string]string{"event_id": "a", "stub_id": full.StubID, "event": "received", "at": "2026-01-02T03:04:05+08:00"}); len(wrong) > 0 {
+	if wrong := u.objects(map[string]string{"event_id": "a", "stub_id": full.StubID, "event": "received",
+		"at": "2026-01-02T03:04:05+08:00"}); len(wrong) > 0 {
 		t.Errorf("%v", wrong)
 	}
 	if wrong := u.objects(map[string]string{"event": "eaten"}); len(wrong) != 4 {
@@ -98,7 +102,8 @@ func (p shape) fits(v string) bool {
 	either, _ := p.AnyOf.([]any)
 	return (p.Const == nil || p.Const == v) && (p.Enum == nil || slices.Contains(list, any(v))) &&
 		regexp.MustCompile(pattern).MatchString(v) && (p.Format == nil || noTime == nil) &&
-		(p.MaxLength == nil || len([]rune(v)) <= *p.MaxLength) && (p.MinLength == nil || len([]rune(v)) >= *p.MinLength) &&
+		(p.MaxLength == nil || len([]rune(v)) <= *p.MaxLength) &&
+		(p.MinLength == nil || len([]rune(v)) >= *p.MinLength) &&
 		(p.AnyOf == nil || slices.ContainsFunc(either, func(one any) bool { return again(one).fits(v) }))
 }
 
@@ -111,14 +116,17 @@ func again(v any) (p shape) {
 func entry(n int) ticket.Entry {
 	now := time.Now()
 	return ticket.Entry{
-		EventID: ids.New(now), StubID: ids.New(now), Event: ticket.Opened, At: now, From: "110", To: "12345", Mode: ticket.Direct,
-		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerRaw: "13812345678", CallerStatus: "ok", CallerSource: "pai",
-		Dialed: "110", FromAgent: "1101", CallAt: now, KeyAt: now, Title: fmt.Sprint("第", n), Content: "two\nlines \"quoted\"\nevent_id\nx",
+		EventID: ids.New(now), StubID: ids.New(now), Event: ticket.Opened, At: now, From: "110", To: "12345",
+		Mode:    ticket.Direct,
+		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerRaw: "13812345678",
+		CallerStatus: "ok", CallerSource: "pai",
+		Dialed: "110", FromAgent: "1101", CallAt: now, KeyAt: now, Title: fmt.Sprint("第", n),
+		Content: "two\nlines \"quoted\"\nevent_id\nx",
 	}
 }
 
-// Each example is killed in the middle of its work and another goes on: every entry is stored once, each matter is reported
-// received once in effect, and nothing is left that nobody has acknowledged.
+// Each example is killed in the middle of its work and another goes on: every entry is stored once, each matter is
+// reported received once in effect, and nothing is left that nobody has acknowledged.
 func TestConsumersAreKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("consumers are waited for")
@@ -131,11 +139,13 @@ func TestConsumersAreKilled(t *testing.T) {
 		"go":     {[]string{gobin}, inFolder},
 		"python": {[]string{"python3", "consumer.py"}, inSQLite},
 		"shell":  {[]string{"./consumer.sh"}, inFolder},
+		"java":   {[]string{"java", "-XX:TieredStopAtLevel=1", "Consumer.java"}, inFolder},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t, "--appendonly", "no")
-			need(t, map[string]string{"go": "go", "python": "python3", "shell": "redis-cli"}[name])
+			need(t, map[string]string{"go": "go", "python": "python3", "shell": "redis-cli",
+				"java": "java"}[name])
 			if name == "go" {
 				out, err := exec.Command("go", "build", "-o", gobin, "./go").CombinedOutput()
 				if err != nil {
@@ -163,7 +173,8 @@ func TestConsumersAreKilled(t *testing.T) {
 			second := run("two")
 			defer func() { _ = second.Process.Kill(); _ = second.Wait() }()
 			eventually(t, "all is stored and acknowledged", func() bool {
-				return len(c.stored(t, store)) == total && strings.HasPrefix(fmt.Sprint(server.Do("XPENDING", "liandong:tickets:12345", "my-tickets")), "[0 ")
+				return len(c.stored(t, store)) == total && strings.HasPrefix(fmt.Sprint(server.Do("XPENDING",
+					"liandong:tickets:12345", "my-tickets")), "[0 ")
 			})
 			for _, id := range c.stored(t, store) {
 				if !want[id] {

@@ -21,13 +21,13 @@ say() {
 	sox -R -D "$tmp/even.wav" -b 16 "zh/$1.wav" gain "$gain"
 }
 
-say transfer 您好,这个问题不属于接警范围,请不要挂电话,我们帮您转接给相关部门。
-say transfer_failed 对方暂时无法接听,请与接线员继续通话。
-say keep_waiting 请不要挂断,正在继续为您接通。
+say transfer 您好，这个问题不属于接警范围，请不要挂电话，我们帮您转接给相关部门。
+say transfer_failed 对方暂时无法接听，请与接线员继续通话。
+say keep_waiting 请不要挂断，正在继续为您接通。
 say three_way 三方通话已接通。
 say party_left 一方已离开通话。
-say queue 坐席正忙,请不要挂断,马上为您接通。
-say all_busy 现在无人接听,请稍后再拨。
+say queue 坐席正忙，请不要挂断，马上为您接通。
+say all_busy 现在无人接听，请稍后再拨。
 say accepted 已记录。
 say refused 该操作现在无法执行。
 say urgent 紧急事项已推送一一零。

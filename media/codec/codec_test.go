@@ -14,11 +14,13 @@ func TestNames(t *testing.T) {
 		stateless bool
 	}{
 		{PCMA, info{"PCMA", 8, 8000, 1, 8000}, true, true}, {PCMU, info{"PCMU", 0, 8000, 1, 8000}, true, true},
-		{G722, info{"G722", 9, 8000, 1, 16000}, true, false}, {Opus, info{"opus", 111, 48000, 2, 16000}, opusBuilt, false},
+		{G722, info{"G722", 9, 8000, 1, 16000}, true, false},
+		{Opus, info{"opus", 111, 48000, 2, 16000}, opusBuilt, false},
 		{0, info{}, false, false}, {Opus + 1, info{}, false, false}, {255, info{}, false, false},
 	} {
 		id := test.id
-		if got := (info{id.Name(), id.PayloadType(), id.ClockRate(), id.Channels(), id.Rate()}); got != test.want || id.String() != got.name {
+		if got := (info{id.Name(), id.PayloadType(), id.ClockRate(), id.Channels(), id.Rate()}); got != test.want ||
+			id.String() != got.name {
 			t.Errorf("ID %d: %+v, want %+v", uint8(id), got, test.want)
 		}
 		if id.Known() != test.known || id.Stateless() != test.stateless {

@@ -3,71 +3,75 @@ package codec
 import "math"
 
 // band is what encoder and decoder know of one sub-band, the same on both
-// sides: how the next sample is predicted and how coarse the code is.
+// sides: how coarse the code is, G.722 block 3, and how the next sample is
+// predicted, block 4, by two poles and six zeros. Of the past the newest comes first.
 type band struct {
-	predictor
-	scale
-}
-
-// scale is the adaptive quantizer's: G.722 block 3.
-type scale struct {
-	log  int32 // 11 binary places; never negative
+	log  int32 // of the step, 11 binary places; never negative
 	step int32 // what a code's level is multiplied by
-}
 
-// adapt follows a code by its growth. LOGSCL, SCALEL; top and shift differ in the higher band.
-func (q *scale) adapt(growth, top int32, shift uint) {
-	q.log = max(0, min(top, times(q.log, 32512)+growth))
-	q.step = powers[q.log>>6&31] << (q.log >> 11) >> shift << 2
-}
-
-// predictor foretells a band's next sample by two poles and six zeros: G.722
-// block 4. The newest of the past comes first.
-type predictor struct {
-	next  int32 // the prediction, SL or SH
-	zeros int32 // the part of it that the zeros make
-	a     [2]int32
-	b     [6]int32
-	r     [2]int32 // reconstructed samples
-	p     [2]int32 // partially reconstructed: the zeros' part alone
-	d     [7]int32 // differences from the prediction; the first is the one that is followed
+	next   int32 // the prediction, SL or SH
+	zeros  int32 // the part of it that the zeros make
+	a1, a2 int32
+	r1, r2 int32 // twice the reconstructed samples
+	p1, p2 int32 // partially reconstructed: the zeros' part alone
+	b      [6]int32
+	d      [6]int32 // twice the differences from the prediction
 }
 
 // follow takes the difference that the code stood for, and predicts anew.
-func (p *predictor) follow(d int32) {
-	reconstructed := saturated(p.next + d)
+func (p *band) follow(d int32) {
+	r := saturated(p.next + d)
 	p.adaptPoles(saturated(d + p.zeros))
 	p.adaptZeros(d)
-	p.r[1], p.r[0] = p.r[0], reconstructed
-	poles := times(saturated(2*p.r[0]), p.a[0]) + times(saturated(2*p.r[1]), p.a[1]) // FILTEP
-	p.next = saturated(saturated(poles) + p.zeros)                                   // PREDIC
+	p.r2, p.r1 = p.r1, saturated(2*r)
+	poles := times(p.r1, p.a1) + times(p.r2, p.a2) // FILTEP
+	p.next = saturated(saturated(poles) + p.zeros) // PREDIC
 }
 
-// adaptPoles: UPPOL2, UPPOL1.
-func (p *predictor) adaptPoles(partial int32) {
-	turn, turn2 := signsDiffer(partial, p.p[0]), signsDiffer(partial, p.p[1])
-	push := saturated(signed(saturated(4*p.a[0]), ^turn))
-	p.a[1] = max(-12288, min(12288, push>>7+signed(128, turn2)+times(p.a[1], 32512)))
-	limit := 15360 - p.a[1] // keeps the filter stable
-	p.a[0] = max(-limit, min(limit, signed(192, turn)+times(p.a[0], 32640)))
-	p.p[1], p.p[0] = p.p[0], partial
+// adaptPoles: UPPOL2, UPPOL1. The factors are 127/128 and 255/256.
+func (p *band) adaptPoles(partial int32) {
+	turn, turn2 := signsDiffer(partial, p.p1), signsDiffer(partial, p.p2)
+	push := saturated(signed(saturated(4*p.a1), ^turn))
+	p.a2 = max(-12288, min(12288, push>>7+signed(128, turn2)+p.a2+(-p.a2)>>7))
+	limit := 15360 - p.a2 // keeps the filter stable
+	p.a1 = max(-limit, min(limit, signed(192, turn)+p.a1+(-p.a1)>>8))
+	p.p2, p.p1 = p.p1, partial
 }
 
 // adaptZeros: UPZERO, and at once FILTEZ, whose sum goes from the oldest to the
-// newest, as each part of it is saturated.
-func (p *predictor) adaptZeros(d int32) {
-	lean := int32(128)
-	if d == 0 {
-		lean = 0
+// newest, as each part of it is saturated. That matters next to never: it is summed
+// plainly, and again when one part was too large.
+func (p *band) adaptZeros(d int32) {
+	lean := (-d | d) >> 31 & 128 // none when d is 0
+	b, past := &p.b, &p.d
+	twice := saturated(2 * d)
+	b6 := b[5] + (-b[5])>>8 + signed(lean, signsDiffer(d, past[5]))
+	b5 := b[4] + (-b[4])>>8 + signed(lean, signsDiffer(d, past[4]))
+	b4 := b[3] + (-b[3])>>8 + signed(lean, signsDiffer(d, past[3]))
+	b3 := b[2] + (-b[2])>>8 + signed(lean, signsDiffer(d, past[2]))
+	b2 := b[1] + (-b[1])>>8 + signed(lean, signsDiffer(d, past[1]))
+	b1 := b[0] + (-b[0])>>8 + signed(lean, signsDiffer(d, past[0]))
+	s6 := times(past[4], b6)
+	s5 := s6 + times(past[3], b5)
+	s4 := s5 + times(past[2], b4)
+	s3 := s4 + times(past[1], b3)
+	s2 := s3 + times(past[0], b2)
+	s1 := s2 + times(twice, b1)
+	past[5], past[4], past[3], past[2], past[1], past[0] = past[4], past[3], past[2], past[1], past[0], twice
+	b[5], b[4], b[3], b[2], b[1], b[0] = b6, b5, b4, b3, b2, b1
+	p.zeros = s1
+	const half = 1 << 15
+	if uint32(s6+half)|uint32(s5+half)|uint32(s4+half)|uint32(s3+half)|uint32(s2+half)|uint32(s1+half) >= 2*half {
+		p.zeros = p.saturatedZeros()
 	}
-	p.d[0] = d
-	var sum int32
-	for i := 6; i > 0; i-- {
-		b := times(p.b[i-1], 32640) + signed(lean, signsDiffer(d, p.d[i]))
-		p.b[i-1], p.d[i] = b, p.d[i-1]
-		sum = saturated(sum + times(saturated(2*p.d[i]), b))
+}
+
+// saturatedZeros is the sum of adaptZeros as it stands in the Recommendation.
+func (p *band) saturatedZeros() (sum int32) {
+	for i := 5; i >= 0; i-- {
+		sum = saturated(sum + times(p.d[i], p.b[i]))
 	}
-	p.zeros = sum
+	return sum
 }
 
 // signsDiffer is -1 where one of two numbers is negative and the other not, else 0.

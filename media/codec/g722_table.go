@@ -59,3 +59,51 @@ var powers = [32]int32{
 // The quadrature mirror filter, §5.2.1 table 11, at 1<<13: every other
 // coefficient. Those between are the same backwards.
 var mirror = [12]int32{3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11}
+
+// What follows is made of the tables above.
+
+// The quantizers' steps by the logarithm, five binary places of it.
+var (
+	lowerSteps = stepsOf(18432, 8)
+	higherStep = stepsOf(22528, 10)
+)
+
+func stepsOf(top int32, shift uint) (steps []int32) {
+	for log := int32(0); log <= top; log += 64 {
+		steps = append(steps, powers[log>>6&31]<<(log>>11)>>shift<<2)
+	}
+	return steps
+}
+
+// lowerCodes are the codes of the lower band by the number of levels that are reached, and the sign: QUANTL.
+var lowerCodes = func() (codes [60]byte) {
+	for n := range 30 {
+		codes[2*n], codes[2*n+1] = byte(61-n), byte(33-n)
+	}
+	codes[1], codes[3] = 63, 62 // the two smallest negative ones are out of the row
+	return codes
+}()
+
+// A magnitude by the step, in units of a level, is cut into bins of 16, narrower than two levels lie apart.
+const (
+	lowerBins  = 1 << 8
+	lowerWidth = 16
+)
+
+// lowerInverse makes bins of magnitudes, by the logarithm of the step: 32 binary places.
+var lowerInverse = func() (inverse []uint64) {
+	for _, step := range lowerSteps {
+		inverse = append(inverse, 1<<32*(1<<12/lowerWidth)/uint64(step))
+	}
+	return inverse
+}()
+
+// lowerReached is how many levels, but for the last, are reached for sure by what is in a bin.
+var lowerReached = func() (reached [lowerBins]uint8) {
+	for bin := range reached {
+		for int(reached[bin]) < len(lowerLevels)-1 && int(lowerLevels[reached[bin]]) < bin*lowerWidth {
+			reached[bin]++
+		}
+	}
+	return reached
+}()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"liandong/media/pcm"
 )
@@ -184,7 +185,8 @@ func TestG722CarriesWideband(t *testing.T) {
 		newG722Decoder().Decode(heard, payload)
 		lag, r := pcm.Correlate(tone, heard, 100)
 		if r < 0.98 || math.Abs(pcm.Level(heard)-pcm.Level(tone)) > 0.5 {
-			t.Errorf("%v Hz: %.3f alike %d samples later, %.1f dBFS of %.1f", hz, r, lag, pcm.Level(heard), pcm.Level(tone))
+			t.Errorf("%v Hz: %.3f alike %d samples later, %.1f dBFS of %.1f", hz, r, lag, pcm.Level(heard),
+				pcm.Level(tone))
 		}
 	}
 }
@@ -200,20 +202,97 @@ func FuzzG722Decode(f *testing.F) {
 			t.Fatalf("%d samples of %d bytes", n, len(payload))
 		}
 		for _, b := range []band{d.lower.band, d.higher.band} {
-			for _, x := range append(append(b.a[:], b.b[:]...), b.next, b.zeros, b.step) {
+			for _, x := range append(append(b.d[:], b.b[:]...), b.a1, b.a2, b.r1, b.p1, b.next, b.zeros, b.step) {
 				if x != saturated(x) {
 					t.Fatalf("beyond 16 bits: %+v", b)
 				}
 			}
 			if b.step <= 0 || b.log < 0 {
-				t.Fatalf("scale %+v", b.scale)
+				t.Fatalf("scale %+v", b)
 			}
 		}
 		back := make([]byte, len(payload))
 		if n := newG722Encoder().Encode(back, samples); n != len(payload) {
 			t.Fatalf("%d bytes of %d samples", n, len(samples))
 		}
+		plainSamples, plainBack := make([]int16, len(samples)), make([]byte, len(back))
+		newPlainDecoder().Decode(plainSamples, payload)
+		newPlainEncoder().Encode(plainBack, samples)
+		same(t, "decoded", samples, plainSamples)
+		same(t, "coded", back, plainBack)
 	})
+}
+
+// TestG722AsThePlainOne: the codec that is quick gives what the one gives that follows the Recommendation word by word,
+// of sound from silence to clipping, in packets of any length, and of any bytes.
+func TestG722AsThePlainOne(t *testing.T) {
+	dice := rand.New(rand.NewPCG(7, 22))
+	for _, loud := range []float64{0, 1, 3, 30, 300, 3000, 30000, 300000} {
+		e, d, plainE, plainD := newG722Encoder(), newG722Decoder(), newPlainEncoder(), newPlainDecoder()
+		low := 0.
+		for n := range 400 {
+			samples := make([]int16, 2*(1+dice.IntN(340)))
+			for i := range samples {
+				low = 0.9*low + dice.NormFloat64()*loud*0.4
+				x := low
+				if n%7 == 0 {
+					x = dice.NormFloat64() * loud
+				}
+				samples[i] = int16(max(-32768, min(32767, x)))
+			}
+			code, plainCode := make([]byte, len(samples)/2), make([]byte, len(samples)/2)
+			e.Encode(code, samples)
+			plainE.Encode(plainCode, samples)
+			same(t, "coded", code, plainCode)
+			if n%11 == 0 { // what no coder sends
+				for i := range code {
+					code[i] = byte(dice.Uint32())
+				}
+			}
+			got, want := make([]int16, len(samples)), make([]int16, len(samples))
+			d.Decode(got, code)
+			plainD.Decode(want, code)
+			same(t, "decoded", got, want)
+			if t.Failed() {
+				t.Fatalf("packet %d, at a level of %g", n, loud)
+			}
+		}
+	}
+}
+
+// TestG722Steps: all magnitudes at all steps.
+func TestG722Steps(t *testing.T) {
+	for i, step := range lowerSteps {
+		quick, plain := lowerBand{band{log: int32(i) << 6, step: step}}, newPlainLower()
+		plain.step = step
+		for m := int32(0); m < 1<<15; m += 1 + m>>8 {
+			if got, want := quick.steps(m), plain.steps(m); got != want {
+				t.Fatalf("a magnitude of %d reaches %d levels of a step of %d, want %d", m, got, step, want)
+			}
+		}
+	}
+}
+
+// BenchmarkG722Ratio is what a frame of 20 ms takes each way, the quickest of all, as a busy machine disturbs the
+// others; and how many times as long the plain one takes.
+func BenchmarkG722Ratio(b *testing.B) {
+	samples, payload := noise(320), make([]byte, 160)
+	e, d, plainE, plainD := newG722Encoder(), newG722Decoder(), newPlainEncoder(), newPlainDecoder()
+	least := func(was time.Duration, do func()) time.Duration {
+		from := time.Now()
+		do()
+		return min(was, time.Since(from))
+	}
+	coding, decoding, plainCoding, plainDecoding := time.Hour, time.Hour, time.Hour, time.Hour
+	for b.Loop() {
+		coding = least(coding, func() { e.Encode(payload, samples) })
+		decoding = least(decoding, func() { d.Decode(samples, payload) })
+		plainCoding = least(plainCoding, func() { plainE.Encode(payload, samples) })
+		plainDecoding = least(plainDecoding, func() { plainD.Decode(samples, payload) })
+	}
+	b.ReportMetric(coding.Seconds()*1e6, "µs/coded")
+	b.ReportMetric(decoding.Seconds()*1e6, "µs/decoded")
+	b.ReportMetric(float64(plainCoding+plainDecoding)/float64(coding+decoding), "times")
 }
 
 func BenchmarkG722Encode(b *testing.B) { // 20 ms
@@ -228,5 +307,34 @@ func BenchmarkG722Decode(b *testing.B) { // 20 ms
 	e.Encode(payload, samples)
 	for b.Loop() {
 		d.Decode(samples, payload)
+	}
+}
+
+// TestG722Level: a tone of A-law, as loud as it can be, is 5.9 dB below the overload point of G.722 (+3.14 and +9
+// dBm0), so that it is neither louder nor softer where it is heard; what is louder in G.722 is clipped and does not
+// wrap.
+func TestG722Level(t *testing.T) {
+	tone := make([]int16, pcm.WideRate)
+	for i := range tone {
+		tone[i] = int16(16000 * math.Sin(2*math.Pi*1000*float64(i)/pcm.WideRate))
+	}
+	payload, raw, back := make([]byte, len(tone)/2), make([]int16, len(tone)), make([]int16, len(tone))
+	NewEncoder(G722).Encode(payload, tone)
+	newG722Decoder().Decode(raw, payload)
+	NewDecoder(G722).Decode(back, payload)
+	said, itu, heard := pcm.Level(tone[4000:]), pcm.Level(raw[4000:]), pcm.Level(back[4000:])
+	if math.Abs(said-itu-5.86) > 0.3 {
+		t.Errorf("on the scale of G.722 it is %.2f dB below, want 5.86", said-itu)
+	}
+	if math.Abs(said-heard) > 0.2 {
+		t.Errorf("said at %.2f dB, heard at %.2f", said, heard)
+	}
+	loud := newG722Encoder()
+	loud.Encode(payload, tone)
+	NewDecoder(G722).Decode(back, payload)
+	for i := range back[4100:] {
+		if x, want := back[4100+i], tone[4100+i-22]; want > 16000*9/10 && x < 20000 {
+			t.Fatalf("sample %d of a loud tone is %d", i, x)
+		}
 	}
 }

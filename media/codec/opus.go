@@ -92,7 +92,8 @@ func (e *opusEncoder) frame(dst []byte, src []int16) int {
 	if len(dst) == 0 {
 		return 0
 	}
-	n := C.liandong_encode(unsafe.Pointer(&e.state[0]), (*C.opus_int16)(&src[0]), C.int(len(src)), (*C.uchar)(&dst[0]), C.int(len(dst)))
+	n := C.liandong_encode(unsafe.Pointer(&e.state[0]), (*C.opus_int16)(&src[0]), C.int(len(src)), (*C.uchar)(&dst[0]),
+		C.int(len(dst)))
 	return max(0, int(n)) // negative is an error: no room
 }
 
@@ -126,6 +127,7 @@ func (d *opusDecoder) decode(dst []int16, payload *byte, bytes int) int {
 	if len(dst) == 0 {
 		return 0
 	}
-	n := C.liandong_decode(unsafe.Pointer(&d.state[0]), (*C.uchar)(payload), C.int(bytes), (*C.opus_int16)(&dst[0]), C.int(len(dst)))
+	n := C.liandong_decode(unsafe.Pointer(&d.state[0]), (*C.uchar)(payload), C.int(bytes), (*C.opus_int16)(&dst[0]),
+		C.int(len(dst)))
 	return max(0, int(n)) // negative is an error: corrupt, or no room
 }

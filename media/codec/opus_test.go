@@ -123,7 +123,8 @@ func TestOpusRefuses(t *testing.T) {
 			t.Errorf("%d samples into %d", got, room)
 		}
 	}
-	for name, corrupt := range map[string][]byte{"empty": {}, "odd": {1<<3 | 1, 1}, "no count": {3}, "too long": {1<<3 | 3, 63, 1}} {
+	for name, corrupt := range map[string][]byte{"empty": {}, "odd": {1<<3 | 1, 1}, "no count": {3},
+		"too long": {1<<3 | 3, 63, 1}} {
 		if got := d.Decode(make([]int16, 1920), corrupt); got != 0 {
 			t.Errorf("%s: %d samples", name, got)
 		}
@@ -141,7 +142,8 @@ func TestOpusTicksAreThoseOfTheDecoder(t *testing.T) {
 			packet := append([]byte{byte(config<<3) | code, 2}, frames...)
 			n := newOpusDecoder().Decode(make([]int16, 1920), packet)
 			if n == 0 || 3*n != Opus.Ticks(packet) {
-				t.Errorf("configuration %d, code %d: %d samples at 16 kHz, %d ticks of 48 kHz", config, code, n, Opus.Ticks(packet))
+				t.Errorf("configuration %d, code %d: %d samples at 16 kHz, %d ticks of 48 kHz", config, code, n,
+					Opus.Ticks(packet))
 			}
 		}
 	}
@@ -152,12 +154,14 @@ func TestPackOpus(t *testing.T) {
 	frame := func(toc byte, n int) []byte { return append([]byte{toc}, bytes.Repeat([]byte{byte(n)}, n)...) }
 	got := make([]byte, 2000)
 	n := packOpus(got, [][]byte{frame(8, 251), frame(8, 252), frame(8, 299), frame(8, 0), frame(8, 7)})
-	want := slices.Concat([]byte{8 | 3, 0x85, 251, 252, 0, 255, 11, 0}, frame(8, 251)[1:], frame(8, 252)[1:], frame(8, 299)[1:], frame(8, 7)[1:])
+	want := slices.Concat([]byte{8 | 3, 0x85, 251, 252, 0, 255, 11, 0}, frame(8, 251)[1:], frame(8, 252)[1:],
+		frame(8, 299)[1:], frame(8, 7)[1:])
 	if !bytes.Equal(got[:n], want) {
 		t.Errorf("% x\nwant % x", got[:n], want)
 	}
 	for name, frames := range map[string][][]byte{
-		"two configurations": {frame(8, 3), frame(16, 3)}, "an empty one": {frame(8, 3), nil}, "one of two frames": {frame(8|1, 4), frame(8|1, 4)},
+		"two configurations": {frame(8, 3), frame(16, 3)}, "an empty one": {frame(8, 3), nil},
+		"one of two frames": {frame(8|1, 4), frame(8|1, 4)},
 	} {
 		if n := packOpus(got, frames); n != 0 {
 			t.Errorf("%s: %d bytes", name, n)

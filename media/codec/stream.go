@@ -23,7 +23,9 @@ func NewEncoder(id ID) Encoder {
 	case id.Stateless():
 		return g711(id)
 	case id == G722:
-		return newG722Encoder()
+		e := newG722Encoder()
+		e.headroom = itsHeadroom
+		return e
 	case id == Opus:
 		return newOpusEncoder()
 	}
@@ -36,7 +38,9 @@ func NewDecoder(id ID) Decoder {
 	case id.Stateless():
 		return g711(id)
 	case id == G722:
-		return newG722Decoder()
+		d := newG722Decoder()
+		d.headroom = itsHeadroom
+		return d
 	case id == Opus:
 		return newOpusDecoder()
 	}

@@ -12,11 +12,14 @@
 // Everything is pure and allocates nothing. Samples are 16-bit linear.
 package conceal
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
-	// Fade is how long a gap is covered; then there is silence.
-	Fade = 60 * time.Millisecond
+	Fade  = 60 * time.Millisecond // how long a gap is covered; then there is silence
+	Brief = 6 * time.Millisecond  // and one that most likely is no gap but a pause
 
 	maxRate    = 16000
 	step       = 10 // ms: the repeated stretch grows and fading begins in steps of this
@@ -34,13 +37,17 @@ func Past(rate int) int { return rate * 195 / 4000 }
 type Concealer struct {
 	perMs  int // samples
 	done   int // of the gap so far
+	fade   int
 	period int
 	times  int // periods that are repeated
 	at     int // next sample within them
 
-	past [bufferSize]int16 // before the gap; its end is at the end
-	seam [maxQuarter]int16 // end of the repeated stretch, blended so that it goes over into its beginning
-	bend int32             // by how much the first sample would miss the last good one
+	past   [bufferSize]int16 // before the gap; its end is at the end
+	seam   [maxQuarter]int16 // end of the repeated stretch, blended so that it goes over into its beginning
+	fall   int32             // Q15: by how much a period is softer than the one before
+	level  int32             // Q15: of this period, when each is as much softer
+	within int               // its samples that are made
+	bend   int32             // by how much the first sample would miss the last good one
 }
 
 // Reset sets the rate, 8000 or 16000 samples a second, and forgets a gap.
@@ -50,10 +57,12 @@ func (c *Concealer) Reset(rate int) { c.perMs, c.done = rate/1000, 0 }
 func (c *Concealer) Covering() bool { return c.done > 0 }
 
 // Cover goes on with the sound in dst. past is what was heard before the gap, Past samples or
-// what there is; it is looked at by the first call of a gap.
-func (c *Concealer) Cover(dst, past []int16) {
+// what there is, and fade, Fade or Brief, after how long nothing is left of it; they are looked at by the first
+// call of a gap.
+func (c *Concealer) Cover(dst, past []int16, fade time.Duration) {
 	if c.done == 0 {
 		c.begin(past)
+		c.fade = int(fade/time.Millisecond) * c.perMs
 	}
 	for len(dst) > 0 {
 		n := min(len(dst), step*c.perMs-c.done%(step*c.perMs))
@@ -68,6 +77,7 @@ func (c *Concealer) Join(next, past []int16) {
 	lost := c.done / (step * c.perMs)
 	if c.done == 0 {
 		c.begin(past)
+		c.fade = int(Fade/time.Millisecond) * c.perMs
 	}
 	// G.711 Appendix I §I.2.7: a quarter of a period, and 4 ms more for each 10 ms that were lost, up to 10 ms.
 	n := min(c.quarter()+max(0, lost-1)*4*c.perMs, step*c.perMs, len(next))
@@ -92,10 +102,30 @@ func (c *Concealer) begin(past []int16) {
 	copy(own[size-len(past):], past)
 	c.period, c.at, c.done = pitch(own, c.perMs), 0, 0
 	c.repeat(1)
+	c.level, c.within = 1<<15, 0
+	c.fall = falling(own, c.period)
 	c.bend = int32(own[size-1]) - int32(own[size-1-c.period])
 }
 
 func (c *Concealer) quarter() int { return c.period / 4 }
+
+// falling is by how much the last period is softer than the one before, Q15: a voice that dies away goes on doing so.
+func falling(past []int16, period int) int32 {
+	_, last, before := products(past[len(past)-period:], past[len(past)-2*period:len(past)-period], 1)
+	if last >= before {
+		return 1 << 15
+	}
+	return int32(math.Sqrt(float64(last)/float64(before)) * (1 << 15))
+}
+
+// dying is the gain of the next sample, Q15: a period later it is softer by fall, and goes there evenly.
+func (c *Concealer) dying() int32 {
+	now := c.level - (c.level-c.level*c.fall>>15)*int32(c.within)/int32(c.period)
+	if c.within++; c.within == c.period {
+		c.within, c.level = 0, c.level*c.fall>>15
+	}
+	return now
+}
 
 // repeat takes so many periods from now on.
 func (c *Concealer) repeat(times int) {
@@ -137,7 +167,7 @@ func (c *Concealer) fill(dst []int16) {
 		if at < q {
 			x = max(-1<<15, min(1<<15-1, x+c.bend*int32(q-at)/int32(q+1)))
 		}
-		dst[i] = int16(x * c.gain(at) >> 15)
+		dst[i] = int16(x * c.gain(at) >> 15 * c.dying() >> 15)
 	}
 	c.done += len(dst)
 }
@@ -161,16 +191,16 @@ func (c *Concealer) lengthen(dst []int16, times int) {
 }
 
 // gain is that of a sample of the gap, Q15: G.711 Appendix I §I.2.6: 20 % less for each
-// 10 ms after the first.
+// 10 ms after the first, when it is covered for 60 ms.
 func (c *Concealer) gain(at int) int32 {
-	first, end := step*c.perMs, int(Fade/time.Millisecond)*c.perMs
+	first := c.fade / 6
 	switch {
 	case at < first:
 		return 1 << 15
-	case at >= end:
+	case at >= c.fade:
 		return 0
 	}
-	return int32(end-at) << 15 / int32(end-first)
+	return int32(c.fade-at) << 15 / int32(c.fade-first)
 }
 
 // mix goes over from a to b: at i of n.

@@ -38,7 +38,7 @@ func concealed(sound []int16, rate int, lost []bool) []int16 {
 		frame := append([]int16(nil), sound[i*size:(i+1)*size]...)
 		past := out[max(0, len(out)-Past(rate)):]
 		if gone {
-			c.Cover(frame, past)
+			c.Cover(frame, past, Fade)
 		} else if c.Covering() {
 			c.Join(frame, past)
 		}
@@ -98,7 +98,8 @@ func TestPitch(t *testing.T) {
 		for _, hz := range []float64{70, 90, 115, 140, 180, 197} {
 			x := voice(rate, hz, Past(rate))
 			if got, want := float64(pitch(x, rate/1000)), float64(rate)/hz; math.Abs(math.Remainder(got, want)) > 2 {
-				t.Errorf("%d Hz: a voice of %g Hz has a period of %v samples, want %.1f or twice that", rate, hz, got, want)
+				t.Errorf("%d Hz: a voice of %g Hz has a period of %v samples, want %.1f or twice that", rate, hz, got,
+					want)
 			}
 		}
 		if got := pitch(voice(rate, 400, Past(rate)), rate/1000); got%(rate/400) > 1 {
@@ -116,7 +117,7 @@ func TestSteadyVoice(t *testing.T) {
 			c, at, frame := ready(rate), rate/4+13, rate/50
 			gap := make([]int16, 5*frame)
 			for i := range 5 {
-				c.Cover(gap[i*frame:(i+1)*frame], x[:at])
+				c.Cover(gap[i*frame:(i+1)*frame], x[:at], Fade)
 			}
 			for i := range rate / 100 {
 				if d := int(gap[i]) - int(x[at+i]); d > 30 || d < -30 {
@@ -145,7 +146,7 @@ func TestJoin(t *testing.T) {
 			c, x := ready(rate), voice(rate, 100, rate/2)
 			frame := rate / 50
 			for range gap {
-				c.Cover(make([]int16, frame), x)
+				c.Cover(make([]int16, frame), x, Fade)
 			}
 			next := make([]int16, frame)
 			for i := range next {
@@ -176,7 +177,7 @@ func TestShortPast(t *testing.T) {
 			c := ready(rate)
 			out := make([]int16, rate/50)
 			for range 5 {
-				c.Cover(out, past)
+				c.Cover(out, past, Fade)
 			}
 			c.Join(out, past)
 			c.Join(out, past)
@@ -210,8 +211,8 @@ func FuzzConceal(f *testing.F) {
 		}
 		c := ready(rate)
 		out := make([]int16, int(gap)*3+1)
-		c.Cover(out, past)
-		c.Cover(out[:len(out)/2], past)
+		c.Cover(out, past, Fade)
+		c.Cover(out[:len(out)/2], past, Fade)
 		c.Join(out, past)
 		n := len(past) - Cut(past, rate, int(gap), 0.5)
 		grown := append(past[:n:n], make([]int16, Longest(rate))...)
@@ -225,8 +226,8 @@ func TestNothingAllocates(t *testing.T) {
 	x := voice(8000, 110, 2000)
 	c, out := ready(8000), make([]int16, 160)
 	n := testing.AllocsPerRun(100, func() {
-		c.Cover(out, x)
-		c.Cover(out, x)
+		c.Cover(out, x, Fade)
+		c.Cover(out, x, Fade)
 		c.Join(out, x)
 		Cut(x[:400], 8000, 120, 0.5)
 		Insert(x[:500], 380, 8000, 120, 0.5)
@@ -240,7 +241,7 @@ func BenchmarkCover(b *testing.B) {
 	x := voice(8000, 110, 2000)
 	c, out := ready(8000), make([]int16, 160)
 	for b.Loop() {
-		c.Cover(out, x)
+		c.Cover(out, x, Fade)
 		c.Join(out, x)
 	}
 }

@@ -94,7 +94,8 @@ func TestWarpedSpeech(t *testing.T) {
 			plain = math.Max(plain, math.Abs(float64(out[i])))
 		}
 		d := barkDistance(sound[:len(out)], out, rate)
-		t.Logf("%d Hz: %.1f %% cut, %.1f %% put in, Bark distance %.2f dB", rate, 100*float64(cut)/float64(len(out)), 100*float64(put)/float64(len(out)), d)
+		t.Logf("%d Hz: %.1f %% cut, %.1f %% put in, Bark distance %.2f dB", rate, 100*float64(cut)/float64(len(out)),
+			100*float64(put)/float64(len(out)), d)
 		if cut < len(out)/20 || d > 6 {
 			t.Errorf("%d Hz: warped speech is another sound: %.2f dB off", rate, d)
 		}

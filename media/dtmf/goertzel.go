@@ -77,7 +77,8 @@ func (l *look) judge(before *look, power float64) {
 	}
 	l.like = ToneKeys[4*r+c-4]
 	twist := 10 * math.Log10(column.power/row.power)
-	if before.loud && both > pure*power && twist < twistHigh && twist > -twistLow && row.inPlace(r) && column.inPlace(c) {
+	if before.loud && both > pure*power && twist < twistHigh && twist > -twistLow && row.inPlace(r) &&
+		column.inPlace(c) {
 		l.key = l.like
 	}
 }
@@ -137,7 +138,8 @@ func makeFilters() (all [8]filter) {
 			hz = Columns[i%4]
 		}
 		w := 2 * math.Pi * hz / DefaultClock
-		all[i] = filter{hz: hz, coefficient: float32(2 * math.Cos(w)), last: cmplx.Rect(1, -w), back: cmplx.Rect(1, -w*hop)}
+		all[i] = filter{hz: hz, coefficient: float32(2 * math.Cos(w)), last: cmplx.Rect(1, -w),
+			back: cmplx.Rect(1, -w*hop)}
 	}
 	return all
 }

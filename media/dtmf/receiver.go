@@ -16,13 +16,13 @@ const (
 	remembered = 8
 )
 
-// press is a key press that was reported.
-type press struct {
-	digit    byte // 0: none
-	ts       uint32
-	seq      uint16 // of its newest packet
-	duration uint16 // largest seen
-	ended    bool
+// Press is a key press that was reported.
+type Press struct {
+	Digit    byte // 0: none
+	TS       uint32
+	Seq      uint16 // of its newest packet
+	Duration uint16 // largest seen
+	Ended    bool
 }
 
 // Receiver finds the key presses in one stream of event packets. A press is
@@ -35,7 +35,7 @@ type Receiver struct {
 	// change with the payload type of the events.
 	ClockRate int
 
-	presses [remembered]press
+	presses [remembered]Press
 	last    int // the newest of them
 }
 
@@ -49,7 +49,7 @@ func (r *Receiver) Push(seq uint16, ts uint32, payload []byte) (digit byte, ok b
 	p := r.find(e, seq, ts)
 	if p == nil {
 		r.last = (r.last + 1) % remembered
-		r.presses[r.last] = press{digit: e.Digit, ts: ts, seq: seq, duration: e.Duration, ended: e.End}
+		r.presses[r.last] = Press{Digit: e.Digit, TS: ts, Seq: seq, Duration: e.Duration, Ended: e.End}
 		return e.Digit, true
 	}
 	p.add(e, seq, ts)
@@ -57,18 +57,20 @@ func (r *Receiver) Push(seq uint16, ts uint32, payload []byte) (digit byte, ok b
 }
 
 // find gives the press that a packet belongs to; nil: to one that is new.
-func (r *Receiver) find(e Event, seq uint16, ts uint32) *press {
+func (r *Receiver) find(e Event, seq uint16, ts uint32) *Press {
 	newest := &r.presses[r.last]
-	if newest.digit == e.Digit {
+	if newest.Digit == e.Digit {
 		switch {
 		case newest.again(e, seq, ts):
 			return nil
+		case newest.ends(e, seq):
+			return newest
 		case newest.goesOn(ts, int32(clock(r.ClockRate))*nearest/1000):
 			return newest
 		}
 	}
 	for i := range r.presses {
-		if p := &r.presses[i]; p.digit == e.Digit && p.ts == ts {
+		if p := &r.presses[i]; p.Digit == e.Digit && p.TS == ts {
 			return p
 		}
 	}
@@ -77,28 +79,48 @@ func (r *Receiver) find(e Event, seq uint16, ts uint32) *press {
 
 // again says that the key is down once more under the old timestamp, as gateways
 // do whose timestamp stands still: the duration begins anew after the end.
-func (p *press) again(e Event, seq uint16, ts uint32) bool {
-	return ts == p.ts && p.ended && !e.End && e.Duration < p.duration && int16(seq-p.seq) > 0
+func (p *Press) again(e Event, seq uint16, ts uint32) bool {
+	return ts == p.TS && p.Ended && !e.End && e.Duration < p.Duration && int16(seq-p.Seq) > 0
+}
+
+// ends says that a packet is the end of the press whatever its timestamp: some phones stamp each of their end packets
+// anew. Nothing but other packets of it, at the most one of them lost, lies between: behind a press there is a pause,
+// of which two packets of sound are sent. RFC 4733 §2.5.1.4: the end is sent three times, its duration is the same.
+func (p *Press) ends(e Event, seq uint16) bool {
+	step := int16(seq - p.Seq)
+	if !e.End || step < 1 || step > 2 {
+		return false
+	}
+	return p.Ended && e.Duration == p.Duration || !p.Ended && e.Duration >= p.Duration
 }
 
 // goesOn says whether a timestamp is that of the press, or so near, in ticks,
 // that it must be.
-func (p *press) goesOn(ts uint32, near int32) bool {
-	apart := int32(ts - p.ts)
+func (p *Press) goesOn(ts uint32, near int32) bool {
+	apart := int32(ts - p.TS)
 	if apart > -near && apart < near {
 		return true
 	}
-	return !p.ended && p.duration >= segment && apart > 0 && apart <= 0xffff
+	return !p.Ended && p.Duration >= segment && apart > 0 && apart <= 0xffff
 }
 
-func (p *press) add(e Event, seq uint16, ts uint32) {
-	if int16(seq-p.seq) <= 0 {
+// Held says that the newest press has not come to its end.
+func (r *Receiver) Held() bool { return r.presses[r.last].Digit != 0 && !r.presses[r.last].Ended }
+
+// Newest is the press that was reported last.
+func (r *Receiver) Newest() Press { return r.presses[r.last] }
+
+// Know takes a press for reported: another Receiver has.
+func (r *Receiver) Know(p Press) { r.presses[r.last] = p }
+
+func (p *Press) add(e Event, seq uint16, ts uint32) {
+	if int16(seq-p.Seq) <= 0 {
 		return
 	}
-	if ts != p.ts {
-		p.ts, p.duration = ts, 0
+	if ts != p.TS {
+		p.TS, p.Duration = ts, 0
 	}
-	p.seq, p.duration, p.ended = seq, max(p.duration, e.Duration), e.End
+	p.Seq, p.Duration, p.Ended = seq, max(p.Duration, e.Duration), e.End
 }
 
 // isKey says whether a character is one of Keys.

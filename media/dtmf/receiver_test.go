@@ -33,7 +33,8 @@ func key(digit byte, seq uint16, ts uint32, packets int) []packet {
 		out = append(out, packet{seq + uint16(i), ts, Event{Digit: digit, Duration: uint16(160 * (i + 1))}})
 	}
 	for i := range 3 {
-		out = append(out, packet{seq + uint16(packets+i), ts, Event{Digit: digit, End: true, Duration: uint16(160 * (packets + 1))}})
+		out = append(out, packet{seq + uint16(packets+i), ts,
+			Event{Digit: digit, End: true, Duration: uint16(160 * (packets + 1))}})
 	}
 	return out
 }
@@ -68,7 +69,15 @@ func TestReceiver(t *testing.T) {
 	tail := key('7', 410, 1000+64000, 20)                            //
 	runsOn := []packet{{10, 1000, Event{Digit: '3', Duration: 160}}} // the timestamp is not that of the beginning
 	for i := range uint32(7) {
-		runsOn = append(runsOn, packet{11 + uint16(i), 1000 + 160*(i+1), Event{Digit: '3', End: i > 3, Duration: uint16(320 + 160*i)}})
+		runsOn = append(runsOn, packet{11 + uint16(i), 1000 + 160*(i+1),
+			Event{Digit: '3', End: i > 3, Duration: uint16(320 + 160*i)}})
+	}
+	stamped := func(digit byte, seq uint16, ts uint32) []packet { // each end packet has a timestamp of its own
+		in := key(digit, seq, ts, 4)
+		for i := range uint32(3) {
+			in[4+i].ts = ts + 960 + 480*i
+		}
+		return in
 	}
 	standsStill := join(key('4', 10, 1000, 4), key('4', 30, 1000, 4), key('4', 50, 1000, 4))
 
@@ -103,8 +112,14 @@ func TestReceiver(t *testing.T) {
 		{"timestamp runs on, then the key again", join(runsOn, key('3', 60, 1000+4000, 3)), "33"},
 		{"timestamp stands still", standsStill, "444"},
 		{"timestamp stands still, keys differ", join(key('*', 10, 1000, 4), key('1', 30, 1000, 4)), "*1"},
+		{"end packets stamped anew", stamped('8', 10, 1000), "8"},
+		{"end packets stamped anew, one lost", without(stamped('8', 10, 1000), 5), "8"},
+		{"end packets stamped anew, a code", join(stamped('*', 10, 1000), stamped('8', 22, 5000),
+			stamped('0', 34, 9000), stamped('2', 46, 13000)), "*802"},
+		{"end packets stamped anew, twice", join(stamped('8', 10, 1000), stamped('8', 22, 5000)), "88"},
 		{"timestamp jumps back", join(key('1', 10, 1<<20, 4), key('2', 30, 5000, 4)), "12"},
-		{"duration stays zero", []packet{{10, 9, Event{Digit: '8'}}, {11, 9, Event{Digit: '8'}}, {12, 9, Event{Digit: '8', End: true}}}, "8"},
+		{"duration stays zero", []packet{{10, 9, Event{Digit: '8'}}, {11, 9, Event{Digit: '8'}},
+			{12, 9, Event{Digit: '8', End: true}}}, "8"},
 		{"flash", key('!', 10, 1000, 4), "!"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,7 +165,8 @@ func TestReceiverOfALongKeyAt48kHz(t *testing.T) {
 	var held []packet
 	for i := range 250 { // 5 s
 		at := 960 * (i + 1)
-		held = append(held, packet{uint16(10 + i), uint32(at / 0xffff * 0xffff), Event{Digit: '7', Duration: uint16(at % 0xffff)}})
+		held = append(held, packet{uint16(10 + i), uint32(at / 0xffff * 0xffff),
+			Event{Digit: '7', Duration: uint16(at % 0xffff)}})
 	}
 	last := held[len(held)-1]
 	last.event.End = true

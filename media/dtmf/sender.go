@@ -64,7 +64,8 @@ func (s *Sender) Next(ts uint32) (payload []byte, eventTS uint32, marker bool, o
 		s.pause()
 		return nil, 0, false, false
 	}
-	e := Event{Digit: s.queue[0], End: tick >= toneTicks, Volume: volume, Duration: uint16(min(tick, toneTicks) * s.span)}
+	e := Event{Digit: s.queue[0], End: tick >= toneTicks, Volume: volume,
+		Duration: uint16(min(tick, toneTicks) * s.span)}
 	return Append(s.packet[:0], e), s.ts, tick == 1, true
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 )
 
 func TestMediaLost(t *testing.T) {
@@ -86,7 +87,8 @@ func TestUnconfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.run(time.Second)
-	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(at.Port()), From: addr("127.0.0.9:4000"), Data: make([]byte, 172)})
+	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(at.Port()), From: addr("127.0.0.9:4000"),
+		Data: make([]byte, 172)})
 	r.step()
 	if s := r.engine.Stats(); s.PacketsOut != 0 || s.Early != 1 {
 		t.Errorf("%+v, want nothing sent and one early packet", s)
@@ -107,7 +109,8 @@ func TestPauses(t *testing.T) {
 		report func(p *phone, second uint32) rtcp.Packet
 		lost   bool
 	}{
-		{"receiver reports", func(p *phone, _ uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: p.header.SSRC} }, false},
+		{"receiver reports", func(p *phone, _ uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: p.header.SSRC} },
+			false},
 		{"sender reports", func(p *phone, _ uint32) rtcp.Packet {
 			return &rtcp.SenderReport{SSRC: p.header.SSRC, NTPTime: 1 << 20, PacketCount: 50}
 		}, false},
@@ -126,7 +129,8 @@ func TestPauses(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: data})
+				r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr,
+					Data: data})
 			}
 			r.run(time.Second)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 )
 
 // call sets up a session and lets it run in; its phones stay silent unless fed.
@@ -55,7 +56,7 @@ func connectPrompt(r *rig) {
 // feed keeps one packet per phone and sends it anew, numbered on, without an allocation.
 type feed struct {
 	rig     *rig
-	packets []Packet
+	packets []socket.Packet
 	sealed  [][]byte // of phones that have SRTP
 }
 
@@ -66,7 +67,7 @@ func newFeed(r *rig, phones int) *feed {
 		p.sender = nil // send seals anew each time
 		p.talk()
 		p.sender = sender
-		f.sealed = append(f.sealed, make([]byte, datagramSize))
+		f.sealed = append(f.sealed, make([]byte, socket.DatagramSize))
 	}
 	f.packets = append(f.packets, r.wire.in...)
 	return f
@@ -142,7 +143,8 @@ func TestNoAllocations(t *testing.T) {
 		for _, l := range r.session.room.legs {
 			l.reports.due = r.now.Add(1000 * reportInterval)
 		}
-		if n := testing.AllocsPerRun(200, f.tick); n != 0 && !(raceEnabled && strings.Contains(c.name, "SRTP")) { // sync.Pool forgets then
+		// sync.Pool forgets then
+		if n := testing.AllocsPerRun(200, f.tick); n != 0 && !(raceEnabled && strings.Contains(c.name, "SRTP")) {
 			t.Errorf("%s: %v allocations in a tick", c.name, n)
 		}
 		if sent := r.wire.sent - before; sent < 200*c.phones*2/3 {

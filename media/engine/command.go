@@ -26,20 +26,23 @@ type Command interface{ command() }
 // before goes on in the same stream from the same timestamp on (RFC 7160 §3.2.1).
 type Stream struct {
 	Remote     netip.AddrPort
+	Signaller  netip.Addr         // whence the leg's signalling comes: its sound may, too; zero: nothing is known
 	RemoteRTCP netip.AddrPort     // zero: the port above the remote's RTP port
 	Recv       map[uint8]codec.ID // payload types that may come; empty: Codec on PT
 	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
 	Timeout    time.Duration      // nothing received for so long: MediaLost; 0: the engine's MediaTimeout
-	Ptime      time.Duration      // what the peer prefers: the nearest 10 ms of 10 to 60; 0: no wish, so 20 ms, and relays as they come
-	Leg        LegID
-	Codec      codec.ID // what we send
-	PT         uint8
-	DTMFSend   uint8    // telephone-event payload type towards the peer, of Codec's clock; 0: none
-	Send       bool     // false: the peer is on hold, it gets no RTP
-	Receive    bool     // false: what the peer sends is heard by nobody, its keys still count
-	RTCPMux    bool     // RFC 5761: RTCP on the RTP port
-	Seal, Open srtp.Key // SRTP: what we send is sealed by Seal, what comes has to open by Open; both zero: none. The same again goes on
-	ToneKeys   bool     // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
+	// what the peer prefers: the nearest 10 ms of 10 to 60; 0: no wish, so 20 ms, and relays as they come
+	Ptime    time.Duration
+	Leg      LegID
+	Codec    codec.ID // what we send
+	PT       uint8
+	DTMFSend uint8 // telephone-event payload type towards the peer, of Codec's clock; 0: none
+	Send     bool  // false: the peer is on hold, it gets no RTP
+	Receive  bool  // false: what the peer sends is heard by nobody, its keys still count
+	RTCPMux  bool  // RFC 5761: RTCP on the RTP port
+	// SRTP: what we send is sealed by Seal, what comes has to open by Open; both zero: none. The same again goes on
+	Seal, Open srtp.Key
+	ToneKeys   bool // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,
@@ -56,10 +59,11 @@ type Listen struct {
 
 // Playlist is a row of prompts. The same ID sent again goes on undisturbed.
 type Playlist struct {
-	ID    uint32   // 0: nothing is played
-	Items []string // names in prompt.Library, in order
-	Loop  bool     // the last item is repeated for ever
-	Solo  bool     // the legs in From are muted while it plays
+	ID    uint32        // 0: nothing is played
+	Items []string      // names in prompt.Library, in order
+	Loop  bool          // the last item is repeated for ever
+	Solo  bool          // the legs in From are muted while it plays
+	Most  time.Duration // where the last item is reached by then at the latest: what comes before is cut; 0: it is not
 }
 
 // Tune sets how loud a leg's party is for all who hear it, from the next frame on: 0 mutes it,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"liandong/media/jitter"
+	"liandong/media/socket"
 )
 
 func TestValidate(t *testing.T) {
@@ -20,14 +21,19 @@ func TestValidate(t *testing.T) {
 	}{
 		{"lab", func(*Config) {}, nil},
 		{"no network", func(c *Config) { c.Networks = nil }, []string{"networks:"}},
-		{"no address", func(c *Config) { c.Networks["lab"] = Network{PortMin: 2000, PortMax: 3000} }, []string{"networks.lab.address:"}},
+		{"no address", func(c *Config) { c.Networks["lab"] = Network{PortMin: 2000, PortMax: 3000} },
+			[]string{"networks.lab.address:"}},
 		{"any address", func(c *Config) {
 			c.Networks["lab"] = Network{Address: netip.MustParseAddr("0.0.0.0"), PortMin: 2000, PortMax: 3000}
 		}, []string{"networks.lab.advertise:"}},
 		{"any address, told", func(c *Config) {
-			c.Networks["lab"] = Network{Address: netip.MustParseAddr("0.0.0.0"), Advertise: netip.MustParseAddr("192.0.2.1"), PortMin: 2000, PortMax: 3000}
+			c.Networks["lab"] = Network{Address: netip.MustParseAddr("0.0.0.0"),
+				Advertise: netip.MustParseAddr("192.0.2.1"), PortMin: 2000, PortMax: 3000}
 		}, nil},
-		{"low ports", func(c *Config) { c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 80, PortMax: 3000} }, []string{"networks.lab.port_min:"}},
+		{"low ports", func(c *Config) {
+			c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 80,
+				PortMax: 3000}
+		}, []string{"networks.lab.port_min:"}},
 		{"no pair", func(c *Config) {
 			c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 2001, PortMax: 2002}
 		}, []string{"networks.lab.port_max:"}},
@@ -42,8 +48,10 @@ func TestValidate(t *testing.T) {
 		}, nil},
 		{"the rest", func(c *Config) {
 			c.Shards, c.MediaTimeout, c.PortQuarantine, c.LatchPackets = -1, time.Millisecond, -1, 0
-			c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 2000, PortMax: 3000, Jitter: jitter.Config{Max: time.Hour}}
-		}, []string{"networks.lab.jitter.min:", "networks.lab.jitter.max:", "shards:", "media_timeout:", "port_quarantine:", "latch_packets:"}},
+			c.Networks["lab"] = Network{Address: labNetwork.Address, PortMin: 2000, PortMax: 3000,
+				Jitter: jitter.Config{Max: time.Hour}}
+		}, []string{"networks.lab.jitter.min:", "networks.lab.jitter.max:", "shards:", "media_timeout:",
+			"port_quarantine:", "latch_packets:"}},
 	} {
 		cfg := labConfig(nil)
 		c.edit(&cfg)
@@ -63,13 +71,14 @@ func TestValidate(t *testing.T) {
 // TestWarnOfFiles: a limit of open files that ends calls before the ports do is said at start,
 // with the number.
 func TestWarnOfFiles(t *testing.T) {
-	limit, known := openFiles()
+	limit, known := socket.OpenFiles()
 	if !known || limit > 1<<20 {
 		t.Skip("no limit here that ports could reach")
 	}
 	cfg := labConfig(nil)
 	for i := range limit/(1<<15) + 2 {
-		cfg.Networks[string(rune('a'+i))] = Network{Address: netip.AddrFrom4([4]byte{127, 0, 1, byte(i)}), PortMin: 2000, PortMax: 65535}
+		cfg.Networks[string(rune('a'+i))] = Network{Address: netip.AddrFrom4([4]byte{127, 0, 1, byte(i)}),
+			PortMin: 2000, PortMax: 65535}
 	}
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&said, nil))

@@ -10,7 +10,7 @@
 //
 // To each party the stream is one stream for ever: SSRC, sequence number and
 // timestamp go on without a jump whatever is connected behind it. Sound that
-// takes the place of other sound begins without a click (seam), and who has
+// takes the place of other sound begins without a click (crossfade), and who has
 // nothing to hear gets comfort noise.
 //
 // # Shards and ticks
@@ -35,13 +35,6 @@
 //
 // # Transports
 //
-// A Transport moves the datagrams of one shard. That of Linux reads and writes
-// the sockets itself: those of parties who are relayed when epoll tells of
-// them, the others in their tick, RTCP ten times a second. Two fast paths are
-// used where the process may: packets leave many at a time through a raw socket
-// for each address (CAP_NET_RAW), and come in through one socket to which the
-// kernel steers the ports of the shard (CAP_BPF and CAP_NET_ADMIN). Each is
-// tried on loopback at the start; without it, the ports send and receive for
-// themselves. Other systems have the portable transport, a goroutine for each
-// socket, and the tests hold all of them to the same.
+// Package socket moves the datagrams of a shard, by what the machine and the process' privileges allow. Parties who
+// are relayed are read as soon as something comes, the others in their tick, RTCP ten times a second.
 package engine

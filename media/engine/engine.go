@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"liandong/media/prompt"
+	"liandong/media/socket"
 )
 
 var (
@@ -40,7 +43,9 @@ type Engine struct {
 
 // New starts an engine that runs until Stop.
 func New(cfg Config, log *slog.Logger) (*Engine, error) {
-	return start(cfg, log, transports)
+	sockets := socket.Default()
+	sockets.Keeper = cfg.Keeper
+	return start(cfg, sockets, log)
 }
 
 // spareFiles are those that a switch opens beside its RTP ports.
@@ -48,7 +53,7 @@ const spareFiles = 256
 
 // warnOfFiles says at once when the limit of open files will end calls before the ports do.
 func warnOfFiles(cfg Config, log *slog.Logger) {
-	limit, known := openFiles()
+	limit, known := socket.OpenFiles()
 	needed := uint64(spareFiles)
 	for _, n := range cfg.Networks {
 		needed += 2 * uint64(n.pairs()) // RTP and RTCP
@@ -60,7 +65,7 @@ func warnOfFiles(cfg Config, log *slog.Logger) {
 }
 
 // bindable says at once that an address is not this machine's: else every call would be refused, one by one.
-func bindable(cfg Config, net Transport) error {
+func bindable(cfg Config, net socket.Transport) error {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Networks)) {
 		addr := cfg.Networks[name].Address
 		s, err := net.Open(netip.AddrPortFrom(addr, 0))
@@ -72,42 +77,42 @@ func bindable(cfg Config, net Transport) error {
 	return nil
 }
 
-func stopAll(all []Transport) {
-	for _, t := range all {
-		t.Stop()
-	}
-}
-
-// opener makes a transport for each of n shards.
-type opener func(n int, log *slog.Logger) ([]Transport, error)
-
-func start(cfg Config, log *slog.Logger, open opener) (*Engine, error) {
+func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	nets, err := open(cfg.shards(), log)
+	nets, err := socket.Open(cfg.shards(), sockets, log)
 	if err != nil {
 		return nil, err
 	}
 	if err := bindable(cfg, nets[0]); err != nil {
-		stopAll(nets)
+		socket.StopAll(nets)
 		return nil, err
 	}
+	cfg.clips = &atomic.Pointer[prompt.Library]{}
+	cfg.clips.Store(cfg.Prompts)
 	e := &Engine{cfg: cfg, ports: map[string]*ports{}}
 	for name, network := range cfg.Networks {
 		e.ports[name] = newPorts(network, cfg.PortQuarantine)
 	}
 	reserveProcs(len(nets))
 	for _, net := range nets {
+		if cfg.Silent != nil {
+			net = &hushed{Transport: net, silent: cfg.Silent}
+		}
 		s := newShard(cfg, log, net, e.release)
 		e.shards = append(e.shards, s)
 		go s.run()
 		e.sinks.Go(s.deliver)
 	}
 	warnOfFiles(cfg, log)
-	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks", len(cfg.Networks))
+	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks",
+		len(cfg.Networks))
 	return e, nil
 }
+
+// SetPrompts gives playlists that begin from now on other clips.
+func (e *Engine) SetPrompts(l *prompt.Library) { e.cfg.clips.Store(l) }
 
 // cores is how many threads can really run at once.
 var cores = runtime.GOMAXPROCS(0)
@@ -123,9 +128,13 @@ func reserveProcs(shards int) {
 // Stop ends every session and waits for all that New started. A sink that waits for
 // Stop's caller makes it wait for ever.
 func (e *Engine) Stop() {
+	e.halt(stopShard{})
+}
+
+func (e *Engine) halt(how any) {
 	e.stop.Do(func() {
 		for _, s := range e.shards {
-			s.post(order{what: stopShard{}})
+			s.post(order{what: how})
 		}
 		for _, s := range e.shards {
 			<-s.done
@@ -133,6 +142,10 @@ func (e *Engine) Stop() {
 		e.sinks.Wait()
 	})
 }
+
+// Leave stops all threads where they are, after a last Checkpoint of each leg: what goes on does so in another process,
+// to which a keeper hands the ports. Nothing is said to the parties. It waits as Stop does.
+func (e *Engine) Leave() { e.halt(leaveShard{}) }
 
 // NewSession places a call on the shard that has fewest. ref names it in the log.
 // sink gets the session's events in order, one at a time, on a goroutine that it shares
@@ -151,8 +164,39 @@ func (e *Engine) NewSession(ref string, sink func(Event)) *Session {
 	return session
 }
 
+// Restore takes over a call that another process has carried: its legs go on in the same streams, on the same ports.
+// Who hears whom, announcements and recordings are to be commanded again. On an error nothing is restored. It has to be
+// done before other sessions take ports.
+func (e *Engine) Restore(ref string, sink func(Event), legs []LegState) (*Session, error) {
+	s := e.NewSession(ref, sink)
+	for _, l := range legs {
+		if err := s.restore(l); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("engine: leg %d of %s cannot go on: %w", l.ID, ref, err)
+		}
+	}
+	return s, nil
+}
+
+// rebind opens the port pair that a leg had.
+func (e *Engine) rebind(l LegState, net socket.Transport) (pair, error) {
+	pool, ok := e.ports[l.Network]
+	if !ok {
+		return pair{}, fmt.Errorf("%w: %q", ErrNetwork, l.Network)
+	}
+	if !pool.claim(l.Port) {
+		return pair{}, fmt.Errorf("%w: %d in network %q is not free", ErrNoPorts, l.Port, l.Network)
+	}
+	p := pair{network: l.Network, port: l.Port}
+	if err := p.open(net, e.cfg.Networks[l.Network].Address); err != nil {
+		pool.give(l.Port, time.Now())
+		return pair{}, err
+	}
+	return p, nil
+}
+
 // bind opens a port pair of a network on a shard's transport.
-func (e *Engine) bind(network string, net Transport) (pair, error) {
+func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	pool, ok := e.ports[network]
 	if !ok {
 		return pair{}, fmt.Errorf("%w: %q", ErrNetwork, network)
@@ -179,7 +223,7 @@ func (e *Engine) bind(network string, net Transport) (pair, error) {
 }
 
 // open binds RTP and RTCP: RFC 3550 §11, an even port and the next odd one.
-func (p *pair) open(net Transport, addr netip.Addr) (err error) {
+func (p *pair) open(net socket.Transport, addr netip.Addr) (err error) {
 	if p.rtp, err = net.Open(netip.AddrPortFrom(addr, p.port)); err != nil {
 		return err
 	}

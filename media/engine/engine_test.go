@@ -18,16 +18,17 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/pcm"
+	"liandong/media/socket"
 )
 
 // patience is generous: these tests run over real sockets on machines that are busy.
 const patience = 20 * time.Second
 
-func loopback(t *testing.T, cfg Config) *Engine { return loopbackOver(t, cfg, transports) }
+func loopback(t *testing.T, cfg Config) *Engine { return loopbackOver(t, cfg, socket.Default()) }
 
-func loopbackOver(t *testing.T, cfg Config, open opener) *Engine {
+func loopbackOver(t *testing.T, cfg Config, sockets socket.Config) *Engine {
 	t.Helper()
-	e, err := start(cfg, slog.New(slog.DiscardHandler), open)
+	e, err := start(cfg, sockets, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,8 @@ func loopbackConfig(t *testing.T, pairs int) Config {
 	cfg.Shards = 2
 	cfg.PortQuarantine = 0
 	first := uint16(30000 + 2*rand.IntN(10000))
-	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: first, PortMax: first + uint16(2*pairs) - 1}}
+	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: first,
+		PortMax: first + uint16(2*pairs) - 1}}
 	return cfg
 }
 
@@ -93,7 +95,8 @@ func pickUp(t *testing.T, s *Session, leg LegID, id codec.ID) *handset {
 	}
 	h.word = make([]byte, len(h.said))
 	codec.Encode(id, h.word, h.said)
-	s.Do(Stream{Leg: leg, Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Codec: id, PT: id.PayloadType(), Send: true, Receive: true, DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
+	s.Do(Stream{Leg: leg, Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Codec: id, PT: id.PayloadType(),
+		Send: true, Receive: true, DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
 	h.done.Go(h.listen)
 	h.done.Go(h.talk)
 	t.Cleanup(h.hangUp)
@@ -181,20 +184,21 @@ func (h *handset) inOrder() {
 	for i := range h.got[1:] {
 		before, packet := h.got[i], h.got[i+1]
 		if packet.SSRC != before.SSRC || packet.SequenceNumber != before.SequenceNumber+1 {
-			h.t.Errorf("leg %d: %x/%d after %x/%d", h.leg, packet.SSRC, packet.SequenceNumber, before.SSRC, before.SequenceNumber)
+			h.t.Errorf("leg %d: %x/%d after %x/%d", h.leg, packet.SSRC, packet.SequenceNumber, before.SSRC,
+				before.SequenceNumber)
 		}
 	}
 }
 
 // TestLoopback: a call grows from two to three parties and shrinks again, over real sockets.
 func TestLoopback(t *testing.T) {
-	for name, open := range openers {
-		t.Run(name, func(t *testing.T) { loopbackCall(t, open) })
+	for name, sockets := range paths {
+		t.Run(name, func(t *testing.T) { loopbackCall(t, sockets) })
 	}
 }
 
-func loopbackCall(t *testing.T, open opener) {
-	e := loopbackOver(t, loopbackConfig(t, 8), open)
+func loopbackCall(t *testing.T, sockets socket.Config) {
+	e := loopbackOver(t, loopbackConfig(t, 8), sockets)
 	t.Log(e.shards[0].net.Name())
 	s := e.NewSession("loopback", func(Event) {})
 	a, b, c := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMU), pickUp(t, s, 3, codec.PCMA)
@@ -227,7 +231,8 @@ func loopbackCall(t *testing.T, open opener) {
 // program holds is gone around.
 func TestLoopbackPorts(t *testing.T) {
 	cfg := loopbackConfig(t, 3)
-	taken, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(cfg.Networks["lab"].PortMin) + 1})
+	taken, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1),
+		Port: int(cfg.Networks["lab"].PortMin) + 1})
 	if err != nil {
 		t.Skipf("the port is in use: %v", err)
 	}
@@ -249,7 +254,8 @@ func TestLoopbackPorts(t *testing.T) {
 		eventually(t, "the legs are closed", func() bool { return e.Stats().Legs == 0 })
 	}
 	eventually(t, "the half of a pair that could not be had is given back", func() bool {
-		half, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(cfg.Networks["lab"].PortMin)})
+		half, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1),
+			Port: int(cfg.Networks["lab"].PortMin)})
 		if err == nil {
 			half.Close()
 		}
@@ -264,8 +270,7 @@ func TestSlowSink(t *testing.T) {
 	e := loopback(t, cfg)
 	entered, release := make(chan Event), make(chan struct{})
 	s := e.NewSession("slow", func(ev Event) {
-		switch ev.(type) {
-		case Talking, LegClosed: // the last comes with Stop, which waits for the sink
+		if _, ok := ev.(PlayDone); !ok {
 			return
 		}
 		entered <- ev
@@ -315,12 +320,12 @@ func TestSinkMayPost(t *testing.T) {
 
 // An address of another machine is an error at the start, not of each call.
 func TestForeignAddress(t *testing.T) {
-	for name, open := range openers {
+	for name, sockets := range paths {
 		cfg := loopbackConfig(t, 10)
 		there := cfg.Networks["lab"]
 		there.Address = netip.MustParseAddr("192.0.2.1") // RFC 5737: nobody's
 		cfg.Networks["there"] = there
-		e, err := start(cfg, slog.New(slog.DiscardHandler), open)
+		e, err := start(cfg, sockets, slog.New(slog.DiscardHandler))
 		if err == nil {
 			e.Stop()
 		}

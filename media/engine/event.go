@@ -1,13 +1,25 @@
 package engine
 
+import (
+	"time"
+
+	"liandong/media/dtmf"
+)
+
 // Event is a fact about a session, given to its sink.
 type Event interface{ event() }
 
 // DigitReceived: the leg's party pressed a key, reported once for each press.
 type DigitReceived struct {
 	Leg   LegID
-	Digit byte // one of 0-9 * # A-D, or ! for flash
-	Tone  bool // it came as a tone, not as an event
+	Digit byte       // one of 0-9 * # A-D, or ! for flash
+	Tone  bool       // it came as a tone, not as an event
+	Press dtmf.Press // by which another process knows it again, as LegState.Key; zero of a tone
+}
+
+// DigitReleased: the key that was reported last is up again. One follows each DigitReceived.
+type DigitReleased struct {
+	Leg LegID
 }
 
 // PlayDone: a playlist that does not loop has come to its end.
@@ -24,6 +36,20 @@ type MediaLost struct {
 // MediaBack: a leg that was lost is heard again.
 type MediaBack struct {
 	Leg LegID
+}
+
+// Silent: there has been no sign of a leg's party for the silence timeout, neither sound nor a report, whether it
+// is to send or not; once for each silence, which Alive ends.
+type Silent struct {
+	Leg   LegID
+	Since time.Time // the last sign of life; where there was none, when its Stream came
+	Pause Pause
+}
+
+// Alive: there is a sign again of a party that was Silent.
+type Alive struct {
+	Leg    LegID
+	Report bool // a report has come, and no sound
 }
 
 // Talking: a party that somebody hears has begun to talk, or ceased to; at most once a second.
@@ -51,9 +77,12 @@ type LegClosed struct {
 }
 
 func (DigitReceived) event()  {}
+func (DigitReleased) event()  {}
 func (PlayDone) event()       {}
 func (MediaLost) event()      {}
 func (MediaBack) event()      {}
+func (Silent) event()         {}
+func (Alive) event()          {}
 func (Talking) event()        {}
 func (QualityChanged) event() {}
 func (LegClosed) event()      {}

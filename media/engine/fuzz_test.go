@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 )
 
 // FuzzReceive: whatever a party's phone sends, the engine lives, and the others get one clean
@@ -24,13 +25,14 @@ func FuzzReceive(f *testing.F) {
 		}
 		for range 4 {
 			for _, data := range [][]byte{one, other} {
-				r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(port), From: a.addr, Data: data})
+				r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(port), From: a.addr, Data: data})
 			}
 			r.step()
 		}
 		for _, p := range []*phone{b, c} {
 			for _, packet := range p.got {
-				if packet.SSRC != p.got[0].SSRC || packet.PayloadType != p.codec.PayloadType() || len(packet.CSRC)+len(packet.Extensions) > 0 {
+				if packet.SSRC != p.got[0].SSRC || packet.PayloadType != p.codec.PayloadType() ||
+					len(packet.CSRC)+len(packet.Extensions) > 0 {
 					t.Errorf("leg %d got %v", p.leg, packet.Header)
 				}
 			}

@@ -45,7 +45,8 @@ func (l *leg) sendKey(now time.Time) bool {
 func (l *leg) sendEvent(payload []byte, ts uint32, marker bool, now time.Time) {
 	l.rewriter.live = false
 	l.unpack()
-	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.DTMFSend, SequenceNumber: l.out.seq, Timestamp: ts}, payload)
+	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.DTMFSend, SequenceNumber: l.out.seq, Timestamp: ts},
+		payload)
 	l.out.event(ts, len(payload), now)
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -196,7 +197,8 @@ func TestTonesSent(t *testing.T) {
 		low, high float64
 	}{{seven, 852, 1209}, {three, 697, 1477}} {
 		if power(c.sound, c.low) < 0.3 || power(c.sound, c.high) < 0.3 || power(c.sound, 770) > 0.1 {
-			t.Errorf("tones %v %v: %.2f and %.2f of the power", c.low, c.high, power(c.sound, c.low), power(c.sound, c.high))
+			t.Errorf("tones %v %v: %.2f and %.2f of the power", c.low, c.high, power(c.sound, c.low),
+				power(c.sound, c.high))
 		}
 	}
 	r.run(500 * time.Millisecond)
@@ -235,4 +237,44 @@ func TestKeysBeforeStream(t *testing.T) {
 			t.Errorf("telephone-event %d: an event %v, a tone %v", events, key, tone)
 		}
 	}
+}
+
+// TestKeyReleased: that a key is up is said once, with its end, or soon after its last packet when the end was lost.
+func TestKeyReleased(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		r := newRig(t, labConfig(nil))
+		p := r.phone(1, codec.PCMA)
+		p.talks = false
+		ts := p.header.Timestamp
+		for i := range 100 { // two seconds
+			p.press(10, ts, false, uint16(160*i))
+			r.step()
+		}
+		if got := r.keys(); len(got) != 1 || digitsOf(got) != "*" {
+			t.Fatalf("%v while the key is down", got)
+		}
+		within := 300 * time.Millisecond
+		if !lost {
+			within = frameTime
+			for range 3 {
+				p.press(10, ts, true, 160*100)
+			}
+		}
+		r.run(within)
+		r.run(time.Second)
+		if got := r.keys(); !slices.Equal(got, []Event{DigitReleased{Leg: 1}}) {
+			t.Errorf("end lost %v: %v", lost, got)
+		}
+	}
+}
+
+// keys takes what was reported of keys.
+func (r *rig) keys() []Event {
+	return slices.DeleteFunc(r.allEvents(), func(e Event) bool {
+		switch e.(type) {
+		case DigitReceived, DigitReleased:
+			return false
+		}
+		return true
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"liandong/media/mixer"
 	"liandong/media/pcm"
 	"liandong/media/prompt"
+	"liandong/media/socket"
 )
 
 // mode is how the sound that a leg hears is made.
@@ -33,39 +34,42 @@ var comfort = prompt.Comfort()
 type pair struct {
 	network   string
 	port      uint16
-	rtp, rtcp Socket
+	rtp, rtcp socket.ID
 }
 
 // leg is one party of a room. Owned by the shard's thread. A relay of a thousand legs finds
 // none of them in the cache: what each packet touches stands together, in front.
 type leg struct {
-	stream     Stream
-	ready      bool // a Stream has come
-	lost       bool // MediaLost was said
-	care       Care // for its RTP
-	mode       mode
-	gain       pcm.Q12 // for all who hear it
-	mixers     int     // who hear it in the tick
-	relays     []*leg  // who hear it packet by packet
-	first      [2]*leg // where relays begins
-	shard      *shard
-	heardAt    time.Time // last packet, or when Receive began
-	mutedTill  time.Time // a key is down: its tone must not be heard beside the event
-	dialTill   time.Time // a key is being sent: it takes the place of sound
-	record     Record    // who keeps what it says
-	latch      latch
-	reception  reception
-	loudness   loudness
-	toneKeys   *toneKeys // nil: keys do not come as tones here
-	rewriter   rewriter
-	out        outgoing
-	protection protection
-	coming     coming
-	packer     *packer // nil: frames are encoded one by one, most of them in advance
-	pair       pair
-	room       *room
-	id         LegID
-	seam       seam
+	stream      Stream
+	ready       bool        // a Stream has come
+	lost        bool        // MediaLost was said
+	keyDown     bool        // DigitReleased is still to come
+	care        socket.Care // for its RTP
+	mode        mode
+	gain        pcm.Q12 // for all who hear it
+	mixers      int     // who hear it in the tick
+	relays      []*leg  // who hear it packet by packet
+	first       [2]*leg // where relays begins
+	shard       *shard
+	heardAt     time.Time // last packet, or when Receive began
+	mutedTill   time.Time // a key is down: its tone must not be heard beside the event
+	dialTill    time.Time // a key is being sent: it takes the place of sound
+	record      Record    // who keeps what it says
+	latch       latch
+	reception   reception
+	loudness    loudness
+	toneKeys    *toneKeys // nil: keys do not come as tones here
+	rewriter    rewriter
+	out         outgoing
+	protection  protection
+	inbound     inbound
+	packer      *packer // nil: frames are encoded one by one, most of them in advance
+	pair        pair
+	room        *room
+	id          LegID
+	silence     silence
+	checkpoints checkpoints
+	crossfade   crossfade
 
 	// Touched by each tick as well.
 	codecs     [128]codec.ID
@@ -84,7 +88,8 @@ type leg struct {
 	// Seldom touched.
 	keys     dtmf.Receiver
 	listen   Listen
-	unsent   string // keys from before the first Stream
+	played   Position // of a playlist, in the process before
+	unsent   string   // keys from before the first Stream
 	feedback feedback
 	opinion  opinion
 	down     pcm.Downsampler   // of the mix, for who hears narrowband
@@ -94,8 +99,9 @@ type leg struct {
 func newLeg(r *room, o openLeg) *leg {
 	l := &leg{
 		id: o.id, room: r, shard: r.shard, pair: o.pair,
-		latch: latch{need: r.shard.cfg.LatchPackets}, out: newOutgoing(),
-		gain: pcm.Unity, noise: rand.IntN(comfort.Len()),
+		latch: latch{need: r.shard.cfg.LatchPackets, permits: r.shard.cfg.Networks[o.pair.network].Latch},
+		out:   newOutgoing(),
+		gain:  pcm.Unity, noise: rand.IntN(comfort.Len()),
 		reports: newReports(),
 	}
 	l.relays = l.first[:0]
@@ -107,17 +113,22 @@ func (l *leg) network() Network { return l.shard.cfg.Networks[l.pair.network] }
 // configure applies what offer and answer came to.
 func (l *leg) configure(c Stream, now time.Time) {
 	if !c.Codec.Known() {
-		l.shard.log.Warn("stream with unknown codec ignored", "session", l.room.session.ref, "leg", l.id, "codec", c.Codec)
+		l.shard.log.Warn("stream with unknown codec ignored", "session", l.room.session.ref, "leg", l.id, "codec",
+			c.Codec)
 		return
 	}
 	if err := l.protection.protect(c); err != nil {
 		l.shard.log.Error("stream with unusable keys ignored", "session", l.room.session.ref, "leg", l.id, "err", err)
 		return
 	}
+	l.latch.signaller = c.Signaller
 	if usable(c.Remote) {
 		l.latch.signal(c.Remote, l.stream.Remote)
 	} else {
 		c.Remote = l.stream.Remote // c=0.0.0.0 is a hold, the party has not moved
+	}
+	if !l.ready || c.Receive != l.stream.Receive {
+		l.silence.since, l.silence.said = now, false
 	}
 	if c.Receive && !l.stream.Receive || c.Timeout != l.stream.Timeout {
 		l.heardAt, l.lost = now, false
@@ -129,6 +140,7 @@ func (l *leg) configure(c Stream, now time.Time) {
 		l.unpack()
 	}
 	l.stream, l.ready = c, true
+	l.checkpoints.changed = true
 	if other {
 		l.recode(before.Codec, now)
 	}
@@ -149,8 +161,8 @@ func (l *leg) recode(before codec.ID, now time.Time) {
 		return
 	}
 	l.out.retime(clockOf(id), now)
-	l.coming.expect(id)
-	l.rewriter.live, l.seam.due = false, true
+	l.inbound.expect(id)
+	l.rewriter.live, l.crossfade.due = false, true
 	l.down = pcm.Downsampler{}
 }
 
@@ -181,15 +193,21 @@ func (l *leg) attend(c Listen) {
 	if c.Play.ID == l.player.id {
 		return
 	}
-	l.seam.due = true
+	l.crossfade.due = true
 	if l.player.plays() {
-		l.seam.cut(l.player.frame(), l.player.samples(pcm.WideRate), l.mode == playing)
+		l.crossfade.cut(l.player.frame(), l.player.samples(pcm.WideRate), l.mode == playing)
 	}
-	if missing := l.player.start(c.Play, l.shard.cfg.Prompts); missing != "" {
+	l.checkpoints.changed = true
+	if missing := l.player.start(c.Play, l.shard.cfg.library()); missing != "" {
 		l.shard.log.Warn("prompt not found", "session", l.room.session.ref, "leg", l.id, "prompt", missing)
 	}
+	if c.Play.ID != 0 && c.Play.ID == l.played.ID {
+		l.player.skip(l.played)
+	}
+	l.played = Position{}
 	if c.Play.ID != 0 && !c.Play.Loop && !l.player.plays() {
-		l.room.emit(PlayDone{Leg: l.id, ID: c.Play.ID}) // nothing to play: whoever waits for the end must not wait for ever
+		// nothing to play: whoever waits for the end must not wait for ever
+		l.room.emit(PlayDone{Leg: l.id, ID: c.Play.ID})
 	}
 }
 
@@ -226,7 +244,7 @@ func (l *leg) notice() {
 	if l.hears = hears; l.mode == mixing {
 		l.ear = mixer.Output{}
 	}
-	l.seam.due = true
+	l.crossfade.due = true
 }
 
 // digest makes one number of several.
@@ -238,9 +256,9 @@ func (l *leg) tune(gain pcm.Q12) { l.gain = max(0, min(maxGain, gain)) }
 // attention has a party's packets looked for as soon as they come when someone is relayed to,
 // and else in the tick.
 func (l *leg) attention() {
-	care := OnDemand
+	care := socket.OnDemand
 	if len(l.relays) > 0 {
-		care = Promptly
+		care = socket.Promptly
 	}
 	if care != l.care {
 		l.care = care
@@ -250,12 +268,17 @@ func (l *leg) attention() {
 
 // watch says once when the party is not heard any more.
 func (l *leg) watch(now time.Time) {
+	l.missSigns(now)
+	if l.keyDown && now.Sub(l.mutedTill) > releasedAfter {
+		l.keyReleased()
+	}
 	patience := cmp.Or(l.stream.Timeout, l.shard.cfg.MediaTimeout)
 	if !l.ready || !l.stream.Receive || l.lost || now.Sub(l.heardAt) <= patience {
 		return
 	}
 	l.lost = true
 	l.shard.count.lost.Add(1)
+	l.checkpoints.changed = true
 	l.room.emit(MediaLost{Leg: l.id})
 }
 
@@ -263,7 +286,7 @@ func (l *leg) watch(now time.Time) {
 func (l *leg) alive(now time.Time) {
 	l.heardAt = now
 	if l.lost {
-		l.lost = false
+		l.lost, l.checkpoints.changed = false, true
 		l.room.emit(MediaBack{Leg: l.id})
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
+	"liandong/media/socket/sys"
 )
 
 const (
@@ -80,15 +82,15 @@ type peer struct {
 	legs []peerLeg
 	by   map[uint16]int // port → leg
 
-	out       [peerBatch]message
+	out       [peerBatch]sys.Message
 	outParts  [peerBatch]unix.Iovec
 	outTo     [peerBatch]unix.RawSockaddrInet4
 	outData   [peerBatch][rtpSize]byte
-	in        [peerBatch]message
+	in        [peerBatch]sys.Message
 	inParts   [peerBatch]unix.Iovec
-	inFrom    [peerBatch]sockaddr
+	inFrom    [peerBatch]sys.Sockaddr
 	inControl [peerBatch][peerControl]byte
-	inData    [peerBatch][datagramSize]byte
+	inData    [peerBatch][socket.DatagramSize]byte
 
 	stamps bool          // the payload tells when it was sent; to be mixed it must be sound
 	late   time.Duration // the farthest behind its schedule
@@ -106,7 +108,7 @@ type peerLeg struct {
 
 func newPeer(tb testing.TB) *peer {
 	tb.Helper()
-	fd, err := bindUDP(netip.AddrPortFrom(labNetwork.Address, 0))
+	fd, err := sys.Bind(netip.AddrPortFrom(labNetwork.Address, 0))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -118,14 +120,14 @@ func newPeer(tb testing.TB) *peer {
 	for i := range peerBatch {
 		p.outParts[i].Base, p.inParts[i].Base = &p.outData[i][0], &p.inData[i][0]
 		p.outParts[i].SetLen(rtpSize)
-		p.inParts[i].SetLen(datagramSize)
-		for _, m := range []*unix.Msghdr{&p.out[i].head, &p.in[i].head} {
+		p.inParts[i].SetLen(socket.DatagramSize)
+		for _, m := range []*unix.Msghdr{&p.out[i].Head, &p.in[i].Head} {
 			m.SetIovlen(1)
 		}
-		p.out[i].head.Iov, p.in[i].head.Iov = &p.outParts[i], &p.inParts[i]
-		p.out[i].head.Name, p.out[i].head.Namelen = (*byte)(unsafe.Pointer(&p.outTo[i])), unix.SizeofSockaddrInet4
-		p.in[i].head.Name = (*byte)(unsafe.Pointer(&p.inFrom[i].raw))
-		p.in[i].head.Control = &p.inControl[i][0]
+		p.out[i].Head.Iov, p.in[i].Head.Iov = &p.outParts[i], &p.inParts[i]
+		p.out[i].Head.Name, p.out[i].Head.Namelen = (*byte)(unsafe.Pointer(&p.outTo[i])), unix.SizeofSockaddrInet4
+		p.in[i].Head.Name = (*byte)(unsafe.Pointer(&p.inFrom[i].Raw))
+		p.in[i].Head.Control = &p.inControl[i][0]
 		p.outTo[i].Family, p.outTo[i].Addr = unix.AF_INET, labNetwork.Address.As4()
 		p.outData[i][0], p.outData[i][1] = 0x80, 8
 		murmur(p.outData[i][headerBytes:], uint64(i))
@@ -143,7 +145,9 @@ func murmur(payload []byte, seed uint64) {
 	codec.Encode(codec.PCMA, payload, sound[:])
 }
 
-func (p *peer) addr() netip.AddrPort { return netip.AddrPortFrom(labNetwork.Address, boundPort(p.fd)) }
+func (p *peer) addr() netip.AddrPort {
+	return netip.AddrPortFrom(labNetwork.Address, sys.BoundPort(p.fd))
+}
 
 func (p *peer) aim(ports []uint16) {
 	p.legs = make([]peerLeg, len(ports))
@@ -166,7 +170,7 @@ func (p *peer) run(d time.Duration) {
 	for step := 0; ; step++ {
 		due := start.Add(time.Duration(step) * phaseTime)
 		if wait := time.Until(due); wait > 0 {
-			nap(wait)
+			sys.Nap(wait)
 		} else if p.late = max(p.late, -wait); p.late > tooLate {
 			p.tb.Fatalf("the parties are %v behind: the machine is too busy to measure anything", p.late)
 		}
@@ -194,10 +198,10 @@ func (p *peer) send(i, n int) {
 		if p.stamps {
 			stamp(data[headerBytes:], time.Now())
 		}
-		p.outTo[k].Port = networkOrder(l.port)
+		p.outTo[k].Port = sys.NetworkOrder(l.port)
 	}
 	for at := 0; at < n; {
-		sent, _ := transfer(unix.SYS_SENDMMSG, p.fd, p.out[at:n])
+		sent, _ := sys.Transfer(unix.SYS_SENDMMSG, p.fd, p.out[at:n])
 		at += max(sent, 1)
 	}
 	p.sent += n
@@ -206,10 +210,10 @@ func (p *peer) send(i, n int) {
 func (p *peer) receive(step int) {
 	for {
 		for i := range p.in {
-			p.in[i].head.Namelen = unix.SizeofSockaddrInet6
-			p.in[i].head.SetControllen(peerControl)
+			p.in[i].Head.Namelen = unix.SizeofSockaddrInet6
+			p.in[i].Head.SetControllen(peerControl)
 		}
-		n, _ := transfer(unix.SYS_RECVMMSG, p.fd, p.in[:])
+		n, _ := sys.Transfer(unix.SYS_RECVMMSG, p.fd, p.in[:])
 		for i := range n {
 			p.take(i, step)
 		}
@@ -221,8 +225,8 @@ func (p *peer) receive(step int) {
 }
 
 func (p *peer) take(i, step int) {
-	leg, ok := p.by[p.inFrom[i].get().Port()]
-	if !ok || isRTCP(p.inData[i][:p.in[i].size]) {
+	leg, ok := p.by[p.inFrom[i].Get().Port()]
+	if !ok || isRTCP(p.inData[i][:p.in[i].Size]) {
 		return
 	}
 	p.legs[leg].second++

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
+	"liandong/media/socket/sys"
 )
 
 // The servers that the benchmarks of limits_linux_test.go compare: the engine, and two bare
@@ -54,10 +56,6 @@ func TestMain(m *testing.M) {
 		serve(order)
 		return
 	}
-	if os.Getenv(transportEnv) != "" {
-		sayTransport()
-		return
-	}
 	os.Exit(m.Run())
 }
 
@@ -68,7 +66,8 @@ func serve(raw string) {
 	}
 	time.AfterFunc(o.Duration, func() { os.Exit(3) }) // whatever happens to the parent
 	empty := residentBytes()
-	ports, stats := map[string]func(serverOrder) ([]uint16, func(*serverReport)){"L1": serveOne, "L2": serveEach, "engine": serveEngine}[o.Kind](o)
+	ports, stats := map[string]func(serverOrder) ([]uint16, func(*serverReport)){"L1": serveOne, "L2": serveEach,
+		"engine": serveEngine}[o.Kind](o)
 	report := json.NewEncoder(os.Stdout)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); ports = nil {
 		r := serverReport{Ports: ports, Empty: empty, Goroutines: runtime.NumGoroutine()}
@@ -106,9 +105,7 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 	cfg := labConfig(nil)
 	cfg.Shards = 1
 	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: 10000, PortMax: 31999}}
-	e, err := start(cfg, slog.New(slog.DiscardHandler), func(n int, log *slog.Logger) ([]Transport, error) {
-		return linuxTransports(n, o.Raw, o.Steer, log)
-	})
+	e, err := start(cfg, socket.Config{Raw: o.Raw, Steered: o.Steer}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
@@ -121,7 +118,8 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 				panic(err)
 			}
 			ports = append(ports, at.Port())
-			s.Do(Stream{Leg: leg, Remote: o.Peer, Codec: codec.PCMA, PT: 8, Send: true, Receive: true, DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
+			s.Do(Stream{Leg: leg, Remote: o.Peer, Codec: codec.PCMA, PT: 8, Send: true, Receive: true,
+				DTMFRecv: map[uint8]int{101: 8000}, DTMFSend: 101})
 		}
 		for leg := range LegID(o.Parties) {
 			listen := Listen{Leg: leg}
@@ -131,12 +129,14 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 			s.Do(listen)
 		}
 	}
-	return ports, func(r *serverReport) { r.Transport, r.Skipped = e.Stats().Transport, e.Stats().SkippedTicks }
+	return ports, func(r *serverReport) {
+		r.Transport, r.Skipped = e.Stats().Transport, e.Stats().SkippedTicks
+	}
 }
 
 // serveOne is L1: one socket for all legs, datagrams in batches, woken once a millisecond.
 func serveOne(o serverOrder) ([]uint16, func(*serverReport)) {
-	fd, err := bindUDP(netip.AddrPortFrom(labNetwork.Address, 0))
+	fd, err := sys.Bind(netip.AddrPortFrom(labNetwork.Address, 0))
 	if err != nil {
 		panic(err)
 	}
@@ -144,38 +144,38 @@ func serveOne(o serverOrder) ([]uint16, func(*serverReport)) {
 	go func() {
 		runtime.LockOSThread()
 		const batch = 64
-		var in [batch]message
+		var in [batch]sys.Message
 		var parts [batch]unix.Iovec
-		var from [batch]sockaddr
-		var data [batch][datagramSize]byte
+		var from [batch]sys.Sockaddr
+		var data [batch][socket.DatagramSize]byte
 		for i := range in {
 			parts[i].Base = &data[i][0]
-			in[i].head.Iov = &parts[i]
-			in[i].head.SetIovlen(1)
-			in[i].head.Name = (*byte)(unsafe.Pointer(&from[i].raw))
+			in[i].Head.Iov = &parts[i]
+			in[i].Head.SetIovlen(1)
+			in[i].Head.Name = (*byte)(unsafe.Pointer(&from[i].Raw))
 		}
 		for {
 			for i := range in {
-				in[i].head.Namelen = unix.SizeofSockaddrInet6
-				parts[i].SetLen(datagramSize)
+				in[i].Head.Namelen = unix.SizeofSockaddrInet6
+				parts[i].SetLen(socket.DatagramSize)
 			}
-			n, _ := transfer(unix.SYS_RECVMMSG, fd, in[:])
+			n, _ := sys.Transfer(unix.SYS_RECVMMSG, fd, in[:])
 			for i := range n {
-				parts[i].SetLen(int(in[i].size))
+				parts[i].SetLen(int(in[i].Size))
 				data[i][11] ^= 1 // SSRC: the partner's
 			}
 			for at := 0; at < n; {
-				sent, _ := transfer(unix.SYS_SENDMMSG, fd, in[at:n])
+				sent, _ := sys.Transfer(unix.SYS_SENDMMSG, fd, in[at:n])
 				at += max(sent, 1)
 			}
 			if n < batch {
-				nap(time.Millisecond)
+				sys.Nap(time.Millisecond)
 			}
 		}
 	}()
 	ports := make([]uint16, o.Legs)
 	for i := range ports {
-		ports[i] = boundPort(fd)
+		ports[i] = sys.BoundPort(fd)
 	}
 	return ports, func(*serverReport) {}
 }
@@ -189,11 +189,12 @@ func serveEach(o serverOrder) ([]uint16, func(*serverReport)) {
 	partner := map[int]int{}
 	ports, fds := make([]uint16, o.Legs), make([]int, o.Legs)
 	for i := range fds {
-		if fds[i], err = bindUDP(netip.AddrPortFrom(labNetwork.Address, 0)); err != nil {
+		if fds[i], err = sys.Bind(netip.AddrPortFrom(labNetwork.Address, 0)); err != nil {
 			panic(err)
 		}
-		ports[i] = boundPort(fds[i])
-		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fds[i], readable(fds[i])); err != nil {
+		ports[i] = sys.BoundPort(fds[i])
+		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fds[i],
+			&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fds[i])}); err != nil {
 			panic(err)
 		}
 		partner[fds[i]] = fds[i^1&^(o.Legs&1)]
@@ -203,20 +204,20 @@ func serveEach(o serverOrder) ([]uint16, func(*serverReport)) {
 	}
 	go func() {
 		runtime.LockOSThread()
-		var events [eventBatch]unix.EpollEvent
-		var data [datagramSize]byte
-		var from sockaddr
+		var events [256]unix.EpollEvent
+		var data [socket.DatagramSize]byte
+		var from sys.Sockaddr
 		for {
-			n := waitEvents(ep, events[:], 0)
+			n := sys.WaitEvents(ep, events[:], 0)
 			for i := range events[:n] {
 				fd := int(events[i].Fd)
-				if size, ok := receiveFrom(fd, data[:], &from); ok {
+				if size, ok := sys.ReceiveFrom(fd, data[:], &from); ok {
 					data[11] ^= 1
-					sendTo(partner[fd], data[:size], &from)
+					sys.SendTo(partner[fd], data[:size], &from)
 				}
 			}
 			if n < len(events) {
-				nap(time.Millisecond)
+				sys.Nap(time.Millisecond)
 			}
 		}
 	}()

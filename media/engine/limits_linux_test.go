@@ -26,7 +26,10 @@ func BenchmarkLimits(b *testing.B) {
 	legs := loadedLegs(b)
 	cases := limitCases(legs)
 	if *only != "" {
-		cases = slices.DeleteFunc(cases, func(c *limitCase) bool { return c.per != nil && !strings.HasPrefix(c.name, *only) })
+		cases = slices.DeleteFunc(cases, func(c *limitCase) bool {
+			return c.per != nil &&
+				!strings.HasPrefix(c.name, *only)
+		})
 	}
 	for range *rounds { // in turn, so that what else the machine does falls on all alike
 		for _, c := range cases {
@@ -119,7 +122,8 @@ func (c *limitCase) run(b *testing.B) {
 
 // String is a line of the table.
 func (c *limitCase) String() string {
-	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out, %4.1f %% of a core", c.name, median(c.costs), 100*c.last.load)
+	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out, %4.1f %% of a core", c.name, median(c.costs),
+		100*c.last.load)
 	if c.order.Parties == 3 {
 		line += fmt.Sprintf(", %.2f ms a conference-second, %.2f × limit", 0.15*median(c.costs), median(c.ratios))
 	} else if c.per != nil {
@@ -128,10 +132,12 @@ func (c *limitCase) String() string {
 		return line
 	}
 	p, end := c.last.peer, c.last.end
-	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d KB a call", end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines,
+	line += fmt.Sprintf("; %s, lowest leg %.1f/s, %d ticks skipped, %d threads, %d goroutines, %d KB a call",
+		end.Transport, p.lowest(), c.last.skipped, end.Threads, end.Goroutines,
 		(end.Memory-end.Empty)>>10*c.order.Parties/c.order.Legs)
 	if c.order.Parties == 2 {
-		line += fmt.Sprintf("; delay %v, 99 %% under %v", p.delay(50).Round(10*time.Microsecond), p.delay(99).Round(10*time.Microsecond))
+		line += fmt.Sprintf("; delay %v, 99 %% under %v", p.delay(50).Round(10*time.Microsecond),
+			p.delay(99).Round(10*time.Microsecond))
 	}
 	return line
 }

@@ -10,11 +10,13 @@ type order struct {
 
 type (
 	openLeg struct { // the leg's ports are bound: Session.Open
-		id   LegID
-		pair pair
+		id    LegID
+		pair  pair
+		state *LegState // where another process has left it; nil: it is new
 	}
-	endRoom   struct{} // Session.Close
-	stopShard struct{} // Engine.Stop
+	endRoom    struct{} // Session.Close
+	stopShard  struct{} // Engine.Stop
+	leaveShard struct{} // Engine.Leave
 )
 
 // mailbox takes orders from anyone to one shard and keeps their order. It never

@@ -98,7 +98,8 @@ func TestLegCloses(t *testing.T) {
 	r.run(time.Second)
 	for _, pair := range [][2]*phone{{a, b}, {b, a}} {
 		if like := pair[0].likeness(pair[1]); like < 0.98 {
-			t.Errorf("leg %d hears leg %d with correlation %.2f, want nothing else beside it", pair[0].leg, pair[1].leg, like)
+			t.Errorf("leg %d hears leg %d with correlation %.2f, want nothing else beside it", pair[0].leg, pair[1].leg,
+				like)
 		}
 	}
 }
@@ -134,9 +135,14 @@ func TestPacketTimes(t *testing.T) {
 		b.hears(Playlist{}, a)
 		c.hears(Playlist{}, a, b)
 		var sound []int16
-		for at := range 1200 / 20 {
+		for at := range 7200 / 20 {
+			if at == 6000/20 { // the delay is what it stays
+				sound, a.said = nil, nil
+				b.forget()
+				c.forget()
+			}
 			r.step()
-			for len(sound) < (at+1)*160 {
+			for len(sound) < (at%300+1)*160 {
 				noise := a.noise()
 				sound = append(sound, noise[:]...)
 			}
@@ -170,8 +176,8 @@ func TestHeardBeforeOpen(t *testing.T) {
 	a.mustHear(b)
 }
 
-// TestNothingOld: the first frame of a new conversation is incomplete; it is covered with what it began with, not with what was
-// said in another one before.
+// TestNothingOld: the first frame of a new conversation is incomplete; it is covered with what it began with, not with
+// what was said in another one before.
 func TestNothingOld(t *testing.T) {
 	r := newRig(t, labConfig(nil))
 	a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)

@@ -60,8 +60,10 @@ func TestClockChangesLive(t *testing.T) {
 		a.forget()
 		a.change(id)
 		r.run(4 * time.Second)
-		if first := a.got[0]; first.SequenceNumber != before.SequenceNumber+1 || first.Timestamp-before.Timestamp != span || first.SSRC != before.SSRC {
-			t.Errorf("%v begins %d packets and %d ticks later", id, first.SequenceNumber-before.SequenceNumber, first.Timestamp-before.Timestamp)
+		if first := a.got[0]; first.SequenceNumber != before.SequenceNumber+1 ||
+			first.Timestamp-before.Timestamp != span || first.SSRC != before.SSRC {
+			t.Errorf("%v begins %d packets and %d ticks later", id, first.SequenceNumber-before.SequenceNumber,
+				first.Timestamp-before.Timestamp)
 		}
 		a.oneStream()
 		a.forget()

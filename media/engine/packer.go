@@ -86,7 +86,8 @@ func (l *leg) sendPacked(n int) {
 	p := l.packer
 	coded := l.shard.coded[:]
 	payload := coded[:p.encoder.Encode(coded, p.waiting[:n])]
-	l.transmit(rtp.Header{Marker: p.marker, PayloadType: l.stream.PT, SequenceNumber: l.out.seq, Timestamp: p.ts}, payload)
+	l.transmit(rtp.Header{Marker: p.marker, PayloadType: l.stream.PT, SequenceNumber: l.out.seq, Timestamp: p.ts},
+		payload)
 	l.out.seq++
 	l.out.count(len(payload))
 	p.ts, p.marker = p.ts+p.ticks(n, l.out.clock), false

@@ -12,13 +12,17 @@ type player struct {
 	loop  bool
 	clip  int      // that plays; len(clips): the list has ended
 	at    int      // the next frame of it
+	left  int      // frames until the last clip begins, however long those before are; -1: as long as they are
 	ended [2]int16 // the last samples of the frame before
 }
 
 // start begins a playlist. It gives the first name that the library does not have; the
 // list plays without those.
 func (p *player) start(list Playlist, library *prompt.Library) (missing string) {
-	*p = player{id: list.ID, loop: list.Loop, clips: p.clips[:0]}
+	*p = player{id: list.ID, loop: list.Loop, clips: p.clips[:0], left: -1}
+	if list.Most > 0 {
+		p.left = int(list.Most / frameTime)
+	}
 	if list.ID == 0 {
 		return ""
 	}
@@ -47,6 +51,23 @@ func (p *player) frame() *pcm.Frame { return p.clips[p.clip].Frame(p.at) }
 
 func (p *player) samples(rate int) []int16 { return samplesOf(p.clips[p.clip], p.at, rate) }
 
+// skip goes on at a place of the list, or at its end when that is behind it.
+func (p *player) skip(to Position) {
+	if p.left > 0 {
+		p.left = max(1, p.left-to.Frame)
+	}
+	for p.clip < to.Clip && p.plays() {
+		p.clip++
+	}
+	p.at = to.Frame
+	for p.plays() && p.at >= p.clips[p.clip].Len() {
+		p.at -= p.clips[p.clip].Len()
+		if !p.loop || p.clip < len(p.clips)-1 {
+			p.clip++
+		}
+	}
+}
+
 // jumps says that another clip, or the same one again, begins elsewhere than the one before
 // it ended: by a step that is larger than those around it.
 func (p *player) jumps() bool {
@@ -68,6 +89,13 @@ func (p *player) advance() bool {
 	frame := p.frame()
 	p.ended = [2]int16(frame[len(frame)-2:])
 	p.at++
+	if p.left > 0 {
+		p.left--
+	}
+	if last := len(p.clips) - 1; p.left == 0 && p.clip < last {
+		p.clip, p.at = last, 0
+		return false
+	}
 	if p.at < p.clips[p.clip].Len() {
 		return false
 	}

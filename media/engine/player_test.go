@@ -153,3 +153,27 @@ func TestPlaylistOnHold(t *testing.T) {
 		t.Errorf("events %v, want PlayDone", got)
 	}
 }
+
+// TestAnnouncementIsCut: what comes before the last item of a list is cut when it has played as long as it may, without
+// a click, and not before; what is shorter plays as it is.
+func TestAnnouncementIsCut(t *testing.T) {
+	for _, tt := range []struct {
+		most, rings time.Duration
+	}{{0, 400 * time.Millisecond}, {200 * time.Millisecond, 200 * time.Millisecond},
+		{time.Second, 400 * time.Millisecond}} {
+		r := newRig(t, labConfig(testLibrary(t)))
+		p := r.phone(1, codec.PCMA)
+		p.hears(Playlist{ID: 1, Items: []string{"long", "short"}, Loop: true, Most: tt.most})
+		r.run(time.Second)
+		sound := p.heard()
+		begins := time.Duration(0)
+		for i := 0; i+160 <= len(sound) && begins == 0; i += 160 {
+			if toneAt(sound[i:i+160], 440, 8000) > 0.9 {
+				begins = time.Duration(i/160) * frameTime
+			}
+		}
+		if off := begins - tt.rings; off < -frameTime || off > 2*frameTime {
+			t.Errorf("at the most %v: ringing begins after %v, want %v", tt.most, begins, tt.rings)
+		}
+	}
+}

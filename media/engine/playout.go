@@ -3,9 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/pion/rtp"
-
-	"liandong/media/codec"
 	"liandong/media/jitter"
 	"liandong/media/playout"
 )
@@ -38,24 +35,12 @@ func (v *voice) reset() {
 	}
 }
 
-func (v *voice) push(id codec.ID, packet *rtp.Packet, now time.Time) {
-	if v.playout != nil {
-		v.playout.Push(now, id, packet.SequenceNumber, packet.Timestamp, packet.Payload)
-	}
-}
-
-func (v *voice) noise(packet *rtp.Packet, now time.Time) {
-	if v.playout != nil {
-		v.playout.Noise(now, packet.SequenceNumber, packet.Timestamp, packet.Payload)
-	}
-}
-
 // pull makes the frame of this tick, once for all who hear the leg.
 func (l *leg) pull(now time.Time) {
 	v := &l.voice
 	v.frame, v.audible = v.playout.Pull(now, l.room.rate)
 	v.audible = v.audible && !l.muted(now)
-	if v.audible && !l.coming.codec.Stateless() {
+	if v.audible && !l.inbound.codec.Stateless() {
 		l.loudness.frame(v.frame)
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,6 +53,18 @@ func (p *ports) take(now time.Time) (uint16, error) {
 	port := p.queue[0].port
 	p.queue = p.queue[1:]
 	return port, nil
+}
+
+// claim takes a certain pair, whether it rests or not.
+func (p *ports) claim(port uint16) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := slices.IndexFunc(p.queue, func(r restingPort) bool { return r.port == port })
+	if at < 0 {
+		return false
+	}
+	p.queue = slices.Delete(p.queue, at, at+1)
+	return true
 }
 
 // give takes a pair back.

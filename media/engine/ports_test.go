@@ -88,7 +88,9 @@ func TestPortsReturn(t *testing.T) {
 		if got, want := r.engine.Stats().Ports["lab"], (PortStats{Total: 4, Free: 4}); got != want {
 			t.Fatalf("after Close %+v, want %+v", got, want)
 		}
-		if s := r.engine.Stats(); len(r.wire.open) != 0 || s.Legs != 0 || s.Sessions != 0 || len(slices.Concat(r.shard.groups[:]...)) != 0 || slices.ContainsFunc(r.shard.sockets, func(p port) bool { return p.leg != nil }) {
+		if s := r.engine.Stats(); len(r.wire.open) != 0 || s.Legs != 0 || s.Sessions != 0 ||
+			len(slices.Concat(r.shard.groups[:]...)) != 0 ||
+			slices.ContainsFunc(r.shard.sockets, func(p port) bool { return p.leg != nil }) {
 			t.Fatalf("left behind: %d sockets open, %+v", len(r.wire.open), s)
 		}
 		if _, err := r.session.Open(1, "lab"); !errors.Is(err, ErrClosed) {

@@ -93,12 +93,14 @@ func (l *leg) quality(loss quality.Loss, f figures, sent uint32) Quality {
 	coding := codingOf(l.stream.Codec)
 	q := Quality{
 		Network: l.pair.network, RTT: f.rtt.duration(),
-		In:  Direction{Packets: loss.Packets(), Loss: loss.Ratio(), Jitter: f.heard.duration(), Known: loss.Packets() > 0},
+		In: Direction{Packets: loss.Packets(), Loss: loss.Ratio(), Jitter: f.heard.duration(),
+			Known: loss.Packets() > 0},
 		Out: Direction{Packets: sent, Loss: f.loss.value(), Jitter: f.jitter.duration(), Known: f.loss.known()},
 	}
 	q.In.rate(quality.Path{Coding: coding, Loss: loss.Ratio(), BurstRatio: loss.BurstRatio(),
 		Delay: way + l.buffered() + l.reception.packetTime()})
-	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss, Delay: way + l.farBuffered() + packetTime(l.stream.Ptime)})
+	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss,
+		Delay: way + l.farBuffered() + packetTime(l.stream.Ptime)})
 	return q
 }
 

@@ -6,13 +6,14 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 )
 
 // mutedAfterKey covers the gaps between event packets, which phones send each 20 to 50 ms.
 const mutedAfterKey = 60 * time.Millisecond
 
 // receive takes one datagram; bound to Transport.Drain.
-func (s *shard) receive(p Packet) {
+func (s *shard) receive(p socket.Packet) {
 	s.count.in.Add(1)
 	var port port
 	if int(p.Socket) < len(s.sockets) {
@@ -24,7 +25,7 @@ func (s *shard) receive(p Packet) {
 	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):
 		port.leg.receiveRTCP(p, s.now)
 	default:
-		s.warm(port.leg)
+		s.prefetch(port.leg)
 		port.leg.receiveRTP(p, s.now)
 	}
 }
@@ -34,7 +35,7 @@ func isRTCP(data []byte) bool {
 	return len(data) > 1 && data[1] >= 192 && data[1] <= 223
 }
 
-func (l *leg) receiveRTP(p Packet, now time.Time) {
+func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 	packet, count := &l.shard.packet, l.shard.count
 	data, ok := l.open(p.Data, false)
 	if !ok {
@@ -51,11 +52,13 @@ func (l *leg) receiveRTP(p Packet, now time.Time) {
 		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
 		return
 	}
-	if !l.latch.accept(p.From, packet.SSRC, l.moved(p.From, packet.SSRC, now)) {
-		count.strangers.Add(1)
+	if !l.latch.accept(p.From, packet.SSRC, l.claim(p.From, packet.SSRC, now)) {
+		l.stranger(p.From)
 		return
 	}
 	l.alive(now)
+	l.sounds(packet.SSRC == l.reception.ssrc && packet.SequenceNumber == uint16(l.reception.highest)+1, now)
+	l.silence.noise = noise
 	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
 	// RTCP that nobody agreed to have on this port.
 	if id != 0 && !key || noise || packet.SSRC == l.reception.ssrc {
@@ -84,26 +87,45 @@ func (l *leg) key(packet *rtp.Packet, now time.Time) {
 	l.keys.ClockRate = l.stream.DTMFRecv[packet.PayloadType]
 	digit, ok := l.keys.Push(packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	if ok {
-		l.room.emit(DigitReceived{Leg: l.id, Digit: digit})
+		l.keyPressed(DigitReceived{Leg: l.id, Digit: digit, Press: l.keys.Newest()})
+	}
+	if !l.keys.Held() {
+		l.keyReleased()
+	}
+}
+
+// releasedAfter so long without a packet of it a key is up: its end was lost.
+const releasedAfter = 150 * time.Millisecond
+
+func (l *leg) keyPressed(e DigitReceived) {
+	l.keyReleased()
+	l.keyDown, l.checkpoints.changed = true, true
+	l.room.emit(e)
+}
+
+func (l *leg) keyReleased() {
+	if l.keyDown {
+		l.keyDown, l.checkpoints.changed = false, true
+		l.room.emit(DigitReleased{Leg: l.id})
 	}
 }
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	l.reception.spread(&packet.Header, clockOf(id), now)
 	if l.toneKeys != nil {
-		l.harken(id, packet, now)
+		l.detect(id, packet, now)
 	}
 	if tap := l.record.Tap; tap != nil && !l.muted(now) { // evidence is what was said, also to nobody
 		tap.Put(l.record.Channel, id, packet.Timestamp, packet.Payload, now)
 	}
-	if !l.stream.Receive || l.muted(now) {
+	if !l.stream.Receive || l.muted(now) || l.stale(now) {
 		return
 	}
 	span := uint32(id.Ticks(packet.Payload))
 	switch {
-	case id == l.coming.codec && span == l.coming.span:
-		l.coming.row = 0
-	case span > 0 && l.coming.other(id, span, len(l.relays) > 0):
+	case id == l.inbound.codec && span == l.inbound.span:
+		l.inbound.row = 0
+	case span > 0 && l.inbound.other(id, span, len(l.relays) > 0):
 		l.room.route()
 	}
 	if id.Stateless() && (l.mixers > 0 || len(l.relays) > 0) {
@@ -112,7 +134,9 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	for _, hearer := range l.relays {
 		hearer.relay(id, packet, span, now)
 	}
-	l.voice.push(id, packet, now)
+	if l.voice.playout != nil {
+		l.voice.playout.Push(l.shard.came(l.room), id, packet.SequenceNumber, packet.Timestamp, packet.Payload)
+	}
 }
 
 // pause takes a packet of comfort noise. It is not relayed: whoever is relayed to gets silence
@@ -121,8 +145,8 @@ func (l *leg) pause(packet *rtp.Packet, now time.Time) {
 	if l.toneKeys != nil {
 		l.toneKeys.noise(packet)
 	}
-	if l.stream.Receive && !l.muted(now) {
-		l.voice.noise(packet, now)
+	if l.stream.Receive && !l.muted(now) && l.voice.playout != nil {
+		l.voice.playout.Noise(l.shard.came(l.room), packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	}
 }
 

@@ -73,7 +73,8 @@ func (r *reception) packetTime() time.Duration {
 
 func (r *reception) restart(h *rtp.Header, now time.Time) {
 	seq := uint32(h.SequenceNumber)
-	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, clock: r.clock, stamp: h.Timestamp, pattern: r.pattern}
+	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, clock: r.clock, stamp: h.Timestamp,
+		pattern: r.pattern}
 	r.pattern.Start()
 	r.transit = r.transitOf(h, now)
 }

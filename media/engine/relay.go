@@ -62,7 +62,8 @@ func (r *rewriter) sync(o *outgoing, h *rtp.Header, now time.Time) (uint16, uint
 		return 0, 0, false
 	}
 	ts, _ := o.due(now)
-	*r = rewriter{live: true, ssrc: h.SSRC, first: h.SequenceNumber, seq: o.seq - h.SequenceNumber, ts: ts - h.Timestamp}
+	*r = rewriter{live: true, ssrc: h.SSRC, first: h.SequenceNumber, seq: o.seq - h.SequenceNumber,
+		ts: ts - h.Timestamp}
 	r.restart()
 	return o.seq, ts, true
 }

@@ -14,15 +14,16 @@ import (
 	"liandong/media/codec"
 	"liandong/media/pcm"
 	"liandong/media/prompt"
+	"liandong/media/socket"
 	"liandong/media/srtp"
 )
 
 // fakeWire is a Transport in memory: what is put in is drained by the next step, what the
 // engine sends goes to the phone of that address.
 type fakeWire struct {
-	last   Socket
-	open   map[Socket]netip.AddrPort
-	in     []Packet
+	last   socket.ID
+	open   map[socket.ID]netip.AddrPort
+	in     []socket.Packet
 	sent   int
 	queued int
 	phones map[netip.AddrPort]*phone
@@ -30,32 +31,32 @@ type fakeWire struct {
 }
 
 func newFakeWire() *fakeWire {
-	return &fakeWire{open: map[Socket]netip.AddrPort{}, phones: map[netip.AddrPort]*phone{}}
+	return &fakeWire{open: map[socket.ID]netip.AddrPort{}, phones: map[netip.AddrPort]*phone{}}
 }
 
-func (w *fakeWire) Open(local netip.AddrPort) (Socket, error) {
+func (w *fakeWire) Open(local netip.AddrPort) (socket.ID, error) {
 	w.last++
 	w.open[w.last] = local
 	return w.last, nil
 }
 
-func (w *fakeWire) Name() string                 { return "fake" }
-func (w *fakeWire) Close(s Socket)               { delete(w.open, s) }
-func (w *fakeWire) Watch(Socket, Care)           {}
-func (w *fakeWire) Wake()                        {}
-func (w *fakeWire) Poll(time.Duration)           {}
-func (w *fakeWire) Collect(Socket, func(Packet)) {}
-func (w *fakeWire) Stop()                        { clear(w.open) }
-func (w *fakeWire) Lost() uint64                 { return 0 }
+func (w *fakeWire) Name() string                           { return "fake" }
+func (w *fakeWire) Close(s socket.ID)                      { delete(w.open, s) }
+func (w *fakeWire) Watch(socket.ID, socket.Care)           {}
+func (w *fakeWire) Wake()                                  {}
+func (w *fakeWire) Poll(time.Duration)                     {}
+func (w *fakeWire) Collect(socket.ID, func(socket.Packet)) {}
+func (w *fakeWire) Stop()                                  { clear(w.open) }
+func (w *fakeWire) Lost() uint64                           { return 0 }
 
-func (w *fakeWire) Drain(receive func(Packet)) {
+func (w *fakeWire) Drain(receive func(socket.Packet)) {
 	for _, p := range w.in {
 		receive(p)
 	}
 	w.in = w.in[:0]
 }
 
-func (w *fakeWire) Queue(s Socket, to netip.AddrPort, data []byte) {
+func (w *fakeWire) Queue(s socket.ID, to netip.AddrPort, data []byte) {
 	w.queued++
 	if w.mute {
 		return
@@ -73,7 +74,7 @@ func (w *fakeWire) Flush() (int, int) {
 }
 
 // socketAt finds the socket bound to a port.
-func (w *fakeWire) socketAt(port uint16) Socket {
+func (w *fakeWire) socketAt(port uint16) socket.ID {
 	for s, addr := range w.open {
 		if addr.Port() == port {
 			return s
@@ -120,9 +121,28 @@ func newRig(t testing.TB, cfg Config) *rig {
 	return r
 }
 
-// events takes what was reported since the last call, but for who talks.
+// events takes what was reported since the last call, but for who talks, who gives a sign of life, and keys that are
+// up.
 func (r *rig) events() []Event {
-	return slices.DeleteFunc(r.allEvents(), func(e Event) bool { _, ok := e.(Talking); return ok })
+	return slices.DeleteFunc(r.allEvents(), func(e Event) bool {
+		_, talks := e.(Talking)
+		_, up := e.(DigitReleased)
+		_, checkpoint := e.(Checkpoint)
+		return talks || up || checkpoint || isSign(e)
+	})
+}
+
+// signs takes who has gone silent and who is there again.
+func (r *rig) signs() []Event {
+	return slices.DeleteFunc(r.allEvents(), func(e Event) bool { return !isSign(e) })
+}
+
+func isSign(e Event) bool {
+	switch e.(type) {
+	case Silent, Alive:
+		return true
+	}
+	return false
 }
 
 func (r *rig) allEvents() (events []Event) {
@@ -156,7 +176,7 @@ func (r *rig) run(d time.Duration) {
 // settle lets the delay of who is mixed become what the network needs, which moves what is heard
 // in time, and forgets what was said until then.
 func (r *rig) settle() {
-	r.run(3 * time.Second)
+	r.run(6 * time.Second) // noise has few places to cut at
 	for _, p := range r.phones {
 		p.forget()
 	}
@@ -253,7 +273,7 @@ func (p *phone) encode(samples []int16) []byte {
 	if p.encoder == nil {
 		p.encoder = codec.NewEncoder(p.codec)
 	}
-	payload := make([]byte, datagramSize)
+	payload := make([]byte, socket.DatagramSize)
 	return payload[:p.encoder.Encode(payload, samples)]
 }
 
@@ -281,7 +301,7 @@ func (p *phone) put(from netip.AddrPort, h rtp.Header, payload []byte) {
 	if err != nil {
 		p.rig.t.Fatal(err)
 	}
-	p.rig.wire.in = append(p.rig.wire.in, Packet{Socket: p.rig.wire.socketAt(p.port), From: from, Data: data})
+	p.rig.wire.in = append(p.rig.wire.in, socket.Packet{Socket: p.rig.wire.socketAt(p.port), From: from, Data: data})
 }
 
 // press sends one packet of a key: RFC 4733 §2.3.
@@ -373,13 +393,20 @@ func at(rate int, sound []int16, from int) []int16 {
 // likeness is how well another's speech is found in what the phone got.
 func (p *phone) likeness(of *phone) float64 {
 	sound, rate := p.heard(), p.codec.Rate()
-	said := at(rate, of.said, of.codec.Rate())
-	n := min(len(sound), len(said))
-	if n == 0 || pcm.Level(sound) < -60 {
+	if len(sound) == 0 || pcm.Level(sound) < -60 {
 		return 0 // comfort noise resembles anything
 	}
-	_, r := pcm.Correlate(said[:n], sound[:n], rate/5)
-	return r
+	best := 0.0
+	for half := range 2 { // what is mixed at 16 kHz may be off by half a sample of 8 kHz
+		said := at(rate, of.said[min(half, len(of.said)):], of.codec.Rate())
+		n := min(len(sound), len(said))
+		if n == 0 {
+			return best
+		}
+		_, r := pcm.Correlate(said[:n], sound[:n], rate/5)
+		best = max(best, r)
+	}
+	return best
 }
 
 func (p *phone) mustHear(others ...*phone) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liandong/media/pcm"
+	"liandong/media/socket"
 )
 
 // room is the shard's side of a Session. Owned by the shard's thread.
@@ -34,7 +35,7 @@ func (r *room) do(c Command) {
 	case Stream:
 		if l := r.leg(c.Leg); l != nil {
 			l.configure(c, r.shard.now)
-			r.harkening()
+			r.detectTones()
 			r.route()
 		}
 	case Listen:
@@ -68,7 +69,7 @@ func (r *room) emit(e Event) { r.shard.emit(r.session, e) }
 // collect takes in what the parties have sent whose packets nobody waits for.
 func (r *room) collect() {
 	for _, l := range r.legs {
-		if l.care == OnDemand {
+		if l.care == socket.OnDemand {
 			r.shard.net.Collect(l.pair.rtp, r.shard.receiver)
 		}
 	}
@@ -97,7 +98,8 @@ const calmTicks = 2
 // calm says that every party gets packets as they come, and nothing else.
 func (r *room) calm(now time.Time) bool {
 	for _, l := range r.legs {
-		if l.mode != relaying || l.care != Promptly || !l.rewriter.live || l.keyWaits() || now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
+		if l.mode != relaying || l.care != socket.Promptly || !l.rewriter.live || l.keyWaits() ||
+			now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
 			return false
 		}
 	}
@@ -135,7 +137,7 @@ func (r *room) tune() {
 	r.rate = rate
 	for _, l := range r.legs {
 		l.down = pcm.Downsampler{}
-		l.seam.due = l.seam.due || l.mode == mixing
+		l.crossfade.due = l.crossfade.due || l.mode == mixing
 	}
 }
 

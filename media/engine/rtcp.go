@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"liandong/media/socket"
 )
 
 const (
@@ -146,8 +148,8 @@ func (l *leg) rtcpRemote() netip.AddrPort {
 
 // receiveRTCP reads what the party says of its stream. Only the address that its RTP
 // goes to is listened to.
-func (l *leg) receiveRTCP(p Packet, now time.Time) {
-	if p.From.Addr() != l.latch.remote.Addr() {
+func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
+	if p.From.Addr() != l.latch.remote.Addr() && l.latch.vouch(p.From) < byHost {
 		l.shard.count.strangers.Add(1)
 		return
 	}
@@ -166,6 +168,7 @@ func (l *leg) receiveRTCP(p Packet, now time.Time) {
 	if len(packets) == 0 {
 		return
 	}
+	l.reported(now)
 	l.reports.from, l.reports.beside = p.From, l.latch.remote
 	came := now.Add(-p.Waited) // delays are measured with it
 	for _, packet := range packets {

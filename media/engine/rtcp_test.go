@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 )
 
 // reportsTo parses every compound that a phone got.
@@ -33,7 +34,7 @@ func TestSenderReports(t *testing.T) {
 	a.hears(Playlist{}, b)
 	r.run(time.Second)
 	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
-	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
 	r.step()
 	a.header.SequenceNumber += 10 // lost on the way
 	r.run(20 * time.Second)
@@ -96,7 +97,7 @@ func TestMux(t *testing.T) {
 	r.session.Do(mux)
 	r.run(time.Second)
 	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
-	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port), From: a.addr, Data: sr})
+	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port), From: a.addr, Data: sr})
 	r.run(6 * time.Second)
 	if a.from != a.port {
 		t.Errorf("sent from port %d, want %d", a.from, a.port)
@@ -119,7 +120,8 @@ func TestReportsMove(t *testing.T) {
 	a := r.phone(1, codec.PCMA)
 	r.run(time.Second)
 	rr, _ := (&rtcp.ReceiverReport{SSRC: a.header.SSRC}).Marshal()
-	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+1), Data: rr})
+	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1),
+		From: netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+1), Data: rr})
 	r.step()
 	moved := &phone{rig: r, leg: 1, port: a.port, addr: addr("127.0.0.8:5000"), codec: codec.PCMA}
 	r.wire.phones[moved.addr], r.wire.phones[addr("127.0.0.8:5001")] = moved, moved
@@ -145,7 +147,7 @@ func TestStrayReports(t *testing.T) {
 	a.forget()
 	for range 20 {
 		r.run(100 * time.Millisecond)
-		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(b.port), From: b.addr, Data: sr})
+		r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(b.port), From: b.addr, Data: sr})
 		b.put(b.addr, skipped, make([]byte, 160))
 	}
 	if n := r.session.room.leg(2).reception.received; n < 250 {
@@ -166,7 +168,7 @@ func TestReportFlood(t *testing.T) {
 	l := r.session.room.leg(1)
 	say := func(ntp uint64) {
 		sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: ntp << 16}).Marshal()
-		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+		r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
 	}
 	for n := range uint64(1000) {
 		say(n + 1)
@@ -192,7 +194,7 @@ func TestDelayIsNeverBehind(t *testing.T) {
 	l := r.session.room.leg(1)
 	l.reports.due = r.now.Add(frameTime)
 	sr, _ := (&rtcp.SenderReport{SSRC: a.header.SSRC, NTPTime: 0x1122334455667788}).Marshal()
-	r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
+	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: a.addr, Data: sr})
 	r.pass(frameTime + 5*time.Millisecond)
 	all := reportsTo(t, a)
 	block := all[len(all)-1][0].(*rtcp.SenderReport).Reports[0]

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"liandong/media/codec"
+	"liandong/media/socket"
 	"liandong/media/srtp"
 )
 
@@ -213,7 +214,8 @@ func TestKeyStreamsAreUsedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range []string{string(sound[12:28]), string(sealedReport[8:24])} { // the plain text is zeros, or the same
+		// the plain text is zeros, or the same
+		for _, s := range []string{string(sound[12:28]), string(sealedReport[8:24])} {
 			if sealed[s] {
 				t.Errorf("key stream of %d used again", seq)
 			}
@@ -262,7 +264,7 @@ func TestSecureReports(t *testing.T) {
 	}
 	l, put := r.session.room.legs[0], func(data []byte) {
 		from := netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+7)
-		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: from, Data: data})
+		r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: from, Data: data})
 		r.pass(frameTime)
 	}
 	put(slices.Clone(report))
@@ -271,7 +273,8 @@ func TestSecureReports(t *testing.T) {
 	}
 	for range 2 * mostCame { // nor do they take the place of the party's
 		from := netip.AddrPortFrom(a.addr.Addr(), 6666)
-		r.wire.in = append(r.wire.in, Packet{Socket: r.wire.socketAt(a.port + 1), From: from, Data: slices.Clone(report)})
+		r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: from,
+			Data: slices.Clone(report)})
 	}
 	sealed, err := a.sender.RTCP(report)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"liandong/media/codec"
 	"liandong/media/mixer"
 	"liandong/media/pcm"
+	"liandong/media/socket"
 	"liandong/media/srtp"
 )
 
@@ -15,13 +16,14 @@ const (
 	coverAfter  = 60 * time.Millisecond // a relayed source is late by so much beyond its own packet: silence is sent
 	quietLimit  = int(time.Second / frameTime)
 	dialHold    = 30 * time.Millisecond // a key's next packet comes within this
-	maxRelayed  = datagramSize - headerBytes - srtp.Overhead
+	maxRelayed  = socket.DatagramSize - headerBytes - srtp.Overhead
 	headerBytes = 12
 )
 
 // tick sends this leg's frame, if it is due one.
 func (l *leg) tick(now time.Time) {
 	l.watch(now)
+	l.checkpoint(now)
 	l.report(now)
 	l.talking(now)
 	if l.ready && !l.stream.Send && l.player.plays() {
@@ -43,7 +45,7 @@ func (l *leg) tick(now time.Time) {
 	plays := l.player.plays()
 	frame, heard := l.hear(now)
 	if heard != (l.quietTicks == 0) {
-		l.seam.due = true
+		l.crossfade.due = true
 	}
 	l.account(heard)
 	if !frame.none() {
@@ -105,7 +107,7 @@ func (l *leg) cover(now time.Time) (sound, bool) {
 
 func (l *leg) play() sound {
 	if l.player.jumps() {
-		l.seam.due = true
+		l.crossfade.due = true
 	}
 	return l.clip(l.player.clips[l.player.clip], l.player.at)
 }
@@ -122,15 +124,15 @@ func (l *leg) mix() (sound, bool) {
 		}
 	}
 	if mixes != l.mixes {
-		l.mixes, l.seam.due = mixes, true
+		l.mixes, l.crossfade.due = mixes, true
 	}
 	if l.player.plays() {
 		if l.player.jumps() {
-			l.seam.due = true
+			l.crossfade.due = true
 		}
 		s.parts = append(s.parts, mixer.Input{Samples: l.player.samples(rate), Gain: pcm.Unity})
 	}
-	if tail, ok := l.seam.takeTail(rate); ok {
+	if tail, ok := l.crossfade.takeTail(rate); ok {
 		s.parts = append(s.parts, mixer.Input{Samples: tail, Gain: pcm.Unity})
 	}
 	if len(s.parts) == 0 {
@@ -170,13 +172,13 @@ func (l *leg) account(heard bool) {
 // emit sends a frame of our own making.
 func (l *leg) emit(frame sound, now time.Time) {
 	if l.rewriter.live {
-		l.rewriter.live, l.seam.due = false, true
+		l.rewriter.live, l.crossfade.due = false, true
 	}
 	if l.packer != nil {
-		l.pack(l.seam.joinSamples(frame.samples, l.packer.rate, l.shard.joined[:]), now)
+		l.pack(l.crossfade.joinSamples(frame.samples, l.packer.rate, l.shard.joined[:]), now)
 		return
 	}
-	payload := l.seam.join(l.stream.Codec, frame.coded, l.shard.coded[:])
+	payload := l.crossfade.join(l.stream.Codec, frame.coded, l.shard.coded[:])
 	ts, gap := l.out.due(now)
 	seq := l.out.seq
 	l.transmit(rtp.Header{Marker: gap, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
@@ -205,9 +207,9 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 		payload = l.shard.coded[:n]
 	}
 	if !went {
-		l.seam.due = true
+		l.crossfade.due = true
 	}
-	payload = l.seam.join(l.stream.Codec, payload, l.shard.coded[:])
+	payload = l.crossfade.join(l.stream.Codec, payload, l.shard.coded[:])
 	marker := packet.Marker || l.out.spurt(seq, ts)
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
 	l.out.packet(seq, ts, span, len(payload), now)
@@ -225,7 +227,7 @@ func (l *leg) transmit(h rtp.Header, payload []byte) {
 	if err != nil {
 		return // cannot be: the buffer holds any header of ours
 	}
-	n += copy(wire[n:datagramSize], payload)
+	n += copy(wire[n:socket.DatagramSize], payload)
 	packet := wire[:n]
 	if l.protection.on {
 		if packet, err = l.protection.sender.RTP(packet); err != nil {

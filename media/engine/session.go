@@ -38,6 +38,18 @@ func (s *Session) Open(id LegID, network string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(s.engine.cfg.Networks[network].advertised(), p.port), nil
 }
 
+// restore takes over a leg with its ports.
+func (s *Session) restore(l LegState) error {
+	if err := s.reserve(l.ID); err != nil {
+		return err
+	}
+	p, err := s.engine.rebind(l, s.shard.net)
+	if err == nil {
+		err = s.hand(openLeg{id: l.ID, pair: p, state: &l})
+	}
+	return err
+}
+
 // reserve takes the leg's name, so that the ports can be bound without the lock.
 func (s *Session) reserve(id LegID) error {
 	s.mu.Lock()

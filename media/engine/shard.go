@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/mixer"
+	"liandong/media/socket"
 	"liandong/media/srtp"
 )
 
@@ -30,7 +31,7 @@ type shard struct {
 
 	// inputs
 	mail mailbox
-	net  Transport
+	net  socket.Transport
 
 	// output
 	occurred chan occurrence
@@ -42,14 +43,17 @@ type shard struct {
 	sockets  []port          // by Socket
 	now      time.Time       // of this step
 	stopping bool
-	receiver func(Packet) // receive, bound once
+	leaving  bool                // with stopping: the legs go on in another process
+	started  time.Time           // when
+	startUp  time.Duration       // the machine had run for so long
+	receiver func(socket.Packet) // receive, bound once
 
-	warmth byte // of no meaning: see warm
+	fetched byte // of no meaning: see prefetch
 
 	// scratch, good within one packet or one leg's tick
 	packet rtp.Packet
-	wire   [datagramSize + srtp.Overhead]byte
-	coded  [datagramSize]byte
+	wire   [socket.DatagramSize + srtp.Overhead]byte
+	coded  [socket.DatagramSize]byte
 	sum    [wideSamples]int16
 	joined [wideSamples]int16
 	parts  []mixer.Input
@@ -70,11 +74,11 @@ type occurrence struct {
 	event   Event
 }
 
-func newShard(cfg Config, log *slog.Logger, net Transport, release func(pair)) *shard {
+func newShard(cfg Config, log *slog.Logger, net socket.Transport, release func(pair)) *shard {
 	s := &shard{
 		cfg: cfg, log: log, release: release, count: newCounters(cfg.Networks), net: net,
-		occurred: make(chan occurrence, maxOccurred),
-		done:     make(chan struct{}),
+		occurred: make(chan occurrence, maxOccurred), started: time.Now(), startUp: machineUptime(),
+		done: make(chan struct{}),
 	}
 	s.receiver = s.receive
 	return s
@@ -157,10 +161,20 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 			r.rest--
 			continue
 		}
-		r.warm()
+		r.prefetch()
 		r.collect()
 		r.tick(due)
 	}
+}
+
+// came is when a packet that is taken in now has come for a room, as far as its sound goes: in time for the tick that
+// is next. When that is overdue its packets have not been late.
+func (s *shard) came(r *room) time.Time {
+	due := s.next.Add(time.Duration((r.group-s.phase+phases)%phases) * phaseTime)
+	if due.Before(s.now) {
+		return due
+	}
+	return s.now
 }
 
 func (s *shard) flush() {
@@ -177,6 +191,8 @@ func (s *shard) obey(o order) {
 		s.end(o.room)
 	case stopShard:
 		s.stopping = true
+	case leaveShard:
+		s.stopping, s.leaving = true, true
 	case Command:
 		o.room.do(what)
 	}
@@ -187,17 +203,21 @@ func (s *shard) open(r *room, o openLeg) {
 		s.enter(r)
 	}
 	l := newLeg(r, o)
+	if o.state != nil {
+		l.restore(*o.state, s.now)
+	}
 	r.legs = append(r.legs, l)
+	r.detectTones()
 	s.stand(o.pair.rtp, port{leg: l})
 	s.stand(o.pair.rtcp, port{leg: l, rtcp: true})
-	s.net.Watch(o.pair.rtp, OnDemand)
-	s.net.Watch(o.pair.rtcp, Slowly)
+	s.net.Watch(o.pair.rtp, socket.OnDemand)
+	s.net.Watch(o.pair.rtcp, socket.Slowly)
 	s.count.legs.Add(1)
 	r.route() // others may have been told to hear it before it was there
 }
 
 // stand puts a leg behind a socket.
-func (s *shard) stand(socket Socket, p port) {
+func (s *shard) stand(socket socket.ID, p port) {
 	for len(s.sockets) <= int(socket) {
 		s.sockets = append(s.sockets, port{})
 	}
@@ -226,7 +246,7 @@ func (s *shard) close(l *leg) {
 	l.goodbye(s.now)
 	l.room.emit(l.closed())
 	s.flush()
-	for _, socket := range []Socket{l.pair.rtp, l.pair.rtcp} {
+	for _, socket := range []socket.ID{l.pair.rtp, l.pair.rtcp} {
 		s.stand(socket, port{})
 		s.net.Close(socket)
 	}
@@ -246,6 +266,10 @@ func (s *shard) finish() {
 		s.obey(o)
 	}
 	for i := range s.groups {
+		if s.leaving {
+			s.leave(s.groups[i])
+			continue
+		}
 		for len(s.groups[i]) > 0 {
 			s.end(s.groups[i][0])
 		}
@@ -253,6 +277,18 @@ func (s *shard) finish() {
 	s.net.Stop()
 	close(s.occurred)
 }
+
+// leave says for the last time how each leg stands.
+func (s *shard) leave(rooms []*room) {
+	for _, r := range rooms {
+		for _, l := range r.legs {
+			r.emit(Checkpoint{State: l.state(s.now)})
+		}
+	}
+}
+
+// uptime is a time as time since the machine was started, which all processes have in common.
+func (s *shard) uptime(now time.Time) time.Duration { return s.startUp + now.Sub(s.started) }
 
 // emit reports a fact without ever waiting for its reader.
 func (s *shard) emit(session *Session, e Event) {

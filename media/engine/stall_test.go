@@ -24,7 +24,8 @@ func (p *phone) settled(name string) {
 	}
 	for i := range p.got[1:] {
 		if p.got[i+1].SequenceNumber != p.got[i].SequenceNumber+1 {
-			t.Errorf("%s: leg %d: sequence number %d after %d", name, p.leg, p.got[i+1].SequenceNumber, p.got[i].SequenceNumber)
+			t.Errorf("%s: leg %d: sequence number %d after %d", name, p.leg, p.got[i+1].SequenceNumber,
+				p.got[i].SequenceNumber)
 		}
 		if step := int32(p.got[i+1].Timestamp - p.got[i].Timestamp); step < 160 {
 			t.Errorf("%s: leg %d: timestamp moves by %d", name, p.leg, step)
@@ -109,7 +110,7 @@ func TestBurst(t *testing.T) {
 		t.Errorf("%d packets of the burst were passed on at once", burst)
 	}
 	b.talks = true
-	r.run(time.Second)
+	r.run(4 * time.Second)
 	a.settled("after the burst")
 	c.settled("after the burst")
 	a.forget()

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	echoTail     = 400 * time.Millisecond    // until when the echo of a tone may come: there and back with both jitter buffers
+	// until when the echo of a tone may come: there and back with both jitter buffers
+	echoTail     = 400 * time.Millisecond
 	pauseFrames  = 3                         // of a pause that is not sent: as much as ends a press
 	longestSound = pcm.WideRate * 120 / 1000 // samples of a packet
 )
@@ -30,6 +31,11 @@ type toneKeys struct {
 	deafTill time.Time // an echo may come
 	found    [8]byte
 	sound    [longestSound]int16
+
+	// The payload before, of G.722. When something is lost it is decoded again in its place, to nobody's ear: after it
+	// the decoder is where a tone that goes on has brought the coder, and not where it was before.
+	last [frameSamples]byte
+	size int
 }
 
 // packet gives the keys that a packet makes known, and whether there is a tone in it. One that
@@ -42,11 +48,15 @@ func (t *toneKeys) packet(id codec.ID, p *rtp.Packet) (keys []byte, sounds bool)
 		return nil, false
 	case p.SequenceNumber != t.seq:
 		t.detector.Lose(clockOf(id).duration(max(p.Timestamp-t.ts, 1)))
+		t.decoder.Decode(t.sound[:], t.last[:t.size])
 	case p.Timestamp != t.ts: // RFC 3550 §5.1: nothing is missing, it was silent meanwhile
 		t.pause()
 	}
 	t.seq, t.ts = p.SequenceNumber+1, p.Timestamp+uint32(id.Ticks(p.Payload))
 	n := t.decoder.Decode(t.sound[:], p.Payload)
+	if t.size = 0; id == codec.G722 && len(p.Payload) <= len(t.last) {
+		t.size = copy(t.last[:], p.Payload)
+	}
 	if id.Rate() == pcm.WideRate {
 		n = t.down.Down(t.sound[:], t.sound[:n])
 	}
@@ -74,9 +84,9 @@ func (t *toneKeys) begin(id codec.ID, p *rtp.Packet) {
 	t.codec, t.decoder, t.ssrc = id, codec.NewDecoder(id), p.SSRC
 }
 
-// harken reports keys that the party presses as tones, and keeps them away from everyone. Tones
+// detect reports keys that the party presses as tones, and keeps them away from everyone. Tones
 // of the others are looked for as well: their echo from the party is no key of the party's.
-func (l *leg) harken(id codec.ID, packet *rtp.Packet, now time.Time) {
+func (l *leg) detect(id codec.ID, packet *rtp.Packet, now time.Time) {
 	keys, sounds := l.toneKeys.packet(id, packet)
 	if !sounds {
 		return
@@ -90,7 +100,7 @@ func (l *leg) harken(id codec.ID, packet *rtp.Packet, now time.Time) {
 		return
 	}
 	for _, digit := range keys {
-		l.room.emit(DigitReceived{Leg: l.id, Digit: digit, Tone: true})
+		l.keyPressed(DigitReceived{Leg: l.id, Digit: digit, Tone: true})
 	}
 }
 
@@ -109,8 +119,8 @@ func (l *leg) deafen(now time.Time) {
 	}
 }
 
-// harkening has all parties of a room listened to as soon as one of them sends keys as tones.
-func (r *room) harkening() {
+// detectTones has all parties of a room listened to as soon as one of them sends keys as tones.
+func (r *room) detectTones() {
 	any := false
 	for _, l := range r.legs {
 		any = any || l.stream.ToneKeys

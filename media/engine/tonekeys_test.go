@@ -80,7 +80,9 @@ func TestKeyAsTone(t *testing.T) {
 					r.run(100 * time.Millisecond)
 					most = max(most, b.loudMilliseconds(), d.loudMilliseconds())
 				}
-				if events := fmt.Sprint(r.events()); events != fmt.Sprint([]Event{DigitReceived{1, '*', true}, DigitReceived{1, '1', true}}) {
+				want := []Event{DigitReceived{Leg: 1, Digit: '*', Tone: true},
+					DigitReceived{Leg: 1, Digit: '1', Tone: true}}
+				if events := fmt.Sprint(r.events()); events != fmt.Sprint(want) {
 					t.Errorf("from %v: %v", from, events)
 				}
 			}
@@ -92,11 +94,16 @@ func TestKeyAsTone(t *testing.T) {
 	}
 }
 
-// TestKeyAsToneWithLoss: a lost packet, or two, in a press of 160 ms makes no key of its own.
+// TestKeyAsToneWithLoss: a lost packet, or two or three, in a press of 160 ms makes no key of its own, nor do they hide
+// one. Opus finds its way back only after two.
 func TestKeyAsToneWithLoss(t *testing.T) {
 	for _, id := range codec.List() {
+		lost := 3
+		if id == codec.Opus {
+			lost = 2
+		}
 		for first := range 8 {
-			for last := first; last < min(first+3, 8); last++ {
+			for last := first; last < min(first+lost, 8); last++ {
 				r := newRig(t, labConfig(nil))
 				a, d := r.tonePhone(1, id), r.phone(3, codec.PCMA)
 				d.hears(Playlist{}, a, r.phone(2, codec.PCMA))
@@ -216,7 +223,7 @@ func TestToneKeysAllocateNothing(t *testing.T) {
 			packet.SequenceNumber++
 			packet.Timestamp += uint32(id.Ticks(payload))
 			packet.Payload = payload
-			r.shard.sockets[1].leg.harken(id, packet, r.now)
+			r.shard.sockets[1].leg.detect(id, packet, r.now)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations per packet", id, n)
 		}

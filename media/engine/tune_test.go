@@ -22,6 +22,7 @@ func TestMute(t *testing.T) {
 			b.hears(Playlist{}, a, c)
 			c.hears(Playlist{}, a, b)
 		}
+		r.settle()
 		r.run(time.Second)
 		b.mustHear(a)
 
@@ -82,7 +83,8 @@ func TestListenOnly(t *testing.T) {
 	for _, pair := range [][2]*phone{{caller, desk}, {desk, caller}} {
 		pair[0].mustNotHear(supervisor)
 		if like := pair[0].likeness(pair[1]); like < 0.98 {
-			t.Errorf("leg %d hears leg %d with correlation %.2f, want nothing else beside it", pair[0].leg, pair[1].leg, like)
+			t.Errorf("leg %d hears leg %d with correlation %.2f, want nothing else beside it", pair[0].leg, pair[1].leg,
+				like)
 		}
 	}
 }

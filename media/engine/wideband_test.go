@@ -58,7 +58,8 @@ func TestWideRelayIsUntouched(t *testing.T) {
 		r.pass(time.Millisecond)
 		got := b.got[len(b.got)-1]
 		if len(b.got) != i+1 || !bytes.Equal(got.Payload, payload) || got.PayloadType != 9 {
-			t.Fatalf("packet %d: %d came a millisecond later, of %d bytes by type %d", i, len(b.got), len(got.Payload), got.PayloadType)
+			t.Fatalf("packet %d: %d came a millisecond later, of %d bytes by type %d", i, len(b.got), len(got.Payload),
+				got.PayloadType)
 		}
 		r.pass(19 * time.Millisecond)
 	}
@@ -284,7 +285,7 @@ func ptime(t *testing.T, id codec.ID, in, wish int) {
 			}
 		}
 	}
-	run(150)
+	run(400) // noise has few places to cut at
 	from := sent
 	b.forget()
 	run(100)
@@ -364,8 +365,10 @@ func TestCodecChangesLive(t *testing.T) {
 		a.forget()
 		a.change(id)
 		r.run(4 * time.Second)
-		if first := a.got[0]; first.SequenceNumber != before.SequenceNumber+1 || first.Timestamp-before.Timestamp != 160 || first.SSRC != before.SSRC {
-			t.Errorf("%v begins %d packets and %d ticks later", id, first.SequenceNumber-before.SequenceNumber, first.Timestamp-before.Timestamp)
+		if first := a.got[0]; first.SequenceNumber != before.SequenceNumber+1 ||
+			first.Timestamp-before.Timestamp != 160 || first.SSRC != before.SSRC {
+			t.Errorf("%v begins %d packets and %d ticks later", id, first.SequenceNumber-before.SequenceNumber,
+				first.Timestamp-before.Timestamp)
 		}
 		a.oneStream()
 		a.forget()
@@ -402,5 +405,56 @@ func TestCodecChangesUnasked(t *testing.T) {
 	r.run(time.Second)
 	if r.session.room.leg(2).mode != relaying {
 		t.Error("not relayed again")
+	}
+}
+
+// TestLevelsAreEven: a tone is as loud for whoever hears it as it was said, in whatever codecs: relayed, turned from
+// one into the other, and in a three-way call, where nobody is louder than the others.
+func TestLevelsAreEven(t *testing.T) {
+	all := []codec.ID{codec.PCMA, codec.PCMU, codec.G722}
+	for _, parties := range []int{2, 3} {
+		for speaks := range parties {
+			for _, first := range all {
+				r := newRig(t, labConfig(nil))
+				var phones []*phone
+				for i := range parties {
+					id := all[i]
+					if i == speaks {
+						id = first
+					}
+					phones = append(phones, r.phone(LegID(i+1), id))
+				}
+				everybodyHears(r)
+				for _, p := range phones {
+					p.talks = false
+				}
+				speaker := phones[speaks]
+				rate, amplitude := speaker.codec.Rate(), 8000.0
+				for i := range 100 {
+					if i == 50 {
+						for _, p := range phones {
+							p.forget()
+						}
+					}
+					speaker.send(speaker.encode(sine(1000, amplitude, rate, i*rate/50, rate/50)))
+					for _, p := range phones {
+						if p != speaker {
+							p.send(p.encode(make([]int16, p.codec.Rate()/50)))
+						}
+					}
+					r.pass(20 * time.Millisecond)
+				}
+				want := pcm.Level(sine(1000, amplitude, rate, 0, rate))
+				for _, p := range phones {
+					if p == speaker {
+						continue
+					}
+					if got := pcm.Level(p.heard()); math.Abs(got-want) > 0.5 {
+						t.Errorf("%d parties: %v said at %.1f dBFS is heard by %v at %.1f", parties, first.Name(), want,
+							p.codec.Name(), got)
+					}
+				}
+			}
+		}
 	}
 }

@@ -33,7 +33,8 @@ func (l *leg) extendedReport() *rtcp.ExtendedReport {
 	burst := time.Duration(loss.Burst.Packets) * packet / time.Duration(max(loss.Bursts, 1))
 	return &rtcp.ExtendedReport{SenderSSRC: l.out.ssrc, Reports: []rtcp.ReportBlock{&rtcp.VoIPMetricsReportBlock{
 		SSRC:     l.reception.ssrc,
-		LossRate: fraction(loss.Ratio()), DiscardRate: fraction(l.discarded()), BurstDensity: fraction(loss.BurstDensity()), GapDensity: fraction(loss.GapDensity()),
+		LossRate: fraction(loss.Ratio()), DiscardRate: fraction(l.discarded()),
+		BurstDensity: fraction(loss.BurstDensity()), GapDensity: fraction(loss.GapDensity()),
 		BurstDuration: milliseconds(burst), GapDuration: milliseconds(gap),
 		RoundTripDelay: milliseconds(q.RTT), EndSystemDelay: milliseconds(l.buffered() + packet),
 		SignalLevel: xrUnknown, NoiseLevel: xrUnknown, RERL: xrUnknown, Gmin: quality.Gmin,

@@ -65,11 +65,13 @@ func TestExtendedReportRead(t *testing.T) {
 		loss   float64
 		others bool
 	}{
-		"all told":         {block: rtcp.VoIPMetricsReportBlock{LossRate: 16, DiscardRate: 16, MOSLQ: 32, MOSCQ: 30, EndSystemDelay: 90}, mos: 3.2, loss: 0.125},
+		"all told": {block: rtcp.VoIPMetricsReportBlock{LossRate: 16, DiscardRate: 16, MOSLQ: 32, MOSCQ: 30,
+			EndSystemDelay: 90}, mos: 3.2, loss: 0.125},
 		"scores not known": {block: rtcp.VoIPMetricsReportBlock{MOSLQ: 127, MOSCQ: 127}, mos: 4.41},
 		"scores of 0":      {block: rtcp.VoIPMetricsReportBlock{}, mos: 4.41},
-		"all of it lost":   {block: rtcp.VoIPMetricsReportBlock{LossRate: 255, DiscardRate: 255, MOSLQ: 10, MOSCQ: 10}, mos: 1, loss: 1},
-		"another stream":   {block: rtcp.VoIPMetricsReportBlock{LossRate: 16, MOSLQ: 20}, others: true},
+		"all of it lost": {block: rtcp.VoIPMetricsReportBlock{LossRate: 255, DiscardRate: 255, MOSLQ: 10, MOSCQ: 10},
+			mos: 1, loss: 1},
+		"another stream": {block: rtcp.VoIPMetricsReportBlock{LossRate: 16, MOSLQ: 20}, others: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, labConfig(nil))
@@ -109,7 +111,8 @@ func TestBrokenExtendedReport(t *testing.T) {
 			r := newRig(t, labConfig(nil))
 			a := r.phone(1, codec.PCMA)
 			r.run(time.Second)
-			rr, err := (&rtcp.ReceiverReport{SSRC: a.header.SSRC, Reports: []rtcp.ReceptionReport{{SSRC: a.got[0].SSRC, FractionLost: 64}}}).Marshal()
+			rr, err := (&rtcp.ReceiverReport{SSRC: a.header.SSRC,
+				Reports: []rtcp.ReceptionReport{{SSRC: a.got[0].SSRC, FractionLost: 64}}}).Marshal()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,8 +6,16 @@
 // 120 ms. How long they wait follows the jitter that is measured. Silence that
 // the sender left out, by timestamps that go on without packets, is told from
 // loss, and takes up what the delay is off; while the party speaks, Excess says
-// how much should be cut out or put in. The buffer is pure: time is an
-// argument, there is no goroutine, and after New nothing is allocated.
+// how much should be cut out or put in.
+//
+// Sound is asked for a tick at a time, so a packet is there for a tick or it is
+// not: when between two ticks it came does not matter, and packets wait whole
+// ticks. A sound that begins in the middle of a tick's frame would have to wait
+// for that tick's beginning all the same, so play-out is brought to where packets
+// begin with the frames: no delay is as short for its safety.
+//
+// The buffer is pure: time is an argument, there is no goroutine, and after New
+// nothing is allocated.
 package jitter
 
 import (
@@ -42,6 +50,7 @@ type Sound struct {
 	Kind   Kind
 	Span   uint32 // clock ticks that it takes
 	Broken bool   // Play: it does not go on where the sound before it ended
+	Brief  bool   // Conceal: the party leaves out its pauses, and this is one most likely
 	Skip   uint32 // Play: so many ticks at the packet's beginning have passed and are not in Span
 
 	Codec   codec.ID // Play
@@ -57,7 +66,7 @@ type Stats struct {
 	Strange   uint64 // fit nowhere
 	Skipped   uint64 // left out to keep the delay within Max
 
-	Delay     time.Duration // of what was played last
+	Delay     time.Duration // of what was played last, from the tick before its packet came: it is up to a tick less
 	MeanDelay time.Duration // over all ticks in which something was
 }
 
@@ -69,10 +78,11 @@ type limits struct {
 	far      int32 // a timestamp this far off is that of another stream
 	covered  int32 // a longer gap is silence: more of a concealed sound is worse than none
 	uneven   int32 // timestamps of packets in a row may be so inexact
-	tooLate  int32 // more above the target is to be cut out
-	tooEarly int32 // more below it is to be put in: packets would miss their tick
+	slight   int32 // play-out may be so much off
+	dust     int32 // and so much more than it need be: less cannot be cut out
 	gross    int32 // so much above or below is not watched for long
-	lead     int32 // a packet must be there so long before its turn: a tick's frame is made at its beginning
+	tick     int32
+	finest   int32 // grid
 	start    int32 // target until the jitter is known
 	min, max int32 // target
 	most     int32 // delay
@@ -82,9 +92,9 @@ func (b *Buffer) limit(c Config) limits {
 	const ms = time.Millisecond
 	return limits{
 		longest: b.ticks(longest), far: b.ticks(time.Second), covered: b.ticks(60 * ms), uneven: b.ticks(5 * ms),
-		tooLate: b.ticks(6 * ms), tooEarly: b.ticks(2 * ms), gross: b.ticks(40 * ms),
-		lead: b.ticks(tick + 4*ms), start: b.ticks(40 * ms),
-		min: b.ticks(c.Min), max: b.ticks(c.Max), most: b.ticks(c.Max + tick),
+		slight: b.ticks(ms / 2), dust: b.ticks(2 * ms), gross: b.ticks(40 * ms),
+		tick: b.ticks(tick), finest: b.ticks(tick / 8), start: b.ticks(tick),
+		min: b.ticks(c.Min - tick), max: b.ticks(c.Max - tick), most: b.ticks(c.Max),
 	}
 }
 
@@ -103,7 +113,11 @@ type Buffer struct {
 	rate   uint32    // of the RTP clock, in Hz
 	limits limits    // at that rate
 	epoch  time.Time // when our clock showed 0
-	target int32     // delay to be held
+	tick   uint32    // the last one, by our clock
+	began  bool      // there was one
+	target int32     // delay to be held, from the tick for which a packet came
+	grid   int32     // packets begin at multiples of this within the frames
+	shift  uint32    // added to the sender's timestamps, which have jumped
 
 	// What came. Of the newest packet:
 	seq     uint16
@@ -121,6 +135,7 @@ type Buffer struct {
 	gap    uint32 // ticks concealed in a row
 	owed   uint32 // and how many of them in the hope that the packet at the cursor still comes
 	streak streak
+	habit  habit
 
 	stats  Stats
 	delay  int32 // at the last Excess,
@@ -151,22 +166,22 @@ func (b *Buffer) Reset(rate int) {
 	*b = Buffer{cfg: b.cfg, rate: uint32(rate), store: b.store}
 	b.limits = b.limit(b.cfg)
 	b.store.clear()
-	b.pace.length = b.ticks(span)
+	b.pace.length, b.grid = b.ticks(span), b.limits.tick
 	b.aim()
 }
 
 // Stats gives the counts so far.
 func (b *Buffer) Stats() Stats {
 	s := b.stats
-	s.Delay = b.time(int64(b.delay))
 	if b.ticked > 0 {
-		s.MeanDelay = b.time(b.delays / b.ticked)
+		s.Delay, s.MeanDelay = b.time(int64(b.delay))+tick, b.time(b.delays/b.ticked)+tick
 	}
 	return s
 }
 
-// Target is how long the fastest packet's sound is to wait from its arrival to its turn.
-func (b *Buffer) Target() time.Duration { return b.time(int64(b.target)) }
+// Target is how long the fastest packet's sound is to wait from the tick before its arrival to its turn, when the
+// packets are of 20 ms.
+func (b *Buffer) Target() time.Duration { return b.time(int64(b.target)) + tick }
 
 // ticks brings a time to clock ticks.
 func (b *Buffer) ticks(d time.Duration) int32 {
@@ -182,16 +197,45 @@ func (b *Buffer) clock(now time.Time) uint32 {
 	return uint32(now.Sub(b.epoch) / time.Microsecond * time.Duration(b.rate) / 1_000_000)
 }
 
+// arrival is the tick for which a packet has come that came at a moment by our clock.
+func (b *Buffer) arrival(clock uint32) uint32 {
+	if !b.began {
+		return clock
+	}
+	ticks := (int32(clock-b.tick) + b.limits.tick - 1) / b.limits.tick
+	return b.tick + uint32(max(1, ticks)*b.limits.tick)
+}
+
+// mark notes a tick. The packets that came before the first one came for it.
+func (b *Buffer) mark(now time.Time) {
+	if b.epoch.IsZero() {
+		b.epoch = now
+	}
+	b.tick = b.clock(now)
+	if !b.began && b.phase != fresh {
+		b.pace.origin += b.tick - b.arrived
+		b.arrived = b.tick
+	}
+	b.began = true
+}
+
 // aim sets the target: enough for the slowest packet to be there at the tick in which it is needed.
 func (b *Buffer) aim() {
-	b.target = b.pace.spread + b.limits.lead
+	b.target = b.pace.spread + b.limits.tick - b.grid
 	if b.pace.young() {
 		b.target = max(b.target, b.limits.start)
 	}
 	b.target = max(b.limits.min, min(b.limits.max, b.target))
 }
 
-// due is in how many ticks a timestamp is to be played, when the delay is as it should be.
-func (b *Buffer) due(ts, clock uint32) int32 {
-	return int32(ts + b.pace.fastest() - clock + uint32(b.target))
+// wait is how long the sound of a timestamp has waited, or would have, that is played at a moment by our clock.
+func (b *Buffer) wait(ts, clock uint32) int32 { return int32(clock - ts - b.pace.fastest()) }
+
+// aside is by how much what begins at a moment is off the grid.
+func (b *Buffer) aside(clock uint32) int32 {
+	off := int32(clock-b.tick) % b.grid
+	if off <= 1 || off >= b.grid-1 { // times are rounded
+		return 0
+	}
+	return off
 }

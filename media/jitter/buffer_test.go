@@ -19,13 +19,13 @@ func TestInOrder(t *testing.T) {
 	})
 }
 
-// The first packet waits as long as 40 ms, or what the bounds say, to the very clock tick.
+// The first packet waits for the tick after that for which it came, or as many ticks as the bounds say.
 func TestBeginning(t *testing.T) {
 	for c, want := range map[Config]string{
 		{20 * ms, 120 * ms}:  ". 0 1 2 3 4",
 		{20 * ms, 40 * ms}:   ". 0 1 2 3 4",
 		{60 * ms, 120 * ms}:  ". . 0 1 2 3",
-		{50 * ms, 120 * ms}:  ". .+0 0.5+1 1.5+2 2.5+3 3.5+4",
+		{50 * ms, 120 * ms}:  ". . 0 1 2 3",
 		{120 * ms, 120 * ms}: ". . . . . 0",
 	} {
 		scenes(t, c, func(r *rig) {
@@ -94,7 +94,8 @@ func TestLoss(t *testing.T) {
 				r.ticks(2)
 			}
 		}, ". 0 ~ 2 ~ 4 ~ 6", 3},
-		{"more than is covered", func(r *rig) { r.run(0, 3); r.ticks(7); r.run(11, 14) }, ". 0 1 2 3 ~ ~ ~ . . . . 11 12 13", 7},
+		{"more than is covered", func(r *rig) { r.run(0, 3); r.ticks(7); r.run(11, 14) },
+			". 0 1 2 3 ~ ~ ~ . . . . 11 12 13", 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			scenes(t, Default(), func(r *rig) {
@@ -215,11 +216,11 @@ func TestStall(t *testing.T) {
 		r.run(125, 125)
 		for n := 126; n < 176; n++ {
 			r.run(n, n)
-			if d := r.b.Stats().Delay; d < 20*ms || d > 30*ms {
+			if d := r.b.Stats().Delay; d < 20*ms || d > 40*ms {
 				r.t.Fatalf("a delay of %v", d)
 			}
 		}
-		if s := r.b.Stats(); s.Late+s.Lost+s.Strange+s.Duplicate != 0 || s.Skipped < 23 || s.Skipped > 25 {
+		if s := r.b.Stats(); s.Late+s.Lost+s.Strange+s.Duplicate != 0 || s.Skipped < 23 || s.Skipped > 26 {
 			r.t.Errorf("%+v", s)
 		}
 	})
@@ -238,7 +239,8 @@ func TestPause(t *testing.T) {
 				r.packet(4+n, (4+pause+n)*frame, frame)
 				r.tick()
 			}
-			if got := strings.TrimSpace(r.log.String()); !strings.HasSuffix(got, strings.Join(numbers(4+pause, 3), " ")) {
+			if got := strings.TrimSpace(r.log.String()); !strings.HasSuffix(got,
+				strings.Join(numbers(4+pause, 3), " ")) {
 				r.t.Errorf("after %d frames %s", pause, got)
 			}
 			if s := r.b.Stats(); s.Lost+s.Strange+s.Late+s.Skipped != 0 {
@@ -312,15 +314,19 @@ func TestComfortNoise(t *testing.T) {
 	})
 }
 
+// The sender's clock is set while it speaks: its packets follow each other by number, and so does the sound.
 func TestTimestampJumps(t *testing.T) {
-	for _, jump := range []int{1 << 20, -(1 << 20), 1 << 30, -(1 << 30), clockRate + 5*frame, -clockRate - 5*frame, -clockRate / 2} {
+	for _, jump := range []int{
+		1 << 20, -(1 << 20), 1 << 30, -(1 << 30), clockRate + 5*frame, -clockRate - 5*frame,
+		clockRate / 2, -clockRate / 2, clockRate / 5, -clockRate / 5, -frame,
+	} {
 		scenes(t, Default(), func(r *rig) {
 			r.run(0, 3)
 			r.heard(". 0 1 2")
-			r.send(4, 5) // held, and then given up
+			r.send(4, 5)
 			r.ts += uint32(jump)
 			r.run(6, 10)
-			r.heard(". 6 7 8 9")
+			r.heard("3 4 5 6 7")
 			if s := r.b.Stats(); s.Strange != 0 {
 				r.t.Errorf("%+v", s)
 			}
@@ -328,17 +334,21 @@ func TestTimestampJumps(t *testing.T) {
 	}
 }
 
-// Half a second forward is like a pause until it is seen that time has not gone on with it.
-func TestTimestampJumpsForward(t *testing.T) {
-	scenes(t, Default(), func(r *rig) {
-		r.run(0, 3)
-		r.ts += clockRate / 2
-		r.log.Reset()
-		r.run(4, 60)
-		if got := r.log.String(); strings.Contains(got, "~") || strings.Count(got, ".") > 2 || !strings.HasSuffix(got, " 59") {
-			r.t.Errorf("heard %s", got)
-		}
-	})
+// The sender's clock is set while it pauses: the pause was as long as it was.
+func TestTimestampJumpsInAPause(t *testing.T) {
+	for _, jump := range []int{1 << 20, -(1 << 20), -100 * frame} {
+		scenes(t, Default(), func(r *rig) {
+			r.run(0, 3)
+			r.ticks(50)
+			r.ts += uint32(jump)
+			r.log.Reset()
+			r.run(4, 8)
+			r.heard(". 4 5 6 7")
+			if s := r.b.Stats(); s.Lost+s.Strange+s.Late+s.Skipped != 0 {
+				r.t.Errorf("%+v", s)
+			}
+		})
+	}
 }
 
 // The sequence number jumps and the sound goes on.
@@ -364,7 +374,7 @@ func TestStreamBeginsAnew(t *testing.T) {
 		r.ts += uint32(200000 * frame)
 		r.log.Reset()
 		r.run(0, 4)
-		r.heard("-199997 . 1 2 3") // 3 of the old stream, then the new one but for its first
+		r.heard("3 . 1 2 3") // 3 of the old stream, then the new one but for its first
 		if s := r.b.Stats(); s.Strange != 1 {
 			r.t.Errorf("%+v", s)
 		}
@@ -402,7 +412,8 @@ func TestPacketTimes(t *testing.T) {
 					}
 				}
 				s := r.b.Stats()
-				if s.Played*uint64(long) < 2250 || s.Lost+s.Late+s.Skipped+s.Strange+s.Duplicate != 0 || strings.Contains(r.log.String(), "~") {
+				if s.Played*uint64(long) < 2250 || s.Lost+s.Late+s.Skipped+s.Strange+s.Duplicate != 0 ||
+					strings.Contains(r.log.String(), "~") {
 					r.t.Errorf("%d ms: %+v: %s", long, s, r.log.String())
 				}
 			})
@@ -428,7 +439,8 @@ func TestUnevenTimestamps(t *testing.T) {
 			r.packet(n, n*frame+[]int{0, 7, -9, 15, -20}[n%5], frame)
 			r.tick()
 		}
-		if s := r.b.Stats(); strings.Contains(r.log.String(), "~") || strings.Contains(r.log.String(), "+.") || s.Played < 39 || s.Lost+s.Late+s.Strange != 0 {
+		if s := r.b.Stats(); strings.Contains(r.log.String(), "~") || strings.Contains(r.log.String(), "+.") ||
+			s.Played < 39 || s.Lost+s.Late+s.Strange != 0 {
 			r.t.Errorf("%+v: %s", s, r.log.String())
 		}
 	})
@@ -471,7 +483,7 @@ func TestClockRates(t *testing.T) {
 			ts := uint32(n)*size - 50*size
 			b.Push(now, Packet{Codec: codec.ID(4), Seq: uint16(n - 50), TS: ts, Span: size, Payload: []byte{1}})
 			now = now.Add(tick)
-			b.Excess(now)
+			b.Excess(now, now)
 			s := b.Pop(now, size)
 			if want := n > 0; (s.Kind == Play) != want || s.Span != size {
 				t.Fatalf("%d Hz: packet %d: %+v", rate, n, s)
@@ -513,7 +525,8 @@ func TestFull(t *testing.T) {
 					payload := make([]byte, size)
 					payload[0] = byte(20*n + i)
 					at := 20*n + i
-					r.b.Push(r.now, Packet{Codec: codec.ID(4), Seq: r.seq + uint16(at), TS: r.ts + uint32(at*80), Span: 80, Payload: payload})
+					r.b.Push(r.now, Packet{Codec: codec.ID(4), Seq: r.seq + uint16(at), TS: r.ts + uint32(at*80),
+						Span: 80, Payload: payload})
 				}
 			}
 			r.now = r.now.Add(tick)
@@ -565,7 +578,8 @@ func TestValidate(t *testing.T) {
 }
 
 func TestKindNames(t *testing.T) {
-	if Empty.String() != "empty" || Play.String() != "play" || Conceal.String() != "conceal" || Noise.String() != "noise" {
+	if Empty.String() != "empty" || Play.String() != "play" || Conceal.String() != "conceal" ||
+		Noise.String() != "noise" {
 		t.Error("kinds have wrong names")
 	}
 }
@@ -574,7 +588,7 @@ func TestNothingAllocates(t *testing.T) {
 	b, payload, now, n := New(Default()), make([]byte, frame), time.Unix(1, 0), 0
 	allocations := testing.AllocsPerRun(1000, func() {
 		b.Push(now, Packet{Codec: codec.PCMA, Seq: uint16(n), TS: uint32(n * frame), Span: frame, Payload: payload})
-		b.Excess(now)
+		b.Excess(now, now)
 		b.Pop(now, frame)
 		n, now = n+1, now.Add(tick)
 		if n%100 == 0 {
@@ -592,9 +606,10 @@ func TestNothingAllocates(t *testing.T) {
 func BenchmarkPushPop(b *testing.B) {
 	buffer, payload, now, n := New(Default()), make([]byte, frame), time.Unix(1, 0), 0
 	for b.Loop() {
-		buffer.Push(now, Packet{Codec: codec.PCMA, Seq: uint16(n), TS: uint32(n * frame), Span: frame, Payload: payload})
+		buffer.Push(now, Packet{Codec: codec.PCMA, Seq: uint16(n), TS: uint32(n * frame), Span: frame,
+			Payload: payload})
 		now = now.Add(tick)
-		buffer.Excess(now)
+		buffer.Excess(now, now)
 		buffer.Pop(now, frame)
 		n++
 	}

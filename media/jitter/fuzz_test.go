@@ -15,17 +15,20 @@ func FuzzBuffer(f *testing.F) {
 	f.Add([]byte{0, 0, 20, 0, 1, 2, 0, 1, 2, 9, 20, 0x81, 0x83, 4, 40, 1, 3, 5, 40, 2}, uint16(0), uint32(1<<31))
 	f.Fuzz(func(t *testing.T, in []byte, seq uint16, ts uint32) {
 		b, now := New(Default()), time.Unix(1, 0)
+		sent := map[uint32]uint32{} // timestamps by those that the buffer has made of them
 		for ; len(in) >= 4; in = in[4:] {
-			p := Packet{Codec: codec.PCMA, Seq: seq + uint16(int8(in[0])), TS: ts + uint32(offset(in[1])), Span: uint32(in[2]) * 4}
+			p := Packet{Codec: codec.PCMA, Seq: seq + uint16(int8(in[0])), TS: ts + uint32(offset(in[1])),
+				Span: uint32(in[2]) * 4}
 			p.Payload = sound(p.TS, int(p.Span))
 			if p.Span == 0 {
 				p.Codec, p.Payload = 0, []byte{50}
 			}
 			b.Push(now, p)
+			sent[p.TS+b.shift] = p.TS
 			now = now.Add(time.Duration(in[3]>>4) * 7 * ms)
 			for range in[3] % 8 {
 				now = now.Add(tick)
-				pull(t, b, now)
+				pull(t, b, sent, now)
 			}
 		}
 	})
@@ -40,8 +43,8 @@ func offset(x byte) int32 {
 }
 
 // pull fills a frame and checks what it is filled with.
-func pull(t *testing.T, b *Buffer, now time.Time) {
-	if off := b.Excess(now); off < -clockRate || off > 2*clockRate {
+func pull(t *testing.T, b *Buffer, sent map[uint32]uint32, now time.Time) {
+	if off := b.Excess(now, now); off < -clockRate || off > 2*clockRate {
 		t.Fatalf("%d ticks off", off)
 	}
 	for filled, calls := uint32(0), 0; filled < frame; calls++ {
@@ -54,7 +57,7 @@ func pull(t *testing.T, b *Buffer, now time.Time) {
 			t.Fatalf("%v of %d ticks", s.Kind, s.Span)
 		}
 		if s.Kind == Play {
-			if string(s.Payload[s.Skip:]) != string(sound(b.cursor-s.Span, int(s.Span))) {
+			if string(s.Payload[s.Skip:]) != string(sound(sent[b.cursor-s.Span-s.Skip]+s.Skip, int(s.Span))) {
 				t.Fatal("another sound than was sent")
 			}
 			if back := int32(before - (b.cursor - s.Span)); back > b.limits.uneven {

@@ -18,11 +18,16 @@ func (b *Buffer) Pop(at time.Time, want uint32) Sound {
 		}
 	}
 	if first := b.store.first().ts; b.phase == pausing {
-		if wait := b.due(first, clock); wait > 0 {
-			return b.silence(min(want, uint32(wait)))
+		if aside := b.aside(clock); aside > 0 {
+			return b.silence(min(want, uint32(b.grid-aside)))
+		}
+		if b.wait(first, clock) < b.target-b.limits.slight {
+			return b.silence(min(want, uint32(b.grid)))
 		}
 		b.phase = playing
-		b.cursor += uint32(max(0, int32(first-b.cursor)))
+		gap := max(0, int32(first-b.cursor))
+		b.habit.learn(gap, int16(b.store.first().seq-b.last-1))
+		b.cursor += uint32(gap)
 	}
 	return b.play()
 }
@@ -41,12 +46,35 @@ func (b *Buffer) starve(want uint32) Sound {
 	if b.phase == playing {
 		if n := b.cover(want); n > 0 {
 			b.owed += n
-			return Sound{Kind: Conceal, Span: n}
+			b.habit.wondering = true
+			return Sound{Kind: Conceal, Span: n, Brief: b.habit.pauses()}
 		}
 		b.pause()
 	}
 	return b.silence(want)
 }
+
+// habit is what the last times were when nothing came: pauses that the party has left out, or something else.
+type habit struct {
+	wondering bool // nothing has come, and it is not known why
+	count     int8 // up with each pause, down with each packet that was late or lost
+}
+
+// learn is told what came then.
+func (h *habit) learn(gap int32, missing int16) {
+	if !h.wondering {
+		return
+	}
+	h.wondering = false
+	if gap > 0 && missing == 0 {
+		h.count = min(h.count+1, 4)
+	} else {
+		h.count = max(h.count-1, 0)
+	}
+}
+
+// pauses says that what does not come now is a pause most likely.
+func (h *habit) pauses() bool { return h.count >= 2 }
 
 // cover is how much of a gap may be concealed.
 func (b *Buffer) cover(want uint32) uint32 {
@@ -77,6 +105,7 @@ func (b *Buffer) bridge(want uint32) uint32 {
 	if missing == 0 && within(gap, b.limits.uneven) {
 		b.cursor, gap = first.ts, 0
 	}
+	b.habit.learn(gap, missing)
 	if waited := min(gap, int32(b.owed)); waited > 0 {
 		b.cursor += uint32(waited)
 		gap -= waited
@@ -103,7 +132,8 @@ func (b *Buffer) play() Sound {
 		b.stats.Lost += uint64(missing)
 	}
 	skip := uint32(max(0, int32(b.cursor-h.ts)))
-	s := Sound{Span: h.span - skip, Skip: skip, Broken: b.broken || missing != 0, Codec: h.codec, Payload: b.store.payload(h)}
+	s := Sound{Span: h.span - skip, Skip: skip, Broken: b.broken || missing != 0, Codec: h.codec,
+		Payload: b.store.payload(h)}
 	b.cursor, b.last, b.broken, b.gap = h.end(), h.seq, false, 0
 	b.noise = h.codec == 0
 	if b.noise {
@@ -123,29 +153,12 @@ func (b *Buffer) hurry(clock uint32) {
 	if b.phase != playing {
 		from = b.store.first().ts
 	}
-	if b.store.count == 0 || b.target-b.due(from, clock) <= b.limits.most {
+	if b.store.count == 0 || b.wait(from, clock) <= b.limits.most {
 		return
 	}
-	for b.store.count > 1 && b.due(b.store.first().end(), clock) <= 0 {
+	for b.store.count > 1 && b.wait(b.store.first().end(), clock) >= b.target {
 		b.leaveOut()
 	}
-	first := b.store.first()
-	late := -b.due(first.ts, clock)
-	if at := first.ts + uint32(late); late > 0 && late < int32(first.span) && int32(at-b.cursor) > 0 {
-		b.cursor, b.broken = at, true
-	}
-}
-
-const (
-	patience = 5 // calls of Excess in a row that must find the play-out off
-	hasty    = 2 // and when it is grossly off
-)
-
-// streak is in how many calls in a row the play-out was off to one side.
-type streak struct {
-	late  bool
-	calls int
-	least int32
 }
 
 // Ready says that Pop would give a packet, whose sound goes on with that before it.
@@ -153,31 +166,69 @@ func (b *Buffer) Ready() bool {
 	return b.phase == playing && b.store.count > 0 && int32(b.store.first().ts-b.cursor) <= 0
 }
 
-// Excess is the most clock ticks that should be cut out of the sound that is played from
-// the moment at on, because it is behind the target, or when negative be put in, because
-// it is ahead; 0 when it is well enough or not off for long. What is changed may be less,
-// and may miss the target by as much as is well enough. It is called once in a tick, before Pop.
-func (b *Buffer) Excess(at time.Time) int32 {
+// Excess is called once in a tick, at its beginning and before Pop. at is when the sound will be heard that is asked
+// for next. It gives the most clock ticks that should be cut out of the sound that is played from then on, because
+// it waits longer than it need, or when negative be put in, because packets would miss their tick; 0 when it is
+// well enough or not off for long. What is changed may be less.
+func (b *Buffer) Excess(now, at time.Time) int32 {
+	b.mark(now)
 	if b.phase != playing || b.store.count == 0 {
 		return 0
 	}
 	clock := b.clock(at)
 	b.hurry(clock)
-	late := -b.due(b.cursor, clock)
-	b.delay = b.target + late
+	b.delay = b.wait(b.cursor, clock)
 	b.delays, b.ticked = b.delays+int64(b.delay), b.ticked+1
-	if late <= b.limits.tooLate && late >= -b.limits.tooEarly {
+	aside := b.aside(clock)
+	off := b.off(b.delay, aside)
+	if off == 0 {
 		b.streak.calls = 0
 		return 0
 	}
-	if least := b.streak.count(late); b.streak.calls >= patience || b.streak.calls >= hasty && least >= b.limits.gross {
-		b.streak.calls = 0
-		if late < 0 {
-			return -least - b.limits.tooLate
+	if least, patience := b.streak.count(off), b.patience(off, aside); b.streak.calls >= patience {
+		b.streak.calls = max(0, patience-retry)
+		if off < 0 {
+			return -least
 		}
-		return least + b.limits.tooEarly
+		return least
 	}
 	return 0
+}
+
+// off is by how much what waits for so long should be less late. What lies aside of the grid waits longer and is not
+// safer for it, so it goes down to the grid, and from there by whole steps.
+func (b *Buffer) off(delay, aside int32) int32 {
+	spare := delay - aside - b.target + b.limits.slight
+	switch steps := spare / b.grid; {
+	case spare < 0:
+		return aside - (1-steps)*b.grid
+	case steps == 0 && aside <= b.limits.dust:
+		return 0
+	default:
+		return aside + steps*b.grid
+	}
+}
+
+// retry: in so many calls another try is made.
+const retry = 5
+
+// patience is how many calls in a row must find the play-out off before something is changed. A packet that was late
+// has made the delay longer, and others may follow it; what is half done is done, and who is too early is heard.
+func (b *Buffer) patience(off, aside int32) int {
+	switch {
+	case off >= b.limits.gross || off <= -b.limits.gross:
+		return 2
+	case off > 0 && aside == 0:
+		return 25
+	}
+	return retry
+}
+
+// streak is in how many calls in a row the play-out was off to one side.
+type streak struct {
+	late  bool
+	calls int
+	least int32
 }
 
 // count adds a call and gives how much the play-out was off in each.

@@ -4,14 +4,19 @@ import "time"
 
 // Push takes a packet that came at now.
 func (b *Buffer) Push(now time.Time, p Packet) {
-	if p.Span > uint32(b.limits.longest) || len(p.Payload) == 0 || len(p.Payload) > len(b.store.bytes)/2 || (p.Span == 0) != (p.Codec == 0) {
+	if p.Span > uint32(b.limits.longest) || len(p.Payload) == 0 || len(p.Payload) > len(b.store.bytes)/2 ||
+		(p.Span == 0) != (p.Codec == 0) {
 		b.stats.Strange++
 		return
 	}
-	if b.phase == fresh {
+	if b.epoch.IsZero() {
 		b.epoch = now
 	}
-	clock := b.clock(now)
+	clock := b.arrival(b.clock(now))
+	p.TS += b.shift
+	if b.jumps(p, clock) {
+		p.TS = b.rejoin(p.TS, clock)
+	}
 	switch b.judge(p, clock) {
 	case stray:
 		b.stats.Strange++
@@ -53,15 +58,41 @@ func (b *Buffer) judge(p Packet, clock uint32) verdict {
 	case step < 0 && move < 0 && move >= -near:
 		return fits
 	}
-	return b.doubt(p, step, near)
+	return b.doubt(p, near)
 }
 
-// doubt says whether a packet that does not fit begins a stream: it follows the
-// newest packet or another one in doubt. A sender may jump in time without a new SSRC.
-func (b *Buffer) doubt(p Packet, step int16, near int32) verdict {
+// hasty is by how much a packet may come sooner after another than its timestamp says: what has come faster than the
+// fastest of the last seconds by more was not sent then.
+const hasty = 30 * time.Millisecond
+
+// jumps says that a packet comes right behind the newest one by its number, and by its timestamp does not: the
+// sender's clock was set.
+func (b *Buffer) jumps(p Packet, clock uint32) bool {
+	if b.phase == fresh || p.Seq != b.seq+1 || p.TS == b.end {
+		return false
+	}
+	move := int32(p.TS - b.ts)
+	above := b.pace.above(clock - p.TS)
+	return move <= 0 || above < -b.ticks(hasty) || move > b.limits.far && above > b.limits.far
+}
+
+// rejoin sets the sender's clock back to where it was, or on by as long as it has paused, and gives the packet's
+// timestamp.
+func (b *Buffer) rejoin(ts, clock uint32) uint32 {
+	to := b.end
+	if gap := int32(clock-b.arrived) - int32(b.end-b.ts); gap > b.limits.covered {
+		to += uint32(gap)
+	}
+	b.shift += to - ts
+	return to
+}
+
+// doubt says whether a packet that does not fit begins a stream: it follows another one in
+// doubt. A sender may begin anew without a new SSRC.
+func (b *Buffer) doubt(p Packet, near int32) verdict {
 	before := b.suspect
 	b.suspect = suspect{is: true, seq: p.Seq, ts: p.TS}
-	if step == 1 || before.is && p.Seq == before.seq+1 && p.TS-before.ts <= uint32(near) {
+	if before.is && p.Seq == before.seq+1 && p.TS-before.ts <= uint32(near) {
 		return anew
 	}
 	return stray
@@ -129,6 +160,10 @@ func (b *Buffer) number(p Packet, clock uint32) {
 		return
 	}
 	b.seq, b.ts, b.end = p.Seq, p.TS, p.TS+p.Span
+	if grid := max(b.limits.finest, common(b.limits.tick, int32(p.Span))); p.Span > 0 && grid != b.grid {
+		b.grid = grid
+		b.aim()
+	}
 }
 
 // leaveOut drops the oldest packet.
@@ -143,3 +178,11 @@ func (b *Buffer) leaveOut() {
 }
 
 func within(x, limit int32) bool { return -limit <= x && x <= limit }
+
+// common is the greatest common divisor.
+func common(a, b int32) int32 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

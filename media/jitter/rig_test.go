@@ -17,13 +17,21 @@ const (
 // rig is a party, a network and a listener in virtual time. Sequence numbers
 // and timestamps are given from wherever the scene is set. A byte is a clock tick.
 type rig struct {
-	t    *testing.T
-	b    *Buffer
-	seq  uint16
-	ts   uint32
-	now  time.Time
-	rest Sound           // Play, of which a part is in the next frame
-	log  strings.Builder // of what came out
+	t      *testing.T
+	b      *Buffer
+	seq    uint16
+	ts     uint32
+	now    time.Time
+	rest   Sound           // Play, of which a part is in the next frame
+	number float64         // of rest
+	log    strings.Builder // of what came out
+	sent   map[uint32]said // by timestamp as the buffer has it
+}
+
+// said is what a packet was.
+type said struct {
+	ts     uint32
+	number float64
 }
 
 // scenes plays a scene so that sequence numbers and timestamps pass every kind
@@ -35,7 +43,7 @@ func scenes(t *testing.T, c Config, play func(r *rig)) {
 	}
 	for _, seq := range []uint16{0, 1, 1000, 0x7ffa, 0x7fff, 0x8000, 0xfff0, 0xfff8, 0xfffc, 0xfffd, 0xfffe, 0xffff} {
 		for _, ts := range []uint32{0, 1, 77, 0x7ffffd00, 0x7fffffff, 0x80000000, 0xfffffa00, 0xfffffe00, 0xffffffff} {
-			play(&rig{t: t, b: New(c), seq: seq, ts: ts, now: time.Unix(1000, 0)})
+			play(&rig{t: t, b: New(c), seq: seq, ts: ts, now: time.Unix(1000, 0), sent: map[uint32]said{}})
 			if t.Failed() {
 				t.Fatalf("played from sequence number %#x, timestamp %#x", seq, ts)
 			}
@@ -66,6 +74,7 @@ func (r *rig) packet(n, ts, size int) {
 	payload := sound(at, size)
 	r.b.Push(r.now, Packet{Codec: codec.PCMA, Seq: r.seq + uint16(n), TS: at, Span: uint32(size), Payload: payload})
 	clear(payload) // the buffer has its own copy
+	r.sent[at+r.b.shift] = said{at, float64(ts) / frame}
 }
 
 // noise lets a packet of comfort noise arrive now.
@@ -79,7 +88,7 @@ func (r *rig) noise(n, ts int) {
 func (r *rig) tick() {
 	r.t.Helper()
 	r.now = r.now.Add(tick)
-	r.b.Excess(r.now.Add(r.b.time(int64(r.rest.Span))))
+	r.b.Excess(r.now, r.now.Add(r.b.time(int64(r.rest.Span))))
 	var parts []string
 	for left := uint32(frame); left > 0; {
 		part, n := r.pop(left)
@@ -101,10 +110,10 @@ func (r *rig) pop(want uint32) (string, uint32) {
 		r.t.Fatalf("%v of %d ticks where %d were wanted", s.Kind, s.Span, want)
 	}
 	if s.Kind == Play {
-		if from := r.b.cursor - s.Span; string(s.Payload[s.Skip:]) != string(sound(from, int(s.Span))) {
-			r.t.Errorf("the sound of clock tick %#x is not what was sent", from)
+		if was := r.played(s); string(s.Payload) != string(sound(was.ts, len(s.Payload))) {
+			r.t.Errorf("the sound of clock tick %#x is not what was sent", was.ts)
 		}
-		r.rest = s
+		r.rest, r.number = s, r.played(s).number
 		return r.play(want)
 	}
 	if (s.Payload != nil) != (s.Kind == Noise && s.Span == 0) {
@@ -115,11 +124,15 @@ func (r *rig) pop(want uint32) (string, uint32) {
 
 // play takes as much of the packet as is wanted.
 func (r *rig) play(want uint32) (string, uint32) {
-	from := r.b.cursor - r.rest.Span
+	from := len(r.rest.Payload) - int(r.rest.Span)
 	n := min(want, r.rest.Span)
+	number := r.number + float64(from)/frame
 	r.rest.Span -= n
-	return fmt.Sprintf("%g", float64(int32(from-r.ts))/frame), n
+	return fmt.Sprintf("%g", number), n
 }
+
+// played is the packet that Pop has just given.
+func (r *rig) played(s Sound) said { return r.sent[r.b.cursor-uint32(len(s.Payload))] }
 
 func (r *rig) ticks(n int) {
 	r.t.Helper()

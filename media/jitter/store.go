@@ -63,7 +63,8 @@ func (s *store) put(p Packet) {
 		at--
 	}
 	copy(s.packets[at+1:s.count+1], s.packets[at:s.count])
-	s.packets[at] = held{ts: p.TS, span: p.Span, seq: p.Seq, at: uint16(s.used), size: uint16(len(p.Payload)), codec: p.Codec}
+	s.packets[at] = held{ts: p.TS, span: p.Span, seq: p.Seq, at: uint16(s.used), size: uint16(len(p.Payload)),
+		codec: p.Codec}
 	s.used += copy(s.bytes[s.used:], p.Payload)
 	s.count++
 }

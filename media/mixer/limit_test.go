@@ -95,18 +95,21 @@ func TestThreeShout(t *testing.T) {
 		for _, syllables := range []float64{0, 3} {
 			n := 4 * rate
 			sounds := [][]int16{
-				voice{130, 32000, syllables}.samples(rate, n), voice{171, 32000, syllables * 1.13}.samples(rate, n), voice{223, 32000, syllables * 0.9}.samples(rate, n),
+				voice{130, 32000, syllables}.samples(rate, n), voice{171, 32000, syllables * 1.13}.samples(rate, n),
+				voice{223, 32000, syllables * 0.9}.samples(rate, n),
 			}
 			sum, out := summed(sounds...), mixed(rate, sounds...)
 			ours, hard := distortion(out, sum, rate), distortion(clipped(sum), sum, rate)
 			if ours > -30 || ours > hard-15 {
-				t.Errorf("%d Hz, %v syllables: distortion of %.1f dB; hard clipping has %.1f", rate, syllables, ours, hard)
+				t.Errorf("%d Hz, %v syllables: distortion of %.1f dB; hard clipping has %.1f", rate, syllables, ours,
+					hard)
 			}
 			// Once, when it comes, the sound may stay at the edge as it rises.
 			if late := flat(out[rate:]); late > 2 {
 				t.Errorf("%d Hz, %v syllables: %d samples in a row at the end of the range", rate, syllables, late)
 			}
-			t.Logf("%d Hz, %v syllables: distortion %.1f dB, hard clipping %.1f dB, flat %d of %d samples", rate, syllables, ours, hard, flat(out), flat(clipped(sum)))
+			t.Logf("%d Hz, %v syllables: distortion %.1f dB, hard clipping %.1f dB, flat %d of %d samples", rate,
+				syllables, ours, hard, flat(out), flat(clipped(sum)))
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 func TestClip(t *testing.T) {
 	for in, want := range map[int32]int16{
 		0: 0, -300: -300, math.MaxInt16: math.MaxInt16, math.MinInt16: math.MinInt16,
-		math.MaxInt16 + 1: math.MaxInt16, math.MinInt16 - 1: math.MinInt16, math.MaxInt32: math.MaxInt16, math.MinInt32: math.MinInt16,
+		math.MaxInt16 + 1: math.MaxInt16, math.MinInt16 - 1: math.MinInt16, math.MaxInt32: math.MaxInt16,
+		math.MinInt32: math.MinInt16,
 	} {
 		if got := Clip(in); got != want {
 			t.Errorf("Clip(%d) = %d, want %d", in, got, want)

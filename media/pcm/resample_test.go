@@ -72,7 +72,8 @@ func TestStopBand(t *testing.T) {
 		image := gain(up(sine(mirrored, Rate, Rate+skip))[:WideRate+skip], hz, WideRate)
 		alias := gain(down(sine(hz, WideRate, WideRate+2*skip))[:Rate+skip], mirrored, Rate)
 		if image > limit || alias > limit {
-			t.Errorf("%v Hz: the image of %v Hz has %.1f dB, the alias %.1f dB, allowed %v", hz, mirrored, image, alias, limit)
+			t.Errorf("%v Hz: the image of %v Hz has %.1f dB, the alias %.1f dB, allowed %v", hz, mirrored, image, alias,
+				limit)
 		}
 		if hz >= 4600 {
 			worstImage, worstAlias = max(worstImage, image), max(worstAlias, alias)

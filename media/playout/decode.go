@@ -12,15 +12,15 @@ const longest = pcm.WideRate * 120 / 1000 // samples of a packet
 // there, because something is missing, was concealed, or the codec is another one,
 // the two are blended.
 func (p *Playout) decode(s jitter.Sound) {
-	seam := p.seam || s.Broken || p.conceal.Covering()
+	crossfade := p.crossfade || s.Broken || p.conceal.Covering()
 	if s.Codec != p.codec {
-		seam = seam || p.codec != 0
+		crossfade = crossfade || p.codec != 0
 		p.change(s.Codec)
 	}
 	dst, past := p.tape.room(p.samples(s.Skip+s.Span) * max(1, p.codec.Rate()/p.tape.rate))
 	n := p.convert(dst, s.Payload)
 	if n == 0 { // the codec can make nothing of it
-		p.cover(p.samples(s.Span))
+		p.cover(p.samples(s.Span), false)
 		return
 	}
 	if skip := min(n, p.samples(s.Skip)); skip > 0 {
@@ -29,17 +29,17 @@ func (p *Playout) decode(s jitter.Sound) {
 	switch {
 	case p.last == jitter.Empty:
 		p.rise(dst[:n])
-	case seam:
+	case crossfade:
 		p.conceal.Join(dst[:n], past)
 	}
-	p.seam = false
+	p.crossfade = false
 	p.tape.add(n, true)
 }
 
 // rise lets sound out of silence begin without a click: who is heard from now on may be in
 // the middle of a word.
 func (p *Playout) rise(sound []int16) {
-	n := min(len(sound), p.tape.rate/200) // 5 ms
+	n := min(len(sound), p.tape.rate/500) // 2 ms
 	for i := range n {
 		sound[i] = int16(int(sound[i]) * (i + 1) / (n + 1))
 	}

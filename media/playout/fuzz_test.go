@@ -13,7 +13,8 @@ import (
 func FuzzPlayout(f *testing.F) {
 	f.Add([]byte{0, 0, 0x20, 1, 1, 1, 0x20, 1, 2, 2, 0x20, 1, 3, 3, 0x20, 9}, uint16(0xfffe), uint32(0xffffff00))
 	f.Add([]byte{0, 0, 0x20, 1, 1, 1, 0x21, 1, 2, 2, 0x22, 1, 3, 3, 0x60, 3, 4, 6, 0x13, 1}, uint16(0), uint32(0))
-	f.Add([]byte{0, 0, 0x20, 1, 1, 1, 0x23, 1, 9, 2, 0x22, 7, 30, 31, 0x62, 12, 4, 6, 0xd3, 1}, uint16(40000), uint32(1<<31))
+	f.Add([]byte{0, 0, 0x20, 1, 1, 1, 0x23, 1, 9, 2, 0x22, 7, 30, 31, 0x62, 12, 4, 6, 0xd3, 1}, uint16(40000),
+		uint32(1<<31))
 	f.Fuzz(func(t *testing.T, in []byte, seq uint16, ts uint32) {
 		p, now := New(jitter.Default()), time.Unix(1, 0)
 		payload := make([]byte, 2000)

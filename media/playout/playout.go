@@ -36,7 +36,7 @@ type Playout struct {
 	decoder    codec.Decoder
 	tape       tape
 	last       jitter.Kind // of what stands at the end of the tape
-	seam       bool        // what comes next does not go on where the tape ends
+	crossfade  bool        // what comes next does not go on where the tape ends
 	incomplete bool        // something was concealed in this frame
 	misses     int         // corrections in a row for which no place was found
 
@@ -58,7 +58,7 @@ func (p *Playout) Reset() {
 	p.buffer.Reset(p.clock)
 	p.conceal.Reset(p.tape.rate)
 	p.tape.clear()
-	p.codec, p.last, p.seam, p.stats = 0, jitter.Empty, false, Stats{}
+	p.codec, p.last, p.crossfade, p.stats = 0, jitter.Empty, false, Stats{}
 	p.noise.SetLevel(silent)
 }
 
@@ -95,12 +95,13 @@ func (p *Playout) Pull(now time.Time, rate int) (frame []int16, audible bool) {
 	if rate != p.tape.rate {
 		p.tape.tune(rate)
 		p.conceal.Reset(rate)
-		p.up, p.down, p.seam = pcm.Upsampler{}, pcm.Downsampler{}, true
+		p.up, p.down, p.crossfade = pcm.Upsampler{}, pcm.Downsampler{}, true
 	}
-	off := p.buffer.Excess(p.at(now))
+	off := p.buffer.Excess(now, p.at(now))
 	for p.tape.waiting() < size {
 		sound := p.next(now, size)
-		if sound.Kind == jitter.Empty && p.last == jitter.Empty && p.tape.waiting() == 0 && p.samples(sound.Span) >= size {
+		if sound.Kind == jitter.Empty && p.last == jitter.Empty && p.tape.waiting() == 0 &&
+			p.samples(sound.Span) >= size {
 			p.tape.clear()
 			return nothing[:size], false
 		}
@@ -159,7 +160,7 @@ func (p *Playout) take(s jitter.Sound) {
 	case s.Kind == jitter.Play:
 		p.decode(s)
 	case s.Kind == jitter.Conceal:
-		p.cover(n)
+		p.cover(n, s.Brief)
 	case s.Payload != nil:
 		// RFC 3389 §3.1: the level in -dBov, of which the most significant bit is zero. The
 		// spectrum behind it is not followed: the noise is white.
@@ -172,14 +173,18 @@ func (p *Playout) take(s jitter.Sound) {
 }
 
 // cover conceals n samples.
-func (p *Playout) cover(n int) {
+func (p *Playout) cover(n int, brief bool) {
 	p.incomplete = true
+	fade := conceal.Fade
+	if brief {
+		fade = conceal.Brief
+	}
 	dst, past := p.tape.room(n)
 	if own, ok := p.decoder.(codec.Concealer); ok && p.tape.rate == p.codec.Rate() && own.Conceal(dst) == n {
 		p.tape.add(n, true)
 		return
 	}
-	p.conceal.Cover(dst, past)
+	p.conceal.Cover(dst, past, fade)
 	p.tape.add(n, true)
 }
 

@@ -72,6 +72,12 @@ type party struct {
 	late  func() time.Duration
 	lost  func() bool
 
+	ear        listener     // p
+	suppresses bool         // leaves out packets in which nothing is said
+	hangover   int          // packets still to be sent
+	linger     int          // packets that are sent behind the last word
+	jumps      func() int32 // of the timestamp, before a packet
+
 	way     []flight
 	out     []int16
 	audible []bool
@@ -87,8 +93,10 @@ type flight struct {
 
 func newParty(t testing.TB, id codec.ID, rate int) *party {
 	start := time.Unix(1000, 0)
+	p := New(jitter.Default())
 	return &party{
-		t: t, p: New(jitter.Default()), id: id, coder: codec.NewEncoder(id), rate: rate, seq: 65500, ts: 1<<32 - 2000,
+		t: t, p: p, ear: p, jumps: func() int32 { return 0 },
+		id: id, coder: codec.NewEncoder(id), rate: rate, seq: 65500, ts: 1<<32 - 2000,
 		clock: start, now: start.Add(7 * ms), pace: tick, voice: babble(id.Rate()),
 		late: func() time.Duration { return 0 }, lost: func() bool { return false },
 	}
@@ -103,11 +111,25 @@ func (a *party) talk() {
 	a.said += len(samples)
 	payload := make([]byte, 400)
 	payload = payload[:a.coder.Encode(payload, samples)]
+	a.ts += uint32(a.jumps())
+	if a.suppresses && !a.speaks(samples) {
+		a.ts += uint32(a.id.ClockRate() / 50)
+		return
+	}
 	if !a.lost() {
 		a.way = append(a.way, flight{a.clock.Add(a.late()), a.id, a.seq, a.ts, payload})
 	}
 	a.seq++
 	a.ts += uint32(a.id.ClockRate() / 50)
+}
+
+// speaks says whether a frame is sent by a sender that leaves out silence: and some packets behind the last word.
+func (a *party) speaks(samples []int16) bool {
+	if pcm.Level(samples) > -45 {
+		a.hangover = a.linger + 1
+	}
+	a.hangover--
+	return a.hangover >= 0
 }
 
 // tick brings what has arrived and pulls a frame.
@@ -120,11 +142,11 @@ func (a *party) tick() {
 		if f.id == 0 {
 			a.p.Noise(f.at, f.seq, f.ts, f.payload)
 		} else {
-			a.p.Push(f.at, f.id, f.seq, f.ts, f.payload)
+			a.ear.Push(f.at, f.id, f.seq, f.ts, f.payload)
 		}
 		return true
 	})
-	frame, audible := a.p.Pull(a.now, a.rate)
+	frame, audible := a.ear.Pull(a.now, a.rate)
 	if len(frame) != a.rate/50 {
 		a.t.Fatalf("%d samples", len(frame))
 	}

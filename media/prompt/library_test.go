@@ -38,7 +38,8 @@ func TestShippedAnnouncements(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"transfer", "transfer_failed", "keep_waiting", "three_way", "party_left", "queue", "all_busy", "accepted", "refused", "urgent",
+		"transfer", "transfer_failed", "keep_waiting", "three_way", "party_left", "queue", "all_busy", "accepted",
+		"refused", "urgent",
 	} {
 		c, ok := l.Get(name)
 		if !ok {
@@ -112,7 +113,8 @@ func TestLoadReportsEveryFile(t *testing.T) {
 		t.Fatalf("%v, %v", l, err)
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "first") || !strings.Contains(lines[1], "ring") || !strings.Contains(lines[2], "second") {
+	if len(lines) != 3 || !strings.Contains(lines[0], "first") || !strings.Contains(lines[1], "ring") ||
+		!strings.Contains(lines[2], "second") {
 		t.Errorf("%q", lines)
 	}
 }
@@ -122,7 +124,7 @@ func TestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"busy", "confirm", "congestion", "hello", "music", "refuse", "ring"}
+	want := []string{"already", "busy", "confirm", "congestion", "hello", "music", "refuse", "ring"}
 	if got := l.Names(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

@@ -19,6 +19,7 @@ const (
 	Congestion = "congestion" // 0.7 s on, 0.7 s off
 	Confirm    = "confirm"    // a short double beep: the key was understood
 	Refuse     = "refuse"     // a low buzz: not possible now
+	Already    = "already"    // one short beep: it is so already
 	Music      = "music"      // a soft loop for who waits
 )
 
@@ -39,6 +40,7 @@ var generated = sync.OnceValue(func() map[string]Clip {
 		Congestion: newLoop(beeps(callTone, 700*time.Millisecond, 700*time.Millisecond)),
 		Confirm:    newLoop(beeps(1000, 80*time.Millisecond, 60*time.Millisecond, 80*time.Millisecond)),
 		Refuse:     newLoop(beeps(200, 400*time.Millisecond)),
+		Already:    newLoop(beeps(1000, 80*time.Millisecond, 20*time.Millisecond)),
 		Music:      newLoop(music()),
 	}
 })

@@ -66,6 +66,7 @@ func TestTones(t *testing.T) {
 		{Congestion, 450, row(700*ms, 700*ms)},
 		{Confirm, 1000, row(80*ms, 60*ms, 80*ms)},
 		{Refuse, 200, row(400 * ms)},
+		{Already, 1000, row(80*ms, 20*ms)},
 	} {
 		samples := tone(t, test.name)
 		if got := cadence(samples); got != test.want {

@@ -97,7 +97,8 @@ func TestWAVIsTaken(t *testing.T) {
 		{"A-law", riff(fmtChunk(tagALaw, 1, 8, 8000), chunk("data", coded(codec.PCMA))), codec.PCMA},
 		{"µ-law", riff(fmtChunk(tagMuLaw, 1, 8, 8000), chunk("data", coded(codec.PCMU))), codec.PCMU},
 		{"extensible", riff(extensible(tagPCM), dataChunk(samples)), 0},
-		{"other chunks around", riff(chunk("LIST", []byte("odd")), linear, chunk("fact", make([]byte, 4)), dataChunk(samples), chunk("id3 ", nil)), 0},
+		{"other chunks around", riff(chunk("LIST", []byte("odd")), linear, chunk("fact", make([]byte, 4)),
+			dataChunk(samples), chunk("id3 ", nil)), 0},
 		{"piped: size unknown", riff(linear, sized(dataChunk(samples), 0xffffffff)), 0},
 		{"piped by sox", riff(linear, sized(dataChunk(samples), 0x7ffff000)), 0},
 		{"wrong RIFF size", append([]byte("RIFF\x00\x00\x00\x00"), riff(linear, dataChunk(samples))[8:]...), 0},
@@ -137,7 +138,8 @@ func TestWAVIsRefused(t *testing.T) {
 		{"MP3", []byte("ID3\x04 and so on and so on"), ErrNotWAV, "RIFF"},
 		{"AVI", append([]byte("RIFF\x00\x00\x00\x00AVI "), sound...), ErrNotWAV, "WAVE"},
 		{"stereo", riff(fmtChunk(tagPCM, 2, 16, 8000), sound), ErrFormat, "2 channels"},
-		{"CD", riff(fmtChunk(tagPCM, 1, 16, 44100), sound), ErrFormat, "44100 Hz; allowed: mono, 16-bit PCM at 8000 or 16000 Hz"},
+		{"CD", riff(fmtChunk(tagPCM, 1, 16, 44100), sound), ErrFormat,
+			"44100 Hz; allowed: mono, 16-bit PCM at 8000 or 16000 Hz"},
 		{"8-bit PCM", riff(fmtChunk(tagPCM, 1, 8, 8000), sound), ErrFormat, "8 bits"},
 		{"16-bit A-law", riff(fmtChunk(tagALaw, 1, 16, 8000), sound), ErrFormat, "A-law"},
 		{"A-law at 16 kHz", riff(fmtChunk(tagALaw, 1, 8, 16000), sound), ErrFormat, "16000 Hz"},
@@ -145,7 +147,8 @@ func TestWAVIsRefused(t *testing.T) {
 		{"no bits", riff(fmtChunk(tagPCM, 1, 0, 8000), sound), ErrFormat, "0 bits"},
 		{"extensible float", riff(extensible(3), sound), ErrFormat, "format 3"},
 		{"no sound", riff(linear, chunk("data", nil)), ErrEmpty, ""},
-		{"no sound but something behind", riff(linear, chunk("data", nil), chunk("LIST", make([]byte, 100))), ErrEmpty, ""},
+		{"no sound but something behind", riff(linear, chunk("data", nil), chunk("LIST", make([]byte, 100))), ErrEmpty,
+			""},
 		{"half a sample", riff(linear, chunk("data", []byte{1})[:9]), ErrEmpty, ""},
 		{"no data chunk", riff(linear), ErrNotWAV, "data"},
 		{"no fmt chunk", riff(sound), ErrNotWAV, "fmt"},
@@ -235,7 +238,8 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		c, _ := l.Get("a-name")
-		if c.Len() == 0 || len(c.Encoded(codec.PCMA, c.Len()-1)) != pcm.FrameSamples || len(c.Encoded(codec.PCMU, 0)) != pcm.FrameSamples {
+		if c.Len() == 0 || len(c.Encoded(codec.PCMA, c.Len()-1)) != pcm.FrameSamples ||
+			len(c.Encoded(codec.PCMU, 0)) != pcm.FrameSamples {
 			t.Fatalf("%d frames", c.Len())
 		}
 	})

@@ -30,9 +30,10 @@ var (
 
 // Path is what sound goes through from a mouth to an ear.
 type Path struct {
-	Coding     Coding
-	Loss       float64       // packets lost or come too late for their turn, 0 to 1
-	BurstRatio float64       // mean row of lost packets against that of random loss, see [Loss.BurstRatio]; below 1 counts as 1
+	Coding Coding
+	Loss   float64 // packets lost or come too late for their turn, 0 to 1
+	// mean row of lost packets against that of random loss, see [Loss.BurstRatio]; below 1 counts as 1
+	BurstRatio float64
 	Delay      time.Duration // one way; 0 rates listening without a word about conversation
 }
 

@@ -19,7 +19,8 @@ func TestDefaults(t *testing.T) {
 
 // TestMOS: ITU-T G.107 Table B.1, the borders of the categories of G.109.
 func TestMOS(t *testing.T) {
-	for r, want := range map[float64]float64{90: 4.34, 80: 4.03, 70: 3.60, 60: 3.10, 50: 2.58, -1: 1, 0: 1, 3: 1, 100: 4.5, 120: 4.5} {
+	for r, want := range map[float64]float64{90: 4.34, 80: 4.03, 70: 3.60, 60: 3.10, 50: 2.58, -1: 1, 0: 1, 3: 1,
+		100: 4.5, 120: 4.5} {
 		if got := MOS(r); math.Abs(got-want) > 0.0065 { // the table rounds 4.024 up
 			t.Errorf("R %v: MOS %.3f, want %.2f", r, got, want)
 		}
@@ -40,9 +41,11 @@ func TestLossImpairment(t *testing.T) {
 		want   map[float64]float64
 		within float64
 	}{
-		"G.729A with VAD":           {g729a, map[float64]float64{0: 11, 1: 15, 2: 19, 3: 23, 4: 26, 8: 36, 16: 49}, 1},
-		"G.723.1 6.3 with VAD":      {g7231, map[float64]float64{0: 15, 1: 19, 2: 24, 3: 27, 4: 32, 8: 41, 16: 55}, 1.2},
-		"G.711 with Appendix I PLC": {G711PLC, map[float64]float64{0: 0, 2: 7, 3: 10, 5: 15, 7: 20, 10: 25, 15: 35, 20: 45}, 3},
+		"G.729A with VAD": {g729a, map[float64]float64{0: 11, 1: 15, 2: 19, 3: 23, 4: 26, 8: 36, 16: 49}, 1},
+		"G.723.1 6.3 with VAD": {g7231, map[float64]float64{0: 15, 1: 19, 2: 24, 3: 27, 4: 32, 8: 41, 16: 55},
+			1.2},
+		"G.711 with Appendix I PLC": {G711PLC, map[float64]float64{0: 0, 2: 7, 3: 10, 5: 15, 7: 20, 10: 25, 15: 35,
+			20: 45}, 3},
 	} {
 		for loss, want := range c.want {
 			got := lossImpairment(Path{Coding: c.coding, Loss: loss / 100, BurstRatio: 1})
@@ -51,7 +54,8 @@ func TestLossImpairment(t *testing.T) {
 			}
 		}
 	}
-	if with, without := lossImpairment(Path{Coding: G711PLC, Loss: 0.05}), lossImpairment(Path{Coding: G711, Loss: 0.05}); without < 3*with {
+	if with, without := lossImpairment(Path{Coding: G711PLC, Loss: 0.05}),
+		lossImpairment(Path{Coding: G711, Loss: 0.05}); without < 3*with {
 		t.Errorf("without concealment %.1f, with it %.1f", without, with)
 	}
 }
@@ -93,7 +97,8 @@ func TestIdd(t *testing.T) {
 // TestRange: whatever is put in, R stays in its range.
 func TestRange(t *testing.T) {
 	for _, p := range []Path{
-		{Coding: G711, Loss: 1}, {Coding: G711, Loss: 7, BurstRatio: 1e9, Delay: time.Hour}, {Loss: -1, Delay: -time.Second},
+		{Coding: G711, Loss: 1}, {Coding: G711, Loss: 7, BurstRatio: 1e9, Delay: time.Hour},
+		{Loss: -1, Delay: -time.Second},
 		{Coding: Coding{Ie: 200, Bpl: 1}},
 	} {
 		if r := R(p); !(r >= 0 && r <= 100) {

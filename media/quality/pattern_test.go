@@ -29,11 +29,13 @@ func TestBursts(t *testing.T) {
 		packets string
 		want    Loss
 	}{
-		"nothing lost":     {came(500), Loss{Gap: Span{500, 0}}},
-		"one packet":       {came(1), Loss{Gap: Span{1, 0}}},
-		"isolated":         {came(100) + "." + came(16) + "." + came(100), Loss{Gap: Span{218, 2}, Rows: 2}},
-		"one less between": {came(100) + "." + came(15) + "." + came(100), Loss{Gap: Span{200, 0}, Burst: Span{17, 2}, Bursts: 1, Rows: 2}},
-		"a row":            {came(100) + "..." + came(100), Loss{Gap: Span{200, 0}, Burst: Span{3, 3}, Bursts: 1, Rows: 1}},
+		"nothing lost": {came(500), Loss{Gap: Span{500, 0}}},
+		"one packet":   {came(1), Loss{Gap: Span{1, 0}}},
+		"isolated":     {came(100) + "." + came(16) + "." + came(100), Loss{Gap: Span{218, 2}, Rows: 2}},
+		"one less between": {came(100) + "." + came(15) + "." + came(100),
+			Loss{Gap: Span{200, 0}, Burst: Span{17, 2}, Bursts: 1, Rows: 2}},
+		"a row": {came(100) + "..." + came(100),
+			Loss{Gap: Span{200, 0}, Burst: Span{3, 3}, Bursts: 1, Rows: 1}},
 		"two bursts": {came(100) + ".." + came(50) + ".x." + came(100),
 			Loss{Gap: Span{250, 0}, Burst: Span{5, 4}, Bursts: 2, Rows: 3}},
 		"near both ends": {came(1) + "." + came(1), Loss{Gap: Span{3, 1}, Rows: 1}},

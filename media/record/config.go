@@ -7,16 +7,18 @@ import (
 
 // Config of a recorder. Immutable.
 type Config struct {
-	Dir      string // made when missing; no other process may record there
-	Days     int    // recordings older than this are deleted; 0: none for its age
-	MaxShare int    // percent of the file system that all recordings may take; above it the oldest are deleted; 0: no limit
+	Dir  string // made when missing; no other process may record there
+	Days int    // recordings older than this are deleted; 0: none for its age
+	// percent of the file system that all recordings may take; above it the oldest are deleted; 0: no limit
+	MaxShare int
+
+	// Resumes says that recordings of the process before go on: what is left open is mended only after
+	// [Recorder.Resumed].
+	Resumes bool
 
 	// Keys open sealed recordings, and the first of them seals new ones. None: files are plain WAV.
 	Keys []Key
 }
-
-// Default is a Config whose Dir is to be set.
-func Default() Config { return Config{Days: 90, MaxShare: 80} }
 
 const maxDays = 36500
 

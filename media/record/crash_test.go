@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // times of their own. Each call is known by its ref, which it prints; sound is noise of a seed
 // made of it.
 func child(dir string) error {
-	cfg := Default()
+	cfg := usual()
 	cfg.Dir = dir
 	if text := os.Getenv("RECORD_KEY"); text != "" {
 		keys, err := ParseKeys(text)
@@ -89,7 +89,7 @@ func TestKill(t *testing.T) {
 	for name, text := range map[string]string{"plain": "", "sealed": strings.Repeat("42", KeySize)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Default()
+			cfg := usual()
 			cfg.Dir = t.TempDir()
 			if text != "" {
 				cfg.Keys, _ = ParseKeys(text)
@@ -152,7 +152,8 @@ func checkUnmended(t *testing.T, cfg Config, refs []string) {
 		}
 		path := e.sound()
 		info, err := os.Stat(path)
-		if err != nil || info.Size() < int64(wavHeader) || strings.HasSuffix(path, extSealed) && info.Size() < int64(sealedHeader) {
+		if err != nil || info.Size() < int64(wavHeader) ||
+			strings.HasSuffix(path, extSealed) && info.Size() < int64(sealedHeader) {
 			continue // killed while it was made
 		}
 		p, err := open(path, Meta{}, cfg.Keys)
@@ -197,7 +198,8 @@ func checkMended(t *testing.T, cfg Config, refs []string) (interrupted, whole in
 		if err != nil {
 			continue // it was not begun
 		}
-		if m.Ended.IsZero() || m.Ref != ref || m.Failure == "" && (m.SHA256 == "" || m.WAVSHA256 == "" || m.CallRef != "crash") {
+		if m.Ended.IsZero() || m.Ref != ref || m.Failure == "" &&
+			(m.SHA256 == "" || m.WAVSHA256 == "" || m.CallRef != "crash") {
 			t.Errorf("%s is not closed: %+v", ref, m)
 		}
 		if m.Interrupted {

@@ -108,7 +108,8 @@ func stale(t *testing.T, dir string, age time.Duration, size int) string {
 	if err := os.WriteFile(e.path+extPlain, make([]byte, size), filePerm); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeMeta(e.path+extMeta, Meta{Ref: ref, Started: e.at, Ended: e.at.Add(time.Minute)}, false); err != nil {
+	if err := writeMeta(e.path+extMeta, Meta{Ref: ref, Started: e.at, Ended: e.at.Add(time.Minute)},
+		false); err != nil {
 		t.Fatal(err)
 	}
 	return ref
@@ -122,10 +123,11 @@ func has(r *Recorder, ref string) bool {
 const day = 24 * time.Hour
 
 func TestDeletedForAge(t *testing.T) {
-	cfg := Default()
+	cfg := usual()
 	cfg.Dir, cfg.Days = t.TempDir(), 30
 	synctest.Test(t, func(t *testing.T) {
-		old, edge, young := stale(t, cfg.Dir, 40*day, 10), stale(t, cfg.Dir, 30*day-time.Hour, 10), stale(t, cfg.Dir, day, 10)
+		old, edge, young := stale(t, cfg.Dir, 40*day, 10), stale(t, cfg.Dir, 30*day-time.Hour, 10),
+			stale(t, cfg.Dir, day, 10)
 		r := open0(t, cfg, realDisk())
 		synctest.Wait()
 		if has(r, old) || !has(r, edge) || !has(r, young) {
@@ -147,7 +149,7 @@ func TestDeletedForAge(t *testing.T) {
 
 // The oldest go first, no more than must, and never one that goes on.
 func TestDeletedForRoom(t *testing.T) {
-	cfg := Default()
+	cfg := usual()
 	cfg.Dir, cfg.Days, cfg.MaxShare = t.TempDir(), 0, 10
 	synctest.Test(t, func(t *testing.T) {
 		d := realDisk()
@@ -188,15 +190,16 @@ func TestMendsAnything(t *testing.T) {
 		key := someKey(t, 1)
 		file, sound := vault(t, key, newRef(time.Now()), 3, block*9)
 		for name, torn := range map[string]map[string][]byte{
-			"metadata alone":   {extOpen: []byte(`{"ref":"x"}`)},
-			"metadata torn":    {extOpen: []byte(`{"re`), extPlain: header(3, 0)},
-			"sound alone":      {extPlain: append(header(3, 0), noise(1, 1000)...)},
-			"no header":        {extPlain: []byte("RIFF")},
-			"nothing":          {extPlain: nil},
-			"sealed, nothing":  {extSealed: nil},
-			"sealed, other's":  {extSealed: file},
-			"temporary":        {extOpen + ".tmp": []byte("x")},
-			"closed and open":  {extPlain: append(header(3, 6), noise(1, 6)...), extOpen: []byte("{}"), extMeta: []byte("{}")},
+			"metadata alone":  {extOpen: []byte(`{"ref":"x"}`)},
+			"metadata torn":   {extOpen: []byte(`{"re`), extPlain: header(3, 0)},
+			"sound alone":     {extPlain: append(header(3, 0), noise(1, 1000)...)},
+			"no header":       {extPlain: []byte("RIFF")},
+			"nothing":         {extPlain: nil},
+			"sealed, nothing": {extSealed: nil},
+			"sealed, other's": {extSealed: file},
+			"temporary":       {extOpen + ".tmp": []byte("x")},
+			"closed and open": {extPlain: append(header(3, 6), noise(1, 6)...), extOpen: []byte("{}"),
+				extMeta: []byte("{}")},
 			"sealed, cut":      {extSealed: file[:len(file)-20]},
 			"header of a lie":  {extPlain: append(header(3, 1<<31), noise(2, 60)...)},
 			"odd bytes at end": {extPlain: append(header(3, 0), noise(3, 61)...)},

@@ -19,13 +19,21 @@ type keeper struct{ *Recorder }
 
 // run works until the writer has ended and everything is closed.
 func (k *keeper) run() {
-	k.mend()
-	k.sweep()
+	resumed := k.allResumed
+	if !k.cfg.Resumes {
+		resumed = nil
+		k.mend()
+		k.sweep()
+	}
 	syncs, sweeps := time.NewTicker(syncEvery), time.NewTicker(sweepEvery)
 	defer syncs.Stop()
 	defer sweeps.Stop()
 	for {
 		select {
+		case <-resumed:
+			resumed = nil
+			k.mend()
+			k.sweep()
 		case <-k.toKeeper:
 			k.closeEnded()
 		case <-syncs.C:

@@ -66,3 +66,13 @@ func (k Key) GoString() string { return k.String() }
 
 // LogValue is the ID too.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// keyOf is the one of that id; zero: it is not among them.
+func keyOf(keys []Key, id string) Key {
+	for _, k := range keys {
+		if k.ID() == id {
+			return k
+		}
+	}
+	return Key{}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -15,20 +16,25 @@ import (
 type Meta struct {
 	Ref      string    `json:"ref"`
 	CallRef  string    `json:"call_ref,omitempty"`
+	Lines    []string  `json:"hotlines,omitempty"` // whose recording it is: who may hear it
 	Channels []Channel `json:"channels,omitempty"`
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended,omitzero"` // zero: it goes on
 
-	Pauses  []Pause `json:"pauses,omitempty"`
-	Dropped uint64  `json:"dropped"` // packets that were not written because the disk was behind
+	Pauses []Pause `json:"pauses,omitempty"`
+	// supervisors who were in the call meanwhile, by whom and how
+	Attended []Attendance `json:"supervisors,omitempty"`
+	Gaps     []Gap        `json:"gaps,omitempty"`
+	Dropped  uint64       `json:"dropped"` // packets that were not written because the disk was behind
 
 	Interrupted bool   `json:"interrupted"`       // the switch ended in the middle; what was written is there
 	Failure     string `json:"failure,omitempty"` // why it ended before its time
 
-	Bytes     int64  `json:"bytes"`                // of the stored file
-	SHA256    string `json:"sha256,omitempty"`     // of the stored file, hexadecimal
-	WAVSHA256 string `json:"wav_sha256,omitempty"` // of the WAV that it plays as; the same for a file that is not sealed
-	KeyID     string `json:"key_id,omitempty"`     // of the key that sealed it
+	Bytes  int64  `json:"bytes"`            // of the stored file
+	SHA256 string `json:"sha256,omitempty"` // of the stored file, hexadecimal
+	// of the WAV that it plays as; the same for a file that is not sealed
+	WAVSHA256 string `json:"wav_sha256,omitempty"`
+	KeyID     string `json:"key_id,omitempty"` // of the key that sealed it
 }
 
 // Channel is one party's part.
@@ -45,12 +51,27 @@ type Pause struct {
 	To   time.Time `json:"to,omitzero"`
 }
 
+// Attendance is how long a supervisor was in the call in one way.
+type Attendance struct {
+	User string    `json:"user"`
+	Line string    `json:"hotline"`
+	Mode string    `json:"mode"` // listen, whisper or join
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // zero: it goes on
+}
+
+// same says that both tell of one supervisor in one way.
+func (a Attendance) same(b Attendance) bool {
+	return a.User == b.User && a.Line == b.Line && a.Mode == b.Mode
+}
+
 // meta is what is known now. Owned as the writer's fields are.
 func (r *Recording) meta() Meta {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := Meta{
-		Ref: r.call.Ref, CallRef: r.call.CallRef, Started: r.began, Pauses: r.pauses,
+		Ref: r.call.Ref, CallRef: r.call.CallRef, Lines: slices.Concat(r.call.Lines, r.lines), Started: r.began,
+		Pauses: r.pauses, Attended: slices.Clone(r.attended), Gaps: r.gaps,
 		Dropped: r.dropped.Load(), Failure: r.failure,
 	}
 	if !r.key.isZero() {
@@ -58,6 +79,11 @@ func (r *Recording) meta() Meta {
 	}
 	if r.finished {
 		m.Ended = r.began.Add(time.Duration(r.ended.Load()))
+		for i := range m.Attended {
+			if m.Attended[i].To.IsZero() {
+				m.Attended[i].To = m.Ended.Round(0)
+			}
+		}
 	}
 	for i, t := range r.line.tracks {
 		m.Channels = append(m.Channels, Channel{r.call.Channels[i], t.packets, t.misplaced, t.resyncs})

@@ -35,6 +35,11 @@ func (r *Recorder) Meta(ref string) (Meta, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return Meta{}, ErrNotFound
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if one := r.live[e.ref]; one != nil { // its file was made before the lines that came later
+		m.Lines = one.whose()
+	}
 	return m, err
 }
 

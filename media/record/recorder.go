@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,9 @@ type Recorder struct {
 	disk  disk
 
 	toWriter, toKeeper, quit chan struct{}
+	allResumed               chan struct{} // closed: what is left open besides is to be mended
+	resume                   sync.Once     // closes it
+	leaving                  atomic.Bool
 	written                  chan struct{} // the writer has ended
 	wg                       sync.WaitGroup
 
@@ -61,7 +65,7 @@ func start(cfg Config, log *slog.Logger, d disk) (*Recorder, error) {
 	r := &Recorder{
 		cfg: cfg, log: log, lock: held, disk: d, live: map[string]*Recording{},
 		toWriter: make(chan struct{}, 1), toKeeper: make(chan struct{}, 1),
-		quit: make(chan struct{}), written: make(chan struct{}),
+		quit: make(chan struct{}), written: make(chan struct{}), allResumed: make(chan struct{}),
 	}
 	r.wg.Go(r.write)
 	r.wg.Go((&keeper{r}).run)
@@ -69,12 +73,16 @@ func start(cfg Config, log *slog.Logger, d disk) (*Recorder, error) {
 }
 
 // Stop ends all recordings and waits until their files are closed.
-func (r *Recorder) Stop() {
+func (r *Recorder) Stop() { r.shut() }
+
+func (r *Recorder) shut() {
 	r.mu.Lock()
 	already := r.closed
 	r.closed = true
 	for _, one := range r.live {
-		one.Stop(time.Now())
+		if !r.leaving.Load() {
+			one.Stop(time.Now())
+		}
 	}
 	r.mu.Unlock()
 	if !already {
@@ -90,6 +98,17 @@ func (r *Recorder) Stop() {
 // delays nobody; when that fails it is logged and counted, and stands in the metadata if there
 // can be any.
 func (r *Recorder) Start(c Call, now time.Time) (*Recording, error) {
+	one, err := r.recording(c, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.cfg.Keys) > 0 {
+		one.key = r.cfg.Keys[0]
+	}
+	return one, r.admit(one)
+}
+
+func (r *Recorder) recording(c Call, began time.Time) (*Recording, error) {
 	e, err := entryOf(r.cfg.Dir, c.Ref)
 	if err != nil {
 		return nil, err
@@ -98,22 +117,26 @@ func (r *Recorder) Start(c Call, now time.Time) (*Recording, error) {
 		return nil, fmt.Errorf("record: %d channels are not allowed, 1 to %d", n, MaxChannels)
 	}
 	c.Ref = e.ref
-	one := &Recording{call: c, began: now, wake: func() { nudge(r.toWriter) }, line: newTimeline(len(c.Channels)), voices: make([]voice, len(c.Channels))}
-	if len(r.cfg.Keys) > 0 {
-		one.key = r.cfg.Keys[0]
-	}
+	return &Recording{
+		call: c, began: began, wake: func() { nudge(r.toWriter) },
+		line: newTimeline(len(c.Channels)), voices: make([]voice, len(c.Channels)),
+	}, nil
+}
+
+// admit has the writer make the file.
+func (r *Recorder) admit(one *Recording) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.closed:
-		return nil, ErrClosed
-	case r.live[c.Ref] != nil:
-		return nil, fmt.Errorf("record: %s is being recorded already", c.Ref)
+		return ErrClosed
+	case r.live[one.call.Ref] != nil:
+		return fmt.Errorf("record: %s is being recorded already", one.call.Ref)
 	}
-	r.live[c.Ref] = one
+	r.live[one.call.Ref] = one
 	r.fresh = append(r.fresh, one)
 	nudge(r.toWriter)
-	return one, nil
+	return nil
 }
 
 func nudge(c chan struct{}) {
@@ -141,6 +164,10 @@ func (r *Recorder) write() {
 			stopping = true
 		}
 		growing = r.round(append(growing, r.begun()...), time.Now())
+		if stopping && r.leaving.Load() {
+			r.leave(growing)
+			return
+		}
 	}
 }
 
@@ -151,7 +178,11 @@ func (r *Recorder) begun() []*Recording {
 	r.fresh = nil
 	r.mu.Unlock()
 	for _, one := range fresh {
-		if err := r.begin(one); err != nil {
+		make := r.begin
+		if !one.resumed.IsZero() {
+			make = r.reopen
+		}
+		if err := make(one); err != nil {
 			one.sink = nowhere{}
 			one.fail(err)
 			continue

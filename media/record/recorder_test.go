@@ -61,7 +61,8 @@ func TestRecording(t *testing.T) {
 		if len(cfg.Keys) > 0 && (m.KeyID != cfg.Keys[0].ID() || bytes.Contains(stored, said[0][:24])) {
 			t.Errorf("sealed with key %q, or not at all", m.KeyID)
 		}
-		if !m.Started.Equal(began) || m.Ended.Sub(m.Started) != 517*20*time.Millisecond || m.Interrupted || m.Failure != "" || m.Dropped != 0 {
+		if !m.Started.Equal(began) || m.Ended.Sub(m.Started) != 517*20*time.Millisecond || m.Interrupted ||
+			m.Failure != "" || m.Dropped != 0 {
 			t.Errorf("%+v", m)
 		}
 		if len(m.Channels) != 3 || m.Channels[1] != (Channel{Role: "desk", Packets: 517}) {
@@ -99,7 +100,8 @@ func TestWideband(t *testing.T) {
 		for name, part := range map[string]struct {
 			at, latest int
 			least      float64
-		}{"G.722": {2000, 35, 0.85}, "µ-law": {packets/2*frame + 2000, 0, 0.99}} { // the bands of G.722 and the filter take 3 ms and a bit
+			// the bands of G.722 and the filter take 3 ms and a bit
+		}{"G.722": {2000, 35, 0.85}, "µ-law": {packets/2*frame + 2000, 0, 0.99}} {
 			lag, c := pcm.Correlate(narrow[part.at:part.at+8000], got[part.at:part.at+8000], 60)
 			if c < part.least || lag < 0 || lag > part.latest {
 				t.Errorf("%s: correlation %.3f at a lag of %d samples", name, c, lag)
@@ -167,9 +169,11 @@ func TestPauseIsSilenceAndNoted(t *testing.T) {
 		one.Stop(time.Now())
 		settled(t, r)
 		_, sound := listen(t, r, one.Ref())
-		begins(t, "caller", sound[0], append(append(append([]byte{}, said[0]...), gap(100*frame)...), said[0][:50*frame]...))
+		begins(t, "caller", sound[0], append(append(append([]byte{}, said[0]...), gap(100*frame)...),
+			said[0][:50*frame]...))
 		m, err := r.Meta(one.Ref())
-		if err != nil || len(m.Pauses) != 2 || !m.Pauses[0].From.Equal(paused) || m.Pauses[0].To.Sub(paused) != 2*time.Second || !m.Pauses[1].To.IsZero() {
+		if err != nil || len(m.Pauses) != 2 || !m.Pauses[0].From.Equal(paused) ||
+			m.Pauses[0].To.Sub(paused) != 2*time.Second || !m.Pauses[1].To.IsZero() {
 			t.Errorf("pauses %+v, %v", m.Pauses, err)
 		}
 	})
@@ -254,7 +258,7 @@ func TestPutDoesNotAllocate(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	cfg := Default()
+	cfg := usual()
 	cfg.Dir = t.TempDir()
 	r := open0(t, cfg, realDisk())
 	now := time.Now()
@@ -315,7 +319,8 @@ func TestStopClosesAll(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	err := Config{Days: -1, MaxShare: 101, Keys: []Key{{}, someKey(t, 1), someKey(t, 1)}}.Validate()
-	for _, want := range []string{"dir: must", "days: must be 0 (for ever) to 36500", "max_share: must be 0 (no limit) to 100 percent", "key: must not be all zeros", "key: is there twice"} {
+	for _, want := range []string{"dir: must", "days: must be 0 (for ever) to 36500",
+		"max_share: must be 0 (no limit) to 100 percent", "key: must not be all zeros", "key: is there twice"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}
@@ -336,7 +341,8 @@ func TestKeys(t *testing.T) {
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", keys[0])
-	if text := log.String() + fmt.Sprintf("%v %+v %#v %s", keys[0], keys[0], keys[0], keys[0]); strings.Contains(text, "0102") || strings.Contains(text, "1 2 3") || !strings.Contains(text, keys[0].ID()) {
+	if text := log.String() + fmt.Sprintf("%v %+v %#v %s", keys[0], keys[0], keys[0], keys[0]); strings.Contains(text,
+		"0102") || strings.Contains(text, "1 2 3") || !strings.Contains(text, keys[0].ID()) {
 		t.Error(text)
 	}
 }

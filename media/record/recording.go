@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ type Call struct {
 	Ref      string   // ULID of the recording
 	CallRef  string   // of the call it belongs to
 	Channels []string // who is heard on each; 1 to MaxChannels roles, no numbers and no names
+	Lines    []string // whose recording it is: who may hear it
 }
 
 // Recording is one call's. Put belongs to the thread that carries the call's sound; the other
@@ -37,10 +39,16 @@ type Recording struct {
 
 	mu     sync.Mutex
 	pauses []Pause // guarded by mu
+	// guarded by mu: supervisors in the call, by when they came
+	attended []Attendance
+	lines    []string // guarded by mu: those that came later
+	gaps     []Gap    // guarded by mu
 
 	grows bool // its file may be synced; guarded by the recorder's mu
 
 	// owned by the writer, and by the keeper once the writer has let go of it
+	resumed  time.Time // zero: it was begun here
+	shift    int64     // samples by which the file is off its times
 	line     *timeline
 	sink     sink
 	file     file
@@ -76,6 +84,43 @@ func (r *Recording) Put(channel int, id codec.ID, ts uint32, payload []byte, now
 		r.dropped.Add(1)
 	}
 }
+
+// Concern makes it a line's recording as well, whose desk is heard in it.
+func (r *Recording) Concern(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.call.Lines, line) && !slices.Contains(r.lines, line) {
+		r.lines = append(r.lines, line)
+	}
+}
+
+// whose are the lines that may hear it.
+func (r *Recording) whose() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Concat(r.call.Lines, r.lines)
+}
+
+// Attended notes who is in the call as a supervisor from now on, and how: those of the list, and nobody else.
+func (r *Recording) Attended(list []Attendance, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.attended {
+		if a := &r.attended[i]; a.To.IsZero() && !slices.ContainsFunc(list, a.same) {
+			a.To = now.Round(0)
+		}
+	}
+	for _, a := range list {
+		open := func(b Attendance) bool { return b.To.IsZero() && b.same(a) }
+		if !slices.ContainsFunc(r.attended, open) && len(r.attended) < mostAttended {
+			a.From, a.To = now.Round(0), time.Time{}
+			r.attended = append(r.attended, a)
+		}
+	}
+}
+
+// mostAttended bounds how often supervisors change how they are in one call and it is noted.
+const mostAttended = 256
 
 // Pause keeps silence in the file until Resume. The time in it goes on.
 func (r *Recording) Pause(now time.Time) {
@@ -116,16 +161,16 @@ func (r *Recording) drain(now time.Time) bool {
 	switch {
 	case r.finished:
 	case last:
-		r.finish(samples(time.Duration(r.ended.Load())))
+		r.finish(r.place(time.Duration(r.ended.Load())))
 	default:
-		r.check(r.line.advance(samples(now.Sub(r.began)), r.sink.write))
+		r.check(r.line.advance(r.place(now.Sub(r.began)), r.sink.write))
 	}
 	return r.finished
 }
 
 // keep puts a packet into the timeline.
 func (r *Recording) keep(p packet) {
-	at := samples(p.at)
+	at := r.place(p.at)
 	if !r.check(r.line.advance(at, r.sink.write)) {
 		return
 	}
@@ -136,6 +181,9 @@ func (r *Recording) keep(p packet) {
 	}
 	r.line.place(p.channel, clocked{p.ts, int64(p.codec.ClockRate() / pcm.Rate)}, sound, at)
 }
+
+// place is the sample of the file for a time since the recording began.
+func (r *Recording) place(at time.Duration) int64 { return samples(at) + r.shift }
 
 // finish closes the file behind a whole number of 16-bit words, as RIFF wants it.
 func (r *Recording) finish(end int64) {

@@ -14,12 +14,14 @@ func TestRingKeepsOrderAndContent(t *testing.T) {
 	put, took := 0, 0
 	size := func(i int) int { return 1 + i*37%maxPayload }
 	for range 50 { // many times round, filled to the brim and emptied by half
-		for r.put(packet{channel: put % 3, codec: codec.PCMU, ts: uint32(put), at: time.Duration(put), payload: noise(uint64(put), size(put))}) {
+		for r.put(packet{channel: put % 3, codec: codec.PCMU, ts: uint32(put), at: time.Duration(put),
+			payload: noise(uint64(put), size(put))}) {
 			put++
 		}
 		for range (put - took + 1) / 2 {
 			p, ok := r.take(&scratch)
-			if !ok || p.channel != took%3 || p.codec != codec.PCMU || p.ts != uint32(took) || p.at != time.Duration(took) ||
+			if !ok || p.channel != took%3 || p.codec != codec.PCMU || p.ts != uint32(took) ||
+				p.at != time.Duration(took) ||
 				!bytes.Equal(p.payload, noise(uint64(took), size(took))) {
 				t.Fatalf("packet %d came out as %+v", took, p)
 			}

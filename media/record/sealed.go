@@ -1,11 +1,8 @@
 package record
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -40,7 +37,10 @@ const (
 	chunkInner byte = iota
 	chunkLast
 	chunkMended
+	chunkAnew // to chunkAnew+maxAnew-1: an inner one in the place of one that a crash has torn
 )
+
+const maxAnew = 16 // crashes of one recording, after which flags are used again
 
 // The reasons for which a recording is not read.
 var (
@@ -89,16 +89,8 @@ func envelopeOf(h []byte, keys []Key) (*envelope, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNoKey, id)
 }
 
-func (e *envelope) unlock(k Key, salt []byte) error {
-	own, err := hkdf.Key(sha256.New, k.secret[:], salt, "liandong recording file", KeySize)
-	if err != nil {
-		return err
-	}
-	c, err := aes.NewCipher(own)
-	if err != nil {
-		return err
-	}
-	e.aead, err = cipher.NewGCM(c)
+func (e *envelope) unlock(k Key, salt []byte) (err error) {
+	e.aead, err = k.Seal("recording file", salt)
 	return err
 }
 
@@ -110,6 +102,9 @@ func nonce(number int64, flag byte) []byte {
 func (e *envelope) seal(dst []byte, number int64, flag byte, sound []byte) []byte {
 	return e.aead.Seal(dst, nonce(number, flag), sound, e.header)
 }
+
+// keyID is that of the key that the file is sealed with.
+func (e *envelope) keyID() string { return hex.EncodeToString(e.header[len(sealedMagic):][:keyIDSize]) }
 
 // open appends the sound of a chunk to dst.
 func (e *envelope) open(dst []byte, number int64, flag byte, chunk []byte) ([]byte, error) {
@@ -133,6 +128,8 @@ type sealed struct {
 	file   file
 	number int64 // of the next chunk
 	done   int64 // bytes of the file that are written whole
+	torn   int64 // the number of a chunk that a crash has torn; -1: none
+	anew   byte  // and its flag
 	rest   []byte
 	coded  []byte
 }
@@ -142,7 +139,7 @@ func newSealed(f file, k Key, ref string, channels int) (*sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sealed{envelope: e, file: f}
+	s := &sealed{envelope: e, file: f, torn: -1}
 	return s, s.append(e.header)
 }
 
@@ -163,7 +160,11 @@ func (s *sealed) write(b []byte) error {
 		s.rest = append([]byte(nil), b...)
 		return nil
 	}
-	s.coded = s.seal(s.coded[:0], s.number, chunkInner, b)
+	flag := chunkInner
+	if s.number == s.torn {
+		flag = s.anew
+	}
+	s.coded = s.seal(s.coded[:0], s.number, flag, b)
 	s.number++
 	return s.append(s.coded)
 }
@@ -248,6 +249,19 @@ func (u *unsealed) ReadAt(b []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
+// openInner opens a chunk that is not the last one, under whatever flag it was sealed.
+func (u *unsealed) openInner(number int64) (sound []byte, err error) {
+	if sound, err = u.open(u.sound[:0], number, chunkInner, u.coded); err == nil {
+		return sound, nil
+	}
+	for flag := chunkAnew; flag < chunkAnew+maxAnew; flag++ {
+		if sound, err := u.open(u.sound[:0], number, flag, u.coded); err == nil {
+			return sound, nil
+		}
+	}
+	return nil, err
+}
+
 func (u *unsealed) chunk(number int64) ([]byte, error) {
 	if number == u.chunks {
 		return u.last, nil
@@ -262,7 +276,7 @@ func (u *unsealed) chunk(number int64) ([]byte, error) {
 	if _, err := u.file.ReadAt(u.coded, u.at(number)); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	sound, err := u.open(u.sound[:0], number, chunkInner, u.coded)
+	sound, err := u.openInner(number)
 	if err != nil {
 		u.sound = nil
 		return nil, err

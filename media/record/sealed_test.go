@@ -95,7 +95,8 @@ func TestSealedSeeks(t *testing.T) {
 
 func TestWrongKey(t *testing.T) {
 	file, _ := vault(t, someKey(t, 1), newRef(time.Now()), 2, block)
-	if _, _, err := unlock(file, someKey(t, 2)); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), someKey(t, 1).ID()) {
+	if _, _, err := unlock(file, someKey(t, 2)); !errors.Is(err, ErrNoKey) ||
+		!strings.Contains(err.Error(), someKey(t, 1).ID()) {
 		t.Errorf("%v", err)
 	}
 	id := someKey(t, 2).ID() // the other's name on the file does not make it the other's
@@ -129,10 +130,18 @@ func TestChunksMovedOrSwapped(t *testing.T) {
 	other, _ := vault(t, k, newRef(time.Now()), 2, block*6)
 	chunk := func(file []byte, i int) []byte { return file[sealedHeader+i*chunkBytes:][:chunkBytes] }
 	for name, change := range map[string]func(b []byte) []byte{
-		"two swapped":        func(b []byte) []byte { copy(chunk(b, 0), chunk(one, 1)); copy(chunk(b, 1), chunk(one, 0)); return b },
-		"one repeated":       func(b []byte) []byte { copy(chunk(b, 1), chunk(one, 0)); return b },
-		"of another file":    func(b []byte) []byte { copy(chunk(b, 1), chunk(other, 1)); return b },
-		"one left out":       func(b []byte) []byte { return append(b[:sealedHeader:sealedHeader], b[sealedHeader+chunkBytes:]...) },
+		"two swapped": func(b []byte) []byte {
+			copy(chunk(b, 0), chunk(one, 1))
+			copy(chunk(b, 1),
+				chunk(one, 0))
+			return b
+		},
+		"one repeated":    func(b []byte) []byte { copy(chunk(b, 1), chunk(one, 0)); return b },
+		"of another file": func(b []byte) []byte { copy(chunk(b, 1), chunk(other, 1)); return b },
+		"one left out": func(b []byte) []byte {
+			return append(b[:sealedHeader:sealedHeader],
+				b[sealedHeader+chunkBytes:]...)
+		},
 		"the header's other": func(b []byte) []byte { copy(b, other[:sealedHeader]); return b },
 	} {
 		got, ended, err := unlock(change(bytes.Clone(one)), k)
@@ -148,11 +157,13 @@ func TestTornAndMended(t *testing.T) {
 	k := someKey(t, 1)
 	for _, n := range []int{block*4 + 100, block * 4} { // the last chunk with sound and without
 		file, sound := vault(t, k, newRef(time.Now()), 2, n)
-		cuts := []int{sealedHeader, sealedHeader + 1, sealedHeader + tagSize, sealedHeader + chunkBytes - 1, sealedHeader + chunkBytes,
+		cuts := []int{sealedHeader, sealedHeader + 1, sealedHeader + tagSize, sealedHeader + chunkBytes - 1,
+			sealedHeader + chunkBytes,
 			sealedHeader + 2*chunkBytes, sealedHeader + 2*chunkBytes + 15, len(file) - 17, len(file) - 1}
 		for _, cut := range cuts {
 			got, ended, err := unlock(file[:cut], k)
-			if err != nil || ended || !bytes.HasPrefix(sound, got) || len(got) != (cut-sealedHeader)/chunkBytes*block*2 {
+			if err != nil || ended || !bytes.HasPrefix(sound, got) ||
+				len(got) != (cut-sealedHeader)/chunkBytes*block*2 {
 				t.Errorf("cut at %d: %d bytes, ended %v, %v", cut, len(got), ended, err)
 			}
 			path := filepath.Join(t.TempDir(), "x"+extSealed)

@@ -28,8 +28,10 @@ type Stats struct {
 func (r *Recorder) Stats() Stats {
 	c := &r.count
 	s := Stats{
-		Closed: c.closed.Load(), Bytes: c.bytes.Load(), Dropped: c.dropped.Load(), Failures: c.failures.Load(), Errors: c.errors.Load(),
-		Interrupted: c.interrupted.Load(), DeletedAge: c.deletedAge.Load(), DeletedShare: c.deletedShare.Load(), Taken: c.taken.Load(),
+		Closed: c.closed.Load(), Bytes: c.bytes.Load(), Dropped: c.dropped.Load(), Failures: c.failures.Load(),
+		Errors:      c.errors.Load(),
+		Interrupted: c.interrupted.Load(), DeletedAge: c.deletedAge.Load(), DeletedShare: c.deletedShare.Load(),
+		Taken: c.taken.Load(),
 	}
 	r.mu.Lock()
 	s.On = len(r.live)

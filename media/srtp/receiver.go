@@ -20,7 +20,8 @@ type Receiver struct {
 	context            *srtp.Context
 	past               *srtp.Context // of the key before; nil once the key has opened something
 	sources, reporters int           // under the newest key
-	spare              []byte        // what came, while two keys have to be tried on it
+	spare              []byte        // what came, while it may have to be tried again
+	resumed            *Progress     // what another process had heard; nil once something has come
 	rtp                rtp.Header
 	rtcp               rtcp.Header
 }
@@ -57,6 +58,9 @@ func (r *Receiver) RTP(packet []byte) ([]byte, error) {
 		return nil, ErrRefused
 	}
 	r.keep(packet)
+	if r.resumed != nil {
+		return r.resuming(packet)
+	}
 	plain, err := r.open(r.context, packet)
 	if err == nil {
 		r.past = nil

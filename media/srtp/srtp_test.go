@@ -12,7 +12,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-var lengths = map[string]int{"AES_CM_128_HMAC_SHA1_80": 30, "AES_256_CM_HMAC_SHA1_80": 46, "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}
+var lengths = map[string]int{"AES_CM_128_HMAC_SHA1_80": 30, "AES_256_CM_HMAC_SHA1_80": 46, "AEAD_AES_128_GCM": 28,
+	"AEAD_AES_256_GCM": 44}
 
 // key is a key of a suite, another one for each seed.
 func key(suite string, seed byte) Key {
@@ -43,7 +44,8 @@ func newPair(t testing.TB, k Key) pair {
 
 func packet(t testing.TB, ssrc uint32, seq uint16) []byte {
 	t.Helper()
-	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SequenceNumber: seq, Timestamp: uint32(seq) * 160, SSRC: ssrc}, Payload: bytes.Repeat([]byte{byte(seq)}, 160)}
+	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SequenceNumber: seq, Timestamp: uint32(seq) * 160,
+		SSRC: ssrc}, Payload: bytes.Repeat([]byte{byte(seq)}, 160)}
 	b, err := p.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +215,8 @@ func TestSourcesAreBounded(t *testing.T) {
 func TestRTCP(t *testing.T) {
 	for suite := range lengths {
 		p := newPair(t, key(suite, 1))
-		plain, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 7}, rtcp.NewCNAMESourceDescription(7, "name-of-it")})
+		plain, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 7},
+			rtcp.NewCNAMESourceDescription(7, "name-of-it")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +238,8 @@ func TestRTCP(t *testing.T) {
 }
 
 func TestKeysThatAreNone(t *testing.T) {
-	for _, k := range []Key{{}, {Suite: "AES_CM_128_HMAC_SHA1_80"}, {Suite: "ROT13", Material: strings.Repeat("x", 30)}, {Suite: suite, Material: strings.Repeat("x", 31)}} {
+	for _, k := range []Key{{}, {Suite: "AES_CM_128_HMAC_SHA1_80"}, {Suite: "ROT13", Material: strings.Repeat("x", 30)},
+		{Suite: suite, Material: strings.Repeat("x", 31)}} {
 		if _, err := NewSender(k); !errors.Is(err, ErrSuite) {
 			t.Errorf("sender: %v", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"liandong/routing/number"
+	"liandong/routing/ticket"
 )
 
 // LegID names a leg within its call. The caller's is [CallerLeg].
@@ -38,6 +39,7 @@ const (
 	Consulting   Phase = "consulting"   // the desks talk, or the partner rings; the caller hears music
 	Conferencing Phase = "conferencing" // caller and taker talk, the partner rings
 	ThreeWay     Phase = "three_way"    // caller and two desks
+	CallingBack  Phase = "calling_back" // a desk calls a citizen back: it rings, or the citizen does
 	Leaving      Phase = "leaving"      // nobody could be found: the caller hears so, then the call ends
 	Ended        Phase = "ended"
 )
@@ -58,6 +60,8 @@ type Call struct {
 	Dialed  string // as dialled
 	Hotline string // the line called first
 	Phase   Phase
+	Test    bool     // the switch's own call to itself, or a phone's that asks for something
+	Says    []string `cbor:",omitempty"` // of the latter: what it hears, once
 
 	Answered bool // the caller's leg has our 200
 	Early    bool // the caller's leg has early media (183)
@@ -73,6 +77,9 @@ type Call struct {
 
 	Hunt   *Hunt   // who rings, and for whom; nil nobody
 	Matter *Matter // the hand-over, consult or conference, running or last; nil none yet
+
+	Supervisors []Supervisor `cbor:",omitempty" json:",omitempty"` // who look after it
+	Callback    *Callback    `cbor:",omitempty"`                   // of one that the switch makes to a citizen
 
 	Recording Recording
 
@@ -100,7 +107,8 @@ type Leg struct {
 	Up      bool    // answered
 	Held    bool    // it has put us on hold
 	Early   bool    // not answered yet, and heard all the same
-	Silent  bool    // nothing has come from it for the media timeout, or for a second before its answer
+	Silent  bool    // there is no sign of it: no sound, no report
+	Vigil   Vigil   // while it is silent
 	Notice  string  // a clip it is to hear once, now
 	Noticed uint32  // counts notices, so that the same one can be heard twice
 	Channel Channel // of the recording; zero: it is not recorded
@@ -138,10 +146,23 @@ const (
 	ResultAbandoned Result = "abandoned"
 )
 
+// HuntKind is what is sought, and for whom.
+type HuntKind string
+
+// The kinds of a search. The first two are for a caller who has nobody, the others for the matter.
+const (
+	SeeksDesk     HuntKind = "desk"     // a desk of a line
+	SeeksOverflow HuntKind = "overflow" // a number behind a trunk, by the line's overflow rule
+	SeeksPartner  HuntKind = "partner"  // a desk of the line that the matter is with
+	SeeksOutside  HuntKind = "outside"  // the number outside that the desk hands over to
+	SeeksTaker    HuntKind = "taker"    // the desk that calls a citizen back
+	SeeksJoin     HuntKind = "join"     // a desk that comes from another call
+)
+
 // Hunt is the search for a desk of one hotline.
 type Hunt struct {
+	Kind    HuntKind
 	Hotline string
-	Partner bool     // rings for the matter; otherwise for a caller who has nobody
 	Only    string   // the one seat that is wanted; "" any
 	Tried   []string // seats that had their turn
 	Result  Result   // best so far, see Result
@@ -151,23 +172,33 @@ type Hunt struct {
 	LineAt  time.Time // when the whole line has rung long enough (Partner)
 	RetryAt time.Time // when to look for free seats again; zero: not waiting
 	EarlyAt time.Time // until then the caller hears our announcement, and no early sound; zero: it is over
-	Queued  bool      // no seat was free: the caller hears the queue
-	Outside bool      // rings a number outside: by the overflow rule, or for a desk that hands over to it
-	Joins   bool      // waits for a desk that comes from another call
+	Queued  bool      // no seat was free, or none has answered: the caller hears the queue
+	Rounds  int       // how often the caller has been waiting
 }
+
+// ForMatter says that the search is for the matter, and not for a caller who has nobody.
+func (h *Hunt) ForMatter() bool {
+	return h != nil && h.Kind != SeeksDesk && h.Kind != SeeksOverflow && h.Kind != SeeksTaker
+}
+
+// outside says that it rings one number behind a trunk that is no line's.
+func (h *Hunt) outside() bool { return h.Kind == SeeksOverflow || h.Kind == SeeksOutside }
 
 // Matter is one act of a desk that concerns another line: it has one stub.
 type Matter struct {
-	Stub      string
-	Mode      string // ticket.Direct or ticket.ThreeWay
-	From, To  string // hotlines
-	Outside   string // the number outside that the desk hands over to; To is its own line then, and no ticket tells of it
+	Stub     string
+	Mode     string // ticket.Direct or ticket.ThreeWay
+	From, To string // hotlines
+	// the number outside that the desk hands over to; To is its own line then, and no ticket tells of it
+	Outside   string
 	FromAgent string
 	ToAgent   string
 	KeyAt     time.Time
 	Answered  time.Time // zero: not yet
 	Told      bool      // the outcome entry (answered, failed, abandoned) has gone out
-	Decided   bool      // nothing is left to decide
+	Decided   bool      // nothing has to be decided any more
+	Owner     string    // the line that takes it, by Basis; "": not decided
+	Basis     ticket.Basis
 	Category  string
 	By        string // who refers (RFC 3892); "" when it did not come by REFER
 }
@@ -192,8 +223,17 @@ func (c *Call) Over() bool { return c.Phase == Ended }
 // Deadline is the time of the next [Ticked] that matters.
 func (c *Call) Deadline() (at time.Time, ok bool) {
 	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt, c.Focus.Until}
+	if c.Callback != nil {
+		due = append(due, c.Callback.Until)
+	}
 	if c.Hunt != nil {
 		due = append(due, c.Hunt.SeatAt, c.Hunt.LineAt, c.Hunt.RetryAt, c.Hunt.EarlyAt)
+	}
+	for _, l := range c.Legs {
+		due = append(due, l.Vigil.due())
+	}
+	for _, s := range c.Supervisors {
+		due = append(due, s.GoAt, s.ThenAt, s.Vigil.due())
 	}
 	for _, t := range due {
 		if !t.IsZero() && (!ok || t.Before(at)) {
@@ -208,6 +248,7 @@ func (c Call) clone() Call {
 	c.Ears = append([]Ear(nil), c.Ears...)
 	c.Visited = append([]string(nil), c.Visited...)
 	c.Refers = append([]Refer(nil), c.Refers...)
+	c.Supervisors = append([]Supervisor(nil), c.Supervisors...)
 	if c.Hunt != nil {
 		h := *c.Hunt
 		h.Tried = append([]string(nil), h.Tried...)
@@ -216,6 +257,10 @@ func (c Call) clone() Call {
 	if c.Matter != nil {
 		m := *c.Matter
 		c.Matter = &m
+	}
+	if c.Callback != nil {
+		b := *c.Callback
+		c.Callback = &b
 	}
 	return c
 }

@@ -14,6 +14,10 @@ const announceTime = 8 * time.Second
 // the desk answers. It is heard in the place of our ringing tone.
 func (m *machine) legEarly(id LegID) {
 	l, ok := m.Leg(id)
+	if ok && id == CallerLeg && m.callsCitizen() {
+		l.Early, l.Silent = true, false
+		return
+	}
 	if !ok || l.Up || m.Hunt == nil || id == CallerLeg {
 		m.ignore("leg %d is not being rung", id)
 		return
@@ -22,7 +26,9 @@ func (m *machine) legEarly(id LegID) {
 	if h := m.Hunt; m.Met && m.now.Before(h.Since.Add(announceTime)) {
 		h.EarlyAt = h.Since.Add(announceTime)
 	}
-	if !m.Hunt.Partner {
+	if m.running() {
+		m.secondEarly()
+	} else {
 		m.reach(false)
 	}
 }

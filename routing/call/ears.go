@@ -36,9 +36,15 @@ func (m *machine) listen() {
 			ears = append(ears, m.numbered(e))
 		}
 	}
-	if m.Second.Up {
-		e := m.voices(m.Second.ID)
+	if m.Second.Up || m.Second.Early {
+		e := m.ringing("")
+		if m.Second.Up {
+			e = m.voices(m.Second.ID)
+		}
 		e.Leg = m.Second.ID
+		if l, ok := m.Leg(m.Desk); ok && m.talksOn() == e.Leg {
+			e = e.with(*l)
+		}
 		ears = append(ears, m.numbered(e))
 	}
 	if m.Focus.ID != 0 {
@@ -46,6 +52,12 @@ func (m *machine) listen() {
 		e.Leg = m.Focus.ID
 		ears = append(ears, m.numbered(e))
 	}
+	for _, s := range m.Supervisors {
+		if s.Up {
+			ears = append(ears, m.numbered(m.supervisorEar(s)))
+		}
+	}
+	m.whispers(ears)
 	for _, e := range ears {
 		if old, ok := earOf(m.Ears, e.Leg); !ok || !old.equal(e) {
 			m.do(Hear{e})
@@ -54,14 +66,14 @@ func (m *machine) listen() {
 	m.Ears = ears
 }
 
-// introduce lets the caller see which line he talks with, when that has changed.
-func (m *machine) introduce() {
+// connectedLine lets the caller see which line he talks with, when that has changed.
+func (m *machine) connectedLine() {
 	l, ok := m.Leg(m.Desk)
 	if !ok || !m.Answered || m.Phase != Talking || l.Hotline == cmp.Or(m.Shown, m.Hotline) {
 		return
 	}
 	m.Shown = l.Hotline
-	m.do(Introduce{Hotline: l.Hotline})
+	m.do(ConnectedLine{Hotline: l.Hotline})
 }
 
 // numbered gives a playlist its id: the old one while it goes on, a new one
@@ -107,16 +119,27 @@ func (m *machine) ear(l Leg) (Ear, bool) {
 		return Ear{}, false
 	}
 	e.Leg = l.ID
+	if l.ID != m.Desk || m.talksOn() == l.ID {
+		e = e.with(l)
+	}
+	return e, true
+}
+
+// with lets the notice of a leg be heard first, if there is one: a desk hears it on the line
+// on which it talks.
+func (e Ear) with(l Leg) Ear {
 	if l.Notice != "" {
 		e.Play = append([]string{l.Notice}, e.Play...)
 		e.Seq = l.Noticed
 	}
-	return e, true
+	return e
 }
 
 func (m *machine) callerEar() Ear {
 	p := m.prompts()
 	switch {
+	case len(m.Says) > 0:
+		return Ear{Play: slices.Clone(m.Says)}
 	case m.Phase == Leaving:
 		return playing(p.Sorry, cmp.Or(p.Busy, clipBusy))
 	case m.Phase == Ringing && m.Hunt != nil && m.Hunt.Queued:
@@ -127,7 +150,7 @@ func (m *machine) callerEar() Ear {
 		return m.callerRinging(p.TakerGone)
 	case m.Phase == HandingOver && !m.joining():
 		return m.callerRinging(p.Handover)
-	case m.Phase == Consulting && !m.apart():
+	case m.Phase == Consulting && !m.linesApart():
 		return playing(cmp.Or(p.Music, clipMusic))
 	}
 	return m.voices(CallerLeg)
@@ -135,6 +158,8 @@ func (m *machine) callerEar() Ear {
 
 func (m *machine) deskEar(l Leg) Ear {
 	switch {
+	case m.Phase == CallingBack:
+		return m.callbackEar()
 	case m.Phase == HandingOver, m.Phase == Conferencing:
 		e := m.voices(l.ID)
 		if len(e.From) > 0 && !m.joining() {
@@ -148,28 +173,38 @@ func (m *machine) deskEar(l Leg) Ear {
 	return m.voices(l.ID)
 }
 
-// audible: a desk that holds us or has gone dead is replaced by music. Of a
+// audible: a desk that holds us or may have gone dead is replaced by music. Of a
 // citizen who is quiet every sound counts.
-func (l Leg) audible() bool { return !l.Held && (!l.Silent || l.ID == CallerLeg) }
+func (l Leg) audible() bool { return !l.Held && (!l.Vigil.Doubted || l.ID == CallerLeg) }
 
 func (m *machine) audible(id LegID) bool {
 	if id == m.Second.ID {
-		return !m.Second.Held
+		l, ok := m.Leg(m.Desk) // of the same phone
+		return !m.Second.Held && ok && !l.Vigil.Doubted
 	}
-	l, ok := m.Leg(id)
+	l, ok := m.Party(id)
 	return ok && l.audible()
 }
 
 // others are whom a leg talks with; none when it has no part in the conversation.
 func (m *machine) others(leg LegID) []LegID {
-	if m.apart() {
-		return m.opposite(leg)
+	if m.linesApart() {
+		return append(m.opposite(leg), m.joinedTo(leg)...)
 	}
 	all := m.conversation()
 	if !slices.Contains(all, leg) {
 		return nil
 	}
 	return slices.DeleteFunc(all, func(id LegID) bool { return id == leg })
+}
+
+// joinedTo are the supervisors who have joined those whom the taker talks with on the line on which he does, of which a
+// leg is one.
+func (m *machine) joinedTo(leg LegID) []LegID {
+	if on := m.talksOn(); leg == on || slices.Contains(m.opposite(on), leg) {
+		return m.joinedIn()
+	}
+	return nil
 }
 
 // voices is a leg in conversation: it hears all others of it that are audible,
@@ -192,27 +227,27 @@ func (m *machine) conversation() (ids []LegID) {
 	if m.Phase != Consulting {
 		ids = append(ids, CallerLeg)
 	}
-	for _, id := range []LegID{m.mouth(), m.Partner} {
+	for _, id := range []LegID{m.talksOn(), m.Partner} {
 		if id != 0 {
 			ids = append(ids, id)
 		}
 	}
-	return ids
+	return append(ids, m.joinedIn()...)
 }
 
 // inHand is the line that has the caller in hand.
-func (m *machine) inHand() string {
+func (c *Call) inHand() string {
 	switch {
-	case m.Desk != 0:
-		if l, ok := m.Leg(m.Desk); ok {
+	case c.Desk != 0:
+		if l, ok := c.Leg(c.Desk); ok {
 			return l.Hotline
 		}
-	case m.Hunt != nil && !m.Hunt.Partner:
-		return m.Hunt.Hotline
-	case m.Matter != nil:
-		return m.Matter.From
+	case c.Hunt != nil && !c.Hunt.ForMatter():
+		return c.Hunt.Hotline
+	case c.Matter != nil:
+		return c.Matter.From
 	}
-	return m.Hotline
+	return c.Hotline
 }
 
 // prompts are those of the line that has the caller in hand.
@@ -230,7 +265,10 @@ func playing(clips ...string) Ear {
 
 // notice lets a leg hear a clip once, over whatever else it hears.
 func (m *machine) notice(id LegID, clip string) {
-	if l, ok := m.Leg(id); ok && clip != "" {
+	if id == m.Second.ID {
+		id = m.Desk // one phone, which hears it on the line on which it talks
+	}
+	if l, ok := m.Party(id); ok && clip != "" {
 		l.Notice = clip
 		l.Noticed++
 	}
@@ -244,10 +282,16 @@ func (m *machine) noticeAll(clip string) {
 
 func (m *machine) playDone(e PlayDone) {
 	ear, ok := earOf(m.Ears, e.Leg)
-	l, alive := m.Leg(e.Leg)
+	whose := e.Leg
+	if whose == m.Second.ID {
+		whose = m.Desk
+	}
+	l, alive := m.Party(whose)
 	switch {
 	case !ok || !alive || ear.ID != e.ID:
 		m.ignore("a playlist that no longer plays")
+	case len(m.Says) > 0:
+		m.end(Normal)
 	default:
 		l.Notice = ""
 	}

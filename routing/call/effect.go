@@ -14,8 +14,12 @@ type AnswerCaller struct{}
 // RefuseCaller ends a call that was never answered.
 type RefuseCaller struct{ Code int }
 
-// Ring, Answer and Refuse are for the second dialog of a desk's phone.
-type Ring struct{ Leg LegID }
+// Ring, Answer and Refuse are for the second dialog of a desk's phone. Media is for early
+// media, as for the caller.
+type Ring struct {
+	Leg   LegID
+	Media bool
+}
 
 // Answer accepts it.
 type Answer struct{ Leg LegID }
@@ -65,6 +69,7 @@ type RingTrunk struct {
 	Leg                    LegID
 	Hotline, Trunk, Number string
 	For                    Cause
+	Shown                  string // the number that is shown there; "": the caller's
 }
 
 // Succeed lets a desk go on in another dialog of its phone: what belongs to its seat
@@ -115,14 +120,14 @@ type Report struct {
 	Code  int
 }
 
-// ProbeLeg asks a party whether it is still there; [LegEnded] follows if not.
+// ProbeLeg asks a party whether it is still there: [LegAlive] follows, or [LegUnanswered].
 type ProbeLeg struct{ Leg LegID }
 
 // Hear tells the whole of what a leg hears from now on.
 type Hear struct{ Ear }
 
-// Introduce tells the caller which line has the call now.
-type Introduce struct{ Hotline string }
+// ConnectedLine tells the caller which line has the call now: connected identity (RFC 4916).
+type ConnectedLine struct{ Hotline string }
 
 // SendDigits passes key presses on to a party.
 type SendDigits struct {
@@ -154,13 +159,19 @@ type Write struct{ Entry ticket.Entry }
 
 // Tell publishes a call event for screen pop and wallboards. Best effort.
 type Tell struct {
-	What string
-	Leg  LegID
-	Note string
+	What  string
+	Leg   LegID
+	Note  string
+	Agent string // who, when no leg of the call says so
+	Line  string // whose affair it is alone; "": of all lines that have to do with the call
 }
 
 // Ignored says that the event changed nothing, and why.
 type Ignored struct{ Why string }
+
+// Astray says that the state is one that no call can be in: a bug of this package, to be
+// counted and told. The call goes on as it is.
+type Astray struct{ Err error }
 
 // Finish says that the call is over; nothing follows.
 type Finish struct{}
@@ -184,11 +195,12 @@ func (EndLeg) effect()          {}
 func (Report) effect()          {}
 func (ProbeLeg) effect()        {}
 func (Hear) effect()            {}
-func (Introduce) effect()       {}
+func (ConnectedLine) effect()   {}
 func (SendDigits) effect()      {}
 func (Write) effect()           {}
 func (Tell) effect()            {}
 func (Ignored) effect()         {}
+func (Astray) effect()          {}
 func (Finish) effect()          {}
 func (StartRecording) effect()  {}
 func (PauseRecording) effect()  {}

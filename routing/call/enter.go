@@ -16,7 +16,7 @@ func (m *machine) pickedUp(e PickedUp) {
 		m.ignore("leg %d does not ring", e.Of)
 		return
 	}
-	m.comesIn(Leg{ID: e.Leg, Hotline: l.Hotline, Seat: e.Seat})
+	m.phoneJoins(Leg{ID: e.Leg, Hotline: l.Hotline, Seat: e.Seat})
 	m.do(Tell{What: "picked_up", Leg: e.Leg}, Answer{Leg: e.Leg})
 	m.legAnswered(e.Leg)
 }
@@ -29,10 +29,10 @@ func (m *machine) takenOver(e TakenOver) {
 		m.ignore("leg %d is no desk in this call", e.Of)
 		return
 	}
-	m.comesIn(Leg{ID: e.Leg, Hotline: old.Hotline, Seat: old.Seat, Up: true})
+	m.phoneJoins(Leg{ID: e.Leg, Hotline: old.Hotline, Seat: old.Seat, Up: true})
 	m.do(Answer{Leg: e.Leg})
-	m.endSecond(480, Normal)
 	if e.Of == m.Desk {
+		m.endSecond(480, Normal) // the old phone's
 		m.Desk = e.Leg
 	} else {
 		m.Partner = e.Leg
@@ -53,17 +53,18 @@ func (m *machine) colleagueJoined(e ColleagueJoined) {
 	m.settleMatter()
 	m.SettleUntil = time.Time{}
 	m.Matter = &Matter{
-		Mode: ticket.ThreeWay, From: desk.Hotline, To: desk.Hotline, FromAgent: desk.Agent(), ToAgent: e.Seat, KeyAt: m.now, Answered: m.now,
+		Mode: ticket.ThreeWay, From: desk.Hotline, To: desk.Hotline, FromAgent: desk.Agent(), ToAgent: e.Seat,
+		KeyAt: m.now, Answered: m.now,
 	}
-	m.comesIn(Leg{ID: e.Leg, Hotline: desk.Hotline, Seat: e.Seat, Up: true})
+	m.phoneJoins(Leg{ID: e.Leg, Hotline: desk.Hotline, Seat: e.Seat, Up: true})
 	m.Partner = e.Leg
 	m.do(Tell{What: "joined", Leg: e.Leg}, Answer{Leg: e.Leg})
-	m.joinAll()
+	m.threeWay()
 }
 
-// comesIn adds the leg of a phone that has called us. It holds us until it has said
+// phoneJoins adds the leg of a phone that has called us. It holds us until it has said
 // where it listens, which may be in its ACK: till then the others hear music.
-func (m *machine) comesIn(l Leg) {
+func (m *machine) phoneJoins(l Leg) {
 	l.Held = true
 	m.Legs = append(m.Legs, l)
 }

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"time"
+
 	"liandong/routing/number"
 	"liandong/routing/verb"
 )
@@ -15,7 +17,9 @@ type Arrived struct {
 	Caller  number.Number
 	Dialed  string
 	Hotline string
-	Record  string // a fresh id, used if the call is recorded
+	Record  string   // a fresh id, used if the call is recorded
+	Test    bool     // the switch calls itself: it answers, and nobody is rung
+	Says    []string // with Test: a phone has asked for something, and hears these clips for an answer
 }
 
 // SeatsFound answers [FindSeats], or comes by itself when a seat became free
@@ -24,7 +28,7 @@ type Arrived struct {
 type SeatsFound struct {
 	Hotline string
 	Seats   []string
-	Online  int  // seats of the hotline that are registered, free or not
+	Online  int  // seats of the hotline that are registered, free or not, of those looked at: 0 is none at all
 	Full    bool // no place in the queue
 }
 
@@ -58,12 +62,19 @@ type LegHeld struct {
 	Held bool
 }
 
-// LegSilent tells that no sound has come from a party for the media timeout,
-// or that it comes again.
+// LegSilent tells that there has been no sign of a party for a moment, neither sound nor
+// a report of it, or that there is one again.
 type LegSilent struct {
 	Leg    LegID
 	Silent bool
 }
+
+// LegAlive tells that a party whom [ProbeLeg] has asked is there, or has said something
+// else by signalling.
+type LegAlive struct{ Leg LegID }
+
+// LegUnanswered tells that there is no answer of a party whom [ProbeLeg] has asked.
+type LegUnanswered struct{ Leg LegID }
 
 // KeyPressed is a verb from a party.
 type KeyPressed struct {
@@ -176,6 +187,10 @@ type DigitsPressed struct {
 	Digits string
 }
 
+// KeyCutShort tells that a party has begun a key code and not ended it in time. Its digits
+// come as [DigitsPressed].
+type KeyCutShort struct{ Leg LegID }
+
 // PlayDone tells that a playlist that does not loop has ended.
 type PlayDone struct {
 	Leg LegID
@@ -189,6 +204,10 @@ type Ticked struct{}
 // released and a running matter becomes a failed one.
 type Broken struct{ Why string }
 
+// SwitchStops tells that the switch goes down: who rings or waits is turned away for a while, who talks is told, and
+// has so long to say goodbye; 0: everybody is released at once.
+type SwitchStops struct{ Grace time.Duration }
+
 func (Arrived) event()         {}
 func (SeatsFound) event()      {}
 func (LegRinging) event()      {}
@@ -198,6 +217,8 @@ func (LegFailed) event()       {}
 func (LegEnded) event()        {}
 func (LegHeld) event()         {}
 func (LegSilent) event()       {}
+func (LegAlive) event()        {}
+func (LegUnanswered) event()   {}
 func (KeyPressed) event()      {}
 func (DeskCalled) event()      {}
 func (BroughtIn) event()       {}
@@ -212,6 +233,8 @@ func (TakenOver) event()       {}
 func (ColleagueJoined) event() {}
 func (RecordAsked) event()     {}
 func (DigitsPressed) event()   {}
+func (KeyCutShort) event()     {}
 func (PlayDone) event()        {}
 func (Ticked) event()          {}
 func (Broken) event()          {}
+func (SwitchStops) event()     {}

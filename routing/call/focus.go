@@ -50,7 +50,7 @@ func (m *machine) broughtIn(e BroughtIn) {
 		m.secondBy(e.Focus)
 	}
 	if m.Phase == Consulting && m.Partner != 0 && m.Second.ID == 0 {
-		m.joinAll()
+		m.threeWay()
 	}
 }
 
@@ -74,9 +74,9 @@ func (m *machine) succeed(focus LegID) {
 	} else {
 		m.Focus = Focus{}
 	}
-	l.ID, l.Held, l.Silent = focus, held, false
+	l.ID, l.Held, l.Silent, l.Vigil = focus, held, false, Vigil{}
 	m.Desk = focus
-	m.do(Succeed{Leg: old, By: focus}, EndLeg{Leg: old, Why: Normal, Grace: true})
+	m.do(Succeed{Leg: old, By: focus}, EndLeg{Leg: old, Why: Normal, Grace: l.Referred})
 }
 
 // secondBy lets the taker go on with the partner in the conference's dialog: on a
@@ -129,27 +129,24 @@ func (m *machine) dropAsked(e DropAsked) {
 	}
 	who := *l
 	m.do(Tell{What: "key", Leg: by, Note: "drop"})
-	if !m.referred(press, func() bool { return m.dropParty(who, e.Party) }) {
+	if m.referred(press, func() outcome { return m.dropParty(who, e.Party) }) == refused {
 		m.ignore("leg %d cannot be put out while %s", e.Party, m.Phase)
 	}
 }
 
-func (m *machine) dropParty(who Leg, target LegID) bool {
+func (m *machine) dropParty(who Leg, target LegID) outcome {
 	rings := slices.Contains(m.rung(), target) && m.running()
 	switch {
 	case target == CallerLeg || target == 0:
-		return false
+		return refused
 	case who.ID == m.Desk && (target == m.Partner || rings):
-		return m.takeBack(who)
-	case who.ID == m.Partner && target == m.Desk && m.Phase == ThreeWay:
-		other, _ := m.Leg(target)
-		m.leave(*other)
+		m.bringBack()
+		return done
+	case m.Phase == ThreeWay && (target == who.ID || who.ID == m.Partner && target == m.Desk):
+		m.letGo(target)
+		m.setPhase(Talking)
 		m.noticeAll(m.prompts().Left)
-		return true
-	case who.ID == target && m.Phase == ThreeWay:
-		m.leave(who)
-		m.noticeAll(m.prompts().Left)
-		return true
+		return done
 	}
-	return false
+	return refused
 }

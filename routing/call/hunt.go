@@ -12,17 +12,19 @@ import (
 // seats did not answer, and as a guard against a lost word from the queue.
 const retryPause = 2 * time.Second
 
+// longestPause is what the pause between two rounds grows to. Whoever becomes free meanwhile
+// is offered by the queue at once.
+const longestPause = 16 * time.Second
+
 // longestRing ends the ringing of a desk for which no time is configured: a
 // phone that answers 180 and then nothing must not hold a call for ever.
 const longestRing = 3 * time.Minute
 
-// hunt starts the search for a desk of a line.
-func (m *machine) hunt(line string, partner bool) { m.huntSeat(line, "", partner) }
-
-// huntSeat starts the search for one seat of a line, "" for any.
-func (m *machine) huntSeat(line, seat string, partner bool) {
-	m.Hunt = &Hunt{Hotline: line, Partner: partner, Only: seat, Since: m.now}
-	if _, ok := m.dir.Hotlines[line]; !ok {
+// seek starts the search for a desk of a line.
+func (m *machine) seek(h Hunt) {
+	h.Since = m.now
+	m.Hunt = &h
+	if _, ok := m.dir.Hotlines[h.Hotline]; !ok {
 		m.Hunt.note(ResultFailed, 404)
 		m.exhausted()
 		return
@@ -39,16 +41,17 @@ func (m *machine) find() {
 		m.ringTrunk(h.Hotline, line.Trunk, line.TrunkNumber)
 		return
 	}
-	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.Partner, Only: h.Only}
+	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.ForMatter(), Only: h.Only}
 	if line.Ring != desk.All {
 		f.Max = 1
 	}
+	h.RetryAt = m.now.Add(retryPause) // should the answer never come
 	m.do(f)
 }
 
 // huntOutside rings a number that the taker's line permits.
 func (m *machine) huntOutside(to Target) {
-	m.Hunt = &Hunt{Hotline: to.Hotline, Partner: true, Outside: true, Since: m.now}
+	m.Hunt = &Hunt{Kind: SeeksOutside, Hotline: to.Hotline, Since: m.now}
 	m.do(Tell{What: "outside", Leg: m.Desk, Note: to.Trunk})
 	m.do(RingTrunk{Leg: m.newLeg(to.Hotline, ""), Trunk: to.Trunk, Number: to.Number, For: m.cause()})
 	m.ringFor(m.dir.Timers.TrunkRing)
@@ -64,7 +67,7 @@ func (m *machine) line() desk.Hotline {
 
 func (m *machine) seatsFound(e SeatsFound) {
 	h := m.Hunt
-	if m.Over() || h == nil || h.Hotline != e.Hotline || h.Outside || len(m.rung()) > 0 {
+	if m.Over() || h == nil || h.Hotline != e.Hotline || h.outside() || len(m.rung()) > 0 {
 		if len(e.Seats) > 0 {
 			m.do(ReleaseSeats{e.Seats})
 		}
@@ -96,7 +99,7 @@ func (m *machine) ringFor(d time.Duration) {
 		d = longestRing
 	}
 	m.Hunt.SeatAt = m.now.Add(d)
-	if n := m.line().NoAnswer; m.Hunt.Partner && !m.Hunt.Outside && n > 0 && m.Hunt.LineAt.IsZero() {
+	if n := m.line().NoAnswer; m.Hunt.ForMatter() && !m.Hunt.outside() && n > 0 && m.Hunt.LineAt.IsZero() {
 		m.Hunt.LineAt = m.now.Add(n)
 	}
 }
@@ -111,7 +114,7 @@ func (m *machine) newLeg(line, seat string) LegID {
 func (m *machine) ringTrunk(line, trunk, number string) {
 	m.do(RingTrunk{Leg: m.newLeg(line, ""), Hotline: line, Trunk: trunk, Number: number, For: m.cause()})
 	d := m.line().NoAnswer
-	if d == 0 || m.Hunt.Outside {
+	if d == 0 || m.Hunt.outside() {
 		d = m.dir.Timers.TrunkRing
 	}
 	m.ringFor(d)
@@ -121,7 +124,7 @@ func (m *machine) ringTrunk(line, trunk, number string) {
 func (m *machine) cause() Cause {
 	t := m.Matter
 	switch {
-	case !m.Hunt.Partner || t == nil:
+	case !m.running() || t == nil:
 		return Cause{}
 	case t.Outside != "": // who has been with the caller is nobody's business there
 		return Cause{From: t.From, To: t.Outside}
@@ -135,32 +138,38 @@ func (m *machine) cause() Cause {
 func (m *machine) noSeat(e SeatsFound) {
 	h := m.Hunt
 	switch {
-	case h.Partner && len(h.Tried) == 0 && e.Online == 0:
+	case h.ForMatter() && len(h.Tried) == 0 && e.Online == 0:
 		h.note(ResultFailed, 480)
 		m.exhausted()
-	case h.Partner:
+	case h.ForMatter():
 		if len(h.Tried) == 0 {
 			h.note(ResultBusy, 486)
 		}
 		m.exhausted()
-	case e.Full || m.line().Queue.MaxCalls == 0 && !m.Met:
+	case e.Full || m.unqueued():
 		m.overflow()
 	default:
-		m.wait(e)
+		m.wait()
 	}
 }
 
+// unqueued says that callers of the line do not wait: there is no queue, and nobody has had
+// this one yet.
+func (m *machine) unqueued() bool { return m.line().Queue.MaxCalls == 0 && !m.Met }
+
 // wait keeps the caller in the line's queue, with music. Seats that did not
-// answer have their turn again.
-func (m *machine) wait(SeatsFound) {
+// answer have their turn again, those that refuse at once less and less often.
+func (m *machine) wait() {
 	h := m.Hunt
 	if !h.Queued {
 		h.Queued = true
-		m.do(Tell{What: "queued", Note: h.Hotline})
+		if h.Rounds++; h.Rounds == 1 {
+			m.do(Tell{What: "queued", Note: h.Hotline})
+		}
 		m.reach(m.line().Queue.Answer)
 	}
 	h.Tried = nil
-	h.RetryAt = m.now.Add(retryPause)
+	h.RetryAt = m.now.Add(h.pause())
 }
 
 // roundOver: nobody rings any more and nobody answered.
@@ -168,21 +177,22 @@ func (m *machine) roundOver() {
 	h := m.Hunt
 	h.SeatAt = time.Time{}
 	switch {
-	case h.Outside, h.Joins, m.line().Trunk != "":
+	case h.outside(), h.Kind == SeeksJoin, m.line().Trunk != "":
 		m.exhausted()
 	case m.line().Ring != desk.All:
 		m.find()
-	case h.Partner:
+	case h.ForMatter():
 		m.exhausted()
-	default: // a caller without a desk: ring them all again
-		h.Tried = nil
-		h.RetryAt = m.now.Add(retryPause)
+	case m.unqueued() && m.line().Queue.Overflow.None(): // there is nowhere else to go
+		m.wait()
+	default: // a caller without a desk: who has become free meanwhile, or the queue
+		m.find()
 	}
 }
 
 // exhausted: this line cannot be reached.
 func (m *machine) exhausted() {
-	if m.Hunt.Partner {
+	if m.running() {
 		m.partnerFailed(m.Hunt.Result, m.Hunt.Code)
 		return
 	}
@@ -196,7 +206,7 @@ func (m *machine) huntTicked() {
 		h.EarlyAt = time.Time{}
 	}
 	switch {
-	case h.Partner && m.due(h.LineAt):
+	case h.ForMatter() && m.due(h.LineAt):
 		h.note(ResultNoAnswer, 408)
 		m.stopRinging(NoAnswer)
 		m.exhausted()
@@ -204,7 +214,7 @@ func (m *machine) huntTicked() {
 		h.note(ResultNoAnswer, 408)
 		m.stopRinging(NoAnswer)
 		m.roundOver()
-	case !h.Partner && !h.Outside && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
+	case h.Kind == SeeksDesk && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
 		m.overflow()
 	case m.due(h.RetryAt):
 		m.find()
@@ -216,20 +226,21 @@ func (m *machine) huntTicked() {
 func (m *machine) overflow() {
 	last := m.Hunt.Hotline
 	to := m.line().Queue.Overflow
-	outside := m.Hunt.Outside
+	outside, rounds := m.Hunt.outside(), m.Hunt.Rounds
 	m.stopHunt(NoAnswer)
 	m.Visited = append(m.Visited, last)
 	switch {
 	case !outside && to.Trunk != "":
 		m.do(Tell{What: "overflow", Note: to.Trunk})
-		m.Hunt = &Hunt{Hotline: last, Since: m.now, Outside: true}
+		m.Hunt = &Hunt{Kind: SeeksOverflow, Hotline: last, Since: m.now}
 		m.ringTrunk(last, to.Trunk, to.Number)
 	case !outside && to.Hotline != "" && !slices.Contains(m.Visited, to.Hotline):
 		m.do(Tell{What: "overflow", Note: to.Hotline})
-		m.hunt(to.Hotline, false)
+		m.seek(Hunt{Kind: SeeksDesk, Hotline: to.Hotline})
 	case m.Met: // somebody had this caller once: never let go of him, ring again
 		m.Visited = nil
-		m.Hunt = &Hunt{Hotline: last, Since: m.now, RetryAt: m.now.Add(retryPause)}
+		m.Hunt = &Hunt{Kind: SeeksDesk, Hotline: last, Since: m.now, Rounds: rounds + 1}
+		m.Hunt.RetryAt = m.now.Add(m.Hunt.pause())
 	case !m.Answered:
 		m.end(Normal)
 	default:
@@ -264,7 +275,7 @@ func (m *machine) stopHunt(why Farewell) {
 		return
 	}
 	m.stopRinging(why)
-	if !m.Hunt.Partner {
+	if !m.running() {
 		m.do(LeaveQueue{m.Hunt.Hotline})
 	}
 	m.Hunt = nil
@@ -272,6 +283,11 @@ func (m *machine) stopHunt(why Farewell) {
 
 // rank orders results: what the desks are told of several is the highest.
 var rank = map[Result]int{ResultFailed: 1, ResultBusy: 2, ResultNoAnswer: 3}
+
+// pause is how long it is to the next round.
+func (h *Hunt) pause() time.Duration {
+	return min(retryPause<<min(max(h.Rounds-1, 0), 8), longestPause)
+}
 
 func (h *Hunt) note(r Result, code int) {
 	if cmp.Compare(rank[r], rank[h.Result]) >= 0 {

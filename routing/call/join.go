@@ -26,9 +26,9 @@ func (m *machine) joinAsked(e JoinAsked) {
 	m.do(Tell{What: "key", Leg: e.Leg, Note: e.Verb.String()})
 	l.Referred = true
 	who := *l
-	m.referred(press, func() bool {
+	m.referred(press, func() outcome {
 		m.join(KeyPressed{Verb: e.Verb, By: e.By}, who)
-		return true
+		return done
 	})
 }
 
@@ -42,7 +42,7 @@ func (m *machine) join(e KeyPressed, who Leg) {
 	m.SettleUntil = time.Time{}
 	m.open(press{KeyPressed: e, who: who}, mode, who.Hotline)
 	m.setPhase(phase)
-	m.Hunt = &Hunt{Hotline: who.Hotline, Partner: true, Joins: true, Since: m.now, SeatAt: m.now.Add(joinTime)}
+	m.Hunt = &Hunt{Kind: SeeksJoin, Hotline: who.Hotline, Since: m.now, SeatAt: m.now.Add(joinTime)}
 	m.do(AskJoin{Leg: m.newLeg(who.Hotline, "")})
 }
 
@@ -50,7 +50,7 @@ func (m *machine) join(e KeyPressed, who Leg) {
 // rang, which is then rung from here. Who comes too late goes back.
 func (m *machine) joinFound(e JoinFound) {
 	l, ok := m.Leg(e.Leg)
-	if !ok || l.Up || m.Hunt == nil || !m.Hunt.Joins {
+	if !ok || l.Up || !m.joining() {
 		m.do(EndLeg{Leg: e.Leg, Why: Withdrawn})
 		m.ignore("leg %d is not awaited", e.Leg)
 		return
@@ -63,7 +63,7 @@ func (m *machine) joinFound(e JoinFound) {
 	m.Hunt.Hotline = e.Hotline
 	if e.Rings {
 		m.drop(e.Leg)
-		m.Hunt.Joins, m.Hunt.SeatAt = false, time.Time{}
+		m.Hunt.Kind, m.Hunt.SeatAt = SeeksPartner, time.Time{}
 		m.find()
 		return
 	}
@@ -72,7 +72,7 @@ func (m *machine) joinFound(e JoinFound) {
 }
 
 // joining says that a desk is to come from another call.
-func (m *machine) joining() bool { return m.Hunt != nil && m.Hunt.Joins }
+func (m *machine) joining() bool { return m.Hunt != nil && m.Hunt.Kind == SeeksJoin }
 
 // joinOffered: a desk's phone, in a call that it has begun itself, asks for this
 // call's party to be joined to another call of its own.

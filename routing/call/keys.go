@@ -1,14 +1,15 @@
 package call
 
 import (
+	"cmp"
 	"time"
 
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 )
 
-// keyPressed carries out a desk's verb, or lets the desk hear that it cannot
-// be done now. The caller has no verbs.
+// keyPressed carries out a desk's verb, or lets the desk hear that it cannot be
+// done now. The caller has no verbs.
 func (m *machine) keyPressed(e KeyPressed) {
 	by := e.Leg
 	if by == m.Second.ID || by == m.Focus.ID {
@@ -22,9 +23,46 @@ func (m *machine) keyPressed(e KeyPressed) {
 	}
 	m.do(Tell{What: "key", Leg: by, Note: e.Verb.String()})
 	l.Referred = l.Referred || e.Refer != 0
-	if !m.referred(e, func() bool { return m.act(press{KeyPressed: e, who: *l}) }) {
-		m.notice(by, m.prompts().Refuse)
-		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
+	m.heardOf(by, e.Verb, m.referred(e, func() outcome { return m.act(press{KeyPressed: e, who: *l}) }), e.Refer != 0)
+}
+
+// keyCutShort lets a desk hear that its code was none.
+func (m *machine) keyCutShort(e KeyCutShort) {
+	by := e.Leg
+	if by == m.Second.ID || by == m.Focus.ID {
+		by = m.Desk
+	}
+	if l, ok := m.Leg(by); !ok || !l.Up || by != m.Desk && by != m.Partner {
+		m.ignore("leg %d is no desk in this call", e.Leg)
+		return
+	}
+	m.do(Tell{What: "cut_short", Leg: by})
+	m.notice(by, m.prompts().Refuse)
+}
+
+// outcome is what has come of a key.
+type outcome uint8
+
+const (
+	refused outcome = iota // it cannot be done now
+	already                // it is so already
+	done
+)
+
+// heardOf lets a desk hear what has come of its key, where nothing else tells: a phone that
+// is told of its REFER shows by itself that it is under way.
+func (m *machine) heardOf(desk LegID, v verb.Verb, o outcome, told bool) {
+	switch o {
+	case refused:
+		m.do(Tell{What: "refused", Leg: desk, Note: v.String()})
+		m.notice(desk, m.prompts().Refuse)
+		m.ignore("%s cannot be done while %s", v.Name, m.Phase)
+	case already:
+		if !told {
+			m.notice(desk, cmp.Or(m.prompts().Already, m.prompts().Confirm))
+		}
+		m.do(Tell{What: "already", Leg: desk, Note: v.String()})
+		m.ignore("%s is so already while %s", v.Name, m.Phase)
 	}
 }
 
@@ -34,19 +72,8 @@ type press struct {
 	who Leg
 }
 
-func (m *machine) act(p press) (done bool) {
-	if m.elsewhere(p) {
-		return false
-	}
+func (m *machine) act(p press) outcome {
 	switch p.Verb.Name {
-	case verb.Handover:
-		return m.handover(p)
-	case verb.Consult:
-		return m.consult(p)
-	case verb.Conference:
-		return m.conference(p)
-	case verb.TakeBack:
-		return m.takeBack(p.who)
 	case verb.Accept:
 		return m.decide(p.who, true)
 	case verb.OtherAccepts:
@@ -58,133 +85,138 @@ func (m *machine) act(p press) (done bool) {
 	case verb.Record:
 		return m.wantRecording(p.who, !m.Recording.On)
 	}
-	return false
+	if r, ok := m.ruleFor(p); ok && !m.elsewhere(p) {
+		return r.does(m, p, r)
+	}
+	return refused
 }
 
 // elsewhere says that the verb is for another line than the one that the matter
-// on hand is with: one at a time.
+// on hand is with: one at a time. A colleague gives way to it.
 func (m *machine) elsewhere(p press) bool {
 	t := m.Matter
-	return m.Phase != Talking && p.To.Hotline != "" &&
-		(t == nil || p.To.Hotline != t.To && p.To.Hotline != t.From || p.To.Number != t.Outside)
+	if now, _ := m.moment(); now == withCitizen || now == withColleague && p.who.ID == m.Desk {
+		return false
+	}
+	return p.To.Hotline != "" && (t == nil || p.To.Hotline != t.To && p.To.Hotline != t.From ||
+		p.To.Number != t.Outside)
 }
 
 // running says that a partner is being rung for the matter.
-func (m *machine) running() bool { return m.Hunt != nil && m.Hunt.Partner }
+func (m *machine) running() bool { return m.Hunt.ForMatter() }
 
-// handover: the call goes to the partner line, the taker is released when it
-// answers.
-func (m *machine) handover(p press) bool {
-	switch {
-	case m.Phase == Talking:
-		return m.begin(p, HandingOver)
-	case m.running():
-		m.Matter.Mode = ticket.Direct
-		m.setPhase(HandingOver)
-		if p.Refer != 0 {
-			m.endSecond(487, Normal) // a semi-attended transfer: its second line has served
-		}
-	case m.Phase == Consulting && p.who.ID == m.Desk:
-		m.outcome(ResultAnswered, 0)
-		m.leave(p.who)
-	case m.Phase == ThreeWay:
-		m.leave(p.who)
-		m.noticeAll(m.prompts().Left)
-	default:
-		return false
+// soAlready: what the key asks for is there.
+func (m *machine) soAlready(press, rule) outcome { return already }
+
+// change: the call is about something else now, and nobody comes or goes.
+func (m *machine) change(p press, r rule) outcome {
+	if p.Refer != 0 && p.Verb.Name == verb.Handover {
+		m.endSecond(487, Normal) // a semi-attended transfer: its second line has served
 	}
-	return true
+	if m.Phase == r.then {
+		return already
+	}
+	m.Matter.Mode = cmp.Or(r.mode, m.Matter.Mode)
+	m.setPhase(r.then)
+	return done
 }
 
 // leave releases one of two desks; the other one has the caller.
-func (m *machine) leave(who Leg) {
-	m.endSecond(480, Normal)
-	if who.ID == m.Desk {
+func (m *machine) leave(p press, r rule) outcome {
+	private := m.Phase == Consulting
+	if private {
+		m.outcome(ResultAnswered, 0)
+	}
+	m.letGo(p.who.ID)
+	m.setPhase(r.then)
+	if !private {
+		m.noticeAll(m.prompts().Left)
+	}
+	return done
+}
+
+// letGo releases one of two desks. The other one goes on where it talks, with whoever is left.
+func (m *machine) letGo(id LegID) {
+	if id == m.Desk {
+		m.endSecond(480, Normal)
 		m.Desk = m.Partner
+	} else {
+		m.oneLine(480)
 	}
 	m.Partner = 0
-	m.release(who.ID, Normal)
-	m.setPhase(Talking)
-}
-
-// consult: the desks talk privately, the caller hears music.
-func (m *machine) consult(p press) bool {
-	switch {
-	case m.Phase == Talking:
-		return m.begin(p, Consulting)
-	case m.running() || m.Phase == ThreeWay || m.Phase == Consulting:
-		m.setPhase(Consulting)
-		return true
-	}
-	return false
-}
-
-// conference: citizen and both desks in one call.
-func (m *machine) conference(p press) bool {
-	switch {
-	case m.Phase == Talking:
-		return m.begin(p, Conferencing)
-	case m.running():
-		m.Matter.Mode = ticket.ThreeWay
-		m.setPhase(Conferencing)
-	case m.Phase == Consulting:
-		m.joinAll()
-	case m.Phase == ThreeWay:
-	default:
-		return false
-	}
-	return true
+	m.release(id, Normal)
 }
 
 // joinAll makes it a three-way call, and says so to all three.
-func (m *machine) joinAll() {
+func (m *machine) joinAll(press, rule) outcome {
+	m.threeWay()
+	return done
+}
+
+func (m *machine) threeWay() {
 	m.Matter.Mode = ticket.ThreeWay
 	m.setPhase(ThreeWay)
 	m.outcome(ResultAnswered, 0)
 	m.noticeAll(m.prompts().Conference)
 }
 
-// begin opens a matter with the line that is asked for, the taker's partner
-// line when none is, and rings it.
-func (m *machine) begin(p press, phase Phase) bool {
+// confide: the taker and the colleague talk in private, or the taker asks another line.
+func (m *machine) confide(p press, r rule) outcome {
+	if p.To.Hotline != "" && p.To.Hotline != p.who.Hotline {
+		return m.ringPartner(p, r)
+	}
+	r.mode = ""
+	return m.change(p, r)
+}
+
+// ringPartner opens a matter with the line that is asked for, the taker's partner
+// line when none is, and rings it. A colleague who is the third gives way, or has the
+// citizen when it is he who is asked for.
+func (m *machine) ringPartner(p press, r rule) outcome {
 	partner, ok := m.dir.Partner(p.who.Hotline)
 	if p.To.Hotline != "" {
 		partner, ok = m.dir.Hotlines[p.To.Hotline]
 	}
-	if !ok || p.who.ID != m.Desk {
-		return false
-	}
-	mode := ticket.Direct
-	if phase == Conferencing {
-		mode = ticket.ThreeWay
+	l, third := m.Leg(m.Partner)
+	switch {
+	case !ok:
+		return refused
+	case third && p.To.Number == "" && partner.ID == l.Hotline && (p.To.Seat == "" || p.To.Seat == l.Seat):
+		if r.then != HandingOver {
+			return already
+		}
+		r.then = Talking
+		return m.leave(p, r)
+	case third:
+		m.letGo(m.Partner)
 	}
 	m.SettleUntil = time.Time{}
-	m.open(p, mode, partner.ID)
-	m.setPhase(phase)
+	m.open(p, r.mode, partner.ID)
+	m.setPhase(r.then)
 	if p.To.Number != "" {
 		m.huntOutside(p.To)
-		return true
+		return done
 	}
-	m.huntSeat(partner.ID, p.To.Seat, true)
-	return true
+	m.seek(Hunt{Kind: SeeksPartner, Hotline: partner.ID, Only: p.To.Seat})
+	return done
 }
 
 // takeBack: caller and taker are together again, the partner is let go.
-func (m *machine) takeBack(who Leg) bool {
-	switch {
-	case who.ID != m.Desk:
-		return false
-	case m.running():
+func (m *machine) takeBack(press, rule) outcome {
+	m.bringBack()
+	return done
+}
+
+func (m *machine) bringBack() {
+	if m.running() {
 		m.stopHunt(Withdrawn)
-	case m.Partner != 0:
+		m.endSecond(487, Normal)
+	} else {
 		m.release(m.Partner, Normal)
-	default:
-		return false
+		m.oneLine(487)
 	}
-	m.endSecond(487, Normal)
 	m.withdrawn()
 	m.setPhase(Talking)
-	return true
 }
 
 // partnerAnswered: the partner's desk is there. What that means the phase says.
@@ -200,7 +232,7 @@ func (m *machine) partnerAnswered(id LegID) {
 	case Conferencing:
 		m.Partner = id
 		m.secondAnswered()
-		m.joinAll()
+		m.threeWay()
 	default:
 		m.outcome(ResultAnswered, 0)
 		m.endSecond(480, Normal)
@@ -228,31 +260,37 @@ func (m *machine) partnerFailed(r Result, code int) {
 	m.noticeAll(m.prompts().Failed)
 }
 
-// partnerLeft: the second desk hung up; two remain.
+// partnerLeft: the second desk hung up; two remain. Of a private talk the phone resumes the
+// caller itself.
 func (m *machine) partnerLeft() {
-	m.endSecond(480, Normal)
 	if m.Phase == Consulting {
+		m.endSecond(480, Normal)
 		m.withdrawn()
+	} else {
+		m.oneLine(480)
 	}
 	m.setPhase(Talking)
 	m.noticeAll(m.prompts().Left)
 }
 
-// decide records which line takes the matter of a three-way call. The first
-// word counts.
-func (m *machine) decide(who Leg, own bool) bool {
+// decide records which line takes the matter of a three-way call. The last word of the desks
+// counts, until the call ends; that danger goes first they do not change.
+func (m *machine) decide(who Leg, own bool) outcome {
 	t := m.Matter
-	if t == nil || t.Mode != ticket.ThreeWay || !t.Told || t.Decided {
-		return false
+	if t == nil || t.inside() || t.Mode != ticket.ThreeWay || !t.Told || t.Decided && t.Basis != ticket.Agreed {
+		return refused
 	}
 	owner := who.Hotline
 	if !own {
 		owner = other(t, owner)
 	}
+	if t.Owner == owner {
+		return already
+	}
 	m.decided(owner, ticket.Agreed)
 	m.notice(m.Desk, m.prompts().Confirm)
 	m.notice(m.Partner, m.prompts().Confirm)
-	return true
+	return done
 }
 
 func other(t *Matter, line string) string {
@@ -264,9 +302,12 @@ func other(t *Matter, line string) string {
 
 // urgent: danger. A stub to the emergency line at once, whatever else the call
 // does; and the emergency line owns a matter that is still undecided.
-func (m *machine) urgent(p press) bool {
-	if m.Urgent || m.dir.Emergency == "" {
-		return false
+func (m *machine) urgent(p press) outcome {
+	switch {
+	case m.dir.Emergency == "":
+		return refused
+	case m.Urgent:
+		return already
 	}
 	m.Urgent = true
 	m.writeUrgent(p)
@@ -274,21 +315,25 @@ func (m *machine) urgent(p press) bool {
 		m.decided(m.dir.Emergency, ticket.Emergency)
 	}
 	m.notice(p.who.ID, m.prompts().Confirm)
-	return true
+	return done
 }
 
 // categorise notes the category on the matter, or for the one to come. One that
-// is danger calls the emergency line, unless it is its own desk that says so.
-func (m *machine) categorise(p press) bool {
+// is danger calls the emergency line, unless it is its own desk that says so. A number
+// that is not on the list is nobody's category.
+func (m *machine) categorise(p press) outcome {
+	kind, known := m.dir.Categories.ByCode(p.Verb.Category)
+	if !known && len(m.dir.Categories) > 0 {
+		return refused
+	}
 	m.Category = p.Verb.Category
 	if m.Matter != nil {
 		m.Matter.Category = m.Category
 		m.enriched()
 	}
-	kind, _ := m.dir.Categories.ByCode(m.Category)
 	danger := kind.Urgency == ticket.Critical && p.who.Hotline != m.dir.Emergency
-	if !danger || !m.urgent(p) {
+	if !danger || m.urgent(p) != done {
 		m.notice(p.who.ID, m.prompts().Confirm)
 	}
-	return true
+	return done
 }

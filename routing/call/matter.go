@@ -58,10 +58,17 @@ func (m *machine) withdrawn() {
 	}
 }
 
-// decided tells once which line takes the matter of a three-way call.
+// corrected is the reason of a decision that takes the place of an earlier one.
+const corrected = "corrected"
+
+// decided tells which line takes the matter of a three-way call.
 func (m *machine) decided(owner string, basis ticket.Basis) {
-	m.Matter.Decided = true
+	t := m.Matter
 	e := m.entry(ticket.Decided)
+	if t.Decided {
+		e.Reason = corrected
+	}
+	t.Decided, t.Owner, t.Basis = true, owner, basis
 	e.DecidedOwner, e.DecisionBasis = owner, basis
 	m.write(e)
 }

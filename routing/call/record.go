@@ -2,6 +2,7 @@ package call
 
 import (
 	"liandong/routing/desk"
+	"liandong/routing/verb"
 )
 
 // Channel is a party's place in a recording. Who follows in a role has its
@@ -13,11 +14,13 @@ const (
 	CallerChannel Channel = iota + 1
 	FirstLine             // the desk of the line that was called first
 	OtherLine             // the desk of another line
+	// a supervisor who has joined; recordings of lines that have none are without it
+	SupervisorChannel
 )
 
 // ChannelNames are the roles as recordings name them, in the order of the
 // channels.
-var ChannelNames = []string{"caller", "first_line", "other_line"}
+var ChannelNames = []string{"caller", "first_line", "other_line", "supervisor"}
 
 // Recording is what is known of the call's recording.
 type Recording struct {
@@ -60,6 +63,7 @@ func (m *machine) record() {
 	}
 	if r.Begun {
 		m.recordLegs()
+		m.noteSupervisors()
 	}
 }
 
@@ -67,7 +71,7 @@ func (m *machine) record() {
 // in the call, or with the line that has the caller in hand. Nothing is
 // recorded before the caller is answered.
 func (m *machine) recording() (*desk.Hotline, bool) {
-	if !m.Answered {
+	if !m.Answered || m.Test {
 		return nil, false
 	}
 	lines := []string{}
@@ -108,13 +112,13 @@ func (m *machine) recordLegs() {
 			m.do(RecordLeg{Leg: l.ID, Channel: l.Channel})
 		}
 	}
-	m.recordMouth()
+	m.recordTaker()
 }
 
-// recordMouth takes the taker's channel from the line that he speaks on.
-func (m *machine) recordMouth() {
+// recordTaker takes the taker's channel from the line that he speaks on.
+func (m *machine) recordTaker() {
 	l, ok := m.Leg(m.Desk)
-	second := m.Second.Up && m.mouth() == m.Second.ID
+	second := m.Second.Up && m.talksOn() == m.Second.ID
 	if !ok || second == m.Second.Taped {
 		return
 	}
@@ -146,16 +150,16 @@ func (m *machine) channelOf(l Leg) Channel {
 
 // wantRecording is a desk's key. Of a line that records always the desk cannot
 // stop it, and of one that never records not begin it.
-func (m *machine) wantRecording(who Leg, on bool) bool {
+func (m *machine) wantRecording(who Leg, on bool) outcome {
 	h, ok := m.dir.Hotlines[who.Hotline]
 	if ok && h.Recording.Mode == desk.RecordByKey {
 		m.Recording.Wanted = on
 	}
 	if _, will := m.recording(); will != on {
-		return false
+		return refused
 	}
 	m.notice(who.ID, m.prompts().Confirm)
-	return true
+	return done
 }
 
 // recordAsked is a phone's record key, which says what it wants.
@@ -167,7 +171,8 @@ func (m *machine) recordAsked(e RecordAsked) {
 	switch {
 	case !ok || !l.Up || e.Leg != m.Desk && e.Leg != m.Partner:
 		m.ignore("leg %d is no desk in this call", e.Leg)
-	case !m.wantRecording(*l, e.On):
+	case m.wantRecording(*l, e.On) == refused:
+		m.do(Tell{What: "refused", Leg: e.Leg, Note: string(verb.Record)})
 		m.notice(e.Leg, m.prompts().Refuse)
 		m.ignore("recording cannot be %s", map[bool]string{true: "begun", false: "stopped"}[e.On])
 	}

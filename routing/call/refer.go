@@ -13,15 +13,16 @@ const leaveGrace = 5 * time.Second
 // referred carries out a verb and answers the REFER that it has come by, before
 // anything that follows from the verb: refused when it cannot be done, done at
 // once, or under way.
-func (m *machine) referred(e KeyPressed, act func() bool) bool {
+func (m *machine) referred(e KeyPressed, act func() outcome) outcome {
 	if e.Refer == 0 {
 		return act()
 	}
 	at := len(m.effects)
 	m.Refers = append(m.Refers, Refer{Leg: e.Leg, ID: e.Refer})
-	if !act() {
+	o := act()
+	if o == refused {
 		m.refuse(e)
-		return false
+		return o
 	}
 	i := slices.IndexFunc(m.Refers, func(r Refer) bool { return r.Leg == e.Leg && r.ID == e.Refer && r.Code == 0 })
 	switch {
@@ -33,7 +34,7 @@ func (m *machine) referred(e KeyPressed, act func() bool) bool {
 		m.Refers = slices.Delete(m.Refers, i, i+1)
 		m.effects = slices.Insert(m.effects, at, Effect(Report{Leg: e.Leg, Refer: e.Refer, Code: 200}))
 	}
-	return true
+	return o
 }
 
 // refuse declines a REFER: RFC 3515 §2.4.2.

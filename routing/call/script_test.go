@@ -1,12 +1,15 @@
 package call
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,16 +53,117 @@ func TestScripts(t *testing.T) {
 // recordingLine says in a comment of a script that calls of a line are recorded.
 var recordingLine = regexp.MustCompile(`(?m)^# (\d+) records: (\w+)$`)
 
-// scripted is a call under a script.
+// scripted is a call under a script. A leg has the name of its seat, or of the line or the trunk behind which it is;
+// another one of the same name has a number behind it.
 type scripted struct {
 	call  Call
 	dir   *desk.Directory
 	now   time.Time
 	stubs int
+	names map[LegID]string
+}
+
+// leg is the leg of a name. Dialogs that phones begin are second1, second2 …; a number is a leg that there is not.
+func (s *scripted) leg(t *testing.T, name string) LegID {
+	t.Helper()
+	for id, n := range s.names {
+		if n == name {
+			return id
+		}
+	}
+	if n, ok := strings.CutPrefix(name, "second"); ok {
+		i, _ := strconv.Atoi(n)
+		s.names[SecondLeg+LegID(i)] = name
+		return SecondLeg + LegID(i)
+	}
+	n, err := strconv.Atoi(name)
+	if err != nil || n > 99 {
+		t.Fatalf("no leg is called %q: %v", name, s.names)
+	}
+	return LegID(n)
+}
+
+// begins names a leg that an effect begins.
+func (s *scripted) begins(x Effect) {
+	switch x := x.(type) {
+	case RingSeat:
+		s.christen(x.Leg, x.Seat)
+	case RingTrunk:
+		if x.Leg == CallerLeg { // who is called back is the caller
+			break
+		}
+		s.christen(x.Leg, cmp.Or(x.Hotline, x.Trunk))
+	case RingSupervisor:
+		s.christen(x.Leg, x.User)
+	case AskJoin:
+		s.christen(x.Leg, "guest")
+	}
+}
+
+func (s *scripted) christen(id LegID, name string) {
+	taken := func(n string) bool { return slices.Contains(slices.Collect(maps.Values(s.names)), n) }
+	is := name
+	for i := 2; taken(is); i++ {
+		is = fmt.Sprint(name, "/", i)
+	}
+	if id != 0 {
+		s.names[id] = is
+	}
+}
+
+// name is the name of a leg.
+func (s *scripted) name(id LegID) string { return cmp.Or(s.names[id], fmt.Sprint(id)) }
+
+// legIDs are where effects show the id of a leg.
+var legIDs = regexp.MustCompile(`\b(Leg:|By:|leg )(\d+)`)
+
+func (s *scripted) named(text string) string {
+	return legIDs.ReplaceAllStringFunc(text, func(hit string) string {
+		m := legIDs.FindStringSubmatch(hit)
+		id, _ := strconv.Atoi(m[2])
+		if m[1] == "By:" && id < int(SecondLeg) { // who refers
+			return hit
+		}
+		if id == 0 {
+			return m[1] + "-"
+		}
+		return m[1] + s.name(LegID(id))
+	})
+}
+
+// state is what the call is after a step.
+func (s *scripted) state() string {
+	c := &s.call
+	words := []string{string(c.Phase)}
+	add := func(name string, ok bool, values ...any) {
+		if ok {
+			words = append(words, name+"="+strings.TrimSuffix(strings.ReplaceAll(fmt.Sprintln(values...), " ", ":"),
+				"\n"))
+		}
+	}
+	add("desk", c.Desk != 0, s.name(c.Desk))
+	add("partner", c.Partner != 0, s.name(c.Partner))
+	if h := c.Hunt; h != nil {
+		add("seeks", true, h.Kind, h.Hotline)
+		add("queued", h.Queued, h.Hotline)
+	}
+	add("second", c.Second.ID != 0, s.name(c.Second.ID), map[bool]string{true: "up", false: "rings"}[c.Second.Up])
+	add("focus", c.Focus.ID != 0, s.name(c.Focus.ID))
+	for _, w := range c.Supervisors {
+		add("supervisor", true, s.name(w.ID), w.Act,
+			map[bool]string{true: "up", false: "rings"}[w.Up]+
+				map[bool]string{true: ":leaves"}[w.Up && !w.GoAt.IsZero()])
+	}
+	if m := c.Matter; m != nil {
+		add("matter", true, cmp.Or(m.Stub, "inside"), m.Mode, map[bool]string{true: "told", false: "open"}[m.Told])
+		add("owner", m.Owner != "", m.Owner)
+	}
+	return strings.Join(words, " ")
 }
 
 func play(t *testing.T, script string) string {
-	s := &scripted{dir: testDirectory(), now: time.Date(2024, 4, 3, 10, 0, 0, 0, time.FixedZone("", 8*3600))}
+	s := &scripted{names: map[LegID]string{CallerLeg: "caller"}, dir: testDirectory(),
+		now: time.Date(2024, 4, 3, 10, 0, 0, 0, time.FixedZone("", 8*3600))}
 	for _, m := range recordingLine.FindAllStringSubmatch(script, -1) {
 		mode, ok := desk.RecordByName(m[2])
 		if !ok {
@@ -92,9 +196,13 @@ func (s *scripted) step(t *testing.T, line string) string {
 	s.call = next
 	var b strings.Builder
 	for _, x := range effects {
-		b.WriteString(show(x) + "\n")
+		if lost, ok := x.(Astray); ok {
+			t.Errorf("%s: %v", line, lost.Err)
+		}
+		s.begins(x)
+		b.WriteString(s.show(x) + "\n")
 	}
-	fmt.Fprintf(&b, "= %s desk=%d partner=%d\n", s.call.Phase, s.call.Desk, s.call.Partner)
+	b.WriteString("= " + s.state() + "\n")
 	return b.String()
 }
 
@@ -123,21 +231,19 @@ func target(f []string) (to Target) {
 
 func (s *scripted) event(t *testing.T, f []string) Event {
 	t.Helper()
-	leg := func(i int) LegID {
-		if word, ok := strings.CutPrefix(f[i], "second"); ok {
-			n, _ := strconv.Atoi(word)
-			return SecondLeg + LegID(n)
-		}
-		n, err := strconv.Atoi(f[i])
+	leg := func(i int) LegID { return s.leg(t, f[i]) }
+	id := func(i int) uint32 {
+		n, err := strconv.ParseUint(f[i], 10, 32)
 		if err != nil {
-			t.Fatalf("%v: leg: %v", f, err)
+			t.Fatalf("%v: %v", f, err)
 		}
-		return LegID(n)
+		return uint32(n)
 	}
 	has := func(word string) bool { return strings.Contains(" "+strings.Join(f, " ")+" ", " "+word+" ") }
 	switch f[0] {
 	case "arrived":
-		return Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK, Source: "pai"}, Dialed: f[1], Hotline: f[1], Record: "REC"}
+		return Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK,
+			Source: "pai"}, Dialed: f[1], Hotline: f[1], Record: "REC"}
 	case "seats":
 		e := SeatsFound{Hotline: f[1], Full: has("full")}
 		for _, w := range f[2:] {
@@ -163,6 +269,10 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		return LegHeld{leg(1), f[2] == "on"}
 	case "silent":
 		return LegSilent{leg(1), f[2] == "on"}
+	case "unanswered":
+		return LegUnanswered{leg(1)}
+	case "alive":
+		return LegAlive{leg(1)}
 	case "key":
 		v, err := verb.Parse(strings.Join(f[2:], " "))
 		if err != nil {
@@ -178,22 +288,22 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			t.Fatal(err)
 		}
 		s.stubs++
-		e := KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), Refer: uint32(leg(2)), By: "1101"}
+		e := KeyPressed{Leg: leg(1), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), Refer: id(2), By: "1101"}
 		e.To = target(f[4:])
 		return e
 	case "focus": // focus LEG NEW
 		v, _ := verb.Parse("conference")
 		return DeskCalled{Desk: leg(1), Leg: leg(2), Verb: v}
 	case "brings": // brings LEG FOCUS ID, by a REFER in dialog LEG
-		return BroughtIn{Leg: leg(1), Focus: leg(2), On: leg(1), Refer: uint32(leg(3))}
+		return BroughtIn{Leg: leg(1), Focus: leg(2), On: leg(1), Refer: id(3)}
 	case "drops": // drops LEG PARTY ID
-		return DropAsked{Leg: leg(1), Party: leg(2), Refer: uint32(leg(3))}
+		return DropAsked{Leg: leg(1), Party: leg(2), Refer: id(3)}
 	case "joins": // joins LEG ID VERB
 		v, err := verb.Parse(f[3])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return JoinAsked{Leg: leg(1), Refer: uint32(leg(2)), Verb: v, By: "1101"}
+		return JoinAsked{Leg: leg(1), Refer: id(2), Verb: v, By: "1101"}
 	case "found": // found LEG HOTLINE SEAT, or rings
 		s.stubs++
 		e := JoinFound{Leg: leg(1), Hotline: f[2], Rings: has("rings"), Stub: fmt.Sprintf("STUB%d", s.stubs)}
@@ -202,7 +312,7 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		}
 		return e
 	case "offers": // offers LEG ID
-		return JoinOffered{Leg: leg(1), Refer: uint32(leg(2))}
+		return JoinOffered{Leg: leg(1), Refer: id(2)}
 	case "unwanted":
 		code, _ := strconv.Atoi(f[1])
 		return JoinFailed{code}
@@ -214,16 +324,28 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 			t.Fatal(err)
 		}
 		s.stubs++
-		e := DeskCalled{Desk: leg(1), Leg: SecondLeg + leg(2), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), To: target(f[4:])}
+		e := DeskCalled{Desk: leg(1), Leg: leg(2), Verb: v, Stub: fmt.Sprintf("STUB%d", s.stubs), To: target(f[4:])}
 		return e
 	case "picks": // picks LEG NEW SEAT
-		return PickedUp{Of: leg(1), Leg: SecondLeg + leg(2), Seat: f[3]}
+		return PickedUp{Of: leg(1), Leg: leg(2), Seat: f[3]}
 	case "moves": // moves LEG NEW
-		return TakenOver{Of: leg(1), Leg: SecondLeg + leg(2)}
+		return TakenOver{Of: leg(1), Leg: leg(2)}
 	case "enters": // enters LEG NEW SEAT
-		return ColleagueJoined{Of: leg(1), Leg: SecondLeg + leg(2), Seat: f[3]}
+		return ColleagueJoined{Of: leg(1), Leg: leg(2), Seat: f[3]}
+	case "watches": // watches NEW USER LINE,LINE [LINE of the desk]
+		e := SupervisorDialled{Leg: leg(1), User: f[2], Lines: strings.Split(f[3], ",")}
+		if len(f) > 4 {
+			e.Of = f[4]
+		}
+		return e
+	case "attends": // attends USER LINE,LINE ACT
+		return SupervisorAsked{User: f[1], Lines: strings.Split(f[2], ","), Act: Act(f[3])}
+	case "presses": // presses LEG KEY
+		return SupervisorPressed{leg(1), SupervisorKeys[f[2][0]]}
 	case "digits":
 		return DigitsPressed{leg(1), f[2]}
+	case "cut":
+		return KeyCutShort{leg(1)}
 	case "played":
 		id, _ := strconv.Atoi(f[2])
 		return PlayDone{leg(1), uint32(id)}
@@ -234,6 +356,20 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		}
 		s.now = s.now.Add(d)
 		return Ticked{}
+	case "tested": // tested HOTLINE
+		return Arrived{Ref: "c1", Dialed: f[1], Hotline: f[1], Test: true}
+	case "calls": // calls HOTLINE SEAT, back
+		return CallbackAsked{Ref: "CALL", Hotline: f[1], Record: "REC",
+			Caller:   number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK, Source: "pai"},
+			Callback: Callback{Stub: "MISSED", Seat: f[2], Trunk: "pstn", Number: "13812345678", Shown: f[1]}}
+	case "asks": // asks HOTLINE CLIP…
+		return Arrived{Ref: "c1", Dialed: "*82", Hotline: f[1], Test: true, Says: f[2:]}
+	case "stops": // stops GRACE
+		d, err := time.ParseDuration(f[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return SwitchStops{Grace: d}
 	case "broken":
 		return Broken{}
 	}
@@ -241,41 +377,36 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 	return nil
 }
 
-func show(x Effect) string {
+func (s *scripted) show(x Effect) string {
 	switch x := x.(type) {
 	case Hear:
-		s := fmt.Sprintf("Hear %d:", x.Leg)
-		if len(x.From) > 0 {
-			s += fmt.Sprintf(" legs %v", x.From)
+		text := fmt.Sprintf("Hear %s:", s.name(x.Leg))
+		for i, id := range x.From {
+			text += map[bool]string{true: " ", false: ", "}[i == 0] + s.name(id)
 		}
 		if len(x.Play) > 0 {
-			s += fmt.Sprintf(" plays #%d %s", x.ID, strings.Join(x.Play, ", "))
+			text += fmt.Sprintf(" plays #%d %s", x.ID, strings.Join(x.Play, ", "))
 		}
 		if x.Loop {
-			s += "…"
+			text += "…"
 		}
-		return seconds.ReplaceAllStringFunc(s, second)
+		return text
 	case Write:
 		return "Write " + strings.Join(entryWords(x), " ")
 	}
-	return seconds.ReplaceAllStringFunc(unsaid.Replace(strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call.")), second)
-}
-
-// seconds are the ids of second dialogs, which a script calls second1, second2 …
-var seconds = regexp.MustCompile(`10485\d\d`)
-
-func second(id string) string {
-	n, _ := strconv.Atoi(id)
-	return fmt.Sprint("second", n-int(SecondLeg))
+	return s.named(unsaid.Replace(strings.TrimPrefix(fmt.Sprintf("%T%+v", x, x), "call.")))
 }
 
 // unsaid are fields that most effects leave empty.
-var unsaid = strings.NewReplacer(" Grace:false", "", " Only:}", "}", " For:{Stub: From: To: By:}", "", " By:}", "}")
+var unsaid = strings.NewReplacer(" Grace:false", "", " Media:false}", "}", " Only:}", "}", " For:{Stub: From: To: By:}",
+	"", " Shown:}", "}", " By:}", "}", " Agent: Line:}", "}")
 
 func testDirectory() *desk.Directory {
 	prompts := desk.Prompts{
-		Handover: "transfer", Failed: "transfer_failed", TakerGone: "keep_waiting", Conference: "three_way", Left: "party_left",
-		Wait: "queue", Sorry: "all_busy", Music: "music", Ringback: "ring", Busy: "busy", Confirm: "accepted", Refuse: "refused",
+		Handover: "transfer", Failed: "transfer_failed", TakerGone: "keep_waiting", Conference: "three_way",
+		Left: "party_left",
+		Wait: "queue", Sorry: "all_busy", Music: "music", Ringback: "ring", Busy: "busy", Confirm: "accepted",
+		Refuse: "refused", Already: "already",
 	}
 	line := func(id, partner string, seats ...string) *desk.Hotline {
 		return &desk.Hotline{
@@ -289,7 +420,8 @@ func testDirectory() *desk.Directory {
 			"119": line("119", "110"), "96110": line("96110", "110", "9601", "9602"),
 		},
 		Categories: category.List{
-			{Code: "07", Name: "noise", Owner: "12345"}, {Code: "66", Name: "fight", Owner: "110", Urgency: ticket.Critical},
+			{Code: "03", Name: "parking", Owner: "12345"}, {Code: "07", Name: "noise", Owner: "12345"},
+			{Code: "66", Name: "fight", Owner: "110", Urgency: ticket.Critical},
 		},
 		Emergency: "110",
 		Timers:    desk.Timers{Settle: 3 * time.Second, KeyGap: 3 * time.Second, TrunkRing: 30 * time.Second},
@@ -297,13 +429,17 @@ func testDirectory() *desk.Directory {
 	d.Hotlines["119"].Trunk, d.Hotlines["119"].TrunkNumber = "fire", "119"
 	d.Hotlines["119"].NoAnswer = 0
 	d.Hotlines["96110"].Ring, d.Hotlines["96110"].RingEach = desk.InOrder, 5*time.Second
-	d.Hotlines["96110"].Queue = desk.Queue{MaxWait: 20 * time.Second, MaxCalls: 2, Answer: true, Overflow: desk.Overflow{Hotline: "110"}}
+	d.Hotlines["96110"].Queue = desk.Queue{MaxWait: 20 * time.Second, MaxCalls: 2, Answer: true,
+		Overflow: desk.Overflow{Hotline: "110"}}
 	return d
 }
 
 // entryWords shows what an entry says beyond what every entry of the call says.
 func entryWords(w Write) []string {
 	e := w.Entry
+	if e.Event == ticket.Missed { // its id follows from that of the recording
+		e.StubID = "MISSED"
+	}
 	words := []string{string(e.Event), e.StubID, e.From + "→" + e.To, e.Mode, "by " + e.FromAgent}
 	for _, f := range []struct{ name, value string }{
 		{"result", e.Result}, {"reason", e.Reason}, {"to_agent", e.ToAgent}, {"owner", e.DecidedOwner},
@@ -313,7 +449,10 @@ func entryWords(w Write) []string {
 			words = append(words, f.name+"="+f.value)
 		}
 	}
-	if e.Urgency != "normal" {
+	if e.Waited != "" {
+		words = append(words, "waited="+e.Waited)
+	}
+	if e.Urgency != "normal" && e.Urgency != "" {
 		words = append(words, "urgency="+string(e.Urgency))
 	}
 	return words

@@ -14,6 +14,7 @@ import (
 type Second struct {
 	ID     LegID
 	Up     bool      // answered, as the partner has
+	Early  bool      // not answered yet, and hears what comes from where the partner is
 	Held   bool      // the phone has put it on hold
 	Parted bool      // the first dialog has been held since: the phone tells by holds whom the taker talks to
 	MixAt  time.Time // both dialogs are active: from then on the phone is taken to join all three
@@ -42,12 +43,9 @@ func (m *machine) deskCalled(e DeskCalled) {
 	who := *l
 	m.do(Tell{What: "key", Leg: e.Desk, Note: e.Verb.String()})
 	m.Second = Second{ID: e.Leg, Parted: l.Held}
-	done := m.act(press{KeyPressed: KeyPressed{Leg: e.Desk, Verb: e.Verb, Stub: e.Stub, To: e.To}, who: who})
-	if !done {
-		m.notice(e.Desk, m.prompts().Refuse)
-		m.ignore("%s cannot be done while %s", e.Verb.Name, m.Phase)
-	}
-	if !done || !m.running() || m.dir.OneLine {
+	o := m.act(press{KeyPressed: KeyPressed{Leg: e.Desk, Verb: e.Verb, Stub: e.Stub, To: e.To}, who: who})
+	m.heardOf(e.Desk, e.Verb, o, false)
+	if o == refused || !m.running() || m.dir.OneLine {
 		m.endSecond(480, Normal)
 	}
 }
@@ -66,6 +64,15 @@ func (m *machine) endSecond(code int, why Farewell) {
 	m.tapeFirst(s)
 }
 
+// oneLine: of the taker's two lines the one that he talks on is his only one from now on.
+func (m *machine) oneLine(code int) {
+	if m.Second.Up && !m.Second.Held && m.talksOn() == m.Second.ID {
+		m.succeed(m.Second.ID)
+		return
+	}
+	m.endSecond(code, Normal)
+}
+
 // tapeFirst takes the taker's channel from his first line again.
 func (m *machine) tapeFirst(s Second) {
 	if l, ok := m.Leg(m.Desk); ok && s.Taped {
@@ -82,15 +89,25 @@ func (m *machine) forgetSecond() Second {
 
 // secondRings and secondAnswered let the phone see what the partner does.
 func (m *machine) secondRings() {
-	if m.Second.ID != 0 && !m.Second.Up {
+	if m.Second.ID != 0 && !m.Second.Up && !m.Second.Early {
 		m.do(Ring{Leg: m.Second.ID})
+	}
+}
+
+// secondEarly: where the partner is rung there is something to hear already, and the phone
+// hears it on the line by which it has called there.
+func (m *machine) secondEarly() {
+	if m.Second.ID != 0 && !m.Second.Up && !m.Second.Early {
+		m.Second.Early = true
+		m.do(Ring{Leg: m.Second.ID, Media: true})
 	}
 }
 
 func (m *machine) secondAnswered() {
 	if m.Second.ID != 0 && !m.Second.Up {
-		m.Second.Up = true
+		m.Second.Up, m.Second.Early = true, false
 		m.do(Answer{Leg: m.Second.ID})
+		m.mixSoon()
 	}
 }
 
@@ -118,29 +135,39 @@ func (m *machine) secondHeld() {
 		return
 	}
 	s.Parted = s.Parted || l.Held
-	s.MixAt = time.Time{}
-	if m.mixes() && m.Phase == Consulting {
-		s.MixAt = m.now.Add(mixPause)
+	m.mixSoon()
+}
+
+// mixSoon begins to wait while both dialogs are active. A phone that has never held the first
+// one mixes as well: pjsua does so.
+func (m *machine) mixSoon() {
+	m.Second.MixAt = time.Time{}
+	if m.bothActive() && m.Phase == Consulting {
+		m.Second.MixAt = m.now.Add(mixPause)
 	}
 }
 
-// mixes says that the phone has both dialogs active: it joins the three itself.
-func (m *machine) mixes() bool {
+// bothActive says that the taker speaks in both dialogs.
+func (m *machine) bothActive() bool {
 	l, ok := m.Leg(m.Desk)
-	return ok && m.Second.Up && m.Second.Parted && !l.Held && !m.Second.Held
+	return ok && m.Second.Up && !l.Held && !m.Second.Held
 }
+
+// mixes says that the phone joins the three itself.
+func (m *machine) mixes() bool { return m.Second.Parted && m.bothActive() }
 
 // mixed: a conference that the phone has made by itself is one like any other,
 // but for the sound.
 func (m *machine) mixed() {
 	m.Second.MixAt = time.Time{}
-	if m.mixes() && m.Phase == Consulting {
-		m.joinAll()
+	if m.bothActive() && m.Phase == Consulting {
+		m.Second.Parted = true
+		m.threeWay()
 	}
 }
 
-// mouth is the dialog in which the taker speaks.
-func (m *machine) mouth() LegID {
+// talksOn is the dialog in which the taker talks.
+func (m *machine) talksOn() LegID {
 	l, ok := m.Leg(m.Desk)
 	if !ok || !m.Second.Up || m.Second.Parted && !l.Held {
 		return m.Desk
@@ -148,9 +175,9 @@ func (m *machine) mouth() LegID {
 	return m.Second.ID
 }
 
-// apart says that the taker's phone has one dialog with the caller and one with
+// linesApart says that the taker's phone has one dialog with the caller and one with
 // the partner, and lets neither hear the other but by its own doing.
-func (m *machine) apart() bool {
+func (m *machine) linesApart() bool {
 	return m.Second.Up && m.Partner != 0 && (m.Phase == Consulting || m.mixes())
 }
 

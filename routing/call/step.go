@@ -22,9 +22,13 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	m.take(e)
 	if !m.Over() {
 		m.tidyFocus()
+		m.tidySupervisors()
 		m.record()
 		m.listen()
-		m.introduce()
+		m.connectedLine()
+	}
+	if err := m.Check(); err != nil {
+		m.do(Astray{Err: err})
 	}
 	return m.Call, m.effects
 }
@@ -44,6 +48,10 @@ func (m *machine) ignore(format string, args ...any) { m.do(Ignored{fmt.Sprintf(
 func (m *machine) take(e Event) {
 	if a, ok := e.(Arrived); ok {
 		m.arrived(a)
+		return
+	}
+	if b, ok := e.(CallbackAsked); ok {
+		m.callbackAsked(b)
 		return
 	}
 	if f, ok := e.(SeatsFound); ok {
@@ -69,6 +77,10 @@ func (m *machine) take(e Event) {
 		m.legHeld(e)
 	case LegSilent:
 		m.legSilent(e)
+	case LegAlive:
+		m.legAlive(e)
+	case LegUnanswered:
+		m.legUnanswered(e)
 	case KeyPressed:
 		m.keyPressed(e)
 	case DeskCalled:
@@ -93,16 +105,26 @@ func (m *machine) take(e Event) {
 		m.takenOver(e)
 	case ColleagueJoined:
 		m.colleagueJoined(e)
+	case SupervisorDialled:
+		m.supervisorDialled(e)
+	case SupervisorAsked:
+		m.supervisorAsked(e)
+	case SupervisorPressed:
+		m.supervisorPressed(e)
 	case RecordAsked:
 		m.recordAsked(e)
 	case DigitsPressed:
 		m.digitsPressed(e)
+	case KeyCutShort:
+		m.keyCutShort(e)
 	case PlayDone:
 		m.playDone(e)
 	case Ticked:
 		m.ticked()
 	case Broken:
 		m.end(Failure)
+	case SwitchStops:
+		m.switchStops(e)
 	default:
 		m.ignore("unknown event %T", e)
 	}
@@ -125,6 +147,8 @@ func (m *machine) late(e Event) {
 		m.do(Refuse{Leg: e.Leg, Code: 481})
 	case ColleagueJoined:
 		m.do(Refuse{Leg: e.Leg, Code: 481})
+	case SupervisorDialled:
+		m.do(Refuse{Leg: e.Leg, Code: 480})
 	}
 	m.ignore("%T with no call on", e)
 }
@@ -142,20 +166,45 @@ func (m *machine) arrived(a Arrived) {
 		m.EndsAt = m.now.Add(d)
 	}
 	m.do(Tell{What: "arrived"}, RingCaller{})
+	if a.Test {
+		m.tested(a.Says)
+		return
+	}
 	m.setPhase(Ringing)
-	m.hunt(a.Hotline, false)
+	m.seek(Hunt{Kind: SeeksDesk, Hotline: a.Hotline})
+}
+
+// tested answers the switch's own call: it hears what a caller hears for whom there is nobody, and hangs up. A phone
+// that has asked for something hears the answer, and is let go.
+func (m *machine) tested(says []string) {
+	m.Test = true
+	m.reach(true)
+	m.setPhase(Leaving)
+	m.LeaveAt = m.now.Add(leaveTime)
+	if says == nil {
+		return
+	}
+	m.Says = slices.DeleteFunc(slices.Clone(says), func(clip string) bool { return clip == "" })
+	if len(m.Says) == 0 { // it is to be silent
+		m.end(Normal)
+	}
 }
 
 // setPhase changes the phase. A notice belongs to the phase it was given in.
 func (m *machine) setPhase(p Phase) {
 	m.joined(p == ThreeWay)
 	m.Phase = p
+	m.Second.MixAt = time.Time{}
 	for i := range m.Legs {
 		m.Legs[i].Notice = ""
 	}
+	for i := range m.Supervisors {
+		m.Supervisors[i].Notice = ""
+	}
 }
 
-// joined tells how long a three-way call of two lines was when it is over. One that comes and goes within a step was none.
+// joined tells how long a three-way call of two lines was when it is over. One that comes and goes within a step was
+// none.
 func (m *machine) joined(on bool) {
 	switch {
 	case on && m.JoinedAt.IsZero():
@@ -189,6 +238,14 @@ func (m *machine) reach(answer bool) {
 
 // legAnswered: a desk picked up. The first one wins, the others are called off.
 func (m *machine) legAnswered(id LegID) {
+	if s, ok := m.Supervisor(id); ok {
+		m.supervisorAnswered(s)
+		return
+	}
+	if id == CallerLeg && m.callsCitizen() {
+		m.citizenAnswered()
+		return
+	}
 	l, ok := m.Leg(id)
 	if !ok || l.Up || m.Hunt == nil || id == CallerLeg {
 		m.ignore("leg %d was not being rung", id)
@@ -198,8 +255,12 @@ func (m *machine) legAnswered(id LegID) {
 	line := l.Hotline
 	h := *m.Hunt
 	m.stopHunt(Elsewhere)
-	if h.Partner {
+	switch {
+	case h.ForMatter():
 		m.partnerAnswered(id)
+		return
+	case h.seeksTaker():
+		m.takerReady(id)
 		return
 	}
 	m.Desk, m.Met = id, true
@@ -210,6 +271,15 @@ func (m *machine) legAnswered(id LegID) {
 
 // legFailed: a desk was not reached.
 func (m *machine) legFailed(e LegFailed) {
+	if s, ok := m.Supervisor(e.Leg); ok && !s.Up {
+		m.refuseSupervisor(s.Seat, s.Hotline, s.Act, ErrNotHere)
+		m.dropSupervisor(e.Leg)
+		return
+	}
+	if e.Leg == CallerLeg && m.callsCitizen() {
+		m.citizenFailed(e.Code)
+		return
+	}
 	l, ok := m.Leg(e.Leg)
 	if !ok || l.Up || m.Hunt == nil || e.Leg == CallerLeg {
 		m.ignore("leg %d was not being rung", e.Leg)
@@ -220,7 +290,11 @@ func (m *machine) legFailed(e LegFailed) {
 		m.Hunt.Tried = append(m.Hunt.Tried, l.Seat)
 	}
 	m.drop(e.Leg)
-	if len(m.rung()) == 0 {
+	switch {
+	case len(m.rung()) > 0:
+	case m.Hunt.seeksTaker():
+		m.end(NoAnswer)
+	default:
 		m.roundOver()
 	}
 }
@@ -238,6 +312,10 @@ func resultOf(code int) Result {
 
 // legEnded: a party is gone.
 func (m *machine) legEnded(e LegEnded) {
+	if s, ok := m.Supervisor(e.Leg); ok {
+		m.supervisorEnded(*s)
+		return
+	}
 	l, ok := m.Leg(e.Leg)
 	switch {
 	case e.Leg == m.Second.ID && e.Leg != 0:
@@ -246,18 +324,25 @@ func (m *machine) legEnded(e LegEnded) {
 		m.Focus = Focus{}
 	case !ok:
 		m.ignore("leg %d is not of this call", e.Leg)
+	case e.Leg == CallerLeg && m.Phase == CallingBack:
+		m.legFailed(LegFailed{Leg: e.Leg, Code: 487})
 	case e.Leg == CallerLeg:
 		m.drop(e.Leg)
 		m.end(Withdrawn)
 	case !l.Up:
 		m.legFailed(LegFailed{Leg: e.Leg, Code: 487})
 	case e.Leg == m.Partner:
-		m.drop(e.Leg)
-		m.partnerLeft()
+		line := l.Hotline
+		if m.drop(e.Leg); !m.succeedPartner(line) {
+			m.partnerLeft()
+		}
 	case e.Leg == m.Desk:
-		line, lost := l.Hotline, e.Lost || !m.due(l.LeavesTil) && !l.LeavesTil.IsZero()
+		line, lost, dead := l.Hotline, e.Lost || !m.due(l.LeavesTil) && !l.LeavesTil.IsZero(), []string(nil)
+		if e.Lost {
+			dead = []string{l.Seat}
+		}
 		m.drop(e.Leg)
-		m.deskLeft(line, lost)
+		m.deskLeft(line, lost, dead)
 	default:
 		m.drop(e.Leg)
 		m.ignore("leg %d had no part in the call", e.Leg)
@@ -266,12 +351,17 @@ func (m *machine) legEnded(e LegEnded) {
 
 // deskLeft: the taker is gone. Whoever else is there keeps the caller; a
 // taker who ends the conversation alone with the caller ends the call.
-func (m *machine) deskLeft(line string, lost bool) {
+func (m *machine) deskLeft(line string, lost bool, dead []string) {
 	m.endSecond(480, Normal)
 	m.Desk = 0
 	settling := !m.SettleUntil.IsZero()
 	m.SettleUntil = time.Time{}
+	if m.succeedDesk(line) {
+		return
+	}
 	switch m.Phase {
+	case CallingBack:
+		m.end(Withdrawn)
 	case HandingOver, Conferencing:
 		m.alone()
 	case Consulting:
@@ -289,7 +379,7 @@ func (m *machine) deskLeft(line string, lost bool) {
 		case settling && m.Matter != nil:
 			m.searchAgain(m.Matter.From)
 		case lost:
-			m.searchAgain(line)
+			m.searchAgain(line, dead...)
 		default:
 			m.end(Normal)
 		}
@@ -308,15 +398,16 @@ func (m *machine) promotePartner() {
 	m.setPhase(Talking)
 }
 
-// searchAgain: the caller has nobody; a line is rung again.
-func (m *machine) searchAgain(line string) {
+// searchAgain: the caller has nobody; a line is rung again, but not at first the seats
+// whose phones have just gone dead.
+func (m *machine) searchAgain(line string, dead ...string) {
 	m.setPhase(Ringing)
-	m.hunt(line, false)
+	m.seek(Hunt{Kind: SeeksDesk, Hotline: line, Tried: dead})
 }
 
 func (m *machine) legHeld(e LegHeld) {
 	held := &m.Second.Held
-	if l, ok := m.Leg(e.Leg); ok {
+	if l, ok := m.Party(e.Leg); ok {
 		held = &l.Held
 	} else if e.Leg == m.Focus.ID {
 		held = &m.Focus.Held
@@ -331,24 +422,10 @@ func (m *machine) legHeld(e LegHeld) {
 	m.secondHeld()
 }
 
-// legSilent: a party from which nothing comes may be dead. It is asked; a call
-// without its desk goes back to the line as soon as that is certain.
-func (m *machine) legSilent(e LegSilent) {
-	l, ok := m.Leg(e.Leg)
-	if !ok || !l.Up && !l.Early || l.Silent == e.Silent {
-		m.ignore("no change of silence")
-		return
-	}
-	l.Silent = e.Silent
-	if e.Silent && l.Up {
-		m.do(ProbeLeg{e.Leg})
-	}
-}
-
 // digitsPressed passes digits on to everybody the leg talks with.
 func (m *machine) digitsPressed(e DigitsPressed) {
 	to := m.others(e.Leg)
-	if len(to) == 0 {
+	if len(to) == 0 || m.Phase == CallingBack {
 		m.ignore("nobody to pass digits to")
 		return
 	}
@@ -362,6 +439,8 @@ func (m *machine) ticked() {
 	case m.due(m.EndsAt), m.due(m.LeaveAt):
 		m.end(Normal)
 		return
+	case m.Callback != nil && m.Phase == CallingBack:
+		m.callbackTicked()
 	case m.Hunt != nil:
 		m.huntTicked()
 	}
@@ -371,6 +450,7 @@ func (m *machine) ticked() {
 	if m.due(m.Second.MixAt) {
 		m.mixed()
 	}
+	m.vigils()
 }
 
 func (m *machine) due(at time.Time) bool { return !at.IsZero() && !m.now.Before(at) }
@@ -395,23 +475,44 @@ func (m *machine) release(id LegID, why Farewell) {
 // end is the only way out of a call: whatever rings is called off, every
 // party is released, the matter gets its last word.
 func (m *machine) end(why Farewell) {
+	m.calledBack(m.untried(why), 0)
+	m.missed(why)
 	m.stopHunt(Withdrawn)
 	m.lastWord(why)
 	m.report(487)
 	m.endSecond(487, why)
 	m.endFocus()
 	m.stopRecording()
-	if _, ok := m.Leg(CallerLeg); ok && !m.Answered {
+	if _, ok := m.Leg(CallerLeg); ok && !m.Answered && m.Callback == nil {
 		m.do(RefuseCaller{Code: m.refusal(why)})
 		m.drop(CallerLeg)
 	}
 	for _, l := range slices.Clone(m.Legs) {
 		m.release(l.ID, why)
 	}
+	for _, s := range slices.Clone(m.Supervisors) {
+		m.releaseSupervisor(s.ID, why)
+	}
 	m.Desk, m.Partner, m.Hunt = 0, 0, nil
 	m.SettleUntil, m.LeaveAt, m.EndsAt = time.Time{}, time.Time{}, time.Time{}
 	m.setPhase(Ended)
 	m.do(Tell{What: "ended", Note: string(why)}, Finish{})
+}
+
+// switchStops: a caller who was never answered is told to come again, RFC 3261 §21.5.4.
+func (m *machine) switchStops(e SwitchStops) {
+	if _, ok := m.Leg(CallerLeg); ok && !m.Answered && m.Callback == nil {
+		m.do(RefuseCaller{Code: 503})
+		m.drop(CallerLeg)
+		m.end(Failure)
+		return
+	}
+	if e.Grace == 0 || m.Phase == CallingBack {
+		m.end(Failure)
+		return
+	}
+	m.announce(m.prompts().Wait)
+	m.EndsAt = m.now.Add(e.Grace)
 }
 
 // refusal is the status for a caller who was never answered.

@@ -26,13 +26,29 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestWalkBack is the same of calls that a desk has the switch make to a citizen: what became of it is told once.
+func TestWalkBack(t *testing.T) {
+	for seed := range uint64(1500) {
+		w := &walk{rng: rand.New(rand.NewPCG(seed, 2)), dir: walkDirectory(seed), now: time.Unix(1712109600, 0),
+			back: true}
+		err := w.run()
+		if told := strings.Join(w.stubs["BACK"], " "); err == nil && told != "called_back" {
+			err = fmt.Errorf("the callback is told as %q", told)
+		}
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(w.log, "\n"))
+		}
+	}
+}
+
 // walkDirectory has a line behind a trunk, lines that ring one after the other
 // and overflow in a circle, and a seat that serves two lines.
 func walkDirectory(recording uint64) *desk.Directory {
 	d := testDirectory()
 	d.Hotlines["110"].Queue.Overflow = desk.Overflow{Hotline: "96110"}
 	d.Hotlines["12345"].Seats = append(d.Hotlines["12345"].Seats, "1102")
-	d.Hotlines["12345"].Queue = desk.Queue{MaxWait: 15 * time.Second, Overflow: desk.Overflow{Trunk: "pstn", Number: "999"}}
+	d.Hotlines["12345"].Queue = desk.Queue{MaxWait: 15 * time.Second,
+		Overflow: desk.Overflow{Trunk: "pstn", Number: "999"}}
 	d.Hotlines["119"].Queue.Overflow = desk.Overflow{Hotline: "12345"}
 	d.Hotlines["12345"].Partner = "119"
 	d.Timers.MaxCall = 10 * time.Minute
@@ -69,6 +85,8 @@ type walk struct {
 	sought  time.Time        // since when the caller's search has begun nothing
 	over    bool
 	tape    tape
+	back    bool             // a desk calls a citizen back
+	after   func(Call) error // looks at the call after each step; nil: nobody does
 }
 
 func (w *walk) fail(format string, args ...any) {
@@ -78,21 +96,36 @@ func (w *walk) fail(format string, args ...any) {
 }
 
 func (w *walk) run() error {
-	w.live, w.seats, w.held, w.lines, w.stubs = map[LegID]bool{}, map[LegID]string{}, map[string]bool{}, map[string]bool{}, map[string][]string{}
+	w.live, w.seats, w.held, w.lines, w.stubs = map[LegID]bool{}, map[LegID]string{}, map[string]bool{},
+		map[string]bool{}, map[string][]string{}
 	w.told = map[uint32][]int{}
 	w.dir.OneLine = w.rng.IntN(4) == 0
 	line := []string{"110", "12345", "119", "96110"}[w.rng.IntN(4)]
-	w.live[CallerLeg] = true
-	w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"}, Dialed: line, Hotline: line, Record: "REC"})
+	if w.back {
+		w.held["1101"] = true
+		w.take(CallbackAsked{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK}, Hotline: "110",
+			Record: "REC", Callback: Callback{Stub: "BACK", Seat: "1101", Trunk: "pstn", Number: "13812345678", Shown: "110"}})
+	} else {
+		w.live[CallerLeg] = true
+		w.take(Arrived{Ref: "CALL", Caller: number.Number{E164: "+8613812345678", Status: number.OK, Source: "pai"},
+			Dialed: line, Hotline: line, Record: "REC"})
+	}
 	for range 300 {
 		if w.err != nil || w.over {
 			break
 		}
 		w.take(w.draw())
 		w.settled()
+		if w.after != nil && w.err == nil {
+			w.err = w.after(w.call)
+		}
 	}
 	w.gone(CallerLeg, func() bool { return true })
 	w.take(LegEnded{Leg: CallerLeg})
+	for id := range w.live { // a desk that calls back is there without a citizen
+		w.gone(id, func() bool { return w.back && !w.call.Over() })
+		w.take(LegEnded{Leg: id})
+	}
 	if w.tape.on || w.tape.begun != w.tape.stopped {
 		w.fail("the recording is left as %+v", w.tape)
 	}
@@ -106,7 +139,7 @@ func (w *walk) run() error {
 	}
 	for stub, told := range w.stubs {
 		switch strings.Join(told, " ") {
-		case "opened answered", "opened failed", "opened abandoned", "opened joined decided", "opened urgent":
+		case "missed", "called_back", "opened answered", "opened failed", "opened abandoned", "opened joined decided", "opened urgent":
 		default:
 			w.fail("stub %s was told as %v", stub, told)
 		}
@@ -120,11 +153,11 @@ func (w *walk) draw() Event {
 	if n := len(w.call.Legs); n > 0 && w.rng.IntN(10) > 0 {
 		leg = w.call.Legs[w.rng.IntN(n)].ID
 	}
-	switch n := w.rng.IntN(43); {
+	switch n := w.rng.IntN(50); {
 	case n < 8:
 		return LegAnswered{leg}
 	case n < 12:
-		w.gone(leg, func() bool { l, ok := w.call.Leg(leg); return ok && !l.Up && leg != CallerLeg })
+		w.gone(leg, func() bool { l, ok := w.call.Party(leg); return ok && !l.Up && leg != CallerLeg })
 		return LegFailed{leg, []int{486, 480, 408, 500, 603}[w.rng.IntN(5)]}
 	case n < 16 && (leg != CallerLeg || w.rng.IntN(8) == 0):
 		w.gone(leg, func() bool { return true })
@@ -132,19 +165,29 @@ func (w *walk) draw() Event {
 	case n < 18:
 		return LegHeld{leg, w.rng.IntN(2) == 0}
 	case n < 20:
+		if w.rng.IntN(3) == 0 {
+			return LegAlive{leg}
+		}
+		if w.rng.IntN(4) == 0 {
+			return LegUnanswered{leg}
+		}
 		return LegSilent{leg, w.rng.IntN(2) == 0}
 	case n < 21:
 		return PlayDone{leg, uint32(w.rng.IntN(int(w.call.NextPlay) + 1))}
 	case n < 22:
 		return w.offer([]string{"110", "12345", "96110"}[w.rng.IntN(3)])
 	case n < 32:
-		text := []string{"handover", "consult", "conference", "take_back", "accept", "other_accepts", "urgent", "category 07", "handover", "conference", "record"}[w.rng.IntN(11)]
+		text := []string{"handover", "consult", "conference", "take_back", "accept", "other_accepts", "urgent",
+			"category 07", "handover", "conference", "record"}[w.rng.IntN(11)]
 		v, err := verb.Parse(text)
 		if err != nil {
 			w.fail("%v", err)
 		}
 		return w.pressed(leg, v)
 	case n < 33:
+		if w.rng.IntN(2) == 0 {
+			return KeyCutShort{leg}
+		}
 		return DigitsPressed{leg, "5"}
 	case n < 34:
 		return LegRinging{leg}
@@ -154,6 +197,8 @@ func (w *walk) draw() Event {
 		return RecordAsked{leg, w.rng.IntN(2) == 0}
 	case n < 41:
 		return w.join(leg)
+	case n < 48:
+		return w.supervises()
 	}
 	if at, ok := w.call.Deadline(); ok && w.rng.IntN(4) > 0 {
 		w.now = at
@@ -161,6 +206,44 @@ func (w *walk) draw() Event {
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(20 * time.Second))))
 	}
 	return Ticked{}
+}
+
+// supervises is what supervisors do, of one line, the other or both.
+func (w *walk) supervises() Event {
+	lines := [][]string{{"110"}, {"12345"}, {"110", "12345"}, {"119", "96110"}}[w.rng.IntN(4)]
+	user := []string{"9001", "9002"}[w.rng.IntN(2)]
+	act := Acts[w.rng.IntN(len(Acts))]
+	if act == Cut && w.rng.IntN(4) > 0 {
+		act = Whisper
+	}
+	n := len(w.call.Supervisors)
+	if n == 0 || w.rng.IntN(4) == 0 {
+		if w.rng.IntN(2) == 0 {
+			return SupervisorAsked{User: user, Lines: lines, Act: act}
+		}
+		w.seconds++
+		id := SecondLeg + w.seconds
+		w.live[id] = true
+		return SupervisorDialled{Leg: id, User: user, Lines: lines, Of: []string{"", "110"}[w.rng.IntN(2)]}
+	}
+	s := w.call.Supervisors[w.rng.IntN(n)]
+	switch w.rng.IntN(10) {
+	case 0:
+		w.gone(s.ID, func() bool { return true })
+		return LegEnded{Leg: s.ID, Lost: w.rng.IntN(2) == 0}
+	case 1:
+		w.gone(s.ID, func() bool { return !s.Up })
+		return LegFailed{s.ID, 486}
+	case 2:
+		return LegHeld{s.ID, w.rng.IntN(2) == 0}
+	case 3:
+		return LegSilent{s.ID, w.rng.IntN(2) == 0}
+	case 4:
+		return PlayDone{s.ID, w.call.NextPlay}
+	case 5, 6:
+		return LegAnswered{s.ID}
+	}
+	return SupervisorPressed{s.ID, act}
 }
 
 // second is what a desk's phone does on a second line.
@@ -193,7 +276,8 @@ func (w *walk) second(leg LegID) Event {
 	case 2:
 		return ColleagueJoined{Leg: id, Of: leg, Seat: "1102"}
 	}
-	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)), To: []Target{{}, {Hotline: "119"}, outside}[w.rng.IntN(3)]}
+	return DeskCalled{Desk: leg, Leg: id, Verb: v, Stub: fmt.Sprintf("STUB%d", len(w.log)),
+		To: []Target{{}, {Hotline: "119"}, outside}[w.rng.IntN(3)]}
 }
 
 // focus is what a phone does with the conference URI.
@@ -259,7 +343,8 @@ func (w *walk) asked(leg LegID) {
 		return
 	}
 	w.begins(leg, "")
-	found := JoinFound{Leg: leg, Hotline: []string{"12345", "110", "119"}[w.rng.IntN(3)], Stub: fmt.Sprintf("JOIN%d", len(w.log))}
+	found := JoinFound{Leg: leg, Hotline: []string{"12345", "110", "119"}[w.rng.IntN(3)],
+		Stub: fmt.Sprintf("JOIN%d", len(w.log))}
 	switch w.rng.IntN(4) {
 	case 0:
 		w.gone(leg, func() bool { return true })
@@ -281,7 +366,8 @@ func (w *walk) pressed(leg LegID, v verb.Verb) Event {
 	if w.rng.IntN(3) == 0 {
 		w.refers++
 		e.Refer = w.refers
-		e.To = []Target{{}, {Hotline: "12345"}, {Hotline: "119"}, {Hotline: "110"}, {Hotline: "12345", Seat: "2102"}, {Hotline: "110", Seat: "1102"}, outside}[w.rng.IntN(7)]
+		e.To = []Target{{}, {Hotline: "12345"}, {Hotline: "119"}, {Hotline: "110"}, {Hotline: "12345", Seat: "2102"},
+			{Hotline: "110", Seat: "1102"}, outside}[w.rng.IntN(7)]
 		w.told[e.Refer] = nil
 	}
 	return e
@@ -332,12 +418,23 @@ func (w *walk) take(e Event) {
 		w.log = append(w.log, fmt.Sprintf("    %T%+v", next, next))
 		w.step(next)
 	}
-	w.log = append(w.log, fmt.Sprintf("  = %s desk=%d partner=%d legs=%v hunt=%+v", w.call.Phase, w.call.Desk, w.call.Partner, w.call.Legs, w.call.Hunt))
+	w.log = append(w.log, fmt.Sprintf("  = %s desk=%d partner=%d legs=%v hunt=%+v", w.call.Phase, w.call.Desk,
+		w.call.Partner, w.call.Legs, w.call.Hunt))
 }
 
 func (w *walk) step(e Event) {
+	before := w.call.Phase
 	next, effects := Step(w.call, w.dir, w.now, e)
 	w.call = next
+	missed := slices.ContainsFunc(effects, func(x Effect) bool {
+		written, ok := x.(Write)
+		return ok && written.Entry.Event == ticket.Missed
+	})
+	ends := next.Phase == Ended && (before == Ringing || before == Leaving)
+	alone := next.Phase == Ended && before == HandingOver // nobody is found any more in the same moment
+	if !w.back && missed != ends && !(missed && alone) {
+		w.fail("from %s to %s: missed: %t", before, next.Phase, missed)
+	}
 	for _, x := range effects {
 		w.carryOut(x)
 	}
@@ -369,6 +466,12 @@ func (w *walk) carryOut(x Effect) {
 		w.begins(x.Leg, x.Seat)
 	case RingTrunk:
 		w.begins(x.Leg, "")
+	case RingSupervisor:
+		w.begins(x.Leg, "")
+	case TakeDesk:
+		if l, ok := w.call.Leg(x.Leg); !w.live[x.Leg] || !ok || !l.Up {
+			w.fail("leg %d is to be a desk's, and is not there", x.Leg)
+		}
 	case EndLeg:
 		if !w.live[x.Leg] {
 			w.fail("leg %d ended twice", x.Leg)
@@ -383,7 +486,7 @@ func (w *walk) carryOut(x Effect) {
 		}
 		delete(w.live, x.Leg)
 	case Answer:
-		_, enters := w.call.Leg(x.Leg)
+		_, enters := w.call.Party(x.Leg)
 		if !w.live[x.Leg] || !enters && w.call.Partner == 0 && w.call.Phase != Consulting && x.Leg != w.call.Focus.ID {
 			w.fail("leg %d answered for nobody", x.Leg)
 		}
@@ -431,8 +534,11 @@ func (w *walk) carryOut(x Effect) {
 		word := string(x.Entry.Event)
 		if x.Entry.Event == ticket.Answered && x.Entry.Mode == ticket.ThreeWay {
 			word = "joined"
+			if w.call.Phase != ThreeWay {
+				w.fail("the stub says three_way, and there never was one: %s", w.call.Phase)
+			}
 		}
-		if x.Entry.Event != ticket.Enriched {
+		if x.Entry.Event != ticket.Enriched && x.Entry.Reason != corrected {
 			w.stubs[x.Entry.StubID] = append(w.stubs[x.Entry.StubID], word)
 		}
 		if want := map[bool]string{true: "REC"}[w.tape.begun]; x.Entry.RecordingRef != want {
@@ -444,6 +550,8 @@ func (w *walk) carryOut(x Effect) {
 		if x.Silent() {
 			w.fail("leg %d hears nothing", x.Leg)
 		}
+	case Astray:
+		w.fail("%v", x.Err)
 	case Finish:
 		w.over = true
 	}
@@ -495,7 +603,7 @@ func (w *walk) recorded() {
 			may = may || mode != desk.RecordOff
 		}
 	}
-	if must && !w.tape.on || w.tape.on && !may && c.Desk != 0 {
+	if must && !w.tape.on && c.Answered || w.tape.on && !may && c.Desk != 0 {
 		w.fail("recorded: %v; must be: %v, may be: %v", w.tape.on, must, may)
 	}
 	for _, l := range c.Legs {
@@ -509,6 +617,33 @@ func (w *walk) recorded() {
 	}
 }
 
+// overheard: nobody but who is meant to hears a supervisor, and he hears nothing of a call in which his line has no
+// part. The citizen never hears a whisper.
+func (w *walk) overheard() {
+	c := &w.call
+	for _, s := range c.Supervisors {
+		_, waits, ok := c.lineOf(s.Lines)
+		for _, e := range c.Ears {
+			hears := slices.Contains(e.From, s.ID)
+			l, desk := c.Leg(e.Leg)
+			if e.Leg == c.Second.ID {
+				l, desk = c.Leg(c.Desk)
+			}
+			switch {
+			case e.Leg == s.ID && (hears || (!ok || waits) && len(e.From) > 0):
+				w.fail("supervisor %d of %v hears %+v", s.ID, s.Lines, e)
+			case hears && s.Act == Whisper && s.Up && (!desk || l.Hotline != s.Hotline || c.mixesLines()):
+				w.fail("leg %d hears a whisper of %d", e.Leg, s.ID)
+			case hears && (s.Act == Listen || !s.Up || s.going()):
+				w.fail("leg %d hears supervisor %d, who only listens", e.Leg, s.ID)
+			}
+		}
+	}
+}
+
+// mixesLines says that the taker's phone may pass on what it hears.
+func (c *Call) mixesLines() bool { return (&machine{Call: *c}).bothActive() }
+
 // settled checks the state between two events.
 func (w *walk) settled() {
 	c := &w.call
@@ -516,40 +651,10 @@ func (w *walk) settled() {
 		return
 	}
 	w.recorded()
-	running := c.Hunt != nil && c.Hunt.Partner
-	up := func(id LegID) bool { l, ok := c.Leg(id); return ok && l.Up }
-	ok := false
-	switch c.Phase {
-	case Ringing:
-		ok = c.Desk == 0 && c.Partner == 0 && c.Hunt != nil && !running
-	case Talking:
-		ok = up(c.Desk) && c.Partner == 0 && c.Hunt == nil
-	case HandingOver:
-		ok = running && c.Partner == 0 && (c.Desk == 0 || up(c.Desk))
-	case Conferencing:
-		ok = running && up(c.Desk) && c.Partner == 0
-	case Consulting:
-		ok = up(c.Desk) && (running && c.Partner == 0 || up(c.Partner) && c.Hunt == nil)
-	case ThreeWay:
-		ok = up(c.Desk) && up(c.Partner) && c.Hunt == nil
-	case Leaving:
-		ok = c.Desk == 0 && c.Hunt == nil && !c.LeaveAt.IsZero()
-	}
-	if f := c.Focus; f.ID != 0 && (!w.live[f.ID] || c.Desk == 0 || f.ID == c.Desk || f.ID == c.Second.ID) {
-		w.fail("the conference makes no sense: %+v", f)
-	}
-	if s := c.Second; s.ID != 0 && (!w.live[s.ID] || !up(c.Desk) || s.Up != (c.Partner != 0)) {
-		w.fail("the second dialog makes no sense: %+v", s)
-	}
-	if !ok {
-		w.fail("the state makes no sense")
-	}
-	for _, l := range c.Legs {
-		if l.ID != CallerLeg && l.Up && l.ID != c.Desk && l.ID != c.Partner {
-			w.fail("leg %d is up and has no part", l.ID)
-		}
-		if l.ID != CallerLeg && !l.Up && c.Hunt == nil {
-			w.fail("leg %d rings for nobody", l.ID)
+	w.overheard()
+	for _, id := range []LegID{c.Focus.ID, c.Second.ID} {
+		if id != 0 && !w.live[id] {
+			w.fail("the call has a line %d of the taker's, which is not there", id)
 		}
 	}
 	for range 4 {
@@ -560,8 +665,5 @@ func (w *walk) settled() {
 	}
 	if at, ok := c.Deadline(); ok && !at.After(w.now) && !c.Over() {
 		w.fail("time stands still")
-	}
-	if c.Hunt != nil && c.Hunt.SeatAt.IsZero() && c.Hunt.RetryAt.IsZero() && !c.Over() {
-		w.fail("a search that nothing drives on")
 	}
 }

@@ -1,5 +1,5 @@
-// Package category is the shared knowledge of who handles what: the kinds of matters that both lines have agreed on, each
-// with the line that it belongs to, what the citizen may be told, and how it should be handed over.
+// Package category is the shared knowledge of who handles what: the kinds of matters that both lines have agreed on,
+// each with the line that it belongs to, what the citizen may be told, and how it should be handed over.
 //
 // A category advises a desk and never binds it: what a desk does is done, whatever the list says.
 package category

@@ -18,8 +18,8 @@ const (
 )
 
 // Find looks for words, best match first. Chinese needs no spaces: what is not found as a whole is compared by pairs of
-// neighbouring characters, of which at least a third must be there. Of several words with spaces between, each adds to the
-// rank. An empty query finds all.
+// neighbouring characters, of which at least a third must be there. Of several words with spaces between, each adds to
+// the rank. An empty query finds all.
 func (l List) Find(query string) List {
 	words := strings.Fields(Fold(query))
 	if len(words) == 0 {

@@ -7,6 +7,9 @@
 package desk
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"liandong/media/codec"
@@ -26,8 +29,32 @@ type Directory struct {
 	Plan       number.Plan         // how digits become a number here
 	Realm      string              // what phones call us, beside our addresses
 	Emergency  string              // the hotline that an urgent stub goes to
+	MaxCalls   int                 // at once, a tenth of them for the emergency line alone; 0: any number
 	Timers     Timers
-	Codecs     []codec.ID // what every leg is offered, in this order; empty: G.711
+	Codecs     []codec.ID            // what every leg is offered, in this order; empty: G.711
+	NetCodecs  map[string][]codec.ID // by network: in place of Codecs
+}
+
+// Offered are the codecs for a leg of a phone or a trunk, in order: what is said of the phone, of its network, or of
+// all. user is "" for whoever is no phone. wide: somebody in the call talks wideband, so that it is worth asking for it
+// first.
+func (d *Directory) Offered(user, network string, wide bool) []codec.ID {
+	list := d.Codecs
+	if own := d.NetCodecs[network]; len(own) > 0 {
+		list = own
+	}
+	if seat := d.Seats[user]; seat != nil && len(seat.Codecs) > 0 {
+		list = seat.Codecs
+	}
+	if len(list) == 0 {
+		list = []codec.ID{codec.PCMA, codec.PCMU}
+	}
+	if !wide {
+		return list
+	}
+	byWidth := slices.Clone(list)
+	slices.SortStableFunc(byWidth, func(a, b codec.ID) int { return b.Rate() - a.Rate() })
+	return byWidth
 }
 
 // Timers are the waits of a call that belong to no single hotline. Zero means the wait is off.
@@ -39,19 +66,53 @@ type Timers struct {
 }
 
 // Dialed finds the hotline a called number belongs to. Both sides are compared as written first (short codes), then
-// by the number plan, so that +8631112345, 031112345 and a bare local number name the same line.
+// by the number plan, so that +8631112345, 031112345 and a bare local number name the same line. A short code with the
+// area code before it is the line's own, whatever the area: whoever sent the call here meant this line. An emergency
+// service by its name (RFC 5031) is the line's that has it among its numbers, or else the police's.
 func (d *Directory) Dialed(called string) (*Hotline, bool) {
-	if h, ok := d.match(func(own string) bool { return own == called }); ok {
+	if h, ok := d.match(func(own string) bool { return strings.EqualFold(own, called) }); ok {
 		return h, true
+	}
+	if service, ok := strings.CutPrefix(strings.ToLower(called), SOS); ok {
+		return d.service(service)
 	}
 	want, ok := d.Plan.Normalise(called)
 	if !ok {
 		return nil, false
 	}
+	if h, ok := d.numbered(want); ok {
+		return h, true
+	}
+	_, code, ok := number.ShortCode(want)
+	if !ok {
+		return nil, false
+	}
+	return d.numbered(code)
+}
+
+func (d *Directory) numbered(e164 string) (*Hotline, bool) {
 	return d.match(func(own string) bool {
-		e164, ok := d.Plan.Normalise(own)
-		return ok && e164 == want
+		its, ok := d.Plan.Normalise(own)
+		return ok && its == e164
 	})
+}
+
+// SOS begins the names of emergency services: RFC 5031 §4.2.
+const SOS = "urn:service:sos"
+
+// service finds the line of a service; of one that no line has it is that of the one above it, and at last the line
+// that urgent stubs go to.
+func (d *Directory) service(name string) (*Hotline, bool) {
+	for name != "" {
+		name = name[:max(strings.LastIndexByte(name, '.'), 0)]
+		if h, ok := d.match(func(own string) bool { return strings.EqualFold(own, SOS+name) }); ok {
+			return h, true
+		}
+	}
+	if h, ok := d.Hotlines[d.Emergency]; ok {
+		return h, true
+	}
+	return d.numbered("110")
 }
 
 func (d *Directory) match(is func(own string) bool) (*Hotline, bool) {
@@ -73,6 +134,16 @@ func (d *Directory) At(user string) (*Hotline, bool) {
 	}
 	h, ok := d.Hotlines[s.Hotline]
 	return h, ok
+}
+
+// Supervises lists the lines whose calls a user's phone may look after, in the order of their ids.
+func (d *Directory) Supervises(user string) (lines []string) {
+	for _, id := range slices.Sorted(maps.Keys(d.Hotlines)) {
+		if slices.Contains(d.Hotlines[id].Supervisors, user) {
+			lines = append(lines, id)
+		}
+	}
+	return lines
 }
 
 // Partner finds the line to which a hotline hands calls over.

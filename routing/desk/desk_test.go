@@ -24,8 +24,11 @@ func two() *Directory {
 
 func TestDialed(t *testing.T) {
 	for called, want := range map[string]string{
-		"110": "110", "+86110": "110", "12345": "12345", "+8631188345678": "12345", "8631188345678": "12345", "031188345678": "12345", "88345678": "12345",
-		"119": "", "": "", "anonymous": "", "1": "", "86119": "",
+		"110": "110", "+86110": "110", "12345": "12345", "+8631188345678": "12345", "8631188345678": "12345",
+		"031188345678": "12345", "88345678": "12345",
+		"031112345": "12345", "+8631112345": "12345", "12345;phone-context=+86311": "12345", "0311110": "110",
+		"+860311110": "110", "0312110": "110",
+		"0311119": "", "119": "", "": "", "anonymous": "", "1": "", "86119": "",
 	} {
 		h, ok := two().Dialed(called)
 		if ok != (want != "") || ok && h.ID != want {
@@ -88,5 +91,30 @@ func TestSecretShowsItselfNowhere(t *testing.T) {
 	}
 	if s.Reveal() != "geheim" || s.IsZero() || !(Secret{}).IsZero() || (Secret{}).String() != "" {
 		t.Error("a secret is still a secret")
+	}
+}
+
+// RFC 5031 §4.2: a service that nobody names is that of the one above it; nobody who needs help is told 404.
+func TestEmergencyServices(t *testing.T) {
+	d := two()
+	d.Emergency = "110"
+	d.Hotlines["119"] = &Hotline{ID: "119", Numbers: []string{"119", "urn:service:sos.fire"}}
+	for called, want := range map[string]string{
+		"urn:service:sos": "110", "urn:service:sos.police": "110", "URN:service:SOS.fire": "119",
+		"urn:service:sos.fire.forest": "119",
+		"urn:service:sos.ambulance":   "110", "urn:service:counseling": "",
+	} {
+		h, ok := d.Dialed(called)
+		if ok != (want != "") || ok && h.ID != want {
+			t.Errorf("%q: %v %v, want %q", called, h, ok, want)
+		}
+	}
+	d.Emergency = ""
+	if h, ok := d.Dialed("urn:service:sos"); !ok || h.ID != "110" {
+		t.Errorf("without a line for urgent stubs: %v", h)
+	}
+	d.Hotlines["12345"].Numbers = append(d.Hotlines["12345"].Numbers, "urn:service:sos")
+	if h, ok := d.Dialed("urn:service:sos.police"); !ok || h.ID != "12345" {
+		t.Errorf("the config has it otherwise: %v", h)
 	}
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"liandong/routing/number"
@@ -15,16 +16,24 @@ type Hotline struct {
 	Numbers []string // called numbers that reach it
 	Network string   // the side of the boundary on which it stands
 
-	Seats    []string      // users in the order of the config
-	Ring     Ring          // how seats are offered a call
-	RingEach time.Duration // InOrder, LongestIdle: how long one seat rings before the next is tried; 0: NoAnswer
-	NoAnswer time.Duration // how long the line as a whole may ring before a hand-over or conference counts as unanswered
+	Seats []string // users in the order of the config
+	// users whose phones may look after its calls; they need have no seat
+	Supervisors []string
+	Ring        Ring          // how seats are offered a call
+	RingEach    time.Duration // InOrder, LongestIdle: how long one seat rings before the next is tried; 0: NoAnswer
+	// how long the line as a whole may ring before a hand-over or conference counts as unanswered
+	NoAnswer time.Duration
+
+	AfterCall  time.Duration // after a call, before a seat is rung again; 0: at once
+	Unanswered int           // so often in a row a seat may ring in vain, before it counts as not ready; 0: for ever
+	LastResort bool          // a seat that is not ready rings when no ready one is free, rather than nobody
 
 	Trunk       string // reached through this trunk instead of seats
 	TrunkNumber string // the number dialled there
 
 	Partner          string // id of the hotline that handover, consult and conference go to; "" none
 	Transfer         Transfer
+	Callback         Callback
 	Queue            Queue
 	Prompts          Prompts
 	Recording        Recording
@@ -42,11 +51,26 @@ func (t Transfer) Permits(e164 string) bool {
 	return slices.ContainsFunc(t.Numbers, func(r number.Range) bool { return r.Holds(e164) })
 }
 
-// Queue is where a first call waits when no seat is free or none has answered. MaxCalls 0 is no queue: straight to the overflow.
+// Callback is by which trunk citizens are called back whose calls were missed, and with which number of the line. Zero:
+// they are not.
+type Callback struct{ Trunk, Number string }
+
+// Dials is the number by which a citizen is called back; false: there is none. What is no number of this country is
+// none: whoever sends a call with a number that costs money is not to be called there.
+func (c Callback) Dials(n number.Number) (dials string, ok bool) {
+	if c.Trunk == "" || n.Status != number.OK || !strings.HasPrefix(n.E164, "+86") {
+		return "", false
+	}
+	return number.National(n.E164), true
+}
+
+// Queue is where a first call waits when no seat is free or none has answered. MaxCalls 0 is no queue: straight to the
+// overflow.
 type Queue struct {
 	MaxWait  time.Duration
 	MaxCalls int
-	Answer   bool // the call is answered and hears music; false: music in early media (183), free of charge to the caller
+	// the call is answered and hears music; false: music in early media (183), free of charge to the caller
+	Answer   bool
 	Overflow Overflow
 }
 
@@ -73,11 +97,13 @@ type Prompts struct {
 	Busy       string // loops: nobody is left to talk to
 	Confirm    string // short, to the desk: the key was understood
 	Refuse     string // short, to the desk: not possible now
+	Already    string // short, to the desk: it is so already
 }
 
 // Names lists the clips in use, once per role, so that a loader can check them against its library.
 func (p Prompts) Names() []string {
-	return []string{p.Handover, p.Failed, p.TakerGone, p.Conference, p.Left, p.Wait, p.Sorry, p.Music, p.Ringback, p.Busy, p.Confirm, p.Refuse}
+	return []string{p.Handover, p.Failed, p.TakerGone, p.Conference, p.Left, p.Wait, p.Sorry, p.Music, p.Ringback,
+		p.Busy, p.Confirm, p.Refuse, p.Already}
 }
 
 // Recording says whether calls that a desk of this hotline is in are recorded.

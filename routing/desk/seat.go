@@ -1,6 +1,9 @@
 package desk
 
-import "liandong/sip/sdp"
+import (
+	"liandong/media/codec"
+	"liandong/sip/sdp"
+)
 
 // Seat is one desk: a phone that registers as User and takes the calls of one hotline.
 type Seat struct {
@@ -9,4 +12,5 @@ type Seat struct {
 	Name    string // of the place, for people; "" when nobody named it
 	Network string // over which its phone is reached; may differ from the hotline's (a police seat inside 12345)
 	SRTP    sdp.Protection
+	Codecs  []codec.ID // what its phone is offered, in this order; empty: as its network
 }

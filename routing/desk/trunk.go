@@ -23,6 +23,8 @@ type Trunk struct {
 	Diversion   bool   // write Diversion (RFC 5806)
 	HistoryInfo bool   // write History-Info (RFC 7044)
 
+	MaxCalls int // from it at once; 0: any number
+
 	Contact  string // user part of our Contact where we have registered; "" nowhere
 	Username string // digest credentials for challenges of the trunk; "" none
 	Password Secret

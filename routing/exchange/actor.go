@@ -28,7 +28,11 @@ type input struct {
 	seats  *call.SeatsFound
 	press  *press
 	dials  *dials
+	letter *Letter
 	ask    func(*Core)
+	due    bool // a timer may have run out
+
+	kept string // by which the journal knows a key that was pressed, sound
 }
 
 type press struct {
@@ -46,15 +50,23 @@ type dials struct {
 // actor owns one call: its core, and the one timer that all of the call's
 // machines share. Everything reaches it through its inbox.
 type actor struct {
-	core  *Core
-	inbox *inbox[input]
-	ex    *Exchange
-	ref   string
-	user  string // whose phone has begun the call; "": a trunk has
-	began bool
-	came  atomic.Int32 // phones' dialogs that have come into the call and are not done with
-	pause time.Time    // after a panic: no timer acts before then
+	core   *Core
+	inbox  *inbox[input]
+	ex     *Exchange
+	ref    string
+	trunk  string // it has come from; "": a phone has begun it
+	user   string // whose phone has begun the call; "": a trunk has
+	began  bool
+	on     bool         // it counts among the calls that are on
+	came   atomic.Int32 // phones' dialogs that have come into the call and are not done with
+	pause  time.Time    // no timer acts before then
+	counts bool         // among the calls that are not over; guarded by ex.mu
+	due    bool         // one has run out, and its turn has not come
 }
+
+// patience is for how long timers that were due while there was no process let messages go first which came in that
+// time: an answer that waits in a socket is not too late, nor is a copy a new request.
+const patience = 200 * time.Millisecond
 
 // pauseAfterPanic keeps a timer that panics whenever it acts from doing
 // nothing else.
@@ -62,12 +74,7 @@ const pauseAfterPanic = time.Second
 
 // Post takes a message from the transport (ua.Sink). It never blocks.
 func (a *actor) Post(in ua.Inbound) bool {
-	return a.inbox.put(input{packet: &in}, in.Err != nil || ends(in.Packet))
-}
-
-// Ask puts work for this call into its inbox ([Peer]).
-func (a *actor) Ask(f func(now time.Time, c *Core)) bool {
-	return a.inbox.put(input{ask: func(c *Core) { f(time.Now(), c) }}, true)
+	return a.inbox.put(input{packet: &in}, urgencyOf(in))
 }
 
 // maxCame bounds the dialogs by which phones come into a call: second lines, pick-ups,
@@ -77,6 +84,17 @@ const maxCame = 32
 
 // crowded says that no more dialogs may come into the call for now.
 func (a *actor) crowded() bool { return a.came.Load() >= maxCame || a.inbox.full() }
+
+// urgencyOf is how a message of the transport finds room. What it could not send comes once for each that we send.
+func urgencyOf(in ua.Inbound) urgency {
+	switch {
+	case in.Err != nil:
+		return own
+	case ends(in.Packet):
+		return ending
+	}
+	return usual
+}
 
 // ends reports whether a message may end a call or a transaction, so that it
 // must find room: BYE, CANCEL, ACK and every response.
@@ -95,24 +113,42 @@ func (a *actor) sound(e engine.Event) {
 		a.ex.legClosed(closed)
 		return
 	}
-	a.inbox.put(input{sound: e}, false)
+	in := input{sound: e}
+	if key, ok := e.(engine.DigitReceived); ok {
+		in.kept = a.ex.keepKey(a.ref, key)
+	}
+	if !a.inbox.put(in, usual) {
+		a.ex.unkeepKey(in.kept)
+	}
 }
 
 // run is the actor's goroutine. It ends when the call is over and its legs
 // have nothing left to resend.
 func (a *actor) run() {
 	defer a.ex.gone(a)
+	defer a.count(false)
+	defer a.inbox.leave()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for !a.core.Done() || !a.began {
+		a.count(a.core.state.Phase != "" && !a.core.state.Over())
 		a.arm(timer)
 		select {
 		case <-a.inbox.ready:
+			if a.still() { // whose turn it is, who may do nothing, has it no longer
+				a.inbox.turn.Give()
+				if !a.pauses() {
+					return
+				}
+				a.inbox.turn.Ask()
+				continue
+			}
 			for _, in := range a.inbox.take() {
 				a.guard(func() { a.take(in) })
 			}
+			a.inbox.done()
 		case <-timer.C:
-			a.guard(func() { a.core.Tick(time.Now()) })
+			a.due = a.inbox.put(input{due: true}, own)
 		case <-a.ex.stop:
 			return
 		}
@@ -120,16 +156,48 @@ func (a *actor) run() {
 	}
 }
 
+// still says that the calls may be another machine's.
+func (a *actor) still() bool { return a.ex.cfg.Still != nil && a.ex.cfg.Still() }
+
+// pauses waits until it is time to look again; false: the exchange has ended.
+func (a *actor) pauses() bool {
+	select {
+	case <-a.ex.stop:
+		return false
+	case <-time.After(lookAgain):
+		return true
+	}
+}
+
+// lookAgain is how often a call that stands still looks whether it may go on.
+const lookAgain = 5 * time.Millisecond
+
+// count keeps the number of calls that are on: of one that is over only farewells are repeated.
+func (a *actor) count(on bool) {
+	switch {
+	case on && !a.on:
+		a.ex.on.Add(1)
+	case a.on && !on:
+		a.ex.on.Add(-1)
+	}
+	if a.on = on; a.began && a.core.state.Over() {
+		a.ex.mu.Lock()
+		defer a.ex.mu.Unlock()
+		a.ex.over(a)
+	}
+}
+
 func (a *actor) arm(timer *time.Timer) {
 	wait := time.Hour
-	if at, ok := a.core.Deadline(); ok {
-		wait = max(time.Until(at), time.Until(a.pause), 0)
+	if at, ok := a.core.Deadline(); ok && !a.due {
+		now := a.ex.now()
+		wait = max(at.Sub(now), a.pause.Sub(now), 0)
 	}
 	timer.Reset(wait)
 }
 
 func (a *actor) take(in input) {
-	now := time.Now()
+	now := a.ex.now()
 	switch {
 	case in.packet != nil && in.packet.Err != nil:
 		a.core.Unsent(now, in.packet.Packet)
@@ -139,15 +207,21 @@ func (a *actor) take(in input) {
 	case in.packet != nil:
 		a.core.Receive(now, in.packet.Packet)
 	case in.sound != nil:
+		a.core.takesKey(in.kept)
 		a.core.Heard(now, in.sound)
 	case in.seats != nil:
 		a.core.SeatFree(now, *in.seats)
 	case in.press != nil:
 		in.press.done <- a.core.Press(now, in.press.user, in.press.verb)
 	case in.dials != nil:
-		a.core.Dialled(now, in.dials.origin.User, in.dials.packet)
+		a.core.Dialled(now, in.dials.origin, in.dials.packet)
+	case in.letter != nil:
+		a.core.Take(now, *in.letter)
 	case in.ask != nil:
 		in.ask(a.core)
+	case in.due:
+		a.due = false
+		a.core.Tick(now)
 	}
 }
 
@@ -157,10 +231,16 @@ func (a *actor) take(in input) {
 func (a *actor) guard(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			a.pause = time.Now().Add(pauseAfterPanic)
-			a.ex.panics.Add(1)
-			a.ex.log.Error("bug: an event of a call was dropped", "call", a.ref, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			a.bug(r)
 		}
 	}()
 	f()
+}
+
+// bug counts a panic and tells of it.
+func (a *actor) bug(r any) {
+	a.pause = a.ex.now().Add(pauseAfterPanic)
+	a.ex.panics.Add(1)
+	a.ex.log.Error("bug: an event of a call was dropped", "call", a.ref, "panic", fmt.Sprint(r), "stack",
+		string(debug.Stack()))
 }

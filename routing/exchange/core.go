@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"liandong/media/engine"
+	"liandong/media/pcm"
 	"liandong/media/record"
 	"liandong/media/srtp"
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/journal"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/leg"
@@ -30,16 +32,24 @@ type World struct {
 	Rooms   *Rooms
 	Trunks  Trunks // nil: each trunk is reached at its Target alone
 	Tickets Tickets
-	Place   func(user string) (Place, bool)                   // where a seat's phone is
+	Places  func(user string) []Place                         // where the phones of a seat are
 	Local   func(network, transport string) (leg.Local, bool) // our address in a network
 	Offer   func(call.SeatsFound) bool                        // tells this call of a free seat
 	Tell    func(event string, fields map[string]string)      // call events, best effort
-	NewID   func(now time.Time) string                        // ULIDs for stubs, entries and recordings
-	Find    func(callID string) (Peer, bool)                  // another call that has this dialog
-	Self    Peer                                              // this call as others see it
+	NewID   func(at time.Time) string                         // ULIDs for stubs, entries and recordings
+	Wall    func(time.Time) time.Time                         // a time of ours by the wall clock; nil: the same
+	Find    func(callID string) (ref string, ok bool)         // another call that has this dialog
+	Keep    func(...journal.Entry)                            // stores them, all or none; nil: nothing is stored
+	Post    func(Letter) bool                                 // brings a letter to another call; false: it is over
 	Record  Recorder
-	Leg     leg.Config
-	Log     *slog.Logger
+	Retape  Retaper // nil: a recording ends with the process
+	// as Tell, for who looks at the messages; nil: nobody does
+	Trace  func(event string, fields map[string]string)
+	Astray func()      // counts a state that no call can be in; nil: nobody does
+	Bug    func(r any) // is told of a panic that has been got over; nil: a panic goes on
+	Skip   uint32      // CSeqs that are left out in a dialog that is gone on with
+	Leg    leg.Config
+	Log    *slog.Logger
 }
 
 // Wire sends signalling.
@@ -69,12 +79,20 @@ type Recording interface {
 	engine.Tap
 	Pause(now time.Time)
 	Resume(now time.Time)
+	Concern(line string) // whose recording it is as well
+	// who is in the call as a supervisor from now on, and nobody else
+	Attended(list []record.Attendance, now time.Time)
+	Position() record.Position // for who goes on with it
 	Stop(now time.Time)
 }
 
+// Retaper goes on with a recording of the process before.
+type Retaper func(p record.Position, now time.Time) (Recording, error)
+
 // Place is where a phone or a trunk is reached.
 type Place struct {
-	URI    string // request URI
+	URI    string   // request URI
+	Before []string // Contacts of the phone before this one
 	Flow   leg.Flow
 	Target string // host:port to resolve when Flow.Remote is not known
 	SRTP   sdp.Protection
@@ -89,42 +107,67 @@ type Core struct {
 	state call.Call
 	keys  verb.Keymap
 
-	parties  []*party        // in the order of their ids, those not done
-	queue    []call.Event    // facts found while effects were carried out
-	lentOut  []*party        // those whose legs another call has
-	moved    map[string]Peer // who has the leg of a Call-ID that was here
-	wishes   []wish          // joins asked for, in the order of their facts
-	tape     Recording       // nil: not recorded
+	parties  []*party          // in the order of their ids, those not done
+	queue    []call.Event      // facts found while effects were carried out
+	shows    []string          // lamps that it changes
+	acts     []act             // to be done when the input is over
+	taken    string            // the letter that the input is; "": it is none
+	unstored []journal.Entry   // what the journal has kept until the call has taken it
+	stored   []byte            // the call as the journal has it
+	lentOut  []*party          // those whose legs another call has
+	moved    map[string]string // which call has the leg of a Call-ID that was here
+	wishes   []wish            // joins asked for, in the order of their facts
+	tape     Recording         // nil: it is not, or there is no way to
+	spool    *record.Position  // how it was begun
 	now      time.Time
-	lit      []Light    // as shown last
-	attended bool       // a phone has put two of its calls together, and the caller's side has not been told
-	seconds  call.LegID // second dialogs so far
+	lamps    []LampState // as shown last
+	glanced  glance      // as told last
+	rang     []string    // the same
+	attended bool        // a phone has put two of its calls together, and the caller's side has not been told
+	seconds  call.LegID  // second dialogs so far
 	origin   ua.Origin
 	before   before // the caller's INVITE
 	reasons  carried
 	hops     int // Max-Forwards for the legs that go out
+
+	account   account
+	answering bool // what came last was an answer, and no request of a party's own
 }
 
 // party is a leg with its signalling, media and key presses.
 type party struct {
-	id        call.LegID
+	ID        call.LegID
 	leg       *leg.Leg
-	network   string
-	agent     string         // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
-	focus     string         // the conference that its phone has called in this dialog
-	room      Room           // as shown last
-	seat      string         // claimed for it, to be released with it
-	user      string         // whose phone it is; "" the caller, or a desk behind a trunk
-	contact   string         // where its phone has said to be, which a move does not change
-	transport string         // by which it was reached at first
-	trunk     string         // behind which it is; "" a phone
-	route     *route         // of a desk behind it; nil: it is reached at one place
-	calls     bool           // its phone has sent the INVITE
-	media     bool           // has a port in the media engine
-	addr      netip.AddrPort // that port
-	lender    lender         // of a party that is another call's as yet
-	gone      bool           // no longer of the call; only its farewell goes on
-	keys      verb.Collector
+	kept      *leg.State // of a party that was read: what leg is to be made of
+	written   written    // the leg as it is stored
+	Network   string
+	Agent     string           // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
+	Focus     string           // the conference that its phone has called in this dialog
+	room      Room             // as shown last
+	Seat      string           // claimed for it, to be released with it
+	User      string           // whose phone it is; "" the caller, or a desk behind a trunk
+	Contact   string           // where its phone has said to be, which a move does not change
+	Transport string           // by which it was reached at first
+	Trunk     string           // behind which it is; "" a phone
+	Route     *route           // of a desk behind it; nil: it is reached at one place
+	Calls     bool             // its phone has sent the INVITE
+	Watches   bool             `cbor:",omitempty"` // as a supervisor's, or did
+	Silent    bool             // there is no sign of it, as the media engine has said last
+	Answers   bool             // it has been asked whether it is there, and has answered
+	Media     bool             // has a port in the media engine
+	Addr      netip.AddrPort   // that port
+	Can       bool             // has a codec of wideband, as it has said
+	Wide      bool             // talks wideband
+	Widened   bool             // that was offered to it anew
+	Signaller netip.Addr       // whence its signalling comes
+	Stream    *engine.Stream   // the last that was ordered there
+	Sound     *engine.LegState // how its sound stood last, but for Stream
+	Lender    lender           // of a party that is another call's as yet
+	Gone      bool             // no longer of the call; only its farewell goes on
+	ForkOf    call.LegID       // the desk for which it rings beside another phone of the user
+	Refused   int              // what other phones of the user have said
+	Keys      verb.Collector
+	traced    traced // for whom it was told whose its dialog is
 }
 
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].
@@ -152,22 +195,30 @@ func (c *Core) Close() {
 		c.farewell(p)
 	}
 	c.attend()
+	c.perform()
+	c.forget()
 	c.world.Media.Close()
 	c.world.Lamps.Show(c.state.Ref, nil)
 	if c.tape != nil { // a call that could not end as it should
-		c.tape.Stop(c.now)
+		c.tape.Stop(c.wall(c.now))
 	}
 }
 
 // Start takes the INVITE that opens the call.
 func (c *Core) Start(now time.Time, p leg.Packet) {
 	c.now = now
-	addr, err := c.world.Media.Open(engine.LegID(call.CallerLeg), c.origin.Network)
-	l, out := leg.NewInbound(c.world.Leg, now, p, c.local(c.origin.Network, p.Flow.Transport, addr, c.protection(c.origin.User, c.origin.Trunk)))
+	c.hears(p)
 	caller := &party{
-		id: call.CallerLeg, leg: l, network: c.origin.Network, transport: p.Flow.Transport, trunk: c.origin.Trunk,
-		contact: p.Contact(), calls: true, media: err == nil, addr: addr,
+		ID: call.CallerLeg, Network: c.origin.Network, Transport: p.Flow.Transport, Trunk: c.origin.Trunk,
+		Contact: p.Contact(), Calls: true, Signaller: p.Flow.Remote.Addr(),
 	}
+	addr, err := c.port(caller)
+	caller.Media, caller.Addr = err == nil, addr
+	local := c.local(c.origin.User, c.origin.Network, p.Flow.Transport, addr,
+		c.protection(c.origin.User, c.origin.Trunk))
+	local.Others = c.waysTo(c.origin.Trunk)
+	l, out := leg.NewInbound(c.world.Leg, now, p, local)
+	caller.leg = l
 	c.parties = append(c.parties, caller)
 	if err != nil {
 		c.world.Log.Error("no media port for a caller", "network", c.origin.Network, "err", err)
@@ -176,6 +227,9 @@ func (c *Core) Start(now time.Time, p leg.Packet) {
 	c.result(caller, out)
 	if err != nil {
 		c.command(caller, leg.Reject{Code: 503, Phrase: "No Media Port", Fields: retryAfter})
+		if e, ok := missedAtDoor(c.dir, c.origin, p, c.state.Ref, c.newID(), c.wall(now)); ok {
+			c.later(act{entry: &e})
+		}
 	}
 	c.settle()
 }
@@ -183,23 +237,50 @@ func (c *Core) Start(now time.Time, p leg.Packet) {
 // Receive takes a message of one of the call's legs, in wire order.
 func (c *Core) Receive(now time.Time, p leg.Packet) {
 	c.now = now
-	if who := c.byCallID(p.CallID()); who != nil {
-		c.result(who, who.leg.Receive(now, p))
-	} else if to, ok := c.moved[p.CallID()]; ok {
-		to.Ask(func(now time.Time, o *Core) { o.Receive(now, p) })
-	}
+	c.receive(p)
 	c.settle()
+}
+
+func (c *Core) receive(p leg.Packet) {
+	if who := c.byCallID(p.CallID()); who != nil {
+		c.hears(p)
+		who.Signaller, c.answering = p.Flow.Remote.Addr(), p.Method() == ""
+		c.result(who, who.leg.Receive(c.now, p))
+		if p.Method() != "" {
+			c.asks(who)
+		}
+	} else if to, ok := c.moved[p.CallID()]; ok {
+		c.post(Letter{To: to, packet: &ua.Inbound{Packet: p}})
+	} else {
+		c.hears(p)
+	}
+}
+
+// hears takes a message.
+func (c *Core) hears(p leg.Packet) {
+	if p.Kept != "" {
+		c.takes(journal.Registration, p.Kept) // it stands among all that sip/ua keeps
+	}
+}
+
+// takes notes an input that the journal keeps for no longer than until what comes of it is stored.
+func (c *Core) takes(k journal.Kind, key string) {
+	c.unstored = append(c.unstored, journal.Entry{Kind: k, Key: key, Gone: true})
 }
 
 // Unsent takes a message of ours that the transport could not send.
 func (c *Core) Unsent(now time.Time, p leg.Packet) {
 	c.now = now
-	if who := c.byCallID(p.CallID()); who != nil {
-		c.result(who, who.leg.Failed(now, p))
-	} else if to, ok := c.moved[p.CallID()]; ok {
-		to.Ask(func(now time.Time, o *Core) { o.Unsent(now, p) })
-	}
+	c.unsent(p)
 	c.settle()
+}
+
+func (c *Core) unsent(p leg.Packet) {
+	if who := c.byCallID(p.CallID()); who != nil {
+		c.result(who, who.leg.Failed(c.now, p))
+	} else if to, ok := c.moved[p.CallID()]; ok {
+		c.post(Letter{To: to, packet: &ua.Inbound{Packet: p, Err: errUnsent}})
+	}
 }
 
 // Heard takes an event of the media engine.
@@ -208,15 +289,30 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 	switch e := e.(type) {
 	case engine.DigitReceived:
 		c.digit(call.LegID(e.Leg), e.Digit, method(e))
+		if p := c.party(call.LegID(e.Leg)); p != nil {
+			p.Keys.Hold()
+			p.pressed(e)
+		}
+	case engine.DigitReleased:
+		if p := c.party(call.LegID(e.Leg)); p != nil {
+			p.Keys.Release(now)
+		}
 	case engine.PlayDone:
 		c.fact(call.PlayDone{Leg: call.LegID(e.Leg), ID: e.ID})
+	case engine.Checkpoint:
+		c.sounded(e.State)
 	case engine.MediaLost:
 		c.world.Log.Warn("no sound from a party", "leg", e.Leg)
-		c.fact(call.LegSilent{Leg: call.LegID(e.Leg), Silent: true})
+		c.earlySilence(call.LegID(e.Leg), true)
 	case engine.MediaBack:
-		c.fact(call.LegSilent{Leg: call.LegID(e.Leg)})
+		c.earlySilence(call.LegID(e.Leg), false)
+	case engine.Silent:
+		c.silent(e.Leg, true)
+	case engine.Alive:
+		c.silent(e.Leg, false)
 	case engine.Talking:
 		c.talking(e)
+		c.perform() // it changes nothing that is stored
 		return
 	case engine.QualityChanged:
 		c.qualityChanged(e)
@@ -237,13 +333,23 @@ func (c *Core) SeatFree(now time.Time, e call.SeatsFound) {
 // user is none of this call's.
 func (c *Core) Moved(now time.Time, user string) {
 	c.now = now
-	place, ok := c.world.Place(user)
-	for _, p := range c.parties {
-		if ok && c.userOf(p) == user && p.contact == place.URI {
-			c.command(p, leg.Move{Flow: place.Flow})
+	c.follow(user)
+	c.settle()
+}
+
+// follow has all that concerns a phone go to where it is reached now.
+func (c *Core) follow(user string) {
+	places := c.world.Places(user)
+	for _, p := range slices.Clone(c.parties) {
+		if desk := c.party(p.ForkOf); c.userOf(p) != user && (desk == nil || desk.User != user) {
+			continue
+		}
+		for _, place := range places {
+			if p.Contact == place.URI || slices.Contains(place.Before, p.Contact) {
+				c.command(p, leg.Move{Flow: place.Flow})
+			}
 		}
 	}
-	c.settle()
 }
 
 // Press takes a verb that came by another way than keys: from the desk of
@@ -252,7 +358,7 @@ func (c *Core) Press(now time.Time, user string, v verb.Verb) error {
 	c.now = now
 	for _, l := range c.state.Legs {
 		if l.Seat == user && l.Up {
-			c.fact(call.KeyPressed{Leg: l.ID, Verb: v, Stub: c.world.NewID(now)})
+			c.fact(call.KeyPressed{Leg: l.ID, Verb: v, Stub: c.newID()})
 			c.settle()
 			return nil
 		}
@@ -260,10 +366,10 @@ func (c *Core) Press(now time.Time, user string, v verb.Verb) error {
 	return fmt.Errorf("exchange: %s has no desk in this call", user)
 }
 
-// End releases everybody: the switch is going down.
-func (c *Core) End(now time.Time) {
+// End releases everybody, who talks after a while: the switch is going down.
+func (c *Core) End(now time.Time, grace time.Duration) {
 	c.now = now
-	c.fact(call.Broken{Why: "the switch stops"})
+	c.fact(call.SwitchStops{Grace: grace})
 	c.settle()
 }
 
@@ -277,7 +383,7 @@ func (c *Core) Deadline() (at time.Time, ok bool) {
 	earlier(c.state.Deadline())
 	for _, p := range c.parties {
 		earlier(p.leg.Deadline())
-		earlier(p.keys.Deadline())
+		earlier(p.Keys.Deadline())
 	}
 	return at, ok
 }
@@ -289,8 +395,9 @@ func (c *Core) Tick(now time.Time) {
 		if at, ok := p.leg.Deadline(); ok && !now.Before(at) {
 			c.result(p, p.leg.Tick(now))
 		}
-		if digits := p.keys.Expire(now); digits != "" {
-			c.fact(call.DigitsPressed{Leg: p.id, Digits: digits})
+		if digits := p.Keys.Expire(now); digits != "" {
+			c.fact(call.DigitsPressed{Leg: p.ID, Digits: digits})
+			c.fact(call.KeyCutShort{Leg: p.ID})
 		}
 	}
 	if at, ok := c.state.Deadline(); ok && !now.Before(at) {
@@ -302,20 +409,13 @@ func (c *Core) Tick(now time.Time) {
 // fact queues an event for the call's machine.
 func (c *Core) fact(e call.Event) { c.queue = append(c.queue, e) }
 
-// settle steps the call until no fact is left, then forgets parties that are
-// done.
+// settle ends an input: it steps the call until no fact is left, forgets parties that are done, has the state stored,
+// and only then does what the input has come to.
 func (c *Core) settle() {
-	for len(c.queue) > 0 {
-		e := c.queue[0]
-		c.queue = c.queue[1:]
-		state, effects := call.Step(c.state, c.dir, c.now, e)
-		c.state = state
-		for _, x := range effects {
-			c.carryOut(x)
-		}
-	}
+	c.drain()
 	c.reasons = carried{}
 	c.attend()
+	c.traceDialogs()
 	c.parties = slices.DeleteFunc(c.parties, func(p *party) bool {
 		if !p.leg.Done() {
 			return false
@@ -324,7 +424,19 @@ func (c *Core) settle() {
 		c.world.Wire.Unbind(p.leg.CallID())
 		return true
 	})
-	c.light()
+	c.updateLamps()
+	c.look()
+	c.commit()
+}
+
+func (c *Core) drain() {
+	for c.silences(); len(c.queue) > 0; {
+		e := c.queue[0]
+		c.queue = c.queue[1:]
+		if c.step(e); len(c.queue) == 0 {
+			c.silences()
+		}
+	}
 }
 
 // command gives a leg an order and takes what comes of it.
@@ -332,19 +444,25 @@ func (c *Core) command(p *party, cmd leg.Command) { c.result(p, p.leg.Do(c.now, 
 
 // result sends what a leg wants sent and turns its events into facts.
 func (c *Core) result(p *party, out leg.Out) {
+	p.written = written{}
 	for _, packet := range out.Packets {
-		c.world.Wire.Send(packet)
+		c.later(act{packet: packet})
 	}
 	for _, e := range out.Events {
 		if p.leg == nil {
 			return // it has gone back to the call it came from
 		}
-		c.legEvent(p, e)
+		if !c.mended(func() { c.legEvent(p, e) }) {
+			c.unheard(p, e)
+		}
 	}
 }
 
 func (c *Core) legEvent(p *party, e leg.Event) {
-	if p.lender.peer != nil && c.guest(p, e) {
+	if p.Lender.Ref != "" && c.guest(p, e) {
+		return
+	}
+	if c.forked(p, e) {
 		return
 	}
 	switch e := e.(type) {
@@ -353,40 +471,56 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	case leg.Progressed:
 		c.heard(p, e.Code)
 		c.early(p, e.Media)
-		c.fact(call.LegRinging{Leg: p.id})
+		c.fact(call.LegRinging{Leg: p.ID})
 	case leg.Referred:
 		c.referred(p, e)
+	case leg.Alive:
+		p.Answers = p.Answers || c.answering
+		c.fact(call.LegAlive{Leg: p.ID})
+	case leg.Unanswered:
+		c.unanswered(p)
 	case leg.Answered:
 		c.heard(p, 200)
-		if p.seat != "" {
-			c.world.Seats.Answered(c.state.Ref, p.seat)
+		if p.Seat != "" {
+			c.world.Seats.Answered(c.state.Ref, p.Seat)
 		}
 		c.negotiated(p, e.Media)
-		c.fact(call.LegAnswered{Leg: p.id})
+		c.fact(call.LegAnswered{Leg: p.ID})
 	case leg.MediaChanged:
-		if l, ok := c.state.Leg(p.id); ok && !l.Up && p.route != nil {
+		if l, ok := c.state.Leg(p.ID); ok && !l.Up && p.Route != nil {
 			c.early(p, &e.Media) // by UPDATE or PRACK, before the answer
 			return
 		}
 		c.negotiated(p, e.Media)
 	case leg.InfoReceived:
 		for _, d := range []byte(e.Keys) {
-			c.digit(p.id, d, verb.ByINFO)
+			c.digit(p.ID, d, verb.ByINFO)
 		}
 		if on, ok := recordKeys[strings.ToLower(strings.TrimSpace(e.RecordHeader))]; ok {
-			c.fact(call.RecordAsked{Leg: p.id, On: on})
+			c.fact(call.RecordAsked{Leg: p.ID, On: on})
 		}
 	case leg.Failed:
 		if c.failOver(p, e) {
 			return
 		}
-		c.reasons = carried{p.network, e.Reasons}
+		c.reasons = carried{p.Network, e.Reasons}
+		c.inVain(p)
 		c.farewell(p)
-		c.fact(call.LegFailed{Leg: p.id, Code: failure(p, e)})
+		if better(p.Refused, e.Code) {
+			e.Code = p.Refused
+		}
+		c.fact(call.LegFailed{Leg: p.ID, Code: failure(p, e)})
 	case leg.Ended:
-		c.reasons = carried{p.network, e.Reasons}
+		c.reasons = carried{p.Network, e.Reasons}
 		c.farewell(p)
-		c.fact(call.LegEnded{Leg: p.id, Lost: e.Cause != leg.Bye && e.Cause != leg.Cancel})
+		c.fact(call.LegEnded{Leg: p.ID, Lost: e.Cause != leg.Bye && e.Cause != leg.Cancel})
+	}
+}
+
+// inVain tells the register of seats that a desk's phone was rung and did not answer.
+func (c *Core) inVain(p *party) {
+	if p != nil && p.Seat != "" && !p.Calls && !p.Gone && !p.leg.Answered() {
+		c.world.Seats.RangInVain(c.state.Ref, p.Seat, c.now)
 	}
 }
 
@@ -396,37 +530,45 @@ var recordKeys = map[string]bool{"on": true, "off": false}
 
 // negotiated applies an offer/answer to the media, and tells a hold.
 func (c *Core) negotiated(p *party, s sdp.Session) {
-	if p.gone {
+	if p.Gone {
 		return
 	}
+	p.Can, p.Wide = s.Wideband, s.Codec.Rate() > pcm.Rate
 	stream := streamOf(p, s)
-	stream.ToneKeys = p.id != call.CallerLeg && len(s.DTMFRecv) == 0
-	c.world.Media.Do(stream)
-	c.fact(call.LegHeld{Leg: p.id, Held: !stream.Send})
+	stream.ToneKeys = p.ID != call.CallerLeg && len(s.DTMFRecv) == 0
+	c.stream(p, stream)
+	c.widen(p)
+	c.fact(call.LegHeld{Leg: p.ID, Held: !stream.Send})
 }
 
 // streamOf is what offer and answer came to, in the words of the media engine.
 func streamOf(p *party, s sdp.Session) engine.Stream {
 	return engine.Stream{
-		Leg: engine.LegID(p.id), Remote: s.Remote, RemoteRTCP: s.RemoteRTCP, RTCPMux: s.RTCPMux,
+		Leg: engine.LegID(p.ID), Remote: s.Remote, Signaller: p.Signaller, RemoteRTCP: s.RemoteRTCP, RTCPMux: s.RTCPMux,
 		Codec: s.Codec, PT: s.PT, Recv: s.Recv, DTMFSend: s.DTMFSend, DTMFRecv: s.DTMFRecv, Ptime: s.Ptime,
-		Seal: srtp.Key{Suite: s.Seal.Suite, Material: s.Seal.Key}, Open: srtp.Key{Suite: s.Open.Suite, Material: s.Open.Key},
-		Send: s.Direction == sdp.SendRecv || s.Direction == sdp.SendOnly, Receive: s.Direction == sdp.SendRecv || s.Direction == sdp.RecvOnly,
+		Seal: srtp.Key{Suite: s.Seal.Suite, Material: s.Seal.Key},
+		Open: srtp.Key{Suite: s.Open.Suite, Material: s.Open.Key},
+		Send: s.Direction == sdp.SendRecv || s.Direction == sdp.SendOnly, Receive: s.Direction == sdp.SendRecv ||
+			s.Direction == sdp.RecvOnly,
 	}
 }
 
 // digit takes one key press. What the caller dials is never a key.
 func (c *Core) digit(id call.LegID, digit byte, m verb.Method) {
 	p := c.party(id)
-	if p == nil || p.gone {
+	if p == nil || p.Gone {
 		return
 	}
-	verbs, passed := p.keys.Press(c.now, digit, m)
+	if _, ok := c.state.Supervisor(id); ok {
+		c.superviseByKey(p, digit, m)
+		return
+	}
+	verbs, passed := p.Keys.Press(c.now, digit, m)
 	if passed != "" {
 		c.fact(call.DigitsPressed{Leg: id, Digits: passed})
 	}
 	for _, v := range verbs {
-		c.fact(call.KeyPressed{Leg: id, Verb: v, Stub: c.world.NewID(c.now)})
+		c.fact(call.KeyPressed{Leg: id, Verb: v, Stub: c.newID()})
 	}
 }
 
@@ -441,28 +583,28 @@ func method(e engine.DigitReceived) verb.Method {
 // farewell takes a party out of the call: its seat and its port are free. Its
 // leg stays until it has nothing left to resend.
 func (c *Core) farewell(p *party) {
-	if p.gone {
+	if p.Gone {
 		return
 	}
-	p.gone = true
-	if p.media {
-		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id), About: c.leaving(p)})
-		p.media = false
+	p.Gone = true
+	if p.Media {
+		c.media(engine.Close{Leg: engine.LegID(p.ID), About: c.leaving(p)})
+		p.Media = false
 	}
-	if p.seat != "" && !c.seated(p.seat) {
-		c.world.Seats.Release(c.state.Ref, p.seat, c.now)
+	if p.Seat != "" && !c.seated(p.Seat) {
+		c.world.Seats.Release(c.state.Ref, p.Seat, c.now)
 	}
 }
 
 // seated says that a seat has another leg in the call: its phone has picked up what
 // rang it too, or has taken the call over.
 func (c *Core) seated(seat string) bool {
-	return slices.ContainsFunc(c.parties, func(p *party) bool { return p.seat == seat && !p.gone })
+	return slices.ContainsFunc(c.parties, func(p *party) bool { return p.Seat == seat && !p.Gone })
 }
 
 func (c *Core) party(id call.LegID) *party {
 	for _, p := range c.parties {
-		if p.id == id {
+		if p.ID == id {
 			return p
 		}
 	}

@@ -51,7 +51,8 @@ func TestUpdateOfEarlyMedia(t *testing.T) {
 				t.Fatalf("%v\n%s", err, text)
 			}
 			sink, _ := w.Sink(id)
-			sink.Post(ua.Inbound{Packet: leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.11:5060")}}})
+			sink.Post(ua.Inbound{Packet: leg.Packet{Msg: msg,
+				Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.11:5060")}}})
 			synctest.Wait()
 		}
 		req, err := gosip.ParseMessage([]byte(sent))
@@ -59,7 +60,8 @@ func TestUpdateOfEarlyMedia(t *testing.T) {
 			t.Fatal(err)
 		}
 		res := leg.Reply(leg.Packet{Msg: req}, 183, "", "gate")
-		for _, h := range [][2]string{{"Contact", "<sip:119@127.0.0.11:5060>"}, {"Require", "100rel"}, {"RSeq", "1"}, {"Content-Type", "application/sdp"}} {
+		for _, h := range [][2]string{{"Contact", "<sip:119@127.0.0.11:5060>"}, {"Require", "100rel"}, {"RSeq", "1"},
+			{"Content-Type", "application/sdp"}} {
 			res.AppendHeader(gosip.NewHeader(h[0], h[1]))
 		}
 		res.SetBody([]byte(body))
@@ -67,7 +69,8 @@ func TestUpdateOfEarlyMedia(t *testing.T) {
 		to := "<sip:119@127.0.0.11>"
 		body = "v=0\r\no=- 1 2 IN IP4 127.0.0.11\r\ns=-\r\nc=IN IP4 127.0.0.11\r\nt=0 0\r\nm=audio 4002 RTP/AVP 8\r\na=sendonly\r\n"
 		post("UPDATE sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.11:5060;branch=z9hG4bKupdate\r\nMax-Forwards: 70\r\nFrom: " + to +
-			";tag=gate\r\nTo: <sip:x@127.0.0.1>;tag=" + tag + "\r\nCall-ID: " + id + "\r\nCSeq: 1 UPDATE\r\nContact: <sip:119@127.0.0.11:5060>\r\n" +
+			";tag=gate\r\nTo: <sip:x@127.0.0.1>;tag=" + tag + "\r\nCall-ID: " + id +
+			"\r\nCSeq: 1 UPDATE\r\nContact: <sip:119@127.0.0.11:5060>\r\n" +
 			"Content-Type: application/sdp\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n\r\n" + body)
 		if text, ok := w.find("SIP/2.0 200"); !ok {
 			t.Fatalf("UPDATE is answered %q", text)

@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"liandong/media/engine"
 	"liandong/media/record"
 	"liandong/routing/call"
+	"liandong/routing/desk"
 	"liandong/routing/verb"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -27,11 +29,11 @@ var retryAfter = []header.Field{{Name: "Retry-After", Value: "5"}}
 func (c *Core) carryOut(e call.Effect) {
 	switch e := e.(type) {
 	case call.RingCaller:
-		c.ringCaller(e)
+		c.progress(call.CallerLeg, e.Media)
 	case call.AnswerCaller:
-		c.toParty(call.CallerLeg, leg.Answer{})
+		c.toParty(call.CallerLeg, leg.Answer{Codecs: c.answerable()})
 	case call.Ring:
-		c.toParty(e.Leg, leg.Progress{Code: 180})
+		c.progress(e.Leg, e.Media)
 	case call.Answer:
 		c.answer(e.Leg)
 	case call.Refuse:
@@ -50,6 +52,10 @@ func (c *Core) carryOut(e call.Effect) {
 		c.ringSeat(e)
 	case call.RingTrunk:
 		c.ringTrunk(e)
+	case call.RingSupervisor:
+		c.ringSupervisor(e)
+	case call.TakeDesk:
+		c.takeDesk(e)
 	case call.Succeed:
 		c.succeed(e)
 	case call.AskJoin:
@@ -58,10 +64,13 @@ func (c *Core) carryOut(e call.Effect) {
 		c.takeLeg(e)
 	case call.OfferJoin:
 		c.offerJoin(e)
-	case call.Introduce:
-		c.introduce(e)
+	case call.ConnectedLine:
+		c.connectedLine(e)
 	case call.EndLeg:
 		end := leg.End{Fields: c.reason(e.Leg, e.Why)}
+		if e.Why == call.NoAnswer {
+			c.inVain(c.party(e.Leg))
+		}
 		if e.Grace {
 			end.Grace = byeGrace
 		}
@@ -70,14 +79,15 @@ func (c *Core) carryOut(e call.Effect) {
 		c.attended = c.attended && e.Code < 300
 		c.toParty(e.Leg, leg.Report{ID: e.Refer, Code: e.Code})
 	case call.ProbeLeg:
-		c.toParty(e.Leg, leg.Modify{Direction: sdp.SendRecv})
+		c.probe(e.Leg)
 	case call.Hear:
 		c.hear(e.Ear)
+		c.traceHears(e.Ear)
 	case call.SendDigits:
-		c.world.Media.Do(engine.Digits{Leg: engine.LegID(e.Leg), Digits: e.Digits})
+		c.media(engine.Digits{Leg: engine.LegID(e.Leg), Digits: e.Digits})
 	case call.StartRecording:
 		c.startRecording(e)
-	case call.PauseRecording, call.ResumeRecording, call.StopRecording, call.RecordLeg:
+	case call.PauseRecording, call.ResumeRecording, call.StopRecording, call.RecordLeg, call.NoteSupervisor:
 		c.recording(e)
 	case call.Write:
 		c.write(e)
@@ -85,16 +95,22 @@ func (c *Core) carryOut(e call.Effect) {
 		c.tell(e)
 	case call.Ignored:
 		c.world.Log.Debug("nothing done", "why", e.Why)
+	case call.Astray:
+		c.world.Log.Error("bug: a call is in a state that no call can be in", "err", e.Err)
+		if c.world.Astray != nil {
+			c.world.Astray()
+		}
 	case call.Finish:
 	}
 }
 
-func (c *Core) ringCaller(e call.RingCaller) {
-	if e.Media {
-		c.toParty(call.CallerLeg, leg.Progress{Code: 183, Media: true})
-		return
+// progress is 180 for whoever calls us, or 183 with early media.
+func (c *Core) progress(id call.LegID, media bool) {
+	code := 180
+	if media {
+		code = 183
 	}
-	c.toParty(call.CallerLeg, leg.Progress{Code: 180})
+	c.toParty(id, leg.Progress{Code: code, Media: media})
 }
 
 func (c *Core) toParty(id call.LegID, cmd leg.Command) {
@@ -107,15 +123,16 @@ func (c *Core) toParty(id call.LegID, cmd leg.Command) {
 // another call's goes back there; one that is lent is let go when it comes back.
 func (c *Core) dismiss(id call.LegID, cmd leg.Command) {
 	if p := c.party(id); p != nil {
-		if p.lender.peer != nil {
+		if p.Lender.Ref != "" {
 			c.giveBack(p)
 			return
 		}
 		c.farewell(p)
+		c.dropForks(id, cmd)
 		c.command(p, cmd)
 	}
 	for _, p := range c.lentOut {
-		if p.id == id {
+		if p.ID == id {
 			c.farewell(p)
 		}
 	}
@@ -127,57 +144,47 @@ func (c *Core) findSeats(e call.FindSeats) {
 		c.fact(call.SeatsFound{Hotline: e.Hotline, Full: true})
 		return
 	}
+	c.fact(c.world.Seats.Claim(c.claim(e, line)))
+}
+
+// claim is what a call asks the register of seats for.
+func (c *Core) claim(e call.FindSeats, line *desk.Hotline) Claim {
 	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max, Only: e.Only}
 	if e.Queue {
 		claim.Tell = c.world.Offer
 	}
-	c.fact(c.world.Seats.Claim(claim))
-}
-
-func (c *Core) ringSeat(e call.RingSeat) {
-	p := &party{id: e.Leg, agent: e.Seat, seat: e.Seat, user: e.Seat, keys: c.collector()}
-	place, ok := c.world.Place(e.Seat)
-	if !ok {
-		c.unreachable(p, 480)
-		return
-	}
-	place.SRTP = c.protection(e.Seat, "")
-	c.invite(p, place, c.toDesk(e, place))
+	return claim
 }
 
 // unreachable tells the call that a desk failed before anything was sent.
 func (c *Core) unreachable(p *party, code int) {
-	if p.seat != "" {
-		c.world.Seats.Release(c.state.Ref, p.seat, c.now)
+	if p.Seat != "" {
+		c.world.Seats.Release(c.state.Ref, p.Seat, c.now)
 	}
-	c.fact(call.LegFailed{Leg: p.id, Code: code})
-}
-
-// invite opens a port for a desk and calls it.
-func (c *Core) invite(p *party, to Place, invite leg.Invite) {
-	p.network, p.contact = to.Flow.Network, to.URI
-	if c.open(p) {
-		c.dial(p, to, invite)
-	}
+	c.fact(call.LegFailed{Leg: p.ID, Code: code})
 }
 
 // open takes a media port for a desk.
 func (c *Core) open(p *party) bool {
-	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
+	addr, err := c.port(p)
 	if err != nil {
-		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
+		c.world.Log.Error("no media port for a desk", "network", p.Network, "err", err)
 		c.unreachable(p, 503)
 		return false
 	}
-	p.media, p.addr = true, addr
+	p.Media, p.Addr = true, addr
 	c.parties = append(c.parties, p)
 	return true
 }
 
 // dial calls a desk that has a port, by a leg of its own.
 func (c *Core) dial(p *party, to Place, invite leg.Invite) {
-	p.transport = to.Flow.Transport
-	p.leg = leg.NewOutbound(c.world.Leg, c.local(p.network, p.transport, p.addr, to.SRTP))
+	p.Transport = to.Flow.Transport
+	local := c.local(p.User, p.Network, p.Transport, p.Addr, to.SRTP)
+	local.Media.Insists = c.wideband() || c.callerCould() || c.between(p)
+	local.Media.Codecs = c.dir.Offered(p.User, p.Network, local.Media.Insists)
+	local.Others = c.waysTo(p.Trunk)
+	p.leg = leg.NewOutbound(c.world.Leg, local)
 	c.world.Wire.Bind(p.leg.CallID())
 	invite.RequestURI, invite.Flow, invite.Target, invite.MaxForwards = to.URI, to.Flow, to.Target, c.hops
 	c.command(p, invite)
@@ -194,19 +201,89 @@ func (c *Core) protection(user, trunk string) sdp.Protection {
 	return sdp.Off
 }
 
+// wideband says that somebody in the call talks wideband.
+func (c *Core) wideband() bool {
+	return slices.ContainsFunc(c.parties, func(p *party) bool { return p.Wide && !p.Gone })
+}
+
+// between says that a desk that is called will talk with another desk, beside the citizen or alone, that can talk
+// wideband too.
+func (c *Core) between(called *party) bool {
+	return c.desksTalk() && slices.ContainsFunc(c.parties, func(p *party) bool {
+		return p != called && c.couldBeWide(p)
+	})
+}
+
+// desksTalk says that two desks are in the call, or will be, and hear each other.
+func (c *Core) desksTalk() bool {
+	switch c.state.Phase {
+	case call.Conferencing, call.Consulting, call.ThreeWay:
+		return true
+	}
+	return false
+}
+
+// couldBeWide says that a desk has a wideband codec and talks by another.
+func (c *Core) couldBeWide(p *party) bool {
+	return p.Can && !p.Wide && !p.Gone && p.ID != call.CallerLeg && c.dir.Seats[p.User] != nil
+}
+
+// callerCould says that the caller has offered wideband and is not answered yet: he gets what the desk takes.
+func (c *Core) callerCould() bool {
+	p := c.party(call.CallerLeg)
+	return p != nil && p.Can && p.Stream == nil && !p.Gone
+}
+
+// answerable is the order of codecs by which the caller is answered: wideband first when a desk talks so, whatever he
+// has put first, and else his own.
+func (c *Core) answerable() []codec.ID {
+	p := c.party(call.CallerLeg)
+	if p == nil || !p.Can || !c.wideband() {
+		return nil
+	}
+	return c.dir.Offered(p.User, p.Network, true)
+}
+
+// widen offers wideband first to the desks that could talk so, once, when another desk does: with a citizen who cannot
+// they have begun in narrowband, where nothing has to be recoded.
+func (c *Core) widen(talks *party) {
+	if !talks.Wide || talks.ID == call.CallerLeg || !c.desksTalk() {
+		return
+	}
+	for _, p := range c.parties {
+		if p != talks && c.couldBeWide(p) && !p.Widened {
+			p.Widened = true
+			c.command(p, leg.Modify{Direction: sdp.SendRecv, Codecs: c.dir.Offered(p.User, p.Network, true)})
+		}
+	}
+}
+
 // local is our side of a leg in a network: every leg is offered the full list
 // of codecs.
-func (c *Core) local(network, transport string, media netip.AddrPort, protection sdp.Protection) leg.Local {
+func (c *Core) local(user, network, transport string, media netip.AddrPort, protection sdp.Protection) leg.Local {
 	l, ok := c.world.Local(network, transport)
 	if !ok {
 		c.world.Log.Error("no address of ours", "network", network, "transport", transport)
 	}
-	codecs := c.dir.Codecs
-	if len(codecs) == 0 {
-		codecs = []codec.ID{codec.PCMA, codec.PCMU}
-	}
-	l.Media = sdp.Local{Addr: media, Codecs: codecs, DTMF: 101, Ptime: 20 * time.Millisecond, Protection: protection}
+	l.Media = sdp.Local{Addr: media, Codecs: c.dir.Offered(user, network, false), DTMF: 101,
+		Ptime: 20 * time.Millisecond, Protection: protection}
 	return l
+}
+
+// ringHeard is of a partner's ringing what the citizen hears at the least: else "could not be reached" comes out of
+// nothing.
+const ringHeard = 3 * time.Second
+
+// mostAnnounced is for how long an announcement may play that ringing follows.
+func (c *Core) mostAnnounced(e call.Ear) time.Duration {
+	if !e.Loop || len(e.Play) < 2 || !c.state.Hunt.ForMatter() {
+		return 0
+	}
+	line, ok := c.dir.Hotlines[c.state.Hunt.Hotline]
+	if !ok || line.NoAnswer <= 0 {
+		return 0
+	}
+	return max(line.NoAnswer-ringHeard, line.NoAnswer/2)
 }
 
 func (c *Core) collector() verb.Collector {
@@ -219,9 +296,9 @@ func (c *Core) hear(e call.Ear) {
 	for i, id := range e.From {
 		from[i] = engine.LegID(id)
 	}
-	c.world.Media.Do(engine.Listen{
+	c.media(engine.Listen{
 		Leg: engine.LegID(e.Leg), From: from,
-		Play: engine.Playlist{ID: e.ID, Items: e.Play, Loop: e.Loop},
+		Play: engine.Playlist{ID: e.ID, Items: e.Play, Loop: e.Loop, Most: c.mostAnnounced(e)},
 	})
 }
 
@@ -231,55 +308,114 @@ func (c *Core) startRecording(e call.StartRecording) {
 		c.world.Log.Error("a call is to be recorded and nothing records", "recording", e.Ref)
 		return
 	}
-	tape, err := c.world.Record(record.Call{Ref: e.Ref, CallRef: c.state.Ref, Channels: call.ChannelNames}, c.now)
-	if err != nil {
-		c.world.Log.Error("a recording cannot begin", "recording", e.Ref, "err", err)
-		return
+	what, now := record.Call{Ref: e.Ref, CallRef: c.state.Ref, Channels: c.channels(), Lines: c.waitedAt()},
+		c.wall(c.now)
+	c.spool = &record.Position{Call: what, Began: now}
+	c.tapeBy(func() (Recording, error) { return c.world.Record(what, now) })
+}
+
+// tapeBy has a recording begin, or go on.
+func (c *Core) tapeBy(begin func() (Recording, error)) {
+	c.later(act{do: func() {
+		tape, err := begin()
+		if err != nil {
+			c.world.Log.Error("a call is not recorded", "recording", c.state.Recording.Ref, "err", err)
+			return
+		}
+		c.tape = tape
+	}})
+}
+
+// waitedAt is the line whose recording it is while no desk of any line is in it.
+func (c *Core) waitedAt() []string {
+	if c.state.Desk != 0 || !c.keepsRecordings(c.state.Hotline) {
+		return nil
 	}
-	c.tape = tape
+	return []string{c.state.Hotline}
+}
+
+// keepsRecordings says that a line records at all: what its desks say in a recording of another line is not its own.
+func (c *Core) keepsRecordings(line string) bool {
+	h, ok := c.dir.Hotlines[line]
+	return ok && h.Recording.Mode != desk.RecordOff
 }
 
 // recording carries out what concerns a recording that has begun.
 func (c *Core) recording(e call.Effect) {
-	if c.tape == nil {
+	if c.spool == nil {
 		return
 	}
+	now := c.wall(c.now)
 	switch e := e.(type) {
 	case call.PauseRecording:
-		c.tape.Pause(c.now)
+		c.onTape(func(t Recording) { t.Pause(now) })
 	case call.ResumeRecording:
-		c.tape.Resume(c.now)
+		c.onTape(func(t Recording) { t.Resume(now) })
 	case call.StopRecording:
-		c.tape.Stop(c.now)
-		c.tape = nil
+		position := c.position()
+		c.spool = nil
+		c.later(act{stops: position, do: func() {
+			if c.tape != nil {
+				c.tape.Stop(now)
+				c.tape = nil
+			}
+		}})
+	case call.NoteSupervisor:
+		list := c.attending()
+		c.onTape(func(t Recording) { t.Attended(list, now) })
 	case call.RecordLeg:
-		take := engine.Record{Leg: engine.LegID(e.Leg)}
-		if e.Channel > 0 {
-			take.Tap, take.Channel = c.tape, int(e.Channel)-1
+		if e.Channel == call.SupervisorChannel && len(c.spool.Call.Channels) < int(e.Channel) {
+			return // it was begun without one
 		}
-		c.world.Media.Do(take)
+		l, ok := c.state.Leg(e.Leg)
+		c.onTape(func(t Recording) {
+			if ok && c.keepsRecordings(l.Hotline) {
+				t.Concern(l.Hotline)
+			}
+			take := engine.Record{Leg: engine.LegID(e.Leg)}
+			if e.Channel > 0 {
+				take.Tap, take.Channel = t, int(e.Channel)-1
+			}
+			c.world.Media.Do(take)
+		})
 	}
+}
+
+// onTape does something with the recording when it is there.
+func (c *Core) onTape(do func(Recording)) {
+	c.later(act{do: func() {
+		if c.tape != nil {
+			do(c.tape)
+		}
+	}})
 }
 
 func (c *Core) write(w call.Write) {
 	e := w.Entry
-	e.EventID, e.At = c.world.NewID(c.now), c.now
-	log := c.world.Log.With("stub", e.StubID, "event", e.Event)
-	c.world.Tickets.Put(e, func(err error) {
-		if err != nil {
-			log.Error("a ticket entry is not on disk", "err", err)
-		}
-	})
+	if e.EventID == "" {
+		e.EventID = c.newID()
+	}
+	e.At = c.wall(c.now)
+	e.CallAt, e.KeyAt, e.AnsweredAt = c.wall(e.CallAt), c.wall(e.KeyAt), c.wall(e.AnsweredAt)
+	c.account.wrote(e)
+	c.later(act{entry: &e})
 }
 
 // tell publishes a call event.
-func (c *Core) tell(t call.Tell) { c.world.Tell(t.What, c.about(t)) }
+func (c *Core) tell(t call.Tell) {
+	fields := c.about(t)
+	c.publish(t.What, fields)
+	c.accounts(t, fields)
+}
 
 // talking publishes who talks where there are more than two to tell apart. With the calls of
 // two the stream would hold little else. Who has no agent is the caller.
 func (c *Core) talking(e engine.Talking) {
 	if c.state.Phase != call.ThreeWay {
 		return
+	}
+	if s, ok := c.state.Supervisor(call.LegID(e.Leg)); ok && s.Act != call.Join {
+		return // of whom desks are not to know
 	}
 	t := call.Tell{What: "talking", Leg: call.LegID(e.Leg), Note: "off"}
 	if t.Leg == c.state.Second.ID {
@@ -290,15 +426,26 @@ func (c *Core) talking(e engine.Talking) {
 	}
 	fields := c.about(t)
 	fields["level"] = strconv.Itoa(-int(e.Level))
-	c.world.Tell(t.What, fields)
+	c.publish(t.What, fields)
 }
 
 // about is what a screen pop needs of a call event.
 func (c *Core) about(t call.Tell) map[string]string {
 	s := &c.state
 	fields := map[string]string{
-		"call_ref": cmp.Or(s.Peer.Ref, s.Ref), "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw, "caller_status": s.Caller.Status.String(),
-		"call_at": s.At.Format(time.RFC3339Nano), "dialed": s.Dialed, "hotline": s.Hotline, "phase": string(s.Phase), "detail": t.Note,
+		"call_ref": cmp.Or(s.Peer.Ref, s.Ref), "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw,
+		"caller_status": s.Caller.Status.String(),
+		"call_at":       c.wall(s.At).Format(time.RFC3339Nano), "dialed": s.Dialed, "hotline": s.Hotline,
+		"phase": string(s.Phase), "detail": t.Note, "lines": Lines(c.state),
+	}
+	if s.Peer.Ref != "" {
+		fields["ref"] = s.Ref
+	}
+	if s.Test {
+		fields["test"] = "1"
+	}
+	if s.Callback != nil {
+		fields["reason"] = "callback"
 	}
 	if s.Recording.Begun {
 		fields["recording_ref"] = s.Recording.Ref
@@ -306,8 +453,14 @@ func (c *Core) about(t call.Tell) map[string]string {
 	if s.Peer.Stub != "" {
 		fields["stub_id"] = s.Peer.Stub
 	}
-	if l, ok := s.Leg(t.Leg); ok {
+	if l, ok := s.Party(t.Leg); ok {
 		fields["agent"] = l.Agent()
+	}
+	if t.Agent != "" {
+		fields["agent"] = t.Agent
+	}
+	if t.Line != "" {
+		fields["lines"] = t.Line
 	}
 	return fields
 }
@@ -328,6 +481,9 @@ func (c *Core) reason(id call.LegID, f call.Farewell) []header.Field {
 		if fields := c.carriedTo(id); len(fields) > 0 {
 			return fields
 		}
+	}
+	if p := c.party(id); f == call.Withdrawn && p != nil && p.leg != nil && p.leg.Answered() {
+		f = call.Normal // the caller has hung up: to who talked with him that is the ordinary end
 	}
 	r, ok := farewells[f]
 	if !ok {
@@ -351,7 +507,7 @@ func (c *Core) carriedTo(id call.LegID) (fields []header.Field) {
 		if p == nil || r.Cause == 0 || r.Protocol != "SIP" && r.Protocol != "Q.850" {
 			continue
 		}
-		if p.network != c.reasons.network {
+		if p.Network != c.reasons.network {
 			r.Text = ""
 		}
 		r.Params = nil

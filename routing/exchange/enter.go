@@ -18,7 +18,10 @@ func (x *Exchange) entered(o ua.Origin, p leg.Packet) *actor {
 		a, _ := owner.(*actor)
 		return a
 	}
-	dir := x.cfg.Directory
+	dir := x.directory()
+	if of, ok := monitored(dir, leg.Dialled(p)); ok {
+		return x.actor(x.watched(of))
+	}
 	own, ok := dir.At(o.User)
 	if !ok || dir.Services[leg.Dialled(p)] != verb.Pickup {
 		return nil
@@ -35,48 +38,52 @@ func (c *Core) enters(p *party, i leg.Invited) {
 		of = i.Join
 	}
 	if of == nil || i.Replaces != nil && i.Join != nil {
-		c.dismiss(p.id, leg.Reject{Code: 400})
+		c.dismiss(p.ID, leg.Reject{Code: 400})
 		return
 	}
-	user := cmp.Or(p.user, c.origin.User)
+	if p.Trunk != "" {
+		c.replaces(p, i)
+		return
+	}
+	user := cmp.Or(p.User, c.origin.User)
 	target, l := c.deskNamed(*of)
 	own, _ := c.dir.At(user)
 	switch {
-	case target == nil || p.id == call.CallerLeg:
-		c.dismiss(p.id, leg.Reject{Code: 481}) // no such dialog, or not one that we have made
+	case target == nil || p.ID == call.CallerLeg:
+		c.dismiss(p.ID, leg.Reject{Code: 481}) // no such dialog, or not one that we have made
 	case own == nil || own.ID != l.Hotline:
-		c.dismiss(p.id, leg.Reject{Code: 403})
+		c.dismiss(p.ID, leg.Reject{Code: 403})
 	case i.Join != nil && !l.Up:
-		c.dismiss(p.id, leg.Reject{Code: 481})
+		c.dismiss(p.ID, leg.Reject{Code: 481})
 	case i.Join != nil:
-		c.comesIn(p, user, call.ColleagueJoined{Leg: p.id, Of: l.ID, Seat: user})
+		c.phoneJoins(p, user, call.ColleagueJoined{Leg: p.ID, Of: l.ID, Seat: user})
 	case !l.Up:
-		c.comesIn(p, user, call.PickedUp{Leg: p.id, Of: l.ID, Seat: user})
+		c.phoneJoins(p, user, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: user})
 	case of.EarlyOnly:
-		c.dismiss(p.id, leg.Reject{Code: 486}) // RFC 3891 §3: it has been answered
+		c.dismiss(p.ID, leg.Reject{Code: 486}) // RFC 3891 §3: it has been answered
 	case l.Seat != user:
-		c.dismiss(p.id, leg.Reject{Code: 403})
+		c.dismiss(p.ID, leg.Reject{Code: 403})
 	default:
-		p.seat, p.agent = user, user
-		c.fact(call.TakenOver{Leg: p.id, Of: l.ID})
+		p.Seat, p.Agent = user, user
+		c.fact(call.TakenOver{Leg: p.ID, Of: l.ID})
 	}
 }
 
-// comesIn claims the seat of a phone that comes into the call. A desk has one call
+// phoneJoins claims the seat of a phone that comes into the call. A desk has one call
 // at a time.
-func (c *Core) comesIn(p *party, user string, e call.Event) {
+func (c *Core) phoneJoins(p *party, user string, e call.Event) {
 	if !c.world.Seats.Take(c.state.Ref, user) {
-		c.dismiss(p.id, leg.Reject{Code: 486})
+		c.dismiss(p.ID, leg.Reject{Code: 486})
 		return
 	}
-	p.seat, p.agent = user, user
+	p.Seat, p.Agent = user, user
 	c.fact(e)
 }
 
 // deskNamed is the desk's leg whose dialog a Replaces or Join names.
 func (c *Core) deskNamed(r header.Replaces) (*party, call.Leg) {
-	if p := c.named(r); p != nil && p.id != call.CallerLeg {
-		if l, ok := c.state.Leg(p.id); ok {
+	if p := c.named(r); p != nil && p.ID != call.CallerLeg {
+		if l, ok := c.state.Leg(p.ID); ok {
 			return p, *l
 		}
 	}
@@ -88,14 +95,14 @@ func (c *Core) isPickup(number string) bool { return c.dir.Services[number] == v
 // picksUp takes a call to the pick-up number: of the phones that ring for the line
 // the first one's.
 func (c *Core) picksUp(p *party) {
-	own, ok := c.dir.At(p.user)
+	own, ok := c.dir.At(p.User)
 	for _, l := range c.state.Legs {
 		if ok && l.ID != call.CallerLeg && !l.Up && l.Hotline == own.ID {
-			c.comesIn(p, p.user, call.PickedUp{Leg: p.id, Of: l.ID, Seat: p.user})
+			c.phoneJoins(p, p.User, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: p.User})
 			return
 		}
 	}
-	c.dismiss(p.id, leg.Reject{Code: 480})
+	c.dismiss(p.ID, leg.Reject{Code: 480})
 }
 
 // answer accepts the call of a desk's phone. One that has come in is shown the
@@ -106,10 +113,10 @@ func (c *Core) answer(id call.LegID) {
 		return
 	}
 	var fields []header.Field
-	if l, ok := c.state.Leg(id); ok && p.seat != "" {
-		c.world.Seats.Answered(c.state.Ref, p.seat)
-		host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
-		fields = []header.Field{asserted(header.NameAddr{URI: c.callerFor(l.Hotline, p.network, host)})}
+	if l, ok := c.state.Leg(id); ok && p.Seat != "" {
+		c.world.Seats.Answered(c.state.Ref, p.Seat)
+		host := c.host(leg.Flow{Network: p.Network, Transport: p.Transport})
+		fields = []header.Field{asserted(header.NameAddr{URI: c.callerFor(l.Hotline, p.Network, host)})}
 	}
 	c.command(p, leg.Answer{Fields: fields})
 }

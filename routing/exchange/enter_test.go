@@ -31,17 +31,32 @@ var (
 	fromTag  = regexp.MustCompile(`\r\nFrom: [^\r]*;tag=(\w+)`)
 )
 
-func ring(t *testing.T) *rung {
+func ring(t *testing.T, changes ...func(*Config)) *rung {
 	r := &rung{t: t, wire: &fakeWire{sinks: map[string]ua.Sink{}}}
 	calls := 0
-	r.x = exchangeOf(r.wire, func(c *Config) { c.NewRef = func() string { calls++; return fmt.Sprint("call-", calls) } })
+	r.x = exchangeOf(r.wire, func(c *Config) {
+		c.NewRef = func() string {
+			calls++
+			return fmt.Sprint("call-",
+				calls)
+		}
+		for _, change := range changes {
+			change(c)
+		}
+	})
 	p := invite(t, "110")
 	r.wire.Bind(p.CallID(), r.x.Incoming(pstn, p))
 	synctest.Wait()
+	r.rings()
+	return r
+}
+
+// rings takes the INVITE that the phone was sent last, and says that it rings.
+func (r *rung) rings() {
+	r.t.Helper()
 	r.invite, _ = r.wire.find("INVITE sip:1101@")
 	r.callID, r.ours = callIDIn.FindStringSubmatch(r.invite)[1], fromTag.FindStringSubmatch(r.invite)[1]
 	r.answer(180)
-	return r
 }
 
 // answer is what 1101 says to its INVITE.
@@ -62,23 +77,32 @@ func (r *rung) answer(code int) {
 		r.t.Fatal(err)
 	}
 	sink, _ := r.wire.Sink(r.callID)
-	sink.Post(ua.Inbound{Packet: leg.Packet{Msg: back, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.1:7000")}}})
+	sink.Post(ua.Inbound{Packet: leg.Packet{Msg: back, Flow: leg.Flow{Network: "lab", Transport: "udp",
+		Remote: netip.MustParseAddrPort("127.0.0.1:7000")}}})
 	synctest.Wait()
 }
 
 // enter sends an INVITE of a desk's phone, and gives its answer.
 func (r *rung) enter(user, to string, lines ...string) string {
 	r.t.Helper()
+	return r.comes(ua.Origin{Network: "lab", User: user}, user, to, lines...)
+}
+
+// comes sends an INVITE to the call, and gives its answer.
+func (r *rung) comes(from ua.Origin, user, to string, lines ...string) string {
+	r.t.Helper()
 	r.n++
 	id := fmt.Sprintf("enters-%d@127.0.0.2", r.n)
-	text := strings.NewReplacer("sip:110@", "sip:"+to+"@", "13812345678", user, "one@127.0.0.10", id, "z9hG4bKone", "z9hG4bK"+id, "Max-Forwards: 70\r\n",
+	text := strings.NewReplacer("sip:110@", "sip:"+to+"@", "13812345678", user, "one@127.0.0.10", id, "z9hG4bKone",
+		"z9hG4bK"+id, "Max-Forwards: 70\r\n",
 		"Max-Forwards: 70\r\n"+strings.Join(append(lines, ""), "\r\n")).Replace(invite(r.t, "110").Msg.String())
 	m, err := gosip.ParseMessage([]byte(text))
 	if err != nil {
 		r.t.Fatalf("%v\n%s", err, text)
 	}
-	p := leg.Packet{Msg: m, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.2:5060"), Symmetric: true}}
-	r.wire.Bind(id, r.x.Incoming(ua.Origin{Network: "lab", User: user}, p))
+	p := leg.Packet{Msg: m, Flow: leg.Flow{Network: "lab", Transport: "udp",
+		Remote: netip.MustParseAddrPort("127.0.0.2:5060"), Symmetric: true}}
+	r.wire.Bind(id, r.x.Incoming(from, p))
 	synctest.Wait()
 	r.wire.mu.Lock()
 	defer r.wire.mu.Unlock()
@@ -112,7 +136,8 @@ func TestPickUp(t *testing.T) {
 			t.Errorf("the picker is not shown who calls:\n%s", got)
 		}
 		cancel, ok := r.wire.find("CANCEL")
-		if !ok || !strings.Contains(cancel, "\r\nReason: SIP ;cause=200 ;text=\"Call completed elsewhere\"") || !strings.Contains(cancel, r.callID) {
+		if !ok || !strings.Contains(cancel, "\r\nReason: SIP ;cause=200 ;text=\"Call completed elsewhere\"") ||
+			!strings.Contains(cancel, r.callID) {
 			t.Errorf("the phone that rang is told\n%s", cancel)
 		}
 		if ref, talks := r.x.seats.Talks("1102"); ref == "" || !talks {
@@ -189,28 +214,6 @@ func TestPickUpNumber(t *testing.T) {
 		r.wantCode(r.enter("1101", "pickup"), 480)
 		if c := r.x.Calls(); len(c) != 1 || c[0].Phase != "talking" {
 			t.Errorf("the calls are %+v", c)
-		}
-	})
-}
-
-// Where a phone may see one dialog only by the trunk's call: a citizen's INVITE
-// with Replaces is a call for help all the same.
-func TestTrunkWithReplaces(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring(t)
-		defer r.x.Stop()
-		text := strings.Replace(invite(t, "110").Msg.String(), "Max-Forwards", "Replaces: "+r.dialog()+"\r\nMax-Forwards", 1)
-		m, err := gosip.ParseMessage([]byte(strings.Replace(text, "one@", "two@", 1)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.x.Incoming(pstn, leg.Packet{Msg: m, Flow: invite(t, "110").Flow})
-		synctest.Wait()
-		if s, ok := r.wire.find("SIP/2.0 180"); !ok || !strings.Contains(s, "two@") {
-			t.Errorf("the citizen is told %q", s)
-		}
-		if _, ok := r.wire.find("CANCEL"); ok {
-			t.Error("the desk rings no more")
 		}
 	})
 }

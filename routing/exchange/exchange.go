@@ -5,6 +5,7 @@
 package exchange
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,7 +16,9 @@ import (
 	"liandong/media/engine"
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/journal"
 	"liandong/routing/verb"
+	"liandong/sip/admission"
 	"liandong/sip/leg"
 	"liandong/sip/notifier"
 	"liandong/sip/ua"
@@ -23,60 +26,132 @@ import (
 
 // Config is what an exchange is made of.
 type Config struct {
-	Directory *desk.Directory
-	Leg       leg.Config
-	MaxCalls  int // more are refused with 503; 0: no limit
+	Directory *desk.Directory // at the start; see [Exchange.SetDirectory]
+	Leg       leg.Config      // the same
 	Sessions  func(ref string, sink func(engine.Event)) Media
 	Wire      Transport
 	Trunks    Trunks // nil: each trunk is reached at its Target alone
 	Tickets   Tickets
-	Tell      func(event string, fields map[string]string) // from any goroutine; must not block; has the fields for itself
-	NewID     func(now time.Time) string
-	Record    Recorder  // nil: nothing is recorded
-	Versions  *Versions // of what subscribers are told; nil: from 1
-	NewRef    func() string
+	// from any goroutine; must not block; has the fields for itself
+	Tell func(event string, fields map[string]string)
+	// is told whose each dialog is and what is heard; the same; nil: nobody is
+	Trace    func(event string, fields map[string]string)
+	Seat     func(user string) // is told of each seat whose state may be another; the same; nil: nobody is
+	NewID    func(now time.Time) string
+	Record   Recorder  // nil: nothing is recorded
+	Versions *Versions // of what subscribers are told; nil: from 1
+	NewRef   func() string
+
+	Journal  *journal.Journal // nil: no call outlives the process
+	Clock    *journal.Clock   // nil: the journal's, or one that begins now
+	Restored func(ref string, sink func(engine.Event), legs []engine.LegState) (Media, error)
+	Retape   Retaper // nil: a recording ends with the process
+
+	// Turns bound how many calls are worked on at once; nil: nothing does.
+	Turns *admission.Turns
+
+	// Skip is how many CSeqs are left out in dialogs that are gone on with: another machine may have used as many since
+	// it told of them (RFC 3261 §12.2.2: a lower one is refused).
+	Skip uint32
+
+	// Still says that it is not known whether another machine carries the calls: nothing goes on in them, no timer runs
+	// out, until it is; nil: never.
+	Still func() bool
 }
 
 // Transport is the part of sip/ua that calls use.
 type Transport interface {
 	Send(leg.Packet)
 	Bind(callID string, s ua.Sink)
-	Unbind(callID string)
+	Unbind(callID string, s ua.Sink)
 	Sink(callID string) (ua.Sink, bool)
 	Locate(user string) []ua.Binding
+	Reachable(user string) bool // it has one
 	Local(network, transport string) (leg.Local, bool)
 }
 
 // Exchange holds all calls. Guarded by mu where marked; an actor never takes
 // the lock while it works.
 type Exchange struct {
-	cfg    Config
-	log    *slog.Logger
-	seats  *Seats
-	lamps  *Lamps
-	rooms  *Rooms
-	tells  *publisher
-	stop   chan struct{}
-	wg     sync.WaitGroup
-	panics atomic.Uint64
-	total  atomic.Uint64
+	cfg      Config
+	rules    atomic.Pointer[rules]
+	log      *slog.Logger
+	seats    *Seats
+	lamps    *Lamps
+	rooms    *Rooms
+	tells    *publisher
+	stop     chan struct{}
+	wg       sync.WaitGroup
+	tending  sync.WaitGroup // attend
+	panics   atomic.Uint64
+	astray   atomic.Uint64
+	restored atomic.Uint64 // calls of the process before that go on
+	lost     atomic.Uint64 // calls that could not go on
+	total    atomic.Uint64
+	on       atomic.Int64 // calls that are on
+	leaving  atomic.Bool  // another process goes on with the calls
 
-	mu     sync.Mutex
-	calls  map[string]*actor // by call reference
-	closed bool
+	mu      sync.Mutex
+	counted counted
+	calls   map[string]*actor // by call reference
+	phones  map[string]string // where the phones of a user were when it was last told
+	closed  bool
+
+	draining bool // guarded by mu; no new calls
+	turned   turned
 }
+
+// rules are what new calls go by. Immutable.
+type rules struct {
+	dir *desk.Directory
+	leg leg.Config
+}
+
+// SetDirectory lets new calls go by other lines, seats, keys and timers. Calls that are on keep theirs.
+func (x *Exchange) SetDirectory(d *desk.Directory, l leg.Config) { x.rules.Store(&rules{d, l}) }
+
+// directory is what new calls go by.
+func (x *Exchange) directory() *desk.Directory { return x.rules.Load().dir }
 
 // New makes an exchange with no calls. It implements [ua.Handler].
 func New(cfg Config, log *slog.Logger) *Exchange {
-	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{}}
-	x.seats = NewSeats(func(user string) bool { return len(cfg.Wire.Locate(user)) > 0 })
+	if cfg.Journal != nil && cfg.Clock == nil {
+		cfg.Clock = cfg.Journal.Clock()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = journal.NewClock(time.Now)
+	}
+	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{},
+		counted: counted{trunks: map[string]int{}, begun: map[string]int{}},
+		phones:  map[string]string{}, turned: turned{}}
+	x.SetDirectory(cfg.Directory, cfg.Leg)
+	x.seats = NewSeats(cfg.Wire.Reachable)
+	if cfg.Seat != nil {
+		x.seats.changed = cfg.Seat
+	}
+	x.seats.keep = x.keepAgent
+	x.seats.lineOf = func(seat string) *desk.Hotline { line, _ := x.directory().At(seat); return line }
 	x.lamps = NewLamps(x.lampChanged)
-	x.rooms = NewRooms(func(name string) { x.tells.changed(roomEvent, name) })
+	x.rooms = NewRooms(func(name string, over bool) { x.tells.tell(change{roomEvent, name, over}) })
 	told := notifier.Default()
-	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, cfg.Directory}, roomEvent: rosters{x.rooms}}
+	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.directory}, roomEvent: rosters{x.rooms},
+		featureEvent: x.features()}
 	x.tells = newPublisher(told, x)
+	x.restoreAgents()
+	if cfg.Journal == nil { // else Restore does
+		x.begin()
+	}
 	return x
 }
+
+// begin starts the goroutines that no call owns.
+func (x *Exchange) begin() {
+	x.tells.begin()
+	x.tending.Go(x.attend)
+}
+
+// now is the time of calls: see [journal.Clock].
+func (x *Exchange) now() time.Time { return x.cfg.Clock.Now() }
 
 func (x *Exchange) lampChanged(lamp string) {
 	for _, name := range lampNames(lamp) {
@@ -90,11 +165,14 @@ func (x *Exchange) SeatOnline(user string) {
 	x.seats.Online(user)
 	x.tells.moved(user)
 	holder, _ := x.seats.Holder(user)
+	at := fmt.Sprint(x.places(user))
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	moved := x.phones[user] != at
+	x.phones[user] = at
 	for ref, a := range x.calls {
-		if ref == holder || a.user == user {
-			a.inbox.put(input{ask: func(c *Core) { c.Moved(time.Now(), user) }}, false)
+		if moved || ref == holder || a.user == user {
+			a.inbox.put(input{ask: func(c *Core) { c.Moved(x.now(), user) }}, usual)
 		}
 	}
 }
@@ -107,11 +185,12 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	}
 	if a := x.joins(o, p); a != nil && a.crowded() {
 		return nil
-	} else if a != nil && a.inbox.put(input{dials: &dials{o, p}}, true) {
+	} else if a != nil && a.inbox.put(input{dials: &dials{o, p}}, usual) {
 		return a
 	}
 	a := x.open(o, p)
 	if a == nil {
+		x.turnedAway(o, p)
 		return nil // not a nil *actor in the interface
 	}
 	return a
@@ -119,10 +198,13 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 
 // joins is the call that an INVITE is to come into; nil: it opens one.
 func (x *Exchange) joins(o ua.Origin, p leg.Packet) *actor {
-	if o.User == "" {
+	_, enters := leg.Entered(p)
+	if o.User == "" && !enters {
 		return nil
 	}
-	_, enters := leg.Entered(p)
+	if _, _, ok := verb.OfSeat(x.directory().Services[leg.Dialled(p)]); ok && !enters {
+		return nil
+	}
 	if ref, ok := x.seats.Talks(o.User); ok && !enters {
 		return x.actor(ref)
 	}
@@ -141,116 +223,132 @@ func (x *Exchange) actor(ref string) *actor {
 func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.closed || x.cfg.MaxCalls > 0 && len(x.calls) >= x.cfg.MaxCalls || x.begun(o.User) >= maxBegun {
+	dir := x.directory()
+	if x.draining || !x.room(dir, o, p) {
 		return nil
 	}
-	a := &actor{inbox: newInbox[input](inboxRoom), ex: x, ref: x.cfg.NewRef(), user: o.User}
-	world := x.world(a)
-	core, err := NewCore(world, x.cfg.Directory, o, a.ref)
+	a := &actor{inbox: x.inbox(), ex: x, ref: x.cfg.NewRef(), user: o.User, trunk: o.Trunk}
+	world := x.world(a, x.cfg.Sessions(a.ref, a.sound))
+	core, err := NewCore(world, dir, o, a.ref)
 	if err != nil {
 		world.Media.Close()
 		x.log.Error("no call can begin", "err", err)
 		return nil
 	}
 	a.core = core
-	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, true)
-	x.calls[a.ref] = a
-	x.total.Add(1)
+	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, own)
+	x.enter(a)
+	if !o.Test {
+		x.total.Add(1)
+	}
 	x.wg.Go(a.run)
 	return a
 }
 
-// maxBegun bounds the calls that one phone has begun, with those refused until their
-// ACK: one that dials in a loop is not to take the room of citizens.
-const maxBegun = 32
-
-// begun counts the calls of a phone; "" is no phone. Caller holds mu.
-func (x *Exchange) begun(user string) (n int) {
-	if user == "" {
-		return 0
-	}
-	for _, a := range x.calls {
-		if a.user == user {
-			n++
-		}
-	}
-	return n
+func (x *Exchange) inbox() *inbox[input] {
+	return inTurn[input](inboxRoom, x.cfg.Turns.Turn(admission.InCall))
 }
 
 // world is the switch as one call sees it.
-func (x *Exchange) world(a *actor) World {
-	return World{
+func (x *Exchange) world(a *actor, media Media) World {
+	w := World{
 		Wire:    bound{x.cfg.Wire, a},
-		Media:   x.cfg.Sessions(a.ref, a.sound),
+		Media:   media,
 		Seats:   x.seats,
 		Lamps:   x.lamps,
 		Rooms:   x.rooms,
 		Trunks:  x.cfg.Trunks,
 		Tickets: x.cfg.Tickets,
-		Place:   x.place,
+		Places:  x.places,
 		Local:   x.cfg.Wire.Local,
-		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, true) },
+		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, own) },
 		Tell:    x.cfg.Tell,
+		Trace:   x.cfg.Trace,
 		NewID:   x.cfg.NewID,
-		Find:    func(callID string) (Peer, bool) { return x.other(a, callID) },
-		Self:    a,
+		Find:    func(callID string) (string, bool) { return x.other(a, callID) },
+		Post:    x.post,
+		Wall:    x.cfg.Clock.Wall,
 		Record:  x.cfg.Record,
-		Leg:     x.cfg.Leg,
+		Retape:  x.cfg.Retape,
+		Astray:  func() { x.astray.Add(1) },
+		Bug:     a.bug,
+		Skip:    x.cfg.Skip,
+		Leg:     x.rules.Load().leg,
 		Log:     x.log.With("call", a.ref),
 	}
+	if x.cfg.Journal != nil {
+		w.Keep = x.cfg.Journal.Write
+	}
+	return w
 }
 
 // other is another call than a's that has a dialog of this Call-ID.
-func (x *Exchange) other(a *actor, callID string) (Peer, bool) {
+func (x *Exchange) other(a *actor, callID string) (ref string, ok bool) {
 	s, _ := x.cfg.Wire.Sink(callID)
 	at, ok := s.(*actor)
-	return at, ok && at != a
+	if !ok || at == a {
+		return "", false
+	}
+	return at.ref, true
 }
 
-// place is where a seat's phone has registered last.
-func (x *Exchange) place(user string) (Place, bool) {
-	at := x.cfg.Wire.Locate(user)
-	if len(at) == 0 {
-		return Place{}, false
+// post brings a letter to the call that it is for.
+func (x *Exchange) post(l Letter) bool {
+	a := x.actor(l.To)
+	return a != nil && a.inbox.put(input{letter: &l}, own)
+}
+
+// places is where the phones of a seat have registered.
+func (x *Exchange) places(user string) (all []Place) {
+	for _, b := range x.cfg.Wire.Locate(user) {
+		b.Flow.Symmetric = true // phones sit behind NAT more often than not
+		all = append(all, Place{URI: b.Contact, Before: b.Before, Flow: b.Flow})
 	}
-	flow := at[0].Flow
-	flow.Symmetric = true // phones sit behind NAT more often than not
-	return Place{URI: at[0].Contact, Flow: flow}, true
+	return all
 }
 
 // gone takes an actor that has ended out of the books. Seats that were
 // promised to it in its last moment are given back, and who asked in it is
 // answered.
 func (x *Exchange) gone(a *actor) {
+	if x.leaving.Load() {
+		return
+	}
 	for _, in := range a.inbox.close() {
 		switch {
+		case in.packet != nil:
+			a.core.hears(in.packet.Packet)
+		case in.kept != "":
+			a.core.takesKey(in.kept)
 		case in.seats != nil:
 			for _, s := range in.seats.Seats {
-				x.seats.Release(a.ref, s, time.Now())
+				x.seats.Release(a.ref, s, x.now())
 			}
 		case in.press != nil:
 			in.press.done <- ErrGone
 		case in.dials != nil: // too late: it opens a call of its own
-			x.reopen(*in.dials)
+			x.reopen(a, *in.dials)
+		case in.letter != nil:
+			a.guard(func() { a.core.Take(x.now(), *in.letter) })
 		case in.ask != nil:
 			a.guard(func() { in.ask(a.core) })
 		}
 	}
 	a.core.Close()
 	x.mu.Lock()
-	delete(x.calls, a.ref)
+	x.remove(a)
 	x.mu.Unlock()
 }
 
 // reopen gives an INVITE that its call did not take a call of its own, or lets its
 // phone send it again.
-func (x *Exchange) reopen(d dials) {
+func (x *Exchange) reopen(from *actor, d dials) {
 	id := d.packet.CallID()
 	if a := x.open(d.origin, d.packet); a != nil {
 		x.cfg.Wire.Bind(id, a)
 		return
 	}
-	x.cfg.Wire.Unbind(id)
+	x.cfg.Wire.Unbind(id, from)
 }
 
 // pressWait is how long a request from outside waits for a call to take it.
@@ -260,25 +358,36 @@ const pressWait = 2 * time.Second
 // no call named, in whichever call the user is. It waits for the call to take
 // it.
 func (x *Exchange) Press(ref, user string, v verb.Verb) error {
-	err := ErrGone
-	for _, a := range x.actors() {
-		if ref != "" && a.ref != ref {
-			continue
-		}
-		done := make(chan error, 1)
-		if !a.inbox.put(input{press: &press{user, v, done}}, false) {
-			continue
-		}
-		select {
-		case err = <-done:
-		case <-time.After(pressWait):
-			err = ErrBusy
-		}
-		if err == nil || ref != "" {
-			return err
-		}
+	if ref == "" {
+		ref, _ = x.seats.Talks(user)
 	}
-	return err
+	a := x.actor(ref)
+	done := make(chan error, 1)
+	if a == nil || !a.inbox.put(input{press: &press{user, v, done}}, usual) {
+		return ErrGone
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(pressWait):
+		return ErrBusy
+	}
+}
+
+// Call is the state of one call; false: it is over.
+func (x *Exchange) Call(ref string) (call.Call, bool) {
+	a := x.actor(ref)
+	got := make(chan call.Call, 1)
+	if a == nil || !a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, usual) {
+		return call.Call{}, false
+	}
+	select {
+	case c := <-got:
+		return x.shown(c), !c.Over() && c.Phase != "" && !c.Test
+	case <-time.After(pressWait):
+	case <-x.stop:
+	}
+	return call.Call{}, false
 }
 
 // Calls lists the state of every call that is not over, oldest first.
@@ -286,11 +395,11 @@ func (x *Exchange) Calls() []call.Call {
 	var all []call.Call
 	for _, a := range x.actors() {
 		got := make(chan call.Call, 1)
-		if a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, false) {
+		if a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, usual) {
 			select {
 			case c := <-got:
-				if !c.Over() && c.Phase != "" {
-					all = append(all, c)
+				if !c.Over() && c.Phase != "" && !c.Test {
+					all = append(all, x.shown(c))
 				}
 			case <-x.stop:
 				return all
@@ -299,6 +408,18 @@ func (x *Exchange) Calls() []call.Call {
 	}
 	slices.SortFunc(all, func(a, b call.Call) int { return strings.Compare(a.At.String()+a.Ref, b.At.String()+b.Ref) })
 	return all
+}
+
+// shown is a call with its times as a clock on the wall shows them.
+func (x *Exchange) shown(c call.Call) call.Call {
+	wall := x.cfg.Clock.Wall
+	c.At, c.JoinedAt = wall(c.At), wall(c.JoinedAt)
+	if m := c.Matter; m != nil {
+		at := *m
+		at.KeyAt, at.Answered = wall(m.KeyAt), wall(m.Answered)
+		c.Matter = &at
+	}
+	return c
 }
 
 func (x *Exchange) actors() []*actor {
@@ -311,6 +432,32 @@ func (x *Exchange) actors() []*actor {
 	return all
 }
 
+// Drain refuses new calls; those that are on go on, also with more parties.
+func (x *Exchange) Drain() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.draining = true
+}
+
+// Draining says that no new calls are taken.
+func (x *Exchange) Draining() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.draining
+}
+
+// Farewell tells all who talk that they are cut off after grace, and turns away who waits to be answered.
+func (x *Exchange) Farewell(grace time.Duration) {
+	x.Drain()
+	x.end(grace)
+}
+
+func (x *Exchange) end(grace time.Duration) {
+	for _, a := range x.actors() {
+		a.inbox.put(input{ask: func(c *Core) { c.End(x.now(), grace) }}, own)
+	}
+}
+
 // stopGrace is how long Stop lets farewells be repeated until they are answered.
 const stopGrace = time.Second
 
@@ -319,14 +466,12 @@ const stopGrace = time.Second
 func (x *Exchange) Stop() {
 	x.mu.Lock()
 	closed := x.closed
-	x.closed = true
+	x.closed, x.draining = true, true
 	x.mu.Unlock()
 	if closed {
 		return
 	}
-	for _, a := range x.actors() {
-		a.inbox.put(input{ask: func(c *Core) { c.End(time.Now()) }}, true)
-	}
+	x.end(0)
 	x.tells.close()
 	ended := make(chan struct{})
 	go func() { x.wg.Wait(); close(ended) }()
@@ -336,22 +481,42 @@ func (x *Exchange) Stop() {
 	}
 	close(x.stop)
 	<-ended
+	x.tending.Wait()
+	x.tells.end()
+}
+
+// Leave lets go of all calls as they are stored, for another process to go on with, and waits for the actors. Nothing
+// is said to anybody.
+func (x *Exchange) Leave() {
+	x.mu.Lock()
+	closed := x.closed
+	x.closed = true
+	x.mu.Unlock()
+	if closed {
+		return
+	}
+	x.leaving.Store(true)
+	close(x.stop)
+	x.wg.Wait()
+	x.tending.Wait()
 	x.tells.end()
 }
 
 // Stats are figures for the metrics page.
 type Stats struct {
 	Live, Total, Panics uint64
+	Astray              uint64 // states of calls that no call can be in
+	Restored, Lost      uint64 // calls of the process before that go on, and that cannot
 	SeatsBusy           int
 	Subscribers         notifier.Stats
 }
 
 // Stats counts now.
 func (x *Exchange) Stats() Stats {
-	x.mu.Lock()
-	live := uint64(len(x.calls))
-	x.mu.Unlock()
-	return Stats{Live: live, Total: x.total.Load(), Panics: x.panics.Load(), SeatsBusy: x.seats.Busy(), Subscribers: *x.tells.stats.Load()}
+	return Stats{
+		Live: uint64(max(x.on.Load(), 0)), Total: x.total.Load(), Panics: x.panics.Load(), Astray: x.astray.Load(),
+		Restored: x.restored.Load(), Lost: x.lost.Load(), SeatsBusy: x.seats.Busy(), Subscribers: *x.tells.stats.Load(),
+	}
 }
 
 // bound is the transport with this call's inbox as the sink.
@@ -361,3 +526,5 @@ type bound struct {
 }
 
 func (b bound) Bind(callID string) { b.Transport.Bind(callID, b.sink) }
+
+func (b bound) Unbind(callID string) { b.Transport.Unbind(callID, b.sink) }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,7 +62,7 @@ func (w *fakeWire) Bind(id string, s ua.Sink) {
 	w.sinks[id] = s
 }
 
-func (w *fakeWire) Unbind(id string) {
+func (w *fakeWire) Unbind(id string, _ ua.Sink) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.sinks, id)
@@ -74,6 +75,8 @@ func (w *fakeWire) Sink(id string) (ua.Sink, bool) {
 	return s, ok
 }
 
+func (w *fakeWire) Reachable(user string) bool { return len(w.Locate(user)) > 0 }
+
 func (w *fakeWire) Locate(user string) []ua.Binding {
 	if user != "1101" {
 		return nil
@@ -81,7 +84,8 @@ func (w *fakeWire) Locate(user string) []ua.Binding {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), max(w.port, 7000))
-	return []ua.Binding{{User: user, Contact: "sip:1101@127.0.0.1:7000", Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: at}}}
+	return []ua.Binding{{User: user, Contact: "sip:1101@127.0.0.1:7000",
+		Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: at}}}
 }
 
 func (w *fakeWire) Local(_, transport string) (leg.Local, bool) {
@@ -120,8 +124,8 @@ func exchangeOf(w *fakeWire, change func(*Config)) *Exchange {
 		NewID:    func(time.Time) string { return "01HTGTZ6CJRX90WDGAMG244Z4G" },
 		NewRef:   func() string { return "00000000-0000-4000-8000-000000000001" },
 	}
-	n := uint64(0)
-	cfg.Leg.Rand = func() uint64 { n += 0x9E3779B97F4A7C15; return n }
+	var n atomic.Uint64
+	cfg.Leg.Rand = func() uint64 { return n.Add(0x9E3779B97F4A7C15) }
 	change(&cfg)
 	return New(cfg, slog.New(slog.DiscardHandler))
 }
@@ -151,7 +155,8 @@ a=sendrecv
 	if err != nil {
 		t.Fatal(err)
 	}
-	return leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.10:5060")}}
+	return leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp",
+		Remote: netip.MustParseAddrPort("127.0.0.10:5060")}}
 }
 
 var pstn = ua.Origin{Network: "lab", Trunk: "pstn"}
@@ -165,7 +170,8 @@ func TestCallIsRoutedToADesk(t *testing.T) {
 			t.Fatal("refused")
 		}
 		synctest.Wait()
-		if m, ok := w.find("INVITE sip:1101@127.0.0.1:7000"); !ok || !strings.Contains(m, "From: <sip:13812345678@") || !strings.Contains(m, "Max-Forwards: 69") {
+		if m, ok := w.find("INVITE sip:1101@127.0.0.1:7000"); !ok || !strings.Contains(m, "From: <sip:13812345678@") ||
+			!strings.Contains(m, "Max-Forwards: 69") {
 			t.Errorf("the desk was sent %q", m)
 		}
 		if s := x.Stats(); s.Live != 1 || s.SeatsBusy != 1 {
@@ -195,16 +201,21 @@ func TestUnknownNumber(t *testing.T) {
 // Whatever else is queued, what ends a call finds room.
 func TestInboxKeepsRoomForTheEnd(t *testing.T) {
 	b := newInbox[input](inboxRoom)
-	for b.put(input{}, false) {
+	for b.put(input{}, usual) {
 	}
 	if len(b.queue) != inboxRoom {
 		t.Errorf("%d inputs were queued, %d are allowed", len(b.queue), inboxRoom)
 	}
-	if !b.put(input{}, true) {
-		t.Error("no room for a hang-up")
+	for b.put(input{}, ending) {
+	}
+	if len(b.queue) != 4*inboxRoom {
+		t.Errorf("%d inputs were queued, %d are allowed of those that end things", len(b.queue), 4*inboxRoom)
+	}
+	if !b.put(input{}, own) {
+		t.Error("no room for the switch's own word")
 	}
 	b.close()
-	if b.put(input{}, true) {
+	if b.put(input{}, own) {
 		t.Error("a closed inbox takes inputs")
 	}
 }
@@ -222,7 +233,7 @@ func TestPanicCostsOneEvent(t *testing.T) {
 		})
 		defer x.Stop()
 		a := x.open(pstn, invite(t, "110"))
-		a.inbox.put(input{ask: func(*Core) { panic("a bug") }}, true)
+		a.inbox.put(input{ask: func(*Core) { panic("a bug") }}, own)
 		synctest.Wait()
 		if s := x.Stats(); s.Panics != 1 || s.Live != 1 {
 			t.Errorf("%+v", s)
@@ -236,7 +247,7 @@ func TestPanicCostsOneEvent(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &fakeWire{sinks: map[string]ua.Sink{}}
-		x := exchangeOf(w, func(c *Config) { c.MaxCalls = 1 })
+		x := exchangeOf(w, func(c *Config) { c.Directory.MaxCalls = 1 })
 		if x.Incoming(pstn, invite(t, "110")) == nil {
 			t.Error("the first call was refused")
 		}
@@ -248,7 +259,7 @@ func TestNoRoom(t *testing.T) {
 		if s := x.Incoming(pstn, invite(t, "110")); s != nil {
 			t.Error("a call was taken after Stop")
 		}
-		if _, ok := w.find("SIP/2.0 500"); !ok {
+		if _, ok := w.find("SIP/2.0 503"); !ok {
 			t.Errorf("the caller was not told that the switch stops: %q", w.sent)
 		}
 		if err := x.Press("", "1101", verb.Verb{Name: verb.Urgent}); !errors.Is(err, ErrGone) {
@@ -269,9 +280,9 @@ func TestAskedWhileItEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &actor{core: core, inbox: newInbox[input](inboxRoom), ex: x, ref: "ref"}
+	a := &actor{core: core, inbox: x.inbox(), ex: x, ref: "ref"}
 	got := make(chan call.Call, 1)
-	a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, false)
+	a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, usual)
 	x.gone(a)
 	if len(got) != 1 {
 		t.Error("the question was dropped: who lists the calls waits for ever")
@@ -286,13 +297,13 @@ func TestPanicInATimer(t *testing.T) {
 		defer x.Stop()
 		a := x.open(pstn, invite(t, "110"))
 		synctest.Wait()
-		a.inbox.put(input{ask: func(c *Core) { c.state.Hunt.SeatAt, c.dir = time.Now(), nil }}, true)
+		a.inbox.put(input{ask: func(c *Core) { c.state.Hunt.SeatAt, c.dir = time.Now(), nil }}, own)
 		time.Sleep(10 * time.Second) // virtual
 		synctest.Wait()
-		if n := x.Stats().Panics; n < 5 || n > 20 {
+		if n := x.Stats().Panics; n < 5 || n > 25 { // the step, and the lamps after it
 			t.Errorf("%d panics in 10 s", n)
 		}
-		a.inbox.put(input{ask: func(c *Core) { c.dir = simDirectory() }}, true)
+		a.inbox.put(input{ask: func(c *Core) { c.dir = simDirectory() }}, own)
 	})
 }
 

@@ -3,14 +3,20 @@ package exchange
 import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/disclose"
 	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
-// callerFor is the caller as a line's desks in a network may see him.
+// caller is who calls, as package disclose knows to whom he may be shown.
+func (c *Core) caller() disclose.Caller {
+	return disclose.Caller{Number: c.state.Caller, Network: c.origin.Network}
+}
+
+// callerFor is the caller as a line's desks in a network see him.
 func (c *Core) callerFor(hotline, network, host string) header.URI {
-	id := c.callerID(network)
-	if id == "" || !c.shown(c.dir.Hotlines[hotline]) {
+	id := c.caller().ToLine(c.dir.Hotlines[hotline], network)
+	if id == "" {
 		return anonymous
 	}
 	return header.URI{Scheme: "sip", User: id, Host: host}
@@ -20,15 +26,14 @@ func asserted(who header.NameAddr) header.Field {
 	return header.Field{Name: "P-Asserted-Identity", Value: who.String()}
 }
 
-// assertedTo is the caller as a trunk is told of him. RFC 3325 §9.1: the identity
-// goes to a trusted peer only, with the caller's wish for privacy beside it.
+// assertedTo is the caller as a trunk is told of him, with his wish for privacy.
 func (c *Core) assertedTo(t *desk.Trunk, host string) (fields []header.Field) {
-	id := c.callerID(t.Network)
-	if !t.PAI || !t.Trusted || id == "" {
+	id, private := c.caller().AssertedTo(t)
+	if id == "" {
 		return nil
 	}
 	fields = append(fields, asserted(header.NameAddr{URI: header.URI{Scheme: "sip", User: id, Host: host}}))
-	if c.withheld() {
+	if private {
 		fields = append(fields, header.Field{Name: "Privacy", Value: "id"})
 	}
 	return fields
@@ -37,10 +42,10 @@ func (c *Core) assertedTo(t *desk.Trunk, host string) (fields []header.Field) {
 // identity tells a desk that was in another call whom it talks with in this one: by
 // the rules of a first INVITE, with the ids of the call and of the matter.
 func (c *Core) identity(p *party, hotline, stub string) []header.Field {
-	host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
-	fields := []header.Field{asserted(header.NameAddr{URI: c.callerFor(hotline, p.network, host)})}
-	if p.trunk != "" {
-		t, ok := c.dir.Trunks[p.trunk]
+	host := c.host(leg.Flow{Network: p.Network, Transport: p.Transport})
+	fields := []header.Field{asserted(header.NameAddr{URI: c.callerFor(hotline, p.Network, host)})}
+	if p.Trunk != "" {
+		t, ok := c.dir.Trunks[p.Trunk]
 		if !ok {
 			return nil
 		}
@@ -49,21 +54,21 @@ func (c *Core) identity(p *party, hotline, stub string) []header.Field {
 	return append(fields, c.ids(stub, host)...)
 }
 
-// introduce tells the caller which line has the call now. A phone is told always; a
+// connectedLine tells the caller which line has the call now. A phone is told always; a
 // trunk after an attended transfer, where it is trusted and its policy says so
 // (RFC 3325 §5). On the way of a key press nothing is sent to the citizen's side in
 // the middle of the call: there is no display to gain, and carriers that stumble.
-func (c *Core) introduce(e call.Introduce) {
+func (c *Core) connectedLine(e call.ConnectedLine) {
 	p, line := c.party(call.CallerLeg), c.dir.Hotlines[e.Hotline]
-	if p == nil || p.gone || line == nil || len(line.Numbers) == 0 {
+	if p == nil || p.Gone || line == nil || len(line.Numbers) == 0 {
 		return
 	}
-	t, attended := c.dir.Trunks[p.trunk], c.attended
+	t, attended := c.dir.Trunks[p.Trunk], c.attended
 	c.attended = false
-	if p.trunk != "" && (!attended || t == nil || !t.Trusted || !t.PAI) {
+	if p.Trunk != "" && (!attended || t == nil || !t.Trusted || !t.PAI) {
 		return
 	}
-	host := c.host(leg.Flow{Network: p.network, Transport: p.transport})
+	host := c.host(leg.Flow{Network: p.Network, Transport: p.Transport})
 	who := header.NameAddr{Display: line.Name, URI: header.URI{Scheme: "sip", User: line.Numbers[0], Host: host}}
-	c.command(p, leg.Identify{Identity: []header.Field{asserted(who)}})
+	c.command(p, leg.ConnectedIdentity{Identity: []header.Field{asserted(who)}})
 }

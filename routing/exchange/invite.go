@@ -4,59 +4,76 @@ import (
 	"cmp"
 	"encoding/hex"
 	"net"
-	"net/netip"
+	"slices"
 	"strings"
-	"unicode"
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
+	"liandong/routing/verb"
 	"liandong/sip/auth"
 	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
-// maxHistory bounds how often a call may have been diverted before it is taken
-// for a loop.
+// maxHistory bounds how often a call may have been diverted by our own lines before it is taken for a loop.
 const maxHistory = 10
+
+// calledNumber is what was dialled, with the context of a local number wherever it stands: in the user part (RFC 3261
+// §19.1.6), or as a parameter of a tel (RFC 3966 §5.1.5) or, as seen in the field, a sip URI.
+func calledNumber(u header.URI) string {
+	if u.Scheme == "urn" {
+		return "urn:" + u.Opaque
+	}
+	if context, ok := u.Params.Get("phone-context"); ok && !strings.Contains(u.User, ";") {
+		return u.User + ";phone-context=" + context
+	}
+	return u.User
+}
 
 // invited routes the caller's INVITE to a hotline.
 func (c *Core) invited(p *party, i leg.Invited) {
-	if i.Enters && (c.origin.User != "" || p.user != "") {
-		// A desk that picks up what is gone is not to become a citizen on the line. A
-		// trunk's call is taken all the same: it is somebody who needs help.
+	if i.Enters { // what is gone cannot be taken over: it is no call of a citizen
 		c.enters(p, i)
 		return
 	}
-	if p.id != call.CallerLeg {
+	if p.ID != call.CallerLeg {
 		c.dialled(p, i)
 		return
 	}
 	if c.state.Phase != "" {
 		return
 	}
-	dialed := i.RequestURI.User
+	p.Can = i.Wideband
+	dialed := calledNumber(i.RequestURI)
 	line, ok := c.dir.Dialed(dialed)
-	if t := c.dir.Trunks[c.origin.Trunk]; t != nil && t.Contact != "" && dialed == t.Contact {
+	if t := c.dir.Trunks[c.origin.Trunk]; c.origin.Test || t != nil && t.Contact != "" && dialed == t.Contact {
 		// RFC 3261 §16.5: the trunk calls the Contact that we have registered; the
 		// number that was dialled is in To
-		dialed = i.To.URI.User
+		dialed = calledNumber(i.To.URI)
 		line, ok = c.dir.Dialed(dialed)
 	}
+	dialed, _, _ = strings.Cut(dialed, ";")
 	c.hops = i.MaxForwards - 1 // RFC 7332: a loop through back-to-back agents ends too
 	c.before = c.way(i)
+	state, reason, ofSeat := verb.OfSeat(c.dir.Services[dialed])
 	switch {
 	case c.hops <= 0:
 		c.looped(p, 483, i)
+	case ofSeat && c.origin.User != "":
+		c.setsAgent(p, dialed, AgentState(state), reason)
+	case !ok && c.origin.User != "" && monitors(c.dir, dialed):
+		c.superviseNothing(p, dialed)
 	case !ok && c.origin.User != "" && c.isPickup(dialed):
-		c.dismiss(p.id, leg.Reject{Code: 480}) // nothing rings
+		c.dismiss(p.ID, leg.Reject{Code: 480}) // nothing rings
 	case !ok:
-		c.dismiss(p.id, leg.Reject{Code: 404})
-	case c.before.diverted > maxHistory:
+		c.dismiss(p.ID, leg.Reject{Code: 404})
+	case c.before.Rounds > maxHistory:
 		c.looped(p, 482, i)
 	default:
-		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: dialed, Hotline: line.ID, Record: c.world.NewID(c.now)})
+		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: dialed,
+			Hotline: line.ID, Record: c.newID(), Test: c.origin.Test})
 	}
 }
 
@@ -105,10 +122,10 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 	host := c.host(at.Flow)
 	caller := c.callerFor(e.Hotline, at.Flow.Network, host)
 	fields := []header.Field{asserted(header.NameAddr{URI: caller})}
-	fields = append(fields, c.diverted(e.For, "deflection", host, true, true)...)
+	fields = append(fields, c.diverted(e.For, "deflection", at.Flow.Network, host, true, true)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)
-	for _, v := range c.before.alert {
+	for _, v := range c.before.Alert {
 		fields = append(fields, header.Field{Name: "Alert-Info", Value: v})
 	}
 	return leg.Invite{
@@ -121,19 +138,25 @@ func (c *Core) toDesk(e call.RingSeat, at Place) leg.Invite {
 // toTrunk is the INVITE for a number behind a trunk, by that trunk's policy.
 func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 	host := c.host(leg.Flow{Network: t.Network, Transport: t.Transport})
-	caller, id := anonymous, c.callerID(t.Network)
-	switch {
-	case t.From == desk.Own:
-		caller = header.URI{Scheme: "sip", User: t.OwnNumber, Host: host}
-	case id != "" && c.visible(t, c.dir.Hotlines[e.Hotline]):
+	caller := anonymous
+	if id := c.caller().FromTo(t, c.dir.Hotlines[e.Hotline]); id != "" || t.From == desk.Own {
 		caller = header.URI{Scheme: "sip", User: id, Host: host}
 	}
 	fields := c.assertedTo(t, host)
+	if e.Shown != "" { // the switch itself calls, for a line
+		caller = header.URI{Scheme: "sip", User: e.Shown, Host: host}
+		if fields = nil; t.PAI && t.Trusted {
+			fields = []header.Field{asserted(header.NameAddr{URI: caller})}
+		}
+		if t.From == desk.Own {
+			caller.User = t.OwnNumber
+		}
+	}
 	why, reason := e.For, "deflection"
 	if line, ok := c.overflowed(e); ok {
 		why, reason = call.Cause{From: line, To: e.Number}, "unavailable"
 	}
-	fields = append(fields, c.diverted(why, reason, host, t.Diversion, t.HistoryInfo)...)
+	fields = append(fields, c.diverted(why, reason, t.Network, host, t.Diversion, t.HistoryInfo)...)
 	fields = append(fields, c.ids(e.For.Stub, host)...)
 	fields = append(fields, referredBy(e.For.By, host)...)
 	return leg.Invite{
@@ -144,60 +167,39 @@ func (c *Core) toTrunk(e call.RingTrunk, t *desk.Trunk) leg.Invite {
 	}
 }
 
-// callerID is the citizen's number as it came, which is how the desk's own
-// system knows to call back; without one there is nothing to show. What is no
-// number and looks like a host stays in the network that it came from.
-func (c *Core) callerID(network string) string {
-	from := c.state.Caller
-	if from.Status == number.Unavailable || network != c.origin.Network && namesHost(from.Raw) {
-		return ""
-	}
-	return from.Raw
-}
-
-// namesHost says whether a user part holds an address, or what may be a name.
-func namesHost(user string) bool {
-	if _, err := netip.ParseAddr(user); err == nil {
-		return true
-	}
-	letters := strings.ContainsFunc(user, unicode.IsLetter)
-	return strings.ContainsAny(user, "@:[]") || letters && strings.Contains(user, ".")
-}
-
-// withheld says that the caller does not want his number shown.
-func (c *Core) withheld() bool { return c.state.Caller.Status == number.Restricted }
-
-// shown says whether a line's desks may see the caller's number. A withheld
-// one is for lines whose policy says so: an emergency desk's.
-func (c *Core) shown(line *desk.Hotline) bool {
-	switch c.state.Caller.Status {
-	case number.OK, number.Invalid:
-		return true
-	case number.Restricted:
-		return line != nil && line.RevealRestricted
-	}
-	return false
-}
-
 // diverted names the line that hands over, as Diversion (RFC 5806) and
-// History-Info (RFC 7044): the call was for it first.
-func (c *Core) diverted(why call.Cause, reason, host string, diversion, history bool) []header.Field {
-	if why.From == "" {
-		return nil
+// History-Info (RFC 7044): the call was for it first. What a trusted trunk has said of the time before goes on within
+// its network; another one is told how often it was.
+func (c *Core) diverted(why call.Cause, reason, network, host string, diversion, history bool) (fields []header.Field) {
+	inside := network == c.origin.Network
+	counter := 1
+	if !inside || len(c.before.Diversions) == 0 {
+		counter += c.before.Diverted
 	}
 	first := header.URI{Scheme: "sip", User: why.From, Host: host}
-	var fields []header.Field
-	if diversion {
-		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: reason, Counter: 1 + c.before.diverted}
+	if diversion && why.From != "" {
+		d := header.Diversion{Who: header.NameAddr{URI: first}, Reason: reason, Counter: counter}
 		fields = append(fields, header.Field{Name: "Diversion", Value: d.String()})
 	}
-	if history {
-		to := first
+	if diversion && inside {
+		for _, d := range c.before.Diversions {
+			fields = append(fields, header.Field{Name: "Diversion", Value: d.String()})
+		}
+	}
+	var entries []header.HistoryEntry
+	if inside {
+		entries = c.before.History
+	}
+	if why.From != "" {
+		to, at := first, header.NextIndex(entries)
 		to.User = why.To
-		for _, e := range []header.HistoryEntry{
-			{Who: header.NameAddr{URI: first}, Index: "1", Reasons: []header.Reason{{Protocol: "SIP", Cause: 302}}},
-			{Who: header.NameAddr{URI: to}, Index: "1.1", How: "mp", From: "1"},
-		} {
+		entries = append(slices.Clip(entries),
+			header.HistoryEntry{Who: header.NameAddr{URI: first}, Index: at,
+				Reasons: []header.Reason{{Protocol: "SIP", Cause: 302}}},
+			header.HistoryEntry{Who: header.NameAddr{URI: to}, Index: at + ".1", How: "mp", From: at})
+	}
+	for _, e := range entries {
+		if history {
 			fields = append(fields, header.Field{Name: "History-Info", Value: e.String()})
 		}
 	}

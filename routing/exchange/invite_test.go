@@ -44,7 +44,8 @@ func compare(t *testing.T, got, want map[string]string) {
 
 func TestDeskSeesTheCitizen(t *testing.T) {
 	c := coreWith(wang)
-	got := headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101", For: call.Cause{Stub: "STUB", From: "110", To: "12345", By: "1101"}}, Place{}))
+	got := headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101",
+		For: call.Cause{Stub: "STUB", From: "110", To: "12345", By: "1101"}}, Place{}))
 	compare(t, got, map[string]string{
 		"From":                "<sip:13812345678@10.1.0.1>",
 		"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
@@ -74,13 +75,16 @@ func TestWithheldNumber(t *testing.T) {
 	c := coreWith(hidden)
 	c.dir.Hotlines["110"].RevealRestricted = true
 	const anon = "<sip:anonymous@anonymous.invalid>"
-	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101"}, Place{})), map[string]string{"From": anon, "P-Asserted-Identity": anon})
+	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "12345", Seat: "2101"}, Place{})),
+		map[string]string{"From": anon, "P-Asserted-Identity": anon})
 	// An emergency desk's policy overrides the caller's wish.
-	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})), map[string]string{"From": "<sip:13812345678@10.1.0.1>"})
+	compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})),
+		map[string]string{"From": "<sip:13812345678@10.1.0.1>"})
 }
 
 func TestTrunkPolicy(t *testing.T) {
-	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119", For: call.Cause{Stub: "STUB", From: "110", To: "119", By: "1101"}}
+	ring := call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119",
+		For: call.Cause{Stub: "STUB", From: "110", To: "119", By: "1101"}}
 	trunk := desk.Trunk{Name: "fire", Network: "lab", Target: "10.2.0.9:5060", Transport: "udp", Trusted: true}
 	hidden := number.Number{E164: wang.E164, Raw: wang.Raw, Status: number.Restricted}
 	for name, c := range map[string]struct {
@@ -91,18 +95,23 @@ func TestTrunkPolicy(t *testing.T) {
 		"the original number": {
 			func(t *desk.Trunk) { t.PAI, t.Diversion, t.HistoryInfo = true, true, true }, wang,
 			map[string]string{
-				"From": "<sip:13812345678@10.1.0.1>", "To": "<sip:119@10.2.0.9>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
-				"Privacy": "", "Diversion": "<sip:110@10.1.0.1>;reason=deflection;counter=1",
+				"From": "<sip:13812345678@10.1.0.1>", "To": "<sip:119@10.2.0.9>",
+				"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>",
+				"Privacy":             "", "Diversion": "<sip:110@10.1.0.1>;reason=deflection;counter=1",
 			},
 		},
 		"an own number, the original asserted": {
 			func(t *desk.Trunk) { t.From, t.OwnNumber, t.PAI = desk.Own, "031187650000", true }, wang,
-			map[string]string{"From": "<sip:031187650000@10.1.0.1>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Diversion": ""},
+			map[string]string{"From": "<sip:031187650000@10.1.0.1>",
+				"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Diversion": ""},
 		},
-		"nothing asserted": {func(*desk.Trunk) {}, wang, map[string]string{"From": "<sip:13812345678@10.1.0.1>", "P-Asserted-Identity": "", "History-Info": ""}},
+		"nothing asserted": {func(*desk.Trunk) {}, wang, map[string]string{"From": "<sip:13812345678@10.1.0.1>",
+			"P-Asserted-Identity": "", "History-Info": ""}},
 		"withheld, to a trusted peer": {
-			func(t *desk.Trunk) { t.PAI = true }, number.Number{E164: wang.E164, Raw: wang.Raw, Status: number.Restricted},
-			map[string]string{"From": "<sip:anonymous@anonymous.invalid>", "P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Privacy": "id"},
+			func(t *desk.Trunk) { t.PAI = true }, number.Number{E164: wang.E164, Raw: wang.Raw,
+				Status: number.Restricted},
+			map[string]string{"From": "<sip:anonymous@anonymous.invalid>",
+				"P-Asserted-Identity": "<sip:13812345678@10.1.0.1>", "Privacy": "id"},
 		},
 		// RFC 3325 §5: neither the number nor the wish goes to who is not trusted, also
 		// where the line itself may see the number.
@@ -128,7 +137,8 @@ func TestTrunkPolicy(t *testing.T) {
 			compare(t, got, c.want)
 			if withheld := "13812345678"; !one.Trusted && c.caller.Status == number.Restricted {
 				for name, value := range got {
-					if strings.Contains(value, withheld) || strings.Contains(value, hex.EncodeToString([]byte(withheld))) {
+					if strings.Contains(value, withheld) || strings.Contains(value,
+						hex.EncodeToString([]byte(withheld))) {
 						t.Errorf("%s shows the number: %s", name, value)
 					}
 				}
@@ -173,7 +183,8 @@ func TestAlertInfo(t *testing.T) {
 		c := coreWith(wang)
 		c.origin.Trunk, c.dir.Trunks["pstn"].Trusted = "pstn", trusted
 		c.before = c.way(leg.Invited{AlertInfo: []string{"<urn:alert:source:external>", "<http://10.2.0.9/ring.wav>"}})
-		compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})), map[string]string{"Alert-Info": want})
+		compare(t, headers(c.toDesk(call.RingSeat{Hotline: "110", Seat: "1101"}, Place{})),
+			map[string]string{"Alert-Info": want})
 	}
 }
 
@@ -187,4 +198,67 @@ func TestDiversionsAddUp(t *testing.T) {
 	compare(t, over, map[string]string{"Diversion": "<sip:12345@10.1.0.1>;reason=unavailable;counter=4"})
 	first := headers(c.toTrunk(call.RingTrunk{Hotline: "119", Trunk: "fire", Number: "119"}, &fire))
 	compare(t, first, map[string]string{"Diversion": ""})
+}
+
+// Diversions by others are no loop, however many; those by our own lines are, for the call goes round by here.
+func TestOnlyOurOwnDiversionsAreALoop(t *testing.T) {
+	by := func(user string) header.Diversion {
+		return header.Diversion{Who: header.NameAddr{URI: header.URI{Scheme: "sip", User: user, Host: "h"}}, Counter: 2}
+	}
+	for want, user := range map[int]string{0: "96110", 14: "110"} {
+		c := coreWith(wang)
+		var list []header.Diversion
+		for range 7 {
+			list = append(list, by(user))
+		}
+		if b := c.way(leg.Invited{Diversions: list}); b.Rounds != want || b.Diverted != 14 {
+			t.Errorf("seven times by %s: %+v", user, b)
+		}
+	}
+}
+
+// What a trusted trunk has said of the way stays in its network; the other side of the boundary learns how often.
+func TestDiversionsGoOnWithinTheirNetwork(t *testing.T) {
+	for network, want := range map[string][2]string{
+		"lab": {"<sip:12345@10.1.0.1>;reason=unavailable;counter=1, <sip:96110@10.9.9.9>;reason=no-answer;counter=3",
+			"1, 1.1, 1.1.1"},
+		"gov": {"<sip:12345@10.1.0.1>;reason=unavailable;counter=4", "1, 1.1"},
+	} {
+		c := coreWith(wang)
+		c.origin.Trunk, c.origin.Network, c.dir.Trunks["pstn"].Trusted = "pstn", "lab", true
+		diversions, _ := header.ParseDiversions("<sip:96110@10.9.9.9>;reason=no-answer;counter=3")
+		history, _ := header.ParseHistory("<sip:96110@10.9.9.9>;index=1")
+		c.before = c.way(leg.Invited{Diversions: diversions, History: history})
+		fire := *c.dir.Trunks["fire"]
+		fire.Network, fire.HistoryInfo, fire.Diversion = network, true, true
+		var got [2]string
+		for _, f := range c.toTrunk(call.RingTrunk{Hotline: "12345", Trunk: "fire", Number: "1100"}, &fire).Fields {
+			switch f.Name {
+			case "Diversion":
+				got[0] += ", " + f.Value
+			case "History-Info":
+				e, _ := header.ParseHistory(f.Value)
+				got[1] += ", " + e[0].Index
+			}
+		}
+		if want != [2]string{strings.TrimPrefix(got[0], ", "), strings.TrimPrefix(got[1], ", ")} {
+			t.Errorf("%s: %q", network, got)
+		}
+	}
+}
+
+func TestCalledNumber(t *testing.T) {
+	for uri, want := range map[string]string{
+		"sip:12345;phone-context=+86311@h;user=phone": "12345;phone-context=+86311",
+		"sip:12345@h;phone-context=+86311":            "12345;phone-context=+86311",
+		"tel:12345;phone-context=+86311":              "12345;phone-context=+86311",
+		"sip:*9%23@h":                                 "*9#",
+		"urn:service:sos.fire":                        "urn:service:sos.fire",
+		"sip:+8631112345@h":                           "+8631112345",
+	} {
+		u, err := header.ParseURI(uri)
+		if got := calledNumber(u); err != nil || got != want {
+			t.Errorf("%s: %q %v", uri, got, err)
+		}
+	}
 }

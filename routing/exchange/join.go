@@ -1,20 +1,12 @@
 package exchange
 
 import (
-	"time"
-
 	"liandong/media/engine"
 	"liandong/routing/call"
 	"liandong/routing/verb"
 	"liandong/sip/header"
 	"liandong/sip/leg"
 )
-
-// Peer is another call.
-type Peer interface {
-	// Ask lets f work on that call when its turn comes, never at once; false: it is over.
-	Ask(f func(now time.Time, c *Core)) bool
-}
 
 // Two calls of one phone become one: the call that has the citizen takes the party
 // of the other one over. That party's leg, its dialog with all that is under way in
@@ -25,61 +17,59 @@ type Peer interface {
 
 // wish is a join that a REFER asks for, until the machine has said whether it can be.
 type wish struct {
-	peer   Peer
-	user   string          // whose phone it is: both calls' in one
-	dialog header.Replaces // of the other call; zero: the other call has asked
+	Ref    string          // the other call
+	User   string          // whose phone it is: both calls' in one
+	Dialog header.Replaces // of the other call; zero: the other call has asked
 }
 
 // claim asks for a call's party.
 type claim struct {
 	wish
-	by  Peer
-	ref string     // of the call that asks
-	as  call.LegID // there
+	As call.LegID // in the call that asks
 }
 
 // loan is a party on its way from one call to another, or back.
 type loan struct {
-	who    party // its leg and who it is
-	from   Peer
-	id     call.LegID // in the call it comes from
-	found  call.JoinFound
-	refuse int // there is none: why, as a SIP code
+	Who    *party     // its leg and who it is; nil: nobody yet
+	ID     call.LegID // in the call it comes from
+	As     call.LegID // in the call that has asked for it
+	Found  call.JoinFound
+	Refuse int // there is none: why, as a SIP code
 }
 
 // lender is the call that a party comes from, until it has agreed to stay.
 type lender struct {
-	peer Peer
-	id   call.LegID // there
+	Ref string     // "": it is this call's own
+	ID  call.LegID // there
 }
 
 // joinsCalls takes a REFER whose Replaces names a dialog of another call of the same
 // phone, and says false when there is none.
 func (c *Core) joinsCalls(p *party, e leg.Referred) bool {
-	peer, ok := c.world.Find(e.To.Replaces.CallID)
+	ref, ok := c.world.Find(e.To.Replaces.CallID)
 	user := c.userOf(p)
-	if !ok || user == "" || p.gone {
+	if !ok || user == "" || p.Gone {
 		return false
 	}
-	c.wishes = append(c.wishes, wish{peer: peer, user: user, dialog: *e.To.Replaces})
-	if p.id == call.CallerLeg {
-		c.fact(call.JoinOffered{Leg: p.id, Refer: e.ID})
+	c.wishes = append(c.wishes, wish{Ref: ref, User: user, Dialog: *e.To.Replaces})
+	if p.ID == call.CallerLeg {
+		c.fact(call.JoinOffered{Leg: p.ID, Refer: e.ID})
 	} else {
 		v := verb.Verb{Name: verb.Handover}
-		if p.focus != "" {
+		if p.Focus != "" {
 			v.Name = verb.Conference
 		}
-		c.fact(call.JoinAsked{Leg: p.id, Verb: v, Refer: e.ID, By: referrer(p, e)})
+		c.fact(call.JoinAsked{Leg: p.ID, Verb: v, Refer: e.ID, By: referrer(p, e)})
 	}
 	return true
 }
 
 // userOf is whose phone a party is: also that of a desk which has begun the call.
 func (c *Core) userOf(p *party) string {
-	if p.id == call.CallerLeg {
+	if p.ID == call.CallerLeg {
 		return c.origin.User
 	}
-	return p.user
+	return p.User
 }
 
 func (c *Core) nextWish() (w wish) {
@@ -91,110 +81,81 @@ func (c *Core) nextWish() (w wish) {
 
 // offerJoin asks the call with the citizen to take this one's party.
 func (c *Core) offerJoin(e call.OfferJoin) {
-	w := c.nextWish()
-	if !e.OK {
-		return
-	}
-	back := wish{peer: c.world.Self, user: w.user}
-	if !w.peer.Ask(func(now time.Time, o *Core) { o.askedToJoin(now, back, w.dialog) }) {
-		c.fact(call.JoinFailed{Code: 481})
+	if w := c.nextWish(); e.OK {
+		c.post(Letter{To: w.Ref, Offer: &w})
 	}
 }
 
 // askedToJoin: another call of a desk here offers its party.
-func (c *Core) askedToJoin(now time.Time, w wish, dialog header.Replaces) {
-	c.now = now
-	p := c.named(dialog)
-	if p == nil || p.user != w.user {
-		w.refuse(481)
+func (c *Core) askedToJoin(w wish, from string) {
+	p := c.named(w.Dialog)
+	if p == nil || p.User != w.User {
+		c.post(Letter{To: from, Decline: 481})
 		return
 	}
-	c.wishes = append(c.wishes, w)
-	c.fact(call.JoinAsked{Leg: p.id, Verb: verb.Verb{Name: verb.Handover}, By: w.user})
-	c.settle()
-}
-
-func (w wish) refuse(code int) {
-	w.peer.Ask(func(now time.Time, o *Core) { o.notJoined(now, code) })
-}
-
-// notJoined: the party that this call has offered is not wanted.
-func (c *Core) notJoined(now time.Time, code int) {
-	c.now = now
-	c.fact(call.JoinFailed{Code: code})
-	c.settle()
+	c.wishes = append(c.wishes, wish{Ref: from, User: w.User})
+	c.fact(call.JoinAsked{Leg: p.ID, Verb: verb.Verb{Name: verb.Handover}, By: w.User})
 }
 
 // askJoin asks the other call for its party.
 func (c *Core) askJoin(e call.AskJoin) {
 	w := c.nextWish()
 	switch {
-	case w.peer == nil:
-	case e.Leg == 0:
-		if w.dialog == (header.Replaces{}) {
-			w.refuse(603)
-		}
-	default:
-		what := claim{wish: w, by: c.world.Self, ref: c.state.Ref, as: e.Leg}
-		if !w.peer.Ask(func(now time.Time, o *Core) { o.claimed(now, what) }) {
-			c.fact(call.LegFailed{Leg: e.Leg, Code: 481})
-		}
+	case w.Ref == "":
+	case e.Leg != 0:
+		c.post(Letter{To: w.Ref, Claim: &claim{wish: w, As: e.Leg}})
+	case w.Dialog == header.Replaces{}:
+		c.post(Letter{To: w.Ref, Decline: 603})
 	}
 }
 
 // claimed answers a claim with the party that the phone of this call's beginner
 // talks with, or the line that still rings for it.
-func (c *Core) claimed(now time.Time, what claim) {
-	c.now = now
-	l := c.lend(what)
-	if !what.by.Ask(func(now time.Time, o *Core) { o.lent(now, what.as, l) }) && l.who.leg != nil {
-		c.world.Seats.Pass(what.ref, c.state.Ref, l.who.seat) // the other call is over
-		c.regain(l, 481)
-	}
-	c.settle()
+func (c *Core) claimed(what claim, by string) {
+	l := c.lend(what, by)
+	l.As = what.As
+	c.post(Letter{To: by, Loan: &l})
 }
 
-func (c *Core) lend(what claim) loan {
+func (c *Core) lend(what claim, by string) loan {
 	beginner, s := c.party(call.CallerLeg), &c.state
 	switch {
-	case beginner == nil, beginner.gone, c.origin.User != what.user:
-		return loan{refuse: 481}
-	case what.dialog != header.Replaces{} && !beginner.leg.Named(what.dialog):
-		return loan{refuse: 481}
+	case beginner == nil, beginner.Gone, c.origin.User != what.User:
+		return loan{Refuse: 481}
+	case what.Dialog != header.Replaces{} && !beginner.leg.Named(what.Dialog):
+		return loan{Refuse: 481}
 	case s.Phase == call.Ringing && s.Hunt != nil && !s.Met:
 		line := s.Hunt.Hotline
 		c.fact(call.LegTaken{})
-		c.settle() // its seats are free before the other call asks for them
-		return loan{found: call.JoinFound{Hotline: line, Rings: true}}
+		c.drain() // its seats are free before the other call asks for them
+		return loan{Found: call.JoinFound{Hotline: line, Rings: true}}
 	case s.Phase != call.Talking:
-		return loan{refuse: 491} // something else is under way here
+		return loan{Refuse: 491} // something else is under way here
 	}
-	return c.handOut(what)
+	return c.handOut(by)
 }
 
 // handOut lets go of the leg of this call's desk. Its port stays open, its place in
 // the state too.
-func (c *Core) handOut(what claim) loan {
+func (c *Core) handOut(to string) loan {
 	p := c.party(c.state.Desk)
 	at, ok := c.state.Leg(c.state.Desk)
-	if p == nil || !ok || p.lender.peer != nil {
-		return loan{refuse: 491} // it is lent already
+	if p == nil || !ok || p.Lender.Ref != "" {
+		return loan{Refuse: 491} // it is lent already
 	}
-	l := loan{
-		who: *p, from: c.world.Self, id: p.id,
-		found: call.JoinFound{Hotline: at.Hotline, Seat: at.Seat},
-	}
-	c.world.Seats.Pass(c.state.Ref, what.ref, p.seat)
-	c.forward(p, what.by)
-	p.leg, p.seat = nil, ""
+	who := *p
+	l := loan{Who: &who, ID: p.ID, Found: call.JoinFound{Hotline: at.Hotline, Seat: at.Seat}}
+	c.world.Seats.Pass(c.state.Ref, to, p.Seat)
+	c.forward(p, to)
+	p.leg, p.Seat = nil, ""
 	c.lentOut = append(c.lentOut, p)
 	return l
 }
 
 // forward sends on what still comes here for a leg that has gone to another call.
-func (c *Core) forward(p *party, to Peer) {
+func (c *Core) forward(p *party, to string) {
 	if c.moved == nil {
-		c.moved = map[string]Peer{}
+		c.moved = map[string]string{}
 	}
 	c.moved[p.leg.CallID()] = to
 	for i, o := range c.parties {
@@ -206,32 +167,30 @@ func (c *Core) forward(p *party, to Peer) {
 }
 
 // lent takes the answer to a claim.
-func (c *Core) lent(now time.Time, as call.LegID, l loan) {
-	c.now = now
-	switch {
-	case l.refuse != 0:
-		c.fact(call.LegFailed{Leg: as, Code: l.refuse})
-	default:
-		if l.who.leg != nil {
-			c.board(as, l)
-		}
-		l.found.Leg, l.found.Stub = as, c.world.NewID(now)
-		c.fact(l.found)
+func (c *Core) lent(l loan, from string) {
+	if l.Refuse != 0 {
+		c.fact(call.LegFailed{Leg: l.As, Code: l.Refuse})
+		return
 	}
-	c.settle()
+	if l.Who != nil {
+		c.board(l, from)
+	}
+	l.Found.Leg, l.Found.Stub = l.As, c.newID()
+	c.fact(l.Found)
 }
 
 // board makes a lent party one of this call's, as yet without sound.
-func (c *Core) board(as call.LegID, l loan) {
-	p := l.who
-	p.id, p.media, p.gone = as, false, false
-	if p.route == nil || p.route.ring.Hotline != "" {
-		p.keys = c.collector()
+func (c *Core) board(l loan, from string) {
+	p := l.Who
+	c.revive(p)
+	p.ID, p.Media, p.Gone, p.Silent = l.As, false, false, false
+	if p.Route == nil || p.Route.Ring.Hotline != "" {
+		p.Keys = c.collector()
 	}
-	p.lender = lender{peer: l.from, id: l.id}
+	p.Lender = lender{Ref: from, ID: l.ID}
 	delete(c.moved, p.leg.CallID())
 	c.world.Wire.Bind(p.leg.CallID())
-	c.parties = append(c.parties, &p)
+	c.parties = append(c.parties, p)
 }
 
 // takeLeg offers the party its session here. RFC 3261 §12.2.1.1: From does not
@@ -241,122 +200,116 @@ func (c *Core) takeLeg(e call.TakeLeg) {
 	if p == nil {
 		return
 	}
-	addr, err := c.world.Media.Open(engine.LegID(p.id), p.network)
+	addr, err := c.port(p)
 	if err != nil {
-		c.world.Log.Error("no media port for a desk", "network", p.network, "err", err)
+		c.world.Log.Error("no media port for a desk", "network", p.Network, "err", err)
 		c.giveBack(p)
 		c.fact(call.LegFailed{Leg: e.Leg, Code: 503})
 		return
 	}
-	p.media, p.addr = true, addr
+	p.Media, p.Addr = true, addr
 	c.command(p, leg.Modify{Addr: addr, Identity: c.identity(p, e.Hotline, e.For.Stub)})
 }
 
 // guest takes what a lent party does before it has agreed to stay, and says whether
 // that was all there is to do.
 func (c *Core) guest(p *party, e leg.Event) bool {
-	from := p.lender
+	from := p.Lender
 	switch e := e.(type) {
 	case leg.MediaChanged:
-		if e.Addr == p.addr {
+		if e.Addr == p.Addr {
 			c.keep(p)
 			c.negotiated(p, e.Media)
-			c.fact(call.LegAnswered{Leg: p.id})
+			c.fact(call.LegAnswered{Leg: p.ID})
 		}
 		return true
 	case leg.ModifyRefused:
 		c.giveBack(p)
-		c.fact(call.LegFailed{Leg: p.id, Code: e.Code})
+		c.fact(call.LegFailed{Leg: p.ID, Code: e.Code})
 		return true
 	case leg.Ended:
-		p.lender = lender{}
-		lost := e.Cause != leg.Bye
-		from.peer.Ask(func(now time.Time, o *Core) { o.lostGuest(now, from.id, lost) })
+		p.Lender = lender{}
+		c.post(Letter{To: from.Ref, Lost: &lostGuest{ID: from.ID, Silent: e.Cause != leg.Bye}})
 	}
 	return false
 }
 
 // keep makes a lent party this call's own.
 func (c *Core) keep(p *party) {
-	from := p.lender
-	p.lender = lender{}
+	from := p.Lender
+	p.Lender = lender{}
 	c.attended = true
-	if p.seat != "" {
-		c.world.Seats.Answered(c.state.Ref, p.seat)
+	if p.Seat != "" {
+		c.world.Seats.Answered(c.state.Ref, p.Seat)
 	}
-	from.peer.Ask(func(now time.Time, o *Core) { o.kept(now, from.id) })
+	c.post(Letter{To: from.Ref, Kept: from.ID})
 }
 
 // giveBack returns a lent party to its call; when that is over the party has nobody
 // any more, and is let go.
 func (c *Core) giveBack(p *party) {
-	from := p.lender
-	p.lender = lender{}
-	if p.media {
-		c.world.Media.Do(engine.Close{Leg: engine.LegID(p.id)})
-		p.media = false
+	from := p.Lender
+	p.Lender = lender{}
+	if p.Media {
+		c.media(engine.Close{Leg: engine.LegID(p.ID)})
+		p.Media = false
 	}
-	l := loan{who: *p, id: from.id}
-	c.forward(p, from.peer)
-	p.leg, p.gone = nil, true
-	ref := c.state.Ref
-	back := func(now time.Time, o *Core) {
-		o.now = now
-		o.world.Seats.Pass(ref, o.state.Ref, l.who.seat)
-		o.regain(l, 487)
-		o.settle()
-	}
-	if !from.peer.Ask(back) {
-		delete(c.moved, l.who.leg.CallID())
-		p.leg, p.gone = l.who.leg, false
-		c.parties = append(c.parties, p)
-		c.dismiss(p.id, leg.End{Fields: c.reason(p.id, call.Normal)})
-	}
+	who := *p
+	c.forward(p, from.Ref)
+	p.leg, p.Gone = nil, true
+	c.post(Letter{To: from.Ref, Back: &loan{Who: &who, ID: from.ID}})
+}
+
+// orphaned: the call to which a party was to go back is over.
+func (c *Core) orphaned(l loan) {
+	p := l.Who
+	c.revive(p)
+	delete(c.moved, p.leg.CallID())
+	p.Gone = false
+	c.parties = append(c.parties, p)
+	c.dismiss(p.ID, leg.End{Fields: c.reason(p.ID, call.Normal)})
 }
 
 // regain has the leg of this call's desk again: the session is as it was before.
 func (c *Core) regain(l loan, code int) {
-	p := c.takeFromLent(l.id)
+	p := c.takeFromLent(l.ID)
 	if p == nil {
 		return
 	}
-	p.leg, p.seat = l.who.leg, l.who.seat
+	c.revive(l.Who)
+	p.leg, p.Seat = l.Who.leg, l.Who.Seat
 	delete(c.moved, p.leg.CallID())
 	c.world.Wire.Bind(p.leg.CallID())
 	c.parties = append(c.parties, p)
-	if _, ok := c.state.Leg(p.id); !ok || p.gone {
-		p.gone = false // its seat came with it
-		c.dismiss(p.id, leg.End{Fields: c.reason(p.id, call.Normal)})
+	if _, ok := c.state.Leg(p.ID); !ok || p.Gone {
+		p.Gone = false // its seat came with it
+		c.dismiss(p.ID, leg.End{Fields: c.reason(p.ID, call.Normal)})
 		return
 	}
-	at, _ := c.state.Leg(p.id)
-	c.command(p, leg.Modify{Addr: p.addr, Identity: c.identity(p, at.Hotline, "")})
+	at, _ := c.state.Leg(p.ID)
+	c.command(p, leg.Modify{Addr: p.Addr, Identity: c.identity(p, at.Hotline, "")})
 	c.fact(call.JoinFailed{Code: code})
 }
 
 // kept: the party has stayed in the other call.
-func (c *Core) kept(now time.Time, id call.LegID) {
-	c.now = now
+func (c *Core) kept(id call.LegID) {
 	if p := c.takeFromLent(id); p != nil {
 		c.farewell(p)
 		c.fact(call.LegTaken{Leg: id})
 	}
-	c.settle()
 }
 
 // lostGuest: the party has hung up, or is gone, while it was lent.
-func (c *Core) lostGuest(now time.Time, id call.LegID, lost bool) {
-	c.now = now
-	if p := c.takeFromLent(id); p != nil {
+func (c *Core) lostGuest(l lostGuest) {
+	if p := c.takeFromLent(l.ID); p != nil {
 		c.farewell(p)
-		c.fact(call.LegEnded{Leg: id, Lost: lost})
+		c.fact(call.LegEnded{Leg: l.ID, Lost: l.Silent})
 	}
-	c.settle()
 }
 
 func (c *Core) takeFromLent(id call.LegID) *party {
 	for i, p := range c.lentOut {
-		if p.id == id {
+		if p.ID == id {
 			c.lentOut = append(c.lentOut[:i:i], c.lentOut[i+1:]...)
 			return p
 		}

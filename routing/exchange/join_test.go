@@ -8,11 +8,6 @@ import (
 	"liandong/sip/ua"
 )
 
-// overPeer is a call that is over.
-type overPeer struct{}
-
-func (overPeer) Ask(func(time.Time, *Core)) bool { return false }
-
 // A desk on its way into a call that ends just then stays where it was, with its seat.
 func TestLentToNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -28,14 +23,13 @@ func TestLentToNobody(t *testing.T) {
 		r.answer(180)
 		r.answer(200)
 		lender := x.actors()[0]
-		lender.Ask(func(now time.Time, c *Core) {
-			c.claimed(now, claim{wish: wish{user: "2101"}, by: overPeer{}, ref: "over", as: 5})
-		})
+		lender.inbox.put(input{letter: &Letter{From: "over", To: lender.ref,
+			Claim: &claim{wish: wish{User: "2101"}, As: 5}}}, own)
 		synctest.Wait()
 		if ref, talks := x.seats.Talks("1101"); ref != lender.ref || !talks {
 			t.Errorf("the seat is %q's, want %s's", ref, lender.ref)
 		}
-		lender.Ask(func(now time.Time, c *Core) { c.End(now) })
+		lender.inbox.put(input{ask: func(c *Core) { c.End(time.Now(), 0) }}, own)
 		synctest.Wait()
 		if n := x.seats.Busy(); n != 0 {
 			t.Errorf("%d seats are taken by nobody", n)

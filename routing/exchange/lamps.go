@@ -13,19 +13,18 @@ import (
 	"liandong/sip/notifier"
 )
 
-// Lamps knows what is lit by calls: seats, lines, and the verbs of desks. Each call
-// shows the whole of what it lights whenever that has changed, so that nothing it
-// once lit can stay. Guarded by mu; nothing under the lock blocks.
+// Lamps are the busy lamps of seats, lines and the verbs of desks. Each call shows all of its lamps whenever one has
+// changed, so that none can stay on. Guarded by mu; nothing under the lock blocks.
 type Lamps struct {
 	changed func(lamp string) // called under no lock
 
 	mu    sync.Mutex
-	calls map[string][]Light          // by call reference
-	lit   map[string]map[string]Light // lamp → the calls that light it, and how
+	calls map[string][]LampState          // by call reference
+	on    map[string]map[string]LampState // lamp → the calls by which it is on, and how
 }
 
-// Light is one lamp as one call lights it. Immutable.
-type Light struct {
+// LampState is one lamp by one call. Immutable.
+type LampState struct {
 	Lamp   string // see seatLamp, lineLamp, verbLamp
 	State  event.State
 	Calls  bool // the seat has called, rather than was called
@@ -33,46 +32,47 @@ type Light struct {
 	Tags   [2]string // the seat's and ours, of the dialog that may be picked up or joined
 	Who    string    // who is at the other end, "" withheld
 	At     time.Time // when the call came
+	Away   bool      // there is no call: the seat is not ready
 }
 
 func seatLamp(user string) string       { return "seat/" + user }
 func lineLamp(line string) string       { return "line/" + line }
 func verbLamp(verb, user string) string { return "verb/" + verb + "/" + user }
 
-// NewLamps is a register in which nothing is lit. changed is told of each lamp
+// NewLamps is a register in which no lamp is on. changed is told of each lamp
 // that is not as it was; it must not block.
 func NewLamps(changed func(lamp string)) *Lamps {
-	return &Lamps{changed: changed, calls: map[string][]Light{}, lit: map[string]map[string]Light{}}
+	return &Lamps{changed: changed, calls: map[string][]LampState{}, on: map[string]map[string]LampState{}}
 }
 
-// Show is the whole of what a call lights from now on; nil when it is over.
-func (l *Lamps) Show(ref string, lights []Light) {
-	for _, lamp := range l.show(ref, lights) {
+// Show sets all lamps of a call; nil when it is over.
+func (l *Lamps) Show(ref string, states []LampState) {
+	for _, lamp := range l.show(ref, states) {
 		l.changed(lamp)
 	}
 }
 
-func (l *Lamps) show(ref string, lights []Light) (changed []string) {
+func (l *Lamps) show(ref string, states []LampState) (changed []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := map[string]Light{}
-	for _, x := range slices.Concat(l.calls[ref], lights) {
+	before := map[string]LampState{}
+	for _, x := range slices.Concat(l.calls[ref], states) {
 		before[x.Lamp], _ = l.best(x.Lamp)
 	}
 	for _, x := range l.calls[ref] {
-		if delete(l.lit[x.Lamp], ref); len(l.lit[x.Lamp]) == 0 {
-			delete(l.lit, x.Lamp)
+		if delete(l.on[x.Lamp], ref); len(l.on[x.Lamp]) == 0 {
+			delete(l.on, x.Lamp)
 		}
 	}
 	delete(l.calls, ref)
-	for _, x := range lights {
-		if l.lit[x.Lamp] == nil {
-			l.lit[x.Lamp] = map[string]Light{}
+	for _, x := range states {
+		if l.on[x.Lamp] == nil {
+			l.on[x.Lamp] = map[string]LampState{}
 		}
-		if other, twice := l.lit[x.Lamp][ref]; !twice || x.rank() < other.rank() {
-			l.lit[x.Lamp][ref] = x
+		if other, twice := l.on[x.Lamp][ref]; !twice || x.rank() < other.rank() {
+			l.on[x.Lamp][ref] = x
 		}
-		l.calls[ref] = lights
+		l.calls[ref] = states
 	}
 	for lamp, was := range before {
 		if is, _ := l.best(lamp); is != was {
@@ -83,7 +83,7 @@ func (l *Lamps) show(ref string, lights []Light) (changed []string) {
 }
 
 // Best is how a lamp is to shine; false: not at all.
-func (l *Lamps) Best(lamp string) (Light, bool) {
+func (l *Lamps) Best(lamp string) (LampState, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	x, ref := l.best(lamp)
@@ -100,10 +100,10 @@ func (l *Lamps) Rings(line string) (ref string) {
 	return ""
 }
 
-// best is the light of a lamp that matters most: what rings and can be picked up,
+// best is the state of a lamp that matters most: what rings and can be picked up,
 // then what waits, then what goes on; of equals the oldest. Caller holds mu.
-func (l *Lamps) best(lamp string) (best Light, of string) {
-	for ref, x := range l.lit[lamp] {
+func (l *Lamps) best(lamp string) (best LampState, of string) {
+	for ref, x := range l.on[lamp] {
 		if of == "" || cmp.Or(cmp.Compare(x.rank(), best.rank()), x.At.Compare(best.At), cmp.Compare(ref, of)) < 0 {
 			best, of = x, ref
 		}
@@ -111,8 +111,10 @@ func (l *Lamps) best(lamp string) (best Light, of string) {
 	return best, of
 }
 
-func (x Light) rank() int {
+func (x LampState) rank() int {
 	switch {
+	case x.Away:
+		return 4
 	case x.State == event.Early && x.CallID != "" && !x.Calls:
 		return 0
 	case x.State == event.Early && !x.Calls:
@@ -126,7 +128,7 @@ func (x Light) rank() int {
 // dialogs is the event package of lamps (RFC 4235).
 type dialogs struct {
 	lamps *Lamps
-	dir   *desk.Directory
+	dir   func() *desk.Directory // the newest
 }
 
 // lampEvent is its name.
@@ -140,19 +142,19 @@ const foreign = "foreign/"
 
 // Find: the seats of one's own line, all lines, and the verbs of one's own calls.
 func (d dialogs) Find(user string, to header.URI) (lamp string, code int) {
-	own, ok := d.dir.At(user)
+	own, ok := d.dir().At(user)
 	if !ok {
 		return "", 403
 	}
-	if verb, ok := d.dir.Services[to.User]; ok {
+	if verb, ok := d.dir().Services[to.User]; ok {
 		return verbLamp(verb, user), 0
 	}
-	if line, ok := d.dir.Dialed(to.User); ok && line.ID == own.ID {
+	if line, ok := d.dir().Dialed(to.User); ok && line.ID == own.ID {
 		return lineLamp(line.ID), 0
 	} else if ok {
 		return foreign + lineLamp(line.ID), 0
 	}
-	line, ok := d.dir.At(to.User)
+	line, ok := d.dir().At(to.User)
 	switch {
 	case !ok:
 		return "", 404

@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liandong/routing/journal"
 	"liandong/sip/leg"
 	"liandong/sip/notifier"
+	"liandong/sip/snapshot"
 	"liandong/sip/ua"
 )
 
@@ -21,11 +23,16 @@ type publisher struct {
 	server   *notifier.Server
 	wire     Transport
 	versions *Versions
+	begun    atomic.Bool
+	journal  *journal.Journal // nil: no subscription outlives the process
+	restored []notifier.State // subscriptions of the process before
 	log      *slog.Logger
+	now      func() time.Time
 	inbox    *inbox[telling]
 	stop     chan struct{}
 	wg       sync.WaitGroup
 	pause    time.Time // after a panic: no timer acts before then
+	heard    string    // what the input is kept as, see leg.Packet.Kept
 	stats    atomic.Pointer[notifier.Stats]
 
 	mu    sync.Mutex
@@ -37,26 +44,92 @@ type publisher struct {
 type telling func(*notifier.Server, time.Time) notifier.Out
 
 // change is a resource of an event package that is not as it was.
-type change struct{ event, resource string }
+type change struct {
+	event, resource string
+	over            bool // it is no more
+}
 
 // publisherRoom is how many messages of phones may wait. More are sent again.
 const publisherRoom = 4096
 
 func newPublisher(cfg notifier.Config, x *Exchange) *publisher {
 	p := &publisher{
-		wire: x.cfg.Wire, versions: x.cfg.Versions, log: x.log, inbox: newInbox[telling](publisherRoom), stop: make(chan struct{}),
+		wire: x.cfg.Wire, versions: x.cfg.Versions, journal: x.cfg.Journal, log: x.log, now: x.now,
+		inbox: newInbox[telling](publisherRoom), stop: make(chan struct{}),
 		dirty: map[change]bool{}, wake: make(chan struct{}, 1),
 	}
 	cfg.Leg, cfg.Local, cfg.Floor = x.cfg.Leg, x.cfg.Wire.Local, p.versions.begin()
-	p.server = notifier.New(cfg)
+	p.server = notifier.Restore(cfg, p.stored())
 	p.stats.Store(&notifier.Stats{})
-	p.wg.Go(p.run)
 	return p
 }
 
+// stored are the subscriptions of the process before.
+func (p *publisher) stored() (all []notifier.State) {
+	if p.journal == nil {
+		return nil
+	}
+	for _, e := range p.journal.All(journal.Subscription) {
+		var s notifier.State
+		if err := snapshot.Decode(e.Value, &s); err != nil {
+			p.log.Error("a subscription cannot go on", "err", err)
+			p.journal.Delete(journal.Subscription, e.Key)
+			continue
+		}
+		p.restored = append(p.restored, s)
+		all = append(all, s)
+	}
+	return all
+}
+
+// bind takes the messages of the subscriptions that go on.
+func (p *publisher) bind() {
+	for _, s := range p.restored {
+		p.wire.Bind(s.CallID(), p)
+	}
+}
+
+// begin starts the goroutine.
+func (p *publisher) begin() {
+	p.restored = nil
+	p.begun.Store(true)
+	p.wg.Go(p.run)
+}
+
+// keep stores what has changed, before anybody is told.
+func (p *publisher) keep(out notifier.Out) {
+	if p.journal == nil {
+		return
+	}
+	var all []journal.Entry
+	for _, s := range out.Changed {
+		b, err := snapshot.Encode(s)
+		if err != nil {
+			p.log.Error("bug: a subscription cannot be stored", "err", err)
+			continue
+		}
+		all = append(all, journal.Entry{Kind: journal.Subscription, Key: s.CallID(), Value: b})
+	}
+	for _, id := range out.Gone {
+		all = append(all, journal.Entry{Kind: journal.Subscription, Key: id, Gone: true})
+	}
+	if p.heard != "" {
+		all, p.heard = append(all, journal.Entry{Kind: journal.Registration, Key: p.heard, Gone: true}), ""
+	}
+	if len(all) > 0 {
+		p.journal.Write(all...)
+	}
+}
+
+// hears notes a message that the journal keeps for no longer than until the input is stored.
+func (p *publisher) hears(packet leg.Packet) { p.heard = packet.Kept }
+
 // incoming takes a SUBSCRIBE that begins something new. nil: no room.
 func (p *publisher) incoming(user string, packet leg.Packet) ua.Sink {
-	if !p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out { return s.Subscribe(now, user, packet) }, false) {
+	if !p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
+		p.hears(packet)
+		return s.Subscribe(now, user, packet)
+	}, usual) {
 		return nil
 	}
 	return p
@@ -68,23 +141,31 @@ func (p *publisher) Post(in ua.Inbound) bool {
 		if in.Err != nil {
 			return s.Failed(now, in.Packet)
 		}
+		p.hears(in.Packet)
 		return s.Receive(now, in.Packet)
-	}, in.Err != nil)
+	}, urgencyOf(in))
 }
 
 // moved says that a user's phones are where Locate says now.
 func (p *publisher) moved(user string) {
 	for _, b := range p.wire.Locate(user) {
-		p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out { return s.Moved(now, user, b.Contact, b.Flow) }, false)
+		for _, contact := range append([]string{b.Contact}, b.Before...) {
+			p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
+				return s.Moved(now, user, contact,
+					b.Flow)
+			}, usual)
+		}
 	}
 }
 
 // changed says that a resource of an event package is not as it was. It never
 // blocks, and is not lost.
-func (p *publisher) changed(event, resource string) {
+func (p *publisher) changed(event, resource string) { p.tell(change{event: event, resource: resource}) }
+
+func (p *publisher) tell(c change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dirty[change{event, resource}] = true
+	p.dirty[c] = true
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -106,7 +187,8 @@ func (p *publisher) run() {
 	for {
 		wait := time.Hour
 		if at, ok := p.server.Deadline(); ok {
-			wait = max(time.Until(at), time.Until(p.pause), 0)
+			now := p.now()
+			wait = max(at.Sub(now), p.pause.Sub(now), 0)
 		}
 		timer.Reset(wait)
 		select {
@@ -116,7 +198,12 @@ func (p *publisher) run() {
 			}
 		case <-p.wake:
 			for c := range p.takeDirty() {
-				p.do(func(s *notifier.Server, now time.Time) notifier.Out { return s.Changed(now, c.event, c.resource) })
+				p.do(func(s *notifier.Server, now time.Time) notifier.Out {
+					if c.over {
+						return s.Over(now, c.event, c.resource)
+					}
+					return s.Changed(now, c.event, c.resource)
+				})
 			}
 		case <-timer.C:
 			p.do((*notifier.Server).Tick)
@@ -131,13 +218,15 @@ func (p *publisher) run() {
 func (p *publisher) do(f telling) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.pause = time.Now().Add(pauseAfterPanic)
-			p.log.Error("bug: what a subscriber sent was dropped", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			p.pause = p.now().Add(pauseAfterPanic)
+			p.log.Error("bug: what a subscriber sent was dropped", "panic", fmt.Sprint(r), "stack",
+				string(debug.Stack()))
 		}
 	}()
-	out := f(p.server, time.Now())
+	out := f(p.server, p.now())
+	p.keep(out)
 	for _, id := range out.Gone {
-		p.wire.Unbind(id)
+		p.wire.Unbind(id, p)
 	}
 	for _, packet := range out.Packets {
 		p.wire.Send(packet)
@@ -154,11 +243,14 @@ const comeAgain = 5 * time.Second
 // close tells the phones that the switch goes down, once; who misses it finds out
 // by the next SUBSCRIBE.
 func (p *publisher) close() {
+	if !p.begun.Load() {
+		return
+	}
 	told := make(chan struct{})
 	p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
 		defer close(told)
 		return s.Close(now, comeAgain)
-	}, true)
+	}, own)
 	<-told
 }
 

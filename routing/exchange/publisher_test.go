@@ -40,7 +40,8 @@ Content-Length: 0
 	if err != nil {
 		t.Fatal(err)
 	}
-	return leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.1:7002"), Symmetric: true}}
+	return leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: "udp",
+		Remote: netip.MustParseAddrPort("127.0.0.1:7002"), Symmetric: true}}
 }
 
 var versionIn = regexp.MustCompile(`version="(\d+)"`)
@@ -51,7 +52,8 @@ func (w *fakeWire) told(t *testing.T, user, to string) (text string, version int
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.sent) - 1; i >= 0; i-- {
-		if strings.HasPrefix(w.sent[i], "NOTIFY") && strings.Contains(w.sent[i], "\r\nCall-ID: "+user+"-watches-"+to+"\r\n") {
+		if strings.HasPrefix(w.sent[i], "NOTIFY") && strings.Contains(w.sent[i],
+			"\r\nCall-ID: "+user+"-watches-"+to+"\r\n") {
 			m := versionIn.FindStringSubmatch(w.sent[i])
 			if m == nil {
 				t.Fatalf("no version in\n%s", w.sent[i])
@@ -110,17 +112,20 @@ func TestLampOfALine(t *testing.T) {
 		at = w.answerNotifies(t, at)
 		synctest.Wait()
 		text, second := w.told(t, "1102", "110")
-		if !strings.Contains(text, "<state>early</state>") || !strings.Contains(text, "sip:13812345678@127.0.0.1") || second <= first {
+		if !strings.Contains(text, "<state>early</state>") || !strings.Contains(text, "sip:13812345678@127.0.0.1") ||
+			second <= first {
 			t.Errorf("the line's own desk is told, version %d after %d\n%s", second, first, text)
 		}
 		text, _ = w.told(t, "2101", "110")
-		if !strings.Contains(text, "<state>early</state>") || strings.Contains(text, "138") || strings.Contains(text, "call-id") {
+		if !strings.Contains(text, "<state>early</state>") || strings.Contains(text, "138") ||
+			strings.Contains(text, "call-id") {
 			t.Errorf("another line's desk is told\n%s", text)
 		}
 		if s := x.Stats().Subscribers; s.On != 2 || s.Sent != 4 {
 			t.Errorf("%+v", s)
 		}
-		cancel := strings.NewReplacer("INVITE sip", "CANCEL sip", "1 INVITE", "1 CANCEL").Replace(invite(t, "110").Msg.String())
+		cancel := strings.NewReplacer("INVITE sip", "CANCEL sip", "1 INVITE",
+			"1 CANCEL").Replace(invite(t, "110").Msg.String())
 		m, err := gosip.ParseMessage([]byte(cancel))
 		if err != nil {
 			t.Fatal(err)
@@ -139,7 +144,7 @@ func TestLampOfALine(t *testing.T) {
 
 // Who may watch what.
 func TestLampsFound(t *testing.T) {
-	d := dialogs{dir: simDirectory()}
+	d := dialogs{dir: simDirectory}
 	for _, c := range []struct {
 		user, to, lamp string
 		code           int

@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"cmp"
 	"strconv"
+	"strings"
 	"time"
 
 	"liandong/media/engine"
@@ -18,10 +20,14 @@ const (
 // leaving is what the call event of a leg's last figures says of the leg: by then the
 // call may be over.
 func (c *Core) leaving(p *party) map[string]string {
-	fields := c.about(call.Tell{Leg: p.id, Note: qualityClosed})
+	fields := c.about(call.Tell{Leg: p.ID, Note: qualityClosed})
 	fields["party"] = "caller"
-	if p.id != call.CallerLeg {
-		fields["party"], fields["agent"] = "desk", p.agent
+	if p.ID != call.CallerLeg {
+		fields["party"], fields["agent"] = "desk", p.Agent
+	}
+	if line, ok := c.supervises(p); ok { // who is let go is in the state no more
+		fields["party"] = "supervisor"
+		fields["lines"] = cmp.Or(line, strings.Join(c.dir.Supervises(p.User), ","), "-")
 	}
 	return fields
 }
@@ -29,17 +35,18 @@ func (c *Core) leaving(p *party) map[string]string {
 // qualityChanged tells whoever watches the calls that a leg sounds poor, or fair again.
 func (c *Core) qualityChanged(e engine.QualityChanged) {
 	p := c.party(call.LegID(e.Leg))
-	if p == nil || p.gone {
+	if p == nil || p.Gone {
 		return
 	}
 	fields := c.leaving(p)
 	fields["detail"] = qualityFair
 	if e.Poor {
 		fields["detail"] = qualityPoor
-		c.world.Log.Warn("a leg sounds poor", "leg", e.Leg, "loss", e.Quality.In.Loss, "jitter", e.Quality.In.Jitter, "rtt", e.Quality.RTT)
+		c.world.Log.Warn("a leg sounds poor", "leg", e.Leg, "loss", e.Quality.In.Loss, "jitter", e.Quality.In.Jitter,
+			"rtt", e.Quality.RTT)
 	}
 	measured(fields, e.Quality)
-	c.world.Tell("quality", fields)
+	c.publish("quality", fields)
 }
 
 // legClosed tells a leg's last figures. One that never carried sound has none.

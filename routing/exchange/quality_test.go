@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"liandong/media/engine"
+	"liandong/routing/call"
 	"liandong/sip/ua"
 )
 
@@ -52,7 +53,8 @@ func watched() (*fakeWire, *endings, *told, *Exchange) {
 
 var bad = engine.Quality{
 	Network: "lab", RTT: 81234 * time.Microsecond,
-	In:  engine.Direction{Known: true, Packets: 3000, Loss: 0.0512, Jitter: 4500 * time.Microsecond, R: 77, MOSLQ: 3.9, MOSCQ: 3.875},
+	In: engine.Direction{Known: true, Packets: 3000, Loss: 0.0512, Jitter: 4500 * time.Microsecond, R: 77, MOSLQ: 3.9,
+		MOSCQ: 3.875},
 	Out: engine.Direction{Packets: 2990},
 }
 
@@ -71,15 +73,19 @@ func TestQualityAfterTheCall(t *testing.T) {
 		for _, c := range m.closed {
 			m.sink(engine.LegClosed{Leg: c.Leg, About: c.About, Quality: bad})
 		}
-		m.sink(engine.LegClosed{Leg: 3, About: map[string]string{}, Quality: engine.Quality{Network: "lab"}}) // never spoke
-		m.sink(engine.LegClosed{Leg: 4, Quality: bad})                                                        // nobody closed it
+		// never spoke
+		m.sink(engine.LegClosed{Leg: 3, About: map[string]string{}, Quality: engine.Quality{Network: "lab"}})
+		// nobody closed it
+		m.sink(engine.LegClosed{Leg: 4, Quality: bad})
 		if len(k.events) != 2 {
 			t.Fatalf("told %v", k.events)
 		}
 		want := map[string]string{
-			"call_ref": "00000000-0000-4000-8000-000000000001", "hotline": "110", "dialed": "110", "detail": "leg_closed",
+			"call_ref": "00000000-0000-4000-8000-000000000001", "hotline": "110", "dialed": "110",
+			"detail":      "leg_closed",
 			"caller_e164": "+8613812345678", "packets": "3000", "packets_sent": "2990",
-			"loss_percent": "5.12", "jitter_ms": "4.5", "rtt_ms": "81.2", "mos": "3.88", "mos_lq": "3.90", "remote_mos": "",
+			"loss_percent": "5.12", "jitter_ms": "4.5", "rtt_ms": "81.2", "mos": "3.88", "mos_lq": "3.90",
+			"remote_mos": "",
 		}
 		parties := map[string]string{}
 		for _, e := range k.events {
@@ -103,8 +109,28 @@ func TestQualityChanged(t *testing.T) {
 		if len(k.events) != 2 {
 			t.Fatalf("told %v", k.events)
 		}
-		compare(t, k.events[0], map[string]string{"detail": "poor", "party": "desk", "agent": "1101", "phase": "ringing", "mos": "3.88"})
+		compare(t, k.events[0], map[string]string{"detail": "poor", "party": "desk", "agent": "1101",
+			"phase": "ringing", "mos": "3.88"})
 		compare(t, k.events[1], map[string]string{"detail": "fair", "party": "desk", "agent": "1101"})
 		x.Stop()
 	})
+}
+
+// Nobody but his own line hears of a supervisor whom the desks are not to know: not as he whispers, nor as he goes.
+func TestSupervisorIsNotTold(t *testing.T) {
+	dir := simDirectory()
+	dir.Hotlines["110"].Supervisors = []string{"1109"}
+	c := &Core{dir: dir, state: call.Call{Phase: call.ThreeWay, Supervisors: []call.Supervisor{
+		{Leg: call.Leg{ID: 9, Hotline: "110", Seat: "1109", Up: true}, Act: call.Whisper}}}}
+	if c.talking(engine.Talking{Leg: 9, On: true}); len(c.acts) != 0 {
+		t.Error("who whispers is told to talk")
+	}
+	c.state.Supervisors[0].Act = call.Join
+	if c.talking(engine.Talking{Leg: 9, On: true}); len(c.acts) != 1 {
+		t.Error("who has joined is not told to talk")
+	}
+	c.state.Supervisors = nil
+	if got := c.leaving(&party{ID: 9, User: "1109", Agent: "1109", Watches: true}); got["lines"] != "110" {
+		t.Errorf("who goes is told to %q", got["lines"])
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"liandong/routing/call"
+	"liandong/routing/disclose"
 	"liandong/routing/number"
 	"liandong/routing/verb"
 	"liandong/sip/header"
@@ -19,7 +20,7 @@ import (
 func (c *Core) referred(p *party, e leg.Referred) {
 	calls := e.To.Method == "" || e.To.Method == "INVITE"
 	switch {
-	case e.To.Method == "BYE" && p.user != "" && !p.gone:
+	case e.To.Method == "BYE" && p.User != "" && !p.Gone:
 		c.drops(p, e)
 		return
 	case calls && c.confers(p, e):
@@ -33,22 +34,22 @@ func (c *Core) referred(p *party, e leg.Referred) {
 		}
 		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, other)
 	}
-	if to.Hotline != "" && p.focus != "" {
+	if to.Hotline != "" && p.Focus != "" {
 		v = verb.Verb{Name: verb.Conference}
 	}
-	if !ok || !calls || p.gone || p.user == "" {
-		c.world.Log.Warn("a REFER is refused", "leg", p.id, "seat", p.seat)
+	if !ok || !calls || p.Gone || p.User == "" {
+		c.world.Log.Warn("a REFER is refused", "leg", p.ID, "seat", p.Seat)
 		c.command(p, leg.Report{ID: e.ID, Code: 603})
 		return
 	}
 	c.attended = c.attended || e.To.Replaces != nil
-	c.fact(call.KeyPressed{Leg: p.id, Verb: v, Stub: c.world.NewID(c.now), To: to, Refer: e.ID, By: referrer(p, e)})
+	c.fact(call.KeyPressed{Leg: p.ID, Verb: v, Stub: c.newID(), To: to, Refer: e.ID, By: referrer(p, e)})
 }
 
 // named is the party whose dialog a Replaces names (RFC 3891 §3).
 func (c *Core) named(r header.Replaces) *party {
 	for _, p := range c.parties {
-		if !p.gone && p.leg.Named(r) {
+		if !p.Gone && p.leg.Named(r) {
 			return p
 		}
 	}
@@ -81,7 +82,7 @@ var dialable = regexp.MustCompile(`^\+?[0-9]{2,20}$`)
 // outside finds the number that a URI names among those that a desk's line permits.
 // What is dialled is written anew from its digits: nothing else of the URI goes on.
 func (c *Core) outside(p *party, u header.URI) (to call.Target, ok bool) {
-	line, ok := c.dir.At(p.user)
+	line, ok := c.dir.At(p.User)
 	if u.User == "" {
 		u.User, u.Host = u.Host, ""
 	}
@@ -102,17 +103,18 @@ func (c *Core) bare(p *party, u header.URI) bool {
 			return false
 		}
 	}
-	ours := u.Host == "" || strings.EqualFold(u.Host, c.dir.Realm) || u.Host == c.host(leg.Flow{Network: p.network, Transport: p.transport})
+	ours := u.Host == "" || strings.EqualFold(u.Host, c.dir.Realm) ||
+		u.Host == c.host(leg.Flow{Network: p.Network, Transport: p.Transport})
 	return ours && u.Password == "" && u.Headers == ""
 }
 
 // referrer is who refers, in the words of the REFER; a phone that says nothing,
 // or where it is instead of who, is who it has proved to be.
 func referrer(p *party, e leg.Referred) string {
-	if e.By.URI.User != "" && !namesHost(e.By.URI.User) {
+	if e.By.URI.User != "" && !disclose.NamesHost(e.By.URI.User) {
 		return e.By.URI.User
 	}
-	return p.user
+	return p.User
 }
 
 // referredBy is RFC 3892 with a host of ours: no address of one network shows

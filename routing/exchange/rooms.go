@@ -14,7 +14,7 @@ import (
 // shows the whole of its own whenever that has changed. Guarded by mu; nothing under
 // the lock blocks.
 type Rooms struct {
-	changed func(name string) // called under no lock
+	changed func(name string, over bool) // called under no lock
 
 	mu    sync.Mutex
 	rooms map[string]Room
@@ -27,20 +27,27 @@ type Room struct {
 }
 
 // NewRooms is a register without conferences. changed is told of each that is not as
-// it was; it must not block.
-func NewRooms(changed func(name string)) *Rooms {
+// it was, or is over; it must not block.
+func NewRooms(changed func(name string, over bool)) *Rooms {
 	return &Rooms{changed: changed, rooms: map[string]Room{}}
 }
 
 // Show is a conference from now on; with nobody in it, and nobody to watch it, it is
 // over.
 func (r *Rooms) Show(name string, room Room) {
+	r.set(name, room)
+	r.changed(name, room.over())
+}
+
+// over says that nobody watches the conference any more, as it is none.
+func (r Room) over() bool { return r.Users == nil }
+
+func (r *Rooms) set(name string, room Room) {
 	r.mu.Lock()
-	if r.rooms[name] = room; room.Users == nil {
+	defer r.mu.Unlock()
+	if r.rooms[name] = room; room.over() {
 		delete(r.rooms, name)
 	}
-	r.mu.Unlock()
-	r.changed(name)
 }
 
 func (r *Rooms) room(name string) (Room, bool) {
@@ -74,22 +81,23 @@ func (r rosters) Find(user string, to header.URI) (name string, code int) {
 func (r rosters) Write(v notifier.View) []byte {
 	entity := header.URI{Scheme: "sip", User: v.To.User, Host: v.To.Host, Port: v.To.Port}
 	room, on := r.rooms.room(v.Resource)
-	return event.ConferenceState{Entity: entity.String(), Host: v.To.Host, Version: v.Version, Active: on, Users: room.Who}.XML()
+	return event.ConferenceState{Entity: entity.String(), Host: v.To.Host, Version: v.Version, Active: on,
+		Users: room.Who}.XML()
 }
 
 // attend shows the conferences of the call, if they have changed.
 func (c *Core) attend() {
 	for _, p := range c.parties {
-		if p.focus == "" {
+		if p.Focus == "" {
 			continue
 		}
 		var room Room
-		if !p.gone {
+		if !p.Gone {
 			room = Room{Users: c.users(), Who: c.roster(p)}
 		}
 		if !slices.Equal(room.Users, p.room.Users) || !slices.Equal(room.Who, p.room.Who) {
 			p.room = room
-			c.world.Rooms.Show(p.focus, room)
+			c.later(act{do: func() { c.world.Rooms.Show(p.Focus, room) }})
 		}
 	}
 }
@@ -97,8 +105,8 @@ func (c *Core) attend() {
 // users are those whose phones are in the call.
 func (c *Core) users() (all []string) {
 	for _, p := range c.parties {
-		if p.user != "" && !p.gone && !slices.Contains(all, p.user) {
-			all = append(all, p.user)
+		if p.User != "" && !p.Gone && !slices.Contains(all, p.User) {
+			all = append(all, p.User)
 		}
 	}
 	return all
@@ -108,11 +116,11 @@ func (c *Core) users() (all []string) {
 // three talk, everybody who talks there.
 func (c *Core) roster(focus *party) []event.Attendee {
 	s := &c.state
-	who := []event.Attendee{c.attendee(focus.user, s.Desk)}
-	if s.Desk == focus.id || s.Phase == call.ThreeWay {
-		who = append(who, event.Attendee{User: c.whoFor(c.lineOf(focus.user)), Role: "caller"})
+	who := []event.Attendee{c.attendee(focus.User, s.Desk)}
+	if s.Desk == focus.ID || s.Phase == call.ThreeWay {
+		who = append(who, event.Attendee{User: c.whoFor(c.lineOf(focus.User)), Role: "caller"})
 	}
-	if s.Partner != 0 && (s.Phase == call.ThreeWay || s.Second.ID == focus.id) {
+	if s.Partner != 0 && (s.Phase == call.ThreeWay || s.Second.ID == focus.ID) {
 		who = append(who, c.attendee("", s.Partner))
 	}
 	return who

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +14,9 @@ import (
 // A roster is for the desks that are in the conference, by its own name.
 func TestRosters(t *testing.T) {
 	var told []string
-	r := NewRooms(func(name string) { told = append(told, name) })
-	r.Show("conf-1", Room{Users: []string{"1101", "2101"}, Who: []event.Attendee{{User: "1101", Role: "110"}, {Role: "caller"}}})
+	r := NewRooms(func(name string, over bool) { told = append(told, fmt.Sprint(name, " over ", over)) })
+	r.Show("conf-1", Room{Users: []string{"1101", "2101"},
+		Who: []event.Attendee{{User: "1101", Role: "110"}, {Role: "caller"}}})
 	p := rosters{r}
 	for user, want := range map[string]int{"1101": 0, "2101": 0, "1102": 403} {
 		if name, code := p.Find(user, header.URI{User: "conf-1"}); code != want || code == 0 && name != "conf-1" {
@@ -25,14 +27,15 @@ func TestRosters(t *testing.T) {
 		t.Errorf("an unknown conference: %d", code)
 	}
 	at := notifier.View{Resource: "conf-1", To: header.URI{Scheme: "sip", User: "conf-1", Host: "10.0.0.1"}, Version: 3}
-	if doc := string(p.Write(at)); !strings.Contains(doc, `entity="sip:1101@10.0.0.1"`) || !strings.Contains(doc, "<entry>caller</entry>") {
+	if doc := string(p.Write(at)); !strings.Contains(doc, `entity="sip:1101@10.0.0.1"`) ||
+		!strings.Contains(doc, "<entry>caller</entry>") {
 		t.Errorf("written:\n%s", doc)
 	}
 	r.Show("conf-1", Room{})
 	if doc := string(p.Write(at)); !strings.Contains(doc, "<active>false</active>") || strings.Contains(doc, "<user ") {
 		t.Errorf("a conference that is over:\n%s", doc)
 	}
-	if !slices.Equal(told, []string{"conf-1", "conf-1"}) {
+	if !slices.Equal(told, []string{"conf-1 over false", "conf-1 over true"}) {
 		t.Errorf("told of %v", told)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/number"
-	"liandong/routing/verb"
 	"liandong/sip/leg"
 	"liandong/sip/sdp"
 	"liandong/sip/trunk"
@@ -48,18 +47,23 @@ func share(left time.Duration, targets int) time.Duration {
 // to an abandoned one is not taken for the call's: its leg sends ACK and BYE.
 type route struct {
 	trunk *desk.Trunk
-	ring  call.RingTrunk
-	at    trunk.Target
-	rest  []trunk.Target
-	until time.Time // the line's ringing time is over
-	heard bool      // at has said something
+	Ring  call.RingTrunk
+	At    trunk.Target
+	Rest  []trunk.Target
+	Until time.Time // the line's ringing time is over
+	Heard bool      // at has said something
 }
 
 func (c *Core) ringTrunk(e call.RingTrunk) {
-	p := &party{id: e.Leg, agent: e.Hotline, trunk: e.Trunk, keys: c.collector()}
-	if e.Hotline == "" { // somebody outside has no verbs
-		p.agent, p.keys = e.For.From, verb.Collector{}
-		c.world.Log.Info("a caller is handed to a number outside", "leg", e.Leg, "line", e.For.From, "trunk", e.Trunk, "number", number.Mask(e.Number))
+	p := &party{ID: e.Leg, Agent: e.Hotline, Trunk: e.Trunk, Keys: c.keysOf(e)}
+	switch {
+	case e.Leg == call.CallerLeg:
+		c.world.Log.Info("a citizen is called back", "line", c.state.Hotline, "trunk", e.Trunk,
+			"number", number.Mask(e.Number))
+	case e.Hotline == "": // somebody outside
+		p.Agent = e.For.From
+		c.world.Log.Info("a caller is handed to a number outside", "leg", e.Leg, "line", e.For.From, "trunk", e.Trunk,
+			"number", number.Mask(e.Number))
 	}
 	t, ok := c.dir.Trunks[e.Trunk]
 	if !ok {
@@ -72,8 +76,8 @@ func (c *Core) ringTrunk(e call.RingTrunk) {
 		c.unreachable(p, 503)
 		return
 	}
-	p.route = &route{trunk: t, ring: e, at: targets[0], rest: targets[1:], until: c.now.Add(c.ringing(e))}
-	p.network = t.Network
+	p.Route = &route{trunk: t, Ring: e, At: targets[0], Rest: targets[1:], Until: c.now.Add(c.ringing(e))}
+	p.Network = t.Network
 	if c.open(p) {
 		c.try(p)
 	}
@@ -98,18 +102,31 @@ func (c *Core) targets(t *desk.Trunk) []trunk.Target {
 	return nil
 }
 
+// waysTo are the targets of a trunk, for when the Contact of its dialog leads nowhere.
+func (c *Core) waysTo(name string) (ways []leg.Hop) {
+	t := c.dir.Trunks[name]
+	if t == nil {
+		return nil
+	}
+	for _, at := range c.targets(t) {
+		ways = append(ways, leg.Hop{Flow: leg.Flow{Network: t.Network, Transport: t.Transport, Remote: at.Addr},
+			Target: at.Host})
+	}
+	return ways
+}
+
 // try calls the target that is next.
 func (c *Core) try(p *party) {
-	r := p.route
+	r := p.Route
 	place := Place{
-		URI:    "sip:" + r.ring.Number + "@" + r.at.Host,
-		Flow:   leg.Flow{Network: r.trunk.Network, Transport: r.trunk.Transport, Remote: r.at.Addr},
-		Target: r.at.Host,
+		URI:    "sip:" + r.Ring.Number + "@" + r.At.Host,
+		Flow:   leg.Flow{Network: r.trunk.Network, Transport: r.trunk.Transport, Remote: r.At.Addr},
+		Target: r.At.Host,
 		SRTP:   r.trunk.SRTP,
 	}
-	i := c.toTrunk(r.ring, r.trunk)
-	i.Patience = share(r.until.Sub(c.now), 1+len(r.rest))
-	r.heard = false
+	i := c.toTrunk(r.Ring, r.trunk)
+	i.Patience = share(r.Until.Sub(c.now), 1+len(r.Rest))
+	r.Heard = false
 	c.dial(p, place, i)
 }
 
@@ -127,21 +144,22 @@ func elsewhere(e leg.Failed) bool {
 // failOver goes on to the trunk's next target; false: there is none, or another
 // would say the same.
 func (c *Core) failOver(p *party, e leg.Failed) bool {
-	r := p.route
-	if r == nil || p.gone {
+	r := p.Route
+	if r == nil || p.Gone {
 		return false
 	}
 	c.judge(r, e)
 	if !elsewhere(e) {
 		return false
 	}
-	c.world.Log.Warn("a target of a trunk failed a call", "trunk", r.trunk.Name, "target", r.at, "code", e.Code, "silent", e.Silent, "left", len(r.rest))
-	if len(r.rest) == 0 {
+	c.world.Log.Warn("a target of a trunk failed a call", "trunk", r.trunk.Name, "target", r.At, "code", e.Code,
+		"silent", e.Silent, "left", len(r.Rest))
+	if len(r.Rest) == 0 {
 		return false
 	}
 	// The leg of the abandoned try stays for its farewell.
-	c.parties = append(c.parties, &party{leg: p.leg, network: p.network, gone: true})
-	r.at, r.rest = r.rest[0], r.rest[1:]
+	c.parties = append(c.parties, &party{leg: p.leg, Network: p.Network, Gone: true})
+	r.At, r.Rest = r.Rest[0], r.Rest[1:]
 	c.try(p)
 	return true
 }
@@ -157,8 +175,8 @@ func (c *Core) judge(r *route, e leg.Failed) {
 
 // heard notes the first word of a target: it lives.
 func (c *Core) heard(p *party, code int) {
-	if r := p.route; r != nil && !r.heard {
-		r.heard = true
+	if r := p.Route; r != nil && !r.Heard {
+		r.Heard = true
 		c.called(r, trunk.Outcome{Code: code})
 	}
 }
@@ -171,25 +189,25 @@ const earlyPatience = time.Second
 // before the answer: the operator's announcement, the queue of the partner's PBX.
 // Of several early dialogs, as a proxy's forking makes them, the last one is heard.
 func (c *Core) early(p *party, s *sdp.Session) {
-	if p.route == nil || p.gone || s == nil {
+	if p.Route == nil || p.Gone || s == nil {
 		return
 	}
 	stream := streamOf(p, *s)
 	stream.Timeout = earlyPatience
-	c.world.Media.Do(stream)
-	c.fact(call.LegEarly{Leg: p.id})
+	c.stream(p, stream)
+	c.fact(call.LegEarly{Leg: p.ID})
 }
 
 func (c *Core) called(r *route, o trunk.Outcome) {
 	if c.world.Trunks != nil {
-		c.world.Trunks.Called(r.trunk.Name, r.at, o)
+		c.world.Trunks.Called(r.trunk.Name, r.At, o)
 	}
 }
 
 // failure is the code by which a desk was not reached. A trunk of which no target
 // said a word is out of order, which is another thing than a desk where nobody picks up.
 func failure(p *party, e leg.Failed) int {
-	if p.route != nil && e.Silent {
+	if p.Route != nil && e.Silent {
 		return 503
 	}
 	return e.Code

@@ -18,9 +18,19 @@ type Seats struct {
 	online  func(user string) bool // has the seat's phone registered
 	busy    map[string]string      // seat → call
 	talks   map[string]bool        // of those: it has answered
+	apart   map[string]bool        // of those: as a supervisor, whose call is nobody's business
 	last    map[string]string      // seat → the call that held it before
 	idle    map[string]time.Time   // since when a seat has been free
 	waiting map[string][]Claim     // hotline → calls in line, first come first
+	free    map[string]*freeSeats  // hotline → those that no call has
+	changed func(seat string)      // is told of each whose state may be another; under the lock: must not block
+
+	agents   map[string]Agent                // seat → how whoever sits there stands; none: ready
+	lineOf   func(seat string) *desk.Hotline // whose rules hold for it; nil: no line's
+	keep     func(seat string, a Agent)      // stores that; under the lock: must not block
+	vain     map[string]int                  // how often in a row a seat has rung in vain
+	restless []string                        // seats that stand in another way and of which nobody has been told
+	stirred  chan struct{}                   // holds a token while there is one
 }
 
 // Claim asks for seats of a line on behalf of a call.
@@ -37,33 +47,11 @@ type Claim struct {
 // NewSeats makes an empty register. online tells whether a user's phone can
 // be reached; it is asked under no lock of its own making.
 func NewSeats(online func(user string) bool) *Seats {
-	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, last: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{}}
-}
-
-// Claim takes free seats for a call. When there is none the call joins the
-// line's queue, and is told of the first seat that becomes free.
-func (s *Seats) Claim(c Claim) call.SeatsFound {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := call.SeatsFound{Hotline: c.Line.ID}
-	for _, seat := range s.order(c.Line) {
-		if c.Only != "" && seat != c.Only || !s.online(seat) {
-			continue
-		}
-		found.Online++
-		if _, taken := s.busy[seat]; taken || slices.Contains(c.Tried, seat) || c.Max > 0 && len(found.Seats) == c.Max {
-			continue
-		}
-		s.busy[seat] = c.Call
-		found.Seats = append(found.Seats, seat)
-	}
-	switch {
-	case len(found.Seats) > 0:
-		s.leave(c.Call, c.Line.ID)
-	case c.Tell != nil:
-		found.Full = !s.join(c)
-	}
-	return found
+	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, apart: map[string]bool{},
+		last: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{},
+		free:    map[string]*freeSeats{},
+		changed: func(string) {}, agents: map[string]Agent{}, vain: map[string]int{}, keep: func(string, Agent) {},
+		lineOf: func(string) *desk.Hotline { return nil }, stirred: make(chan struct{}, 1)}
 }
 
 // Take claims a seat for a call that its phone wants to come into. It must be free,
@@ -74,18 +62,40 @@ func (s *Seats) Take(ref, seat string) bool {
 	if by, taken := s.busy[seat]; taken && by != ref || s.talks[seat] {
 		return false
 	}
-	s.busy[seat] = ref
+	s.taken(seat, ref)
+	s.changed(seat)
 	return true
 }
 
-// order lists a line's seats as its ring rule wants them offered.
-func (s *Seats) order(line *desk.Hotline) []string {
-	if line.Ring != desk.LongestIdle {
-		return line.Seats
+// Watch claims the seat of a supervisor's phone, which is in a call without having it.
+func (s *Seats) Watch(ref, seat string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if by, taken := s.busy[seat]; taken && (by != ref || s.talks[seat] && !s.apart[seat]) {
+		return false
 	}
-	seats := slices.Clone(line.Seats)
-	slices.SortStableFunc(seats, func(a, b string) int { return s.idle[a].Compare(s.idle[b]) })
-	return seats
+	s.taken(seat, ref)
+	s.talks[seat], s.apart[seat] = true, true
+	s.changed(seat)
+	return true
+}
+
+// Sit lets a supervisor's phone have the call.
+func (s *Seats) Sit(seat string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.apart, seat)
+	s.changed(seat)
+}
+
+// First is the call that has waited longest for a seat of a hotline, "" none.
+func (s *Seats) First(hotline string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if line := s.waiting[hotline]; len(line) > 0 {
+		return line[0].Call
+	}
+	return ""
 }
 
 // join puts a call in line, by the time it came; false when there is no room.
@@ -110,10 +120,16 @@ func (s *Seats) Release(ref, seat string, now time.Time) {
 	if s.busy[seat] != ref {
 		return
 	}
-	delete(s.busy, seat)
+	talked := s.talks[seat] && !s.apart[seat]
+	s.idleSince(seat, now)
+	s.given(seat)
 	delete(s.talks, seat)
+	delete(s.apart, seat)
 	s.last[seat] = ref
-	s.idle[seat] = now
+	if talked {
+		s.callOver(seat, now)
+	}
+	s.changed(seat)
 	s.offer(seat)
 }
 
@@ -132,15 +148,16 @@ func (s *Seats) offer(seat string) {
 	}
 	for id, line := range s.waiting {
 		for _, w := range line {
-			if !slices.Contains(w.Line.Seats, seat) {
+			if !slices.Contains(w.Line.Seats, seat) || s.agent(seat).State != Ready && !w.Line.LastResort {
 				continue
 			}
-			s.busy[seat] = w.Call
+			s.taken(seat, w.Call)
 			if w.Tell(call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}) {
+				s.changed(seat)
 				s.leave(w.Call, id)
 				return
 			}
-			delete(s.busy, seat)
+			s.given(seat)
 		}
 	}
 }
@@ -166,6 +183,7 @@ func (s *Seats) Pass(from, to, seat string) {
 	defer s.mu.Unlock()
 	if seat != "" && s.busy[seat] == from {
 		s.busy[seat] = to
+		s.changed(seat)
 	}
 }
 
@@ -175,6 +193,8 @@ func (s *Seats) Answered(ref, seat string) {
 	defer s.mu.Unlock()
 	if s.busy[seat] == ref {
 		s.talks[seat] = true
+		delete(s.vain, seat)
+		s.changed(seat)
 	}
 }
 
@@ -183,6 +203,14 @@ func (s *Seats) Talks(seat string) (ref string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.busy[seat], s.talks[seat]
+}
+
+// Claimed is the call that has a seat.
+func (s *Seats) Claimed(seat string) (ref string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ref, ok = s.busy[seat]
+	return ref, ok
 }
 
 // Holder is the call that has claimed a seat, or that had it last: its farewell
@@ -208,4 +236,15 @@ func (s *Seats) Waiting(hotline string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.waiting[hotline])
+}
+
+// Seat is the call that has claimed a user's seat, "" none, and whether the seat has answered it. Of a supervisor it is
+// said that he talks, and not where.
+func (x *Exchange) Seat(user string) (ref string, talks bool) {
+	x.seats.mu.Lock()
+	defer x.seats.mu.Unlock()
+	if x.seats.apart[user] {
+		return "", true
+	}
+	return x.seats.busy[user], x.seats.talks[user]
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,37 +18,40 @@ import (
 // become one, on a network that loses nothing: all of what has been lent is where it
 // belongs afterwards.
 func TestSimulatedJoins(t *testing.T) {
-	joined, back := 0, 0
-	for seed := uint64(4); seed <= 4000; seed += 4 {
-		s := newSimulation(seed, false)
-		for i, user := range []string{"1101", "2101"} {
-			p := s.addPhone(user, fmt.Sprintf("127.0.1.%d:5060", i+1))
-			p.stubborn = s.chance(0.1)
-		}
-		own := s.phoneOf("1101").dial("12345")
-		own.apart = true
-		s.after(time.Second, func() { s.addPhone("13812345678", "127.0.0.10:5060").dial("110") })
-		for i := range 5 {
-			s.after(time.Duration(4+3*i)*time.Second+s.upTo(3*time.Second), func() { s.phoneOf("1101").joinsWith(own) })
-		}
-		s.after(3*time.Minute, func() {
-			for _, p := range s.everyPhone() {
-				for _, l := range slices.Clone(p.legs) {
-					l.hangUp()
-				}
+	var joined, back atomic.Uint64
+	n := runSeeds(t, *seeds/10, joins, func(s *simulation) {
+		joined.Add(uint64(s.joined))
+		back.Add(uint64(s.back))
+	})
+	if joined.Load() < n/10 || back.Load() < n/50 {
+		t.Errorf("%d calls were joined and %d parties came back: too few to tell", joined.Load(), back.Load())
+	}
+	t.Logf("%d calls joined, %d parties came back", joined.Load(), back.Load())
+}
+
+func joins(seed uint64, trace bool) *simulation {
+	s := newSimulation(4*seed, trace)
+	s.seed = seed
+	for i, user := range []string{"1101", "2101"} {
+		p := s.addPhone(user, fmt.Sprintf("127.0.1.%d:5060", i+1))
+		p.stubborn = s.chance(0.1)
+	}
+	own := s.phoneOf("1101").dial("12345")
+	own.apart = true
+	s.after(time.Second, func() { s.addPhone("13812345678", "127.0.0.10:5060").dial("110") })
+	for i := range 5 {
+		s.after(time.Duration(4+3*i)*time.Second+s.upTo(3*time.Second), func() { s.phoneOf("1101").joinsWith(own) })
+	}
+	s.after(3*time.Minute, func() {
+		for _, p := range s.people {
+			for _, l := range slices.Clone(p.legs) {
+				l.hangUp()
 			}
-		})
-		s.run(time.Hour)
-		s.checkLeft()
-		if s.err != nil {
-			t.Fatalf("seed %d: %v", seed, s.err)
 		}
-		joined, back = joined+s.joined, back+s.back
-	}
-	if joined < 100 || back < 20 {
-		t.Errorf("%d calls were joined and %d parties came back: too few to tell", joined, back)
-	}
-	t.Logf("%d calls joined, %d parties came back", joined, back)
+	})
+	s.run(time.Hour)
+	s.checkLeft()
+	return s
 }
 
 // callsApart: a desk calls a line itself, is called by a citizen meanwhile, and joins
@@ -130,10 +134,10 @@ func (l *line) checkHeard() {
 		return
 	}
 	p := c.core.byCallID(l.leg.CallID())
-	if p == nil || p.gone || p.lender.peer != nil || s.now.Sub(c.moved) < patience || l.sends == p.addr {
+	if p == nil || p.Gone || p.Lender.Ref != "" || s.now.Sub(c.moved) < patience || l.sends == p.Addr {
 		return
 	}
-	s.fail("%s speaks to %v, and leg %d of %s listens at %v", l.phone.user, l.sends, p.id, c.ref, p.addr)
+	s.fail("%s speaks to %v, and leg %d of %s listens at %v", l.phone.user, l.sends, p.ID, c.ref, p.Addr)
 }
 
 // checkShown: who is told in the middle of a call whom he talks with is told the
@@ -149,8 +153,8 @@ func (c *simCall) checkShown(req *gosip.Request) {
 	}
 	c.sim.shown[copyOf] = true
 	p := c.core.byCallID(req.CallID().Value())
-	if p == nil || p.id == 1 || strings.Contains(pai.Value(), c.number) {
+	if p == nil || p.ID == 1 || strings.Contains(pai.Value(), c.number) {
 		return
 	}
-	c.sim.fail("%s: leg %d is shown %s", c.ref, p.id, pai.Value())
+	c.sim.fail("%s: leg %d is shown %s", c.ref, p.ID, pai.Value())
 }

@@ -7,11 +7,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/routing/desk"
 	"liandong/sip/event"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -45,7 +47,10 @@ func (p *phone) enters() {
 	}
 	s.note("%s: %s %s, whose lamp is %s", p.user, name, whose, x.State)
 	// What has been seen is done a moment later, and may be over by then.
-	s.after(s.upTo(800*time.Millisecond), func() { p.comesIn(p.dial(whose, header.Field{Name: name, Value: r.String()})) })
+	s.after(s.upTo(800*time.Millisecond), func() {
+		p.comesIn(p.dial(whose,
+			header.Field{Name: name, Value: r.String()}))
+	})
 }
 
 // comesIn does at the end what a desk does with a call.
@@ -64,7 +69,8 @@ func (s *simulation) checkLamps() {
 		switch {
 		case talks && !lit && !s.inACall(user): // on its way from one call to another
 		case lit && x.Calls && x.State == event.Early, lit && !held && x.Calls: // it has called a line itself
-		case talks && (!lit || x.State != event.Confirmed), !talks && lit && x.State == event.Confirmed && !x.Calls, !held && lit:
+		case talks && (!lit || x.State != event.Confirmed), !talks && lit && x.State == event.Confirmed && !x.Calls,
+			!held && lit:
 			s.fail("the lamp of %s is %v %+v: talks %v, claimed %v", user, lit, x, talks, held)
 		}
 	}
@@ -77,7 +83,8 @@ func (s *simulation) checkLamps() {
 
 func (s *simulation) inACall(user string) bool {
 	return slices.ContainsFunc(s.cores, func(c *simCall) bool {
-		return slices.ContainsFunc(c.core.parties, func(p *party) bool { return p.seat == user && !p.gone })
+		return !c.closed && slices.ContainsFunc(c.core.parties,
+			func(p *party) bool { return p.Seat == user && !p.Gone })
 	})
 }
 
@@ -101,8 +108,8 @@ func (s *simulation) busy(line string) bool {
 }
 
 func (s *simulation) allDark() {
-	if n := len(s.lamps.lit) + len(s.lamps.calls); n != 0 {
-		s.fail("lamps are lit and no call is on: %v", s.lamps.lit)
+	if n := len(s.lamps.on) + len(s.lamps.calls); n != 0 {
+		s.fail("lamps are lit and no call is on: %v", s.lamps.on)
 	}
 }
 
@@ -133,39 +140,38 @@ var watcherAddr = netip.MustParseAddrPort("127.0.3.1:5060")
 // TestLampsAreNeverStuck lets phones watch over the same bad network: once nothing
 // has changed for a while every lamp is as it should be.
 func TestLampsAreNeverStuck(t *testing.T) {
-	seeds := uint64(150)
-	if testing.Short() || raceEnabled {
-		seeds = 40
+	var heard atomic.Uint64
+	n := runSeeds(t, *seeds/50, lampsWatched, func(s *simulation) { heard.Add(uint64(s.board.heard)) })
+	if heard.Load() < 25*n {
+		t.Errorf("%d NOTIFYs in %d seeds: nothing is watched", heard.Load(), n)
 	}
-	heard := 0
-	for seed := range seeds {
-		s := newSimulation(seed+1, *oneSeed == seed+1)
-		s.watchLamps()
-		s.play()
-		heard += s.board.heard
-		if s.err != nil {
-			t.Fatalf("seed %d: %v\n%s", seed+1, s.err, s.log.String())
-		}
-	}
-	if uint64(heard) < 25*seeds {
-		t.Errorf("%d NOTIFYs in %d seeds: nothing is watched", heard, seeds)
-	}
+}
+
+func lampsWatched(seed uint64, trace bool) *simulation {
+	s := newSimulation(seed, trace)
+	s.watchLamps()
+	s.play()
+	return s
 }
 
 func (s *simulation) watchLamps() {
 	b := &simBoard{sim: s, watchers: map[string]*simWatcher{}, changed: s.now}
 	cfg := notifier.Default()
 	cfg.Leg.Rand = rand.New(rand.NewPCG(s.seed, 4235)).Uint64
-	cfg.Packages = map[string]notifier.Package{lampEvent: dialogs{s.lamps, s.dir}}
+	cfg.Packages = map[string]notifier.Package{lampEvent: dialogs{s.lamps, func() *desk.Directory { return s.dir }}}
 	cfg.Local = func(_, transport string) (leg.Local, bool) {
-		return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
+		return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport},
+			true
 	}
 	b.server = notifier.New(cfg)
 	s.board = b
 	for _, w := range []*simWatcher{
-		{user: "1101", to: "1102", lamp: seatLamp("1102")}, {user: "1102", to: "1101", lamp: seatLamp("1101")}, {user: "2101", to: "2102", lamp: seatLamp("2102")},
-		{user: "1101", to: "110", lamp: lineLamp("110")}, {user: "2102", to: "110", lamp: lineLamp("110")}, {user: "1101", to: "12345", lamp: lineLamp("12345")},
-		{user: "1101", to: "handover", lamp: verbLamp("handover", "1101")}, {user: "2101", to: "conference", lamp: verbLamp("conference", "2101")},
+		{user: "1101", to: "1102", lamp: seatLamp("1102")}, {user: "1102", to: "1101", lamp: seatLamp("1101")},
+		{user: "2101", to: "2102", lamp: seatLamp("2102")},
+		{user: "1101", to: "110", lamp: lineLamp("110")}, {user: "2102", to: "110", lamp: lineLamp("110")},
+		{user: "1101", to: "12345", lamp: lineLamp("12345")},
+		{user: "1101", to: "handover", lamp: verbLamp("handover", "1101")},
+		{user: "2101", to: "conference", lamp: verbLamp("conference", "2101")},
 	} {
 		w.board = b
 		b.watchers[w.callID()] = w

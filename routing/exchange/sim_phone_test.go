@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ type phone struct {
 	addr       netip.AddrPort // where its packets come from: its router's doing
 	bound      netip.AddrPort // where it has registered from
 	tcp        bool
-	noEvents   bool // no telephone-event in its SDP
+	noEvents   bool       // no telephone-event in its SDP
+	codecs     []codec.ID // nil: A-law
 	registered bool
 	legs       []*line
 	ports      uint16
@@ -55,6 +57,8 @@ func (s *simulation) addPhone(user, addr string) *phone {
 	at := netip.MustParseAddrPort(addr)
 	p := &phone{sim: s, user: user, home: at, addr: at, bound: at, registered: true, ports: 30000}
 	s.phones[p.addr] = p
+	i, _ := slices.BinarySearchFunc(s.people, p, func(a, b *phone) int { return cmp.Compare(a.user, b.user) })
+	s.people = slices.Insert(s.people, i, p)
 	return p
 }
 
@@ -87,15 +91,23 @@ func (p *phone) move() {
 			return
 		}
 		s.note("%s registers from %v", p.user, p.addr)
-		p.registered, p.bound, p.atHome = true, p.addr, s.now
-		s.seats.Online(p.user)
-		for _, c := range s.cores {
+		s.insist(p.registers)
+	})
+}
+
+// registers is what the switch does with a REGISTER.
+func (p *phone) registers() {
+	s := p.sim
+	p.registered, p.bound, p.atHome = true, p.addr, s.now
+	s.seats.Online(p.user)
+	for _, c := range s.cores {
+		s.insist(func() {
 			if !c.closed {
 				c.core.Moved(s.now, p.user)
 				c.rest()
 			}
-		}
-	})
+		})
+	}
 }
 
 func (p *phone) local() leg.Local {
@@ -104,11 +116,15 @@ func (p *phone) local() leg.Local {
 	if p.noEvents {
 		events = 0
 	}
+	codecs := []codec.ID{codec.PCMA}
+	if p.codecs != nil {
+		codecs = p.codecs
+	}
 	return leg.Local{
 		Contact: p.contact(), ViaHost: p.home.String(), Transport: p.transport(),
 		Media: sdp.Local{
 			Addr: netip.AddrPortFrom(p.addr.Addr(), p.ports), SessionID: uint64(p.ports), Version: 1,
-			Codecs: []codec.ID{codec.PCMA}, DTMF: events, Ptime: 20 * time.Millisecond,
+			Codecs: codecs, DTMF: events, Ptime: 20 * time.Millisecond,
 		},
 	}
 }
@@ -168,23 +184,40 @@ func (p *phone) receive(packet leg.Packet) {
 	l.take(out)
 }
 
-// die: the power is gone. What the media engine notices of it comes after its
-// timeout.
+// die: the power is gone. By what the media engine notices the switch is done with it within 6 s of the
+// last that it has said, which may still be on its way.
 func (p *phone) die() {
 	s := p.sim
 	s.note("%s dies", p.user)
 	p.dead = true
 	lines := p.legs
 	p.legs = nil
-	s.after(10*time.Second, func() {
+	still := func(do func(*simCall, *party)) {
 		for _, c := range s.cores {
 			for _, l := range lines {
-				if at := c.core.byCallID(l.leg.CallID()); at != nil && !c.closed && !at.gone {
-					c.core.Heard(s.now, engine.MediaLost{Leg: engine.LegID(at.id)})
-					c.rest()
+				if at := c.core.byCallID(l.leg.CallID()); at != nil && !c.closed && !at.Gone {
+					do(c, at)
 				}
 			}
 		}
+	}
+	for i := range 8 { // a leg that goes to another call is noticed there
+		s.after(1500*time.Millisecond+time.Duration(i)*time.Second, func() {
+			s.insist(func() {
+				still(func(c *simCall, at *party) {
+					c.core.Heard(s.now, engine.Silent{Leg: engine.LegID(at.ID), Pause: engine.Unexplained})
+					c.rest()
+				})
+			})
+		})
+	}
+	s.after(6*time.Second+2*s.fault.delay, func() {
+		still(func(c *simCall, at *party) {
+			l, ok := c.core.state.Leg(at.ID)
+			if ok && l.Up && at.Lender.Ref == "" && s.now.Sub(c.moved) > 8*time.Second && s.death.died == 0 {
+				s.fail("%s: %s has lost its power, and still has a part in the call: %+v", c.ref, p.user, l)
+			}
+		})
 	})
 }
 
@@ -204,8 +237,9 @@ func (p *phone) calls(uri, number string, more ...header.Field) *line {
 		fields = append(fields, header.Field{Name: "Require", Value: "100rel"})
 	}
 	l.do(leg.Invite{
-		RequestURI: "sip:" + uri + "@" + switchAddr.String(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr},
-		From: me, To: header.NameAddr{URI: header.URI{Scheme: "sip", User: number, Host: "127.0.0.1"}},
+		RequestURI: "sip:" + uri + "@" + switchAddr.String(),
+		Flow:       leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr},
+		From:       me, To: header.NameAddr{URI: header.URI{Scheme: "sip", User: number, Host: "127.0.0.1"}},
 		Fields:       fields,
 		DelayedOffer: p.sim.chance(0.1),
 	})
@@ -296,17 +330,22 @@ func (l *line) rings() {
 // mute is what the media engine notices when nothing comes from a phone, or when something comes again.
 func (l *line) mute(silent bool) {
 	for _, c := range l.phone.sim.cores {
-		p := c.core.byCallID(l.leg.CallID())
-		switch {
-		case p == nil || c.closed || p.gone:
-			continue
-		case silent:
-			c.core.Heard(l.phone.sim.now, engine.MediaLost{Leg: engine.LegID(p.id)})
-		default:
-			c.core.Heard(l.phone.sim.now, engine.MediaBack{Leg: engine.LegID(p.id)})
-		}
-		c.rest()
+		l.phone.sim.insist(func() { l.tell(c, silent) })
 	}
+}
+
+// tell is what the media engine tells a call of the line.
+func (l *line) tell(c *simCall, silent bool) {
+	p := c.core.byCallID(l.leg.CallID())
+	if p == nil || c.closed || p.Gone {
+		return
+	}
+	if silent {
+		c.core.Heard(c.sim.now, engine.MediaLost{Leg: engine.LegID(p.ID)})
+	} else {
+		c.core.Heard(c.sim.now, engine.MediaBack{Leg: engine.LegID(p.ID)})
+	}
+	c.rest()
 }
 
 func (l *line) refuse(code int, after time.Duration) {
@@ -347,12 +386,14 @@ func (l *line) atWork(from time.Duration) {
 
 // click is a verb from the desk's screen, which reaches every call.
 func (p *phone) click(v verb.Verb) {
-	for _, c := range p.sim.cores {
-		if !c.closed {
-			_ = c.core.Press(p.sim.now, p.user, v)
-			c.rest()
+	p.sim.reaches(func() {
+		for _, c := range p.sim.cores {
+			if !c.closed {
+				_ = c.core.Press(p.sim.now, p.user, v)
+				c.rest()
+			}
 		}
-	}
+	})
 }
 
 // holds: a party puts the other one on hold, perhaps, or only asks anew.
@@ -384,13 +425,14 @@ func (l *line) press(code string) {
 			if l.ended {
 				return
 			}
-			for _, c := range s.cores {
-				if p := c.core.byCallID(l.leg.CallID()); p != nil && !c.closed {
-					s.note("%s presses %c", l.phone.user, d)
-					c.core.Heard(s.now, engine.DigitReceived{Leg: engine.LegID(p.id), Digit: d})
-					c.rest()
+			s.reaches(func() {
+				for _, c := range s.cores {
+					if p := c.core.byCallID(l.leg.CallID()); p != nil && !c.closed {
+						s.note("%s presses %c", l.phone.user, d)
+						c.presses(engine.DigitReceived{Leg: engine.LegID(p.ID), Digit: d}, "")
+					}
 				}
-			}
+			})
 		})
 	}
 }

@@ -31,6 +31,18 @@ func TestReasonIsCarriedAcross(t *testing.T) {
 			citizen: func(l *line) { l.do(leg.End{Fields: fields(busy)}) },
 			told:    func(_ *routed, desk *line) []header.Reason { return desk.why }, want: busy,
 		},
+		"BYE without a word": { // Q.850: the ordinary end
+			desk:    func(l *line) { l.answer(time.Second) },
+			citizen: func(l *line) { l.do(leg.End{}) },
+			told:    func(_ *routed, desk *line) []header.Reason { return desk.why },
+			want:    header.Reason{Protocol: "Q.850", Cause: 16, Text: "Normal call clearing"},
+		},
+		"CANCEL without a word": {
+			desk:    func(l *line) { l.do(leg.Progress{Code: 180}) },
+			citizen: func(l *line) { l.do(leg.End{}) },
+			told:    func(_ *routed, desk *line) []header.Reason { return desk.why },
+			want:    header.Reason{Protocol: "SIP", Cause: 487, Text: "Call withdrawn"},
+		},
 		"a refusal": {
 			to:   "119",
 			desk: func(l *line) { l.after(time.Second, leg.Reject{Code: 486, Fields: fields(busy)}) },

@@ -119,14 +119,16 @@ func (l *line) refer(to string) {
 		return
 	}
 	b.top++
-	r := &refer{line: l, to: to, silent: s.chance(0.15), habit: habit(s.rng.IntN(3)), seq: b.top, branch: fmt.Sprintf("z9hG4bKr%d", s.rng.Uint64())}
+	r := &refer{line: l, to: to, silent: s.chance(0.15), habit: habit(s.rng.IntN(3)), seq: b.top,
+		branch: fmt.Sprintf("z9hG4bKr%d", s.rng.Uint64())}
 	more := ""
 	if r.silent {
 		more = "Refer-Sub: false\r\n"
 	}
 	text := fmt.Sprintf("REFER %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d REFER\r\n"+
 		"Contact: <%s>\r\nRefer-To: %s\r\nReferred-By: <sip:%s@127.0.0.1>\r\n%sContent-Length: 0\r\n\r\n",
-		b.target, strings.ToUpper(l.phone.transport()), l.phone.home, r.branch, b.us, b.them, l.leg.CallID(), r.seq, l.phone.contact(), to, l.phone.user, more)
+		b.target, strings.ToUpper(l.phone.transport()), l.phone.home, r.branch, b.us, b.them, l.leg.CallID(), r.seq,
+		l.phone.contact(), to, l.phone.user, more)
 	msg, err := gosip.ParseMessage([]byte(text))
 	if err != nil {
 		s.fail("a REFER of the test cannot be read: %v\n%s", err, text)
@@ -134,13 +136,15 @@ func (l *line) refer(to string) {
 	}
 	b.refers = append(b.refers, r)
 	cfg := leg.Default()
-	r.send(r.txn.Start(s.now, txn.Timing{T1: cfg.T1, T2: cfg.T2, T4: cfg.T4, Reliable: l.phone.tcp}, msg.(*gosip.Request)))
+	r.send(r.txn.Start(s.now, txn.Timing{T1: cfg.T1, T2: cfg.T2, T4: cfg.T4, Reliable: l.phone.tcp},
+		msg.(*gosip.Request)))
 }
 
 func (r *refer) send(step txn.Step) {
 	p := r.line.phone
 	if step.Send != nil && !p.dead {
-		p.sim.transmit(p.addr, leg.Packet{Msg: step.Send, Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: p.addr, Remote: switchAddr}}, func() {})
+		p.sim.transmit(p.addr, leg.Packet{Msg: step.Send, Flow: leg.Flow{Network: "lab", Transport: p.transport(),
+			Local: p.addr, Remote: switchAddr}}, func() {})
 	}
 	if step.Timeout {
 		r.over = true
@@ -152,7 +156,7 @@ func (s *simulation) answersRefer(res *gosip.Response) {
 	if res.CSeq().MethodName != gosip.REFER || res.StatusCode != 202 && res.StatusCode != 603 {
 		return
 	}
-	for _, p := range s.everyPhone() {
+	for _, p := range s.people {
 		for _, l := range p.legs {
 			if l.leg != nil && l.leg.CallID() == res.CallID().Value() && l.beside.first == 0 {
 				l.beside.first = res.CSeq().SeqNo
@@ -177,7 +181,7 @@ func (r *refer) accepted(code int) {
 	r.code = code
 	r.over = r.over || code >= 300 || r.silent
 	desk := s.dir.Seats[r.line.phone.user] != nil
-	if code < 300 && (strings.Contains(r.to, "0900") || !desk) {
+	if code < 300 && (strings.Contains(r.to, "sip:0900") || !desk) {
 		s.fail("%s may refer to %s", r.line.phone.user, r.to)
 	}
 	if code < 300 && r.habit == byeAtOnce {
@@ -209,7 +213,8 @@ func (l *line) notified(p leg.Packet, req *gosip.Request) {
 func (r *refer) heard(body string, last bool) {
 	s := r.line.phone.sim
 	code, err := strconv.Atoi(strings.Fields(body)[1])
-	if n := len(r.told); err != nil || last != (code >= 200) || n > 0 && (r.told[n-1] >= code || r.told[n-1] >= 200) || r.silent {
+	if n := len(r.told); err != nil || last != (code >= 200) || n > 0 && (r.told[n-1] >= code || r.told[n-1] >= 200) ||
+		r.silent {
 		s.fail("REFER %d of %s to %s is told %q (last %v) after %v", r.seq, r.line.phone.user, r.to, body, last, r.told)
 	}
 	r.told = append(r.told, code)
@@ -217,13 +222,16 @@ func (r *refer) heard(body string, last bool) {
 		return
 	}
 	r.over = true
-	alone := strings.Contains(r.to, "urgent") || strings.Contains(r.to, "take_back") || strings.Contains(r.to, "method=BYE") || strings.Contains(r.to, focusPrefix) || r.line.focus
+	alone := strings.Contains(r.to, "urgent") || strings.Contains(r.to, "take_back") ||
+		strings.Contains(r.to, "method=BYE") || strings.Contains(r.to, focusPrefix) || r.line.focus
 	met := r.line.call().met || r.with != nil && r.with.call().met
 	if code == 200 && r.with != nil {
 		s.joined++
 		s.after(10*time.Second, func() {
-			if s.fault == (faults{}) && !r.line.phone.dead && !(r.line.ended && r.with.ended) {
-				s.fail("%s has joined its two calls, and is still in one", r.line.phone.user)
+			p := r.line.phone
+			reached := s.fault == (faults{}) && !p.dead && p.addr == p.bound && s.now.Sub(p.atHome) > 10*time.Second
+			if reached && !(r.line.ended && r.with.ended) {
+				s.fail("%s has joined its two calls, and is still in one", p.user)
 			}
 		})
 	}
@@ -249,8 +257,12 @@ func (l *line) call() *simCall {
 // the end.
 func (l *line) checkTold() {
 	s, p := l.phone.sim, l.phone
-	if s.fault.drop > 0.05 || p.dead || p.atHome.After(l.began) {
+	if s.fault.drop > 0.05 || p.dead || p.atHome.After(l.began) || s.death.full {
 		return
+	}
+	lost := func(r *refer) bool { return r.with != nil && r.with.call().lost }
+	if l.call().lost || slices.ContainsFunc(l.beside.refers, lost) {
+		return // the BYE of a call that cannot go on tells enough
 	}
 	for _, r := range l.beside.refers {
 		if !r.over {
@@ -260,8 +272,10 @@ func (l *line) checkTold() {
 }
 
 var referTo = []string{
-	"<sip:12345@127.0.0.1>", "sip:12345@127.0.0.1:5060", "<sip:handover@127.0.0.1>", "<sip:110@127.0.0.1>", "<sip:119@127.0.0.1>", "<sip:2101@127.0.0.1>",
-	"<sip:1102@127.0.0.1>", "<sip:conference@127.0.0.1>", "<sip:consult@127.0.0.1>", "<sip:urgent@127.0.0.1>", "<sip:take_back@127.0.0.1>", "<sip:0900123456@127.0.0.1>",
+	"<sip:12345@127.0.0.1>", "sip:12345@127.0.0.1:5060", "<sip:handover@127.0.0.1>", "<sip:110@127.0.0.1>",
+	"<sip:119@127.0.0.1>", "<sip:2101@127.0.0.1>",
+	"<sip:1102@127.0.0.1>", "<sip:conference@127.0.0.1>", "<sip:consult@127.0.0.1>", "<sip:urgent@127.0.0.1>",
+	"<sip:take_back@127.0.0.1>", "<sip:0900123456@127.0.0.1>",
 	"<sip:031187654321@127.0.0.1;user=phone>", "sip:+8631187654321@127.0.0.1", "<sip:031187654321@127.0.0.1;ext=0900>",
 }
 

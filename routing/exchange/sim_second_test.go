@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"net/url"
+	"testing"
 	"time"
 
 	"liandong/sip/leg"
@@ -15,7 +16,8 @@ func (l *line) consults(from time.Duration) {
 	if !s.chance(0.2) {
 		return
 	}
-	to := []string{"12345", "12345", "110", "119", "2102", "1102", "conference", "consult", "handover", "urgent", "7777"}[s.rng.IntN(11)]
+	to := []string{"12345", "12345", "110", "119", "2102", "1102", "conference", "consult", "handover", "urgent",
+		"7777"}[s.rng.IntN(11)]
 	s.after(from+s.between(200*time.Millisecond, 20*time.Second), func() {
 		if !l.up || l.ended || l.phone.dead {
 			return
@@ -34,8 +36,14 @@ func (l *line) finishes(b *line) {
 	s := l.phone.sim
 	switch s.rng.IntN(8) {
 	case 0, 1: // attended or semi-attended transfer
-		if tags := b.beside.early; tags[0] != "" && !b.ended {
-			l.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(b.leg.CallID()+";to-tag="+tags[0]+";from-tag="+tags[1]) + ">")
+		tags := b.beside.early
+		if tags[0] == "" { // it has had no more than a 100
+			ours, _ := b.leg.Tags()
+			tags = [2]string{"0", ours}
+		}
+		if !b.ended {
+			l.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(
+				b.leg.CallID()+";to-tag="+tags[0]+";from-tag="+tags[1]) + ">")
 		}
 	case 2: // back to the caller
 		b.hangUp()
@@ -65,6 +73,37 @@ func (l *line) finishes(b *line) {
 	}
 }
 
+// RFC 3891 §3: a phone whose second line has had no more than a 100 knows no tag of ours,
+// and transfers to it all the same.
+func TestTransferBeforeTheFirstTag(t *testing.T) {
+	r := newRouted(t, 1)
+	r.targets[0].does = func(l *line) { l.after(8*time.Second, leg.Answer{}) } // silent until then
+	r.citizen = r.phoneOf("13812345670").dial("110")
+	desk := r.phoneOf("1101")
+	r.at(4*time.Second, func() {
+		desk.legs[0].do(leg.Modify{Direction: sdp.SendOnly})
+		second := desk.dial("119")
+		r.after(2*time.Second, func() {
+			if second.beside.early[0] != "" {
+				t.Error("it has had a tag")
+			}
+			ours, _ := second.leg.Tags()
+			desk.legs[0].refer("<sip:x@127.0.0.1?Replaces=" +
+				url.QueryEscape(second.leg.CallID()+";to-tag=0;from-tag="+ours) + ">")
+		})
+	})
+	r.at(20*time.Second, func() {
+		if got := r.talksTo(); got != "119-0" || !desk.legs[0].ended {
+			t.Errorf("the citizen talks to %q, the desk has ended %v", got, desk.legs[0].ended)
+		}
+		r.citizen.hangUp()
+	})
+	r.run(time.Hour)
+	if r.err != nil || t.Failed() {
+		t.Errorf("%v\n%s", r.err, r.log.String())
+	}
+}
+
 // confers: the phone calls the conference URI and brings both lines in, by a REFER in each of them or in the
 // conference's own; then it may put the partner out.
 func (l *line) confers(b *line) {
@@ -84,7 +123,8 @@ func (l *line) confers(b *line) {
 			if to, from := one.tags(); formA && f.beside.target != "" {
 				one.refer("<" + f.beside.target + ">")
 			} else if to != "" {
-				f.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(one.leg.CallID()+";to-tag="+to+";from-tag="+from) + ">")
+				f.refer("<sip:x@127.0.0.1?Replaces=" + url.QueryEscape(
+					one.leg.CallID()+";to-tag="+to+";from-tag="+from) + ">")
 			}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/journal"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
 	"liandong/sip/trunk"
@@ -28,31 +29,43 @@ import (
 // phones made of real legs, and a network between them that drops, doubles,
 // delays and reorders by a seed. Nothing in it waits.
 type simulation struct {
-	seed  uint64
-	rng   *rand.Rand
-	now   time.Time
-	todo  []todo // what the network and the people will do, soonest first
-	seq   int
-	dir   *desk.Directory
-	seats *Seats
-	lamps *Lamps
-	rooms *Rooms
-	fire  trunk.Choice // the targets of the trunk behind which 119 is
-	fault faults
+	seed   uint64
+	rng    *rand.Rand
+	now    time.Time
+	todo   []todo // what the network and the people will do, soonest first
+	seq    int
+	dir    *desk.Directory
+	seats  *Seats
+	lamps  *Lamps
+	rooms  *Rooms
+	fire   trunk.Choice // the targets of the trunk behind which 119 is
+	fault  faults
+	bugs   float64 // how often the switch's own code panics, of what is asked of it
+	got    int     // over how many of them it got
+	bugged bool    // just now
+	stale  int     // phones of each user that have gone without a word, and are still registered
 
-	cores  []*simCall
-	phones map[netip.AddrPort]*phone
-	board  *simBoard                       // nil: nobody watches lamps
-	shown  map[string]bool                 // requests that have told a desk whom it talks with
-	moved  map[netip.AddrPort]bool         // where a phone once was
-	last   map[[2]netip.AddrPort]time.Time // when the last packet arrives, on each way of a connection
-	log    strings.Builder
-	trace  bool
-	err    error
-	ids    *ticket.IDs
-	ports  int
-	joined int // calls that have become one
-	back   int // parties that were lent, and came back
+	cores   []*simCall
+	phones  map[netip.AddrPort]*phone
+	people  []*phone                        // the same, by their names
+	board   *simBoard                       // nil: nobody watches lamps
+	shown   map[string]bool                 // requests that have told a desk whom it talks with
+	moved   map[netip.AddrPort]bool         // where a phone once was
+	last    map[[2]netip.AddrPort]time.Time // when the last packet arrives, on each way of a connection
+	log     strings.Builder
+	trace   bool
+	err     error
+	ids     *ticket.IDs
+	ports   int
+	watched bool                   // supervisors look after calls
+	attends int                    // how often one was in a call
+	rebirth bool                   // calls are written and read after every input
+	writes  func(...journal.Entry) // a journal that is never read; nil: that of death, if it comes
+	death   mortality
+	posted  int              // letters on their way
+	agents  map[string]Agent // how seats stand, as the journal has it
+	joined  int              // calls that have become one
+	back    int              // parties that were lent, and came back
 }
 
 type todo struct {
@@ -73,17 +86,25 @@ type simCall struct {
 	core    *Core
 	ref     string
 	began   bool
+	due     time.Time // when its next timer acts, since its last input
+	waits   bool      // one does
 	bound   map[string]bool
 	ids     map[string]time.Time // every Call-ID it ever had, and when the party was first let go
 	open    map[engine.LegID]bool
 	ears    map[engine.LegID]engine.Listen
 	stream  map[engine.LegID]engine.Stream
 	entries []ticket.Entry
-	number  string    // of the caller
-	met     bool      // a partner has answered
-	alone   time.Time // since when the caller has nobody, zero: has somebody
-	mute    time.Time // since when the caller hears nothing
+	number  string     // of the caller
+	met     bool       // a partner has answered
+	desks   []string   // who were told to have answered
+	alone   time.Time  // since when the caller has nobody, zero: has somebody
+	mute    time.Time  // since when the caller hears nothing
+	back    bool       // the switch makes it, to call a citizen back
+	phase   call.Phase // before it was over
 	closed  bool
+	never   bool            // the process died before anything of it was stored
+	lost    bool            // what was stored of it could not go on
+	departs *Record         // it is to end by this
 	moved   time.Time       // when it has last got a leg
 	had     map[string]bool // every Call-ID that was ever bound to it
 
@@ -97,35 +118,96 @@ type simTape struct{ c *simCall }
 
 func (t simTape) Pause(time.Time)  { t.c.paused = true }
 func (t simTape) Resume(time.Time) { t.c.paused = false }
-func (t simTape) Stop(time.Time)   { t.c.stopped++ }
+func (t simTape) Concern(string)   {}
+
+func (t simTape) Attended([]record.Attendance, time.Time) {}
+
+func (t simTape) Position() record.Position {
+	return record.Position{Call: record.Call{CallRef: t.c.ref}, Began: t.c.sim.now, Paused: t.c.paused}
+}
+func (t simTape) Stop(time.Time) { t.c.stopped++ }
 
 func (simTape) Put(int, codec.ID, uint32, []byte, time.Time) {}
 
 func (c *simCall) record(r record.Call, _ time.Time) (Recording, error) {
-	if r.CallRef != c.ref || len(r.Channels) != 3 {
+	if r.CallRef != c.ref || len(r.Channels) != 4 {
 		c.sim.fail("%s: a recording of %+v", c.ref, r)
 	}
 	c.tapes++
 	return simTape{c}, nil
 }
 
+// retape goes on with a recording of the process before.
+func (c *simCall) retape(p record.Position, _ time.Time) (Recording, error) {
+	if p.Call.CallRef != c.ref || p.Began.IsZero() {
+		c.sim.fail("%s: a recording goes on as %+v", c.ref, p)
+	}
+	if c.stopped > 0 {
+		return nil, errors.New("it is over")
+	}
+	c.tapes, c.paused = 1, p.Paused
+	return simTape{c}, nil
+}
+
 func newSimulation(seed uint64, trace bool) *simulation {
 	s := &simulation{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 110)), now: time.Unix(1712109600, 0),
-		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{}, last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
+		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{},
+		last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000,
+		ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
-	s.seats = NewSeats(func(user string) bool { return s.phoneOf(user).registered })
+	s.agents = map[string]Agent{}
+	s.seats = s.newSeats()
 	s.lamps, s.shown = NewLamps(s.lampChanged), map[string]bool{}
-	s.rooms = NewRooms(func(string) {})
+	s.rooms = NewRooms(func(string, bool) {})
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
 		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
 	}
 	if seed%4 != 0 { // a quarter of the seeds run on a clean network
-		s.fault = faults{drop: s.rng.Float64() * 0.25, double: s.rng.Float64() * 0.25, delay: s.upTo(900 * time.Millisecond)}
+		s.stale = s.rng.IntN(3)
+		s.fault = faults{drop: s.rng.Float64() * 0.25, double: s.rng.Float64() * 0.25,
+			delay: s.upTo(900 * time.Millisecond)}
 	}
+	s.takersRest()
 	return s
 }
+
+// newSeats is the register of seats of a process.
+func (s *simulation) newSeats() *Seats {
+	seats := NewSeats(s.online)
+	seats.lineOf = func(seat string) *desk.Hotline { line, _ := s.dir.At(seat); return line }
+	seats.keep = func(seat string, a Agent) {
+		s.agents[seat] = a
+		if a.State == AfterCall {
+			s.after(a.Until.Sub(s.now), func() { s.reaches(func() { s.seats.Tick(s.now) }) })
+		}
+	}
+	seats.restore(s.agents)
+	return seats
+}
+
+// takersRest has desks of a third of the seeds be ready and not, and write up their calls. It has chances of its own:
+// without it a seed is the story that it was.
+func (s *simulation) takersRest() {
+	if s.seed%3 != 0 {
+		return
+	}
+	rng := rand.New(rand.NewPCG(s.seed, 12345))
+	for _, id := range []string{"110", "12345"} {
+		line := s.dir.Hotlines[id]
+		line.AfterCall, line.LastResort = time.Duration(rng.IntN(3))*4*time.Second, rng.IntN(2) == 0
+		for _, seat := range line.Seats {
+			for range 3 {
+				to := []AgentState{Ready, NotReady, Ready}[rng.IntN(3)]
+				at := time.Duration(rng.IntN(60_000)) * time.Millisecond
+				s.after(at, func() { s.reaches(func() { s.seats.SetAgent(seat, to, "", s.now) }) })
+			}
+		}
+	}
+}
+
+func (s *simulation) online(user string) bool { return s.phoneOf(user).registered }
 
 func (s *simulation) upTo(d time.Duration) time.Duration {
 	if d <= 0 {
@@ -149,7 +231,8 @@ func (s *simulation) after(d time.Duration, do func()) {
 
 func (s *simulation) note(format string, args ...any) {
 	if s.trace {
-		fmt.Fprintf(&s.log, "%9.3f "+format+"\n", append([]any{s.now.Sub(time.Unix(1712109600, 0)).Seconds()}, args...)...)
+		fmt.Fprintf(&s.log, "%9.3f "+format+"\n", append([]any{s.now.Sub(time.Unix(1712109600, 0)).Seconds()},
+			args...)...)
 	}
 }
 
@@ -176,7 +259,7 @@ func (s *simulation) run(longest time.Duration) {
 			s.watch(at)
 			s.now = at
 		}
-		who()
+		s.does(who)
 	}
 }
 
@@ -195,11 +278,16 @@ func (s *simulation) next() (at time.Time, who func()) {
 		})
 	}
 	for _, c := range s.cores {
-		if t, ok := c.core.Deadline(); ok && !c.closed {
-			earlier(t, true, func() { c.core.Tick(s.now); c.rest() })
+		if c.closed || s.death.down {
+			continue
 		}
+		due := c.due
+		if due.Before(s.death.pause) {
+			due = s.death.pause
+		}
+		earlier(due, c.waits, func() { c.core.Tick(s.now); c.rest() })
 	}
-	for _, p := range s.everyPhone() {
+	for _, p := range s.people {
 		t, ok := p.deadline()
 		earlier(t, ok, p.tick)
 	}
@@ -210,17 +298,8 @@ func (s *simulation) next() (at time.Time, who func()) {
 	return at, who
 }
 
-func (s *simulation) everyPhone() []*phone {
-	all := make([]*phone, 0, len(s.phones))
-	for _, p := range s.phones {
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b *phone) int { return cmp.Compare(a.user, b.user) })
-	return all
-}
-
 func (s *simulation) phoneOf(user string) *phone {
-	for _, p := range s.phones {
+	for _, p := range s.people {
 		if p.user == user {
 			return p
 		}
@@ -235,7 +314,7 @@ func (s *simulation) alive() string {
 			fmt.Fprintf(&b, "call %s %s parties %d; ", c.ref, c.core.state.Phase, len(c.core.parties))
 		}
 	}
-	for _, p := range s.everyPhone() {
+	for _, p := range s.people {
 		if len(p.legs) > 0 {
 			fmt.Fprintf(&b, "phone %s legs %d; ", p.user, len(p.legs))
 		}
@@ -248,12 +327,17 @@ var switchAddr = netip.MustParseAddrPort("127.0.0.1:5060")
 // transmit carries a packet from one address to another, through the faults,
 // as bytes: what arrives is what a parser reads.
 func (s *simulation) transmit(from netip.AddrPort, p leg.Packet, unsent func()) {
+	s.carry(from, p, p.Msg.String(), unsent)
+}
+
+func (s *simulation) carry(from netip.AddrPort, p leg.Packet, text string, unsent func()) {
 	to := p.Flow.Remote
 	if !to.IsValid() {
 		to, _ = netip.ParseAddrPort(p.Target)
 	}
-	text := p.Msg.String()
-	s.note("%v → %v %s", from, to, firstLine(text))
+	if s.trace {
+		s.note("%v → %v %s", from, to, firstLine(text))
+	}
 	if p.Flow.Transport == "tcp" {
 		s.stream(from, to, text, unsent)
 		return
@@ -317,7 +401,7 @@ func (s *simulation) arrive(transport string, from, to netip.AddrPort, text stri
 	msg.SetSource(from.String())
 	p := leg.Packet{Msg: msg, Flow: leg.Flow{Network: "lab", Transport: transport, Local: to, Remote: from}}
 	if to == switchAddr {
-		s.deliver(p)
+		s.reaches(func() { s.hears(p) })
 		return
 	}
 	if at := s.phones[to]; at != nil { // else it has moved meanwhile
@@ -354,7 +438,7 @@ func (s *simulation) deliver(p leg.Packet) {
 	}
 	if c := s.joins(origin.User, p); c != nil {
 		c.Bind(id)
-		c.core.Dialled(s.now, origin.User, p)
+		c.core.Dialled(s.now, origin, p)
 		c.rest()
 		return
 	}
@@ -372,6 +456,11 @@ func (s *simulation) joins(user string, p leg.Packet) *simCall {
 	if own, ok := s.dir.At(user); ok && !talks && leg.Dialled(p) == "pickup" {
 		ref = s.lamps.Rings(own.ID)
 	}
+	if of, ok := monitored(s.dir, leg.Dialled(p)); ok && !talks {
+		if ref = s.seats.First(of.line); of.seat != "" {
+			ref, _ = s.seats.Claimed(of.seat)
+		}
+	}
 	for _, c := range s.cores {
 		if !c.closed && (enters && c.bound[id] || !enters && c.ref == ref && user != "") {
 			return c
@@ -380,37 +469,57 @@ func (s *simulation) joins(user string, p leg.Packet) *simCall {
 	return nil
 }
 
-func (s *simulation) newCall(o ua.Origin) *simCall {
-	c := &simCall{
-		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{}, had: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
+func (s *simulation) simCall() *simCall {
+	return &simCall{
+		sim: s, ref: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.cores)+1), bound: map[string]bool{},
+		had: map[string]bool{}, ids: map[string]time.Time{}, open: map[engine.LegID]bool{},
 		ears: map[engine.LegID]engine.Listen{}, stream: map[engine.LegID]engine.Stream{}, taped: map[engine.LegID]int{},
 	}
-	core, err := NewCore(World{
-		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Rooms: s.rooms, Trunks: s, Place: s.place,
-		Local: func(_, transport string) (leg.Local, bool) {
-			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport}, true
-		},
-		Offer: func(f call.SeatsFound) bool {
-			if c.closed {
-				return false
-			}
-			s.after(0, func() { c.core.SeatFree(s.now, f); c.rest() })
-			return true
-		},
-		Tell: func(what string, f map[string]string) {
-			s.note("  %s tells %s %s", c.ref, what, f["detail"])
-			c.met = c.met || what == "partner_answered" || what == "joined"
-		},
-		NewID: s.ids.New, Record: c.record,
-		Find: func(id string) (Peer, bool) { return s.callWith(id, c) }, Self: c,
-		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),
-	}, s.dir, o, c.ref)
+}
+
+func (s *simulation) newCall(o ua.Origin) *simCall {
+	c := s.simCall()
+	core, err := NewCore(c.world(), s.dir, o, c.ref)
 	if err != nil {
 		s.fail("no call: %v", err)
 	}
 	c.core = core
 	s.cores = append(s.cores, c)
 	return c
+}
+
+func (c *simCall) world() World {
+	s := c.sim
+	world := World{
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Rooms: s.rooms, Trunks: s, Places: s.places,
+		Local: func(_, transport string) (leg.Local, bool) {
+			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport},
+				true
+		},
+		Offer: func(f call.SeatsFound) bool {
+			if c.closed {
+				return false
+			}
+			s.inside(0, func() { c.core.SeatFree(s.now, f); c.rest() })
+			return true
+		},
+		Tell: func(what string, f map[string]string) {
+			s.note("  %s tells %s %s", c.ref, what, f["detail"])
+			if what == "supervisor" && f["detail"] != "end" {
+				s.attends++
+			}
+			c.met = c.met || what == "partner_answered" || what == "joined"
+			c.accounted(what, f)
+		},
+		NewID: s.ids.New, Record: c.record, Retape: c.retape, Keep: s.keeps(),
+		Astray: func() { s.fail("%s: %v", c.ref, c.core.state.Check()) },
+		Find:   func(id string) (string, bool) { return s.callWith(id, c) }, Post: s.post,
+		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),
+	}
+	if s.bugs > 0 {
+		world.Bug = func(r any) { s.got++; s.note("  %s panics: %v", c.ref, r) }
+	}
+	return world
 }
 
 // Order and Called are what the keeper of the trunks does.
@@ -427,18 +536,31 @@ func (s *simulation) legConfig() leg.Config {
 	return cfg
 }
 
-func (s *simulation) place(user string) (Place, bool) {
+// places is the phone of a seat, and at times one before it that has gone without a word.
+func (s *simulation) places(user string) (all []Place) {
 	p := s.phoneOf(user)
 	if !p.registered {
-		return Place{}, false
+		return nil
 	}
-	return Place{URI: p.contact(), Flow: leg.Flow{Network: "lab", Transport: p.transport(), Local: switchAddr, Remote: p.bound, Symmetric: true}}, true
+	flow := leg.Flow{Network: "lab", Transport: p.transport(), Local: switchAddr, Remote: p.bound, Symmetric: true}
+	for range s.stale {
+		at := netip.AddrPortFrom(p.home.Addr(), uint16(s.between(1, 1000)))
+		s.moved[at] = s.chance(0.5) // else the way there says that there is nobody
+		gone := flow
+		gone.Remote = at
+		all = append(all, Place{URI: "sip:" + user + "@" + at.String(), Flow: gone})
+	}
+	return append(all, Place{URI: p.contact(), Flow: flow})
 }
 
 // rest is called when a call has worked: it may be over, its parties may have
 // come and gone.
 func (c *simCall) rest() {
 	c.began = true
+	if c.sim.rebirth {
+		c.reborn()
+	}
+	c.due, c.waits = c.core.Deadline()
 	if c.core.Done() && !c.closed {
 		c.closed = true
 		c.core.Close()
@@ -457,8 +579,12 @@ func (c *simCall) Send(p leg.Packet) {
 	if m := p.Method(); (m == "BYE" || m == "CANCEL") && c.ids[p.CallID()].IsZero() {
 		c.ids[p.CallID()] = c.sim.now
 	}
-	c.sim.transmit(switchAddr, p, func() {
-		if !c.closed {
+	c.sim.moment()
+	text := p.Msg.String()
+	c.checkCopies(p, text)
+	life := c.sim.death.life
+	c.sim.carry(switchAddr, p, text, func() {
+		if !c.closed && c.sim.death.life == life {
 			c.core.Unsent(c.sim.now, p)
 			c.rest()
 		}
@@ -480,27 +606,42 @@ func (c *simCall) Bind(id string) {
 }
 
 // callWith is another call than c that has a Call-ID.
-func (s *simulation) callWith(id string, c *simCall) (Peer, bool) {
+func (s *simulation) callWith(id string, c *simCall) (ref string, ok bool) {
 	for _, o := range s.cores {
 		if o.bound[id] && o != c && !o.closed {
-			return o, true
+			return o.ref, true
 		}
 	}
-	return nil, false
+	return "", false
 }
 
-// Ask lets calls work on each other when their turn comes.
-func (c *simCall) Ask(f func(time.Time, *Core)) bool {
-	if c.closed {
-		return false
+// post lets calls work on each other when their turn comes.
+func (s *simulation) post(l Letter) bool {
+	for _, c := range s.cores {
+		if c.ref == l.To && !c.closed {
+			if l.packet != nil {
+				delete(s.death.handling, l.packet.Packet.Kept) // who takes it in the end ends it
+			}
+			s.posted++
+			s.inside(s.upTo(5*time.Millisecond), func() { s.posted--; c.core.Take(s.now, l); c.rest() })
+			return true
+		}
 	}
-	c.sim.after(c.sim.upTo(5*time.Millisecond), func() { f(c.sim.now, c.core); c.rest() })
-	return true
+	return false
 }
 
 func (c *simCall) Unbind(id string) { delete(c.bound, id) }
 
 var errNoPorts = errors.New("no ports")
+
+// bug panics now and then, and not when it is tried again.
+func (s *simulation) bug() {
+	if s.bugs > 0 && s.chance(s.bugs) && !s.bugged {
+		s.bugged = true
+		panic("a bug")
+	}
+	s.bugged = false
+}
 
 func (c *simCall) Open(id engine.LegID, network string) (netip.AddrPort, error) {
 	if c.sim.chance(0.01) {
@@ -515,6 +656,7 @@ func (c *simCall) Open(id engine.LegID, network string) (netip.AddrPort, error) 
 }
 
 func (c *simCall) Do(cmd engine.Command) {
+	c.sim.moment()
 	switch cmd := cmd.(type) {
 	case engine.Close:
 		if !c.open[cmd.Leg] {
@@ -532,10 +674,11 @@ func (c *simCall) Do(cmd engine.Command) {
 			delete(c.taped, cmd.Leg)
 		}
 	case engine.Listen:
+		c.sim.bug()
 		c.sim.note("  %s leg %d hears %v %v", c.ref, cmd.Leg, cmd.From, cmd.Play)
 		c.ears[cmd.Leg] = cmd
 		if p := cmd.Play; p.ID != 0 && !p.Loop {
-			c.sim.after(time.Second, func() {
+			c.sim.inside(time.Second, func() {
 				if !c.closed {
 					c.core.Heard(c.sim.now, engine.PlayDone{Leg: cmd.Leg, ID: p.ID})
 					c.rest()
@@ -543,7 +686,30 @@ func (c *simCall) Do(cmd engine.Command) {
 			})
 		}
 	case engine.Stream:
+		c.sim.bug()
+		was := c.stream[cmd.Leg]
 		c.stream[cmd.Leg] = cmd
+		c.pauses(cmd, was.Receive || !cmd.Receive)
+	}
+}
+
+// pauses is what the media engine says of one who holds us, until sound comes again.
+func (c *simCall) pauses(s engine.Stream, same bool) {
+	heard := func(after time.Duration, e engine.Event) {
+		c.sim.after(after, func() {
+			c.sim.insist(func() {
+				if now := c.stream[s.Leg]; !c.closed && c.open[s.Leg] && now.Receive == s.Receive {
+					c.core.Heard(c.sim.now, e)
+					c.rest()
+				}
+			})
+		})
+	}
+	switch {
+	case !s.Receive:
+		heard(1500*time.Millisecond, engine.Silent{Leg: s.Leg, Pause: engine.OnHold})
+	case !same:
+		heard(20*time.Millisecond, engine.Alive{Leg: s.Leg})
 	}
 }
 
@@ -557,10 +723,15 @@ func (c *simCall) Close() {
 }
 
 func (c *simCall) Put(e ticket.Entry, done func(error)) {
+	c.sim.bug()
 	c.sim.note("  %s ticket %s %s %s", c.ref, e.Event, e.StubID, e.Result)
 	if err := e.Validate(); err != nil {
 		c.sim.fail("%s: %v", c.ref, err)
 	}
-	c.entries = append(c.entries, e)
+	c.sim.moment()
+	if !slices.ContainsFunc(c.entries, func(o ticket.Entry) bool { return o.EventID == e.EventID }) {
+		c.entries = append(c.entries, e)
+	}
+	c.sim.moment()
 	done(nil)
 }

@@ -12,7 +12,8 @@ import (
 func TestTalking(t *testing.T) {
 	var told []map[string]string
 	c := &Core{
-		state: call.Call{Phase: call.ThreeWay, Ref: "ref", Legs: []call.Leg{{ID: 1, Up: true}, {ID: 2, Up: true, Hotline: "110", Seat: "1101"}}},
+		state: call.Call{Phase: call.ThreeWay, Ref: "ref",
+			Legs: []call.Leg{{ID: 1, Up: true}, {ID: 2, Up: true, Hotline: "110", Seat: "1101"}}},
 		world: World{Tell: func(what string, fields map[string]string) {
 			if what == "talking" {
 				told = append(told, fields)

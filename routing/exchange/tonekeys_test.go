@@ -29,3 +29,20 @@ func TestToneKeys(t *testing.T) {
 		}
 	}
 }
+
+// Where a party's signalling comes from its sound may come from, too: the media engine is told, of caller and desk.
+func TestSignallerIsTold(t *testing.T) {
+	s := newSimulation(4, false)
+	s.seats = NewSeats(func(user string) bool { return user == "1101" })
+	s.addPhone("1101", "127.0.0.21:5060")
+	s.addPhone("+8613812345678", "127.0.0.10:5060").dial("110")
+	s.run(20 * time.Minute)
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	for id, want := range map[engine.LegID]string{engine.LegID(call.CallerLeg): "127.0.0.10", 2: "127.0.0.21"} {
+		if got := s.cores[0].stream[id].Signaller.String(); got != want {
+			t.Errorf("leg %d: its signalling comes from %s, want %s", id, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Versions struct {
 	log   *slog.Logger
 	limit uint32 // in the file, or on its way there
 	wg    sync.WaitGroup
+	busy  atomic.Bool // a write is under way
 }
 
 // versionBlock is how many versions the file is ahead. A resource that changes
@@ -66,22 +68,36 @@ func (v *Versions) used(top uint32) {
 	}
 }
 
-// reserve writes the file, off the goroutine: a slow disk is not to hold up lamps.
+// reserve writes the file, off the goroutine: a disk that is slow, or hangs, does not hold up
+// lamps. While it hangs versions rise beyond what it has, and it is tried with each of them.
 func (v *Versions) reserve(top uint32) {
-	v.wg.Wait() // the last one was half a block ago
+	if !v.busy.CompareAndSwap(false, true) {
+		return
+	}
 	v.limit = top + versionBlock
 	text := strconv.FormatUint(uint64(v.limit), 10) + "\n"
 	v.wg.Go(func() {
+		defer v.busy.Store(false)
 		if err := replaceFile(v.path, text); err != nil {
-			v.log.Error("the versions of lamps are not on disk: after a restart some phones may show old lamps", "err", err)
+			v.log.Error("the versions of lamps are not on disk: after a restart some phones may show old lamps", "err",
+				err)
 		}
 	})
 }
 
+// diskPatience is how long the end of the switch waits for a disk that may hang.
+const diskPatience = 2 * time.Second
+
 // end waits for the disk.
 func (v *Versions) end() {
-	if v != nil {
-		v.wg.Wait()
+	if v == nil {
+		return
+	}
+	written := make(chan struct{})
+	go func() { v.wg.Wait(); close(written) }()
+	select {
+	case <-written:
+	case <-time.After(diskPatience):
 	}
 }
 

@@ -17,7 +17,8 @@ func TestPlaceKey(t *testing.T) {
 			t.Errorf("%q is another place", same)
 		}
 	}
-	for _, other := range []string{place("中山路11号院A座", "03"), place("中山路1号院A座", "04"), place("中山路1号院", "03"), place("中山路1号院A座", "")} {
+	for _, other := range []string{place("中山路11号院A座", "03"), place("中山路1号院A座", "04"), place("中山路1号院", "03"),
+		place("中山路1号院A座", "")} {
 		if other == one || other == "" {
 			t.Errorf("%q", other)
 		}
@@ -32,7 +33,8 @@ func TestPlaceKey(t *testing.T) {
 func TestPersonKey(t *testing.T) {
 	e := ticket.Entry{CallerE164: "+8613812345678", CallerStatus: "ok"}
 	key := PersonKey(e)
-	if !strings.HasPrefix(key, "liandong:hotspot:{person:") || strings.Contains(key, "138") || strings.HasPrefix(key, "liandong:hotspot:{place") {
+	if !strings.HasPrefix(key, "liandong:hotspot:{person:") || strings.Contains(key, "138") ||
+		strings.HasPrefix(key, "liandong:hotspot:{place") {
 		t.Error(key)
 	}
 	for _, status := range []string{"restricted", "unavailable", "invalid", ""} {

@@ -100,8 +100,8 @@ func ratio(name, unit string, n, among int64, scale float64) Row {
 	return r
 }
 
-// quantile estimates within a bucket as if its times lay evenly in it. Of what took longer than the last bound the bound
-// is told.
+// quantile estimates within a bucket as if its times lay evenly in it. Of what took longer than the last bound the
+// bound is told.
 func (s Sums) quantile(name string, q float64) Row {
 	r := Row{Name: name, Of: s[Answered], Unit: "s"}
 	if s[Answered] <= 0 {

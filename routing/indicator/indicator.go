@@ -1,6 +1,7 @@
-// Package indicator counts what the linkage is measured by: how often a line hands over and how often that succeeds, how
-// long it takes, what comes back, what is answered and closed in time. [OfEntry], [OfUpdate] and [OfCall] say what one
-// event adds; [Of] makes the indicators of the sums. The package does no I/O: package ledger keeps the sums in Redis.
+// Package indicator counts what the linkage is measured by: how often a line hands over and how often that succeeds,
+// how long it takes, what comes back, what is answered and closed in time. [OfEntry], [OfUpdate] and [OfCall] say what
+// one event adds; [Of] makes the indicators of the sums. The package does no I/O: package ledger keeps the sums in
+// Redis.
 package indicator
 
 import (
@@ -35,6 +36,7 @@ const (
 	Abandoned     = "abandoned"       // the caller hung up before that
 	Unreached     = "unreached"       // busy, no answer, failed
 	TakenBack     = "taken_back"
+	Lost          = ticket.SwitchLost  // the switch ended with the call
 	KeyToAnswer   = "key_to_answer_ms" // sum over Answered; "key_to_answer_le_5" counts those within 5 s
 	OtherMode     = "other_mode"       // went over in a way that its category does not want
 
@@ -69,14 +71,22 @@ func OfEntry(before matter.Matter, e ticket.Entry, stream string, kinds category
 	list := []Count{}
 	switch e.Event {
 	case ticket.Opened:
-		c.Adds[map[string]string{ticket.Direct: AskedDirect, ticket.ThreeWay: AskedThreeWay, ticket.TicketOnly: TicketOnly}[e.Mode]] = 1
+		c.Adds[map[string]string{ticket.Direct: AskedDirect, ticket.ThreeWay: AskedThreeWay,
+			ticket.TicketOnly: TicketOnly}[e.Mode]] = 1
 		list = append(list, due(e.CallRef, e.From, e.At))
 	case ticket.Answered:
 		c.answered(e)
 	case ticket.Abandoned:
 		c.Adds[Abandoned] = 1
 	case ticket.Failed:
-		c.Adds[map[bool]string{true: TakenBack, false: Unreached}[e.Reason == "taken_back"]] = 1
+		switch e.Reason {
+		case "taken_back":
+			c.Adds[TakenBack] = 1
+		case ticket.SwitchLost: // the other line may have answered before
+			c.Adds[Lost] = 1
+		default:
+			c.Adds[Unreached] = 1
+		}
 	case ticket.Decided:
 		c.decided(e)
 	case ticket.Overdue:
@@ -84,7 +94,8 @@ func OfEntry(before matter.Matter, e ticket.Entry, stream string, kinds category
 	case ticket.Hotspot:
 		c.Line, c.Adds[Hotspots] = stream, 1
 	}
-	if kind, ok := kinds.ByCode(e.CategoryCode); ok && !matter.IsAlarm(e.Event) && before.CategoryCode != e.CategoryCode && !kind.Allows(e.Mode) {
+	if kind, ok := kinds.ByCode(e.CategoryCode); ok && !matter.IsAlarm(e.Event) &&
+		before.CategoryCode != e.CategoryCode && !kind.Allows(e.Mode) {
 		c.Adds[OtherMode] = 1
 	}
 	if delete(c.Adds, ""); len(c.Adds) > 0 {
@@ -110,8 +121,14 @@ func (c Count) answered(e ticket.Entry) {
 	}
 }
 
+// decided counts a decision once, whatever the desks make of it later.
 func (c Count) decided(e ticket.Entry) {
-	c.Adds[map[ticket.Basis]string{ticket.Agreed: Agreed, ticket.FirstReceiver: FirstReceiver, ticket.Emergency: Emergency}[e.DecisionBasis]] = 1
+	if e.Reason == "corrected" {
+		c.Adds[Kept] = map[bool]int64{true: 1, false: -1}[e.DecidedOwner == e.From]
+		return
+	}
+	c.Adds[map[ticket.Basis]string{ticket.Agreed: Agreed, ticket.FirstReceiver: FirstReceiver,
+		ticket.Emergency: Emergency}[e.DecisionBasis]] = 1
 	if e.DecidedOwner == e.From {
 		c.Adds[Kept] = 1
 	}
@@ -146,8 +163,14 @@ func (c Count) timed(all, inTime string, at, due time.Time) {
 	}
 }
 
-// OfCall is what a call event adds. Of events that come again for a call, such as a second desk's answer, the first counts.
+// OfCall is what a call event adds. Of events that come again for a call, such as a second desk's answer, the first
+// counts.
 func OfCall(fields map[string]string, kinds category.List) []Count {
+	switch fields["event"] {
+	case "arrived", "answered", "three_way_ended", "key":
+	default: // most events; those cost no more than this
+		return nil
+	}
 	at, err := time.Parse(time.RFC3339Nano, fields["at"])
 	ref, line := fields["call_ref"], fields["hotline"]
 	if err != nil || ref == "" || line == "" {

@@ -35,7 +35,8 @@ func sums(lists ...[]Count) map[string]Sums {
 }
 
 func entry(id string, event ticket.Event, with func(*ticket.Entry)) []Count {
-	e := ticket.Entry{EventID: id, Event: event, At: noon, From: "110", To: "12345", Mode: ticket.Direct, CallRef: "c", KeyAt: noon}
+	e := ticket.Entry{EventID: id, Event: event, At: noon, From: "110", To: "12345", Mode: ticket.Direct, CallRef: "c",
+		KeyAt: noon}
 	if with != nil {
 		with(&e)
 	}
@@ -46,19 +47,26 @@ func TestOfEntry(t *testing.T) {
 	three := func(e *ticket.Entry) { e.Mode = ticket.ThreeWay; e.AnsweredAt = noon.Add(4 * time.Second) }
 	got := sums(
 		entry("1", ticket.Opened, nil), entry("1", ticket.Opened, nil), // read twice
-		entry("2", ticket.Opened, three), entry("3", ticket.Opened, func(e *ticket.Entry) { e.Mode = ticket.TicketOnly; e.CallRef = "d" }),
+		entry("2", ticket.Opened, three), entry("3", ticket.Opened,
+			func(e *ticket.Entry) { e.Mode = ticket.TicketOnly; e.CallRef = "d" }),
 		entry("4", ticket.Answered, three), entry("5", ticket.Abandoned, nil),
 		entry("6", ticket.Failed, func(e *ticket.Entry) { e.Reason = "taken_back" }), entry("7", ticket.Failed, nil),
-		entry("8", ticket.Decided, func(e *ticket.Entry) { e.DecidedOwner, e.DecisionBasis = "110", ticket.FirstReceiver }),
+		entry("8", ticket.Decided, func(e *ticket.Entry) {
+			e.DecidedOwner, e.DecisionBasis = "110",
+				ticket.FirstReceiver
+		}),
 		entry("9", ticket.Decided, func(e *ticket.Entry) { e.DecidedOwner, e.DecisionBasis = "12345", ticket.Agreed }),
 		entry("10", ticket.Enriched, func(e *ticket.Entry) { e.CategoryCode = "03" }),
 		entry("11", ticket.Enriched, func(e *ticket.Entry) { e.CategoryCode = "08" }),
-		entry("12", ticket.Overdue, func(e *ticket.Entry) { e.CategoryCode = "03" }), entry("13", ticket.Hotspot, nil), entry("14", ticket.Reminded, nil),
+		entry("12", ticket.Overdue, func(e *ticket.Entry) { e.CategoryCode = "03" }), entry("13", ticket.Hotspot, nil),
+		entry("14", ticket.Reminded, nil),
 	)
 	want := map[string]Sums{
-		"110": {AskedDirect: 1, AskedThreeWay: 1, TicketOnly: 1, Due: 2, Answered: 1, ThreeWays: 1, KeyToAnswer: 4000, Abandoned: 1, TakenBack: 1,
+		"110": {AskedDirect: 1, AskedThreeWay: 1, TicketOnly: 1, Due: 2, Answered: 1, ThreeWays: 1, KeyToAnswer: 4000,
+			Abandoned: 1, TakenBack: 1,
 			Unreached: 1, FirstReceiver: 1, Kept: 1, Agreed: 1, OtherMode: 1,
-			bucketName(5): 1, bucketName(8): 1, bucketName(10): 1, bucketName(15): 1, bucketName(20): 1, bucketName(30): 1, bucketName(45): 1, bucketName(60): 1},
+			bucketName(5): 1, bucketName(8): 1, bucketName(10): 1, bucketName(15): 1, bucketName(20): 1,
+			bucketName(30): 1, bucketName(45): 1, bucketName(60): 1},
 		"12345": {Overdue: 1, Hotspots: 1},
 	}
 	for line := range want {
@@ -66,7 +74,8 @@ func TestOfEntry(t *testing.T) {
 			t.Errorf("%s: %v, want %v", line, got[line], want[line])
 		}
 	}
-	again := OfEntry(matter.Matter{CategoryCode: "03"}, ticket.Entry{Event: ticket.Answered, CategoryCode: "03", From: "110"}, "12345", kinds)
+	again := OfEntry(matter.Matter{CategoryCode: "03"}, ticket.Entry{Event: ticket.Answered, CategoryCode: "03",
+		From: "110"}, "12345", kinds)
 	if again[0].Adds[OtherMode] != 0 {
 		t.Error("a category that is known already counts again")
 	}
@@ -80,12 +89,15 @@ func TestOfUpdate(t *testing.T) {
 	answered, returned := was, was
 	answered.FirstFeedbackAt, returned.Returns = noon, 1
 	got := sums(
-		OfUpdate(was, answered, u("1", matter.EventFirstFeedback, noon)), OfUpdate(was, answered, u("1", matter.EventFirstFeedback, noon)),
+		OfUpdate(was, answered, u("1", matter.EventFirstFeedback, noon)),
+		OfUpdate(was, answered, u("1", matter.EventFirstFeedback, noon)),
 		OfUpdate(answered, answered, u("2", matter.EventFirstFeedback, noon)), // the next unit's
 		OfUpdate(was, answered, u("3", matter.EventFirstFeedback, noon.Add(1))),
-		OfUpdate(was, was, u("4", matter.EventClosed, noon.Add(time.Hour))), OfUpdate(was, was, u("5", matter.EventClosed, noon.Add(2*time.Hour))),
+		OfUpdate(was, was, u("4", matter.EventClosed, noon.Add(time.Hour))),
+		OfUpdate(was, was, u("5", matter.EventClosed, noon.Add(2*time.Hour))),
 		OfUpdate(matter.Matter{Owner: "12345"}, was, u("6", matter.EventClosed, noon.Add(999*time.Hour))),
-		OfUpdate(was, returned, u("7", matter.EventReturned, noon)), OfUpdate(returned, returned, u("8", matter.EventReturned, noon)),
+		OfUpdate(was, returned, u("7", matter.EventReturned, noon)),
+		OfUpdate(returned, returned, u("8", matter.EventReturned, noon)),
 		OfUpdate(was, was, u("9", matter.EventProgress, noon)),
 	)
 	if want := (Sums{Feedback: 2, FeedbackInTime: 1, Closed: 3, ClosedInTime: 2}); !maps.Equal(got["12345"], want) {
@@ -97,18 +109,23 @@ func TestOfUpdate(t *testing.T) {
 }
 
 func call(event string, after time.Duration, detail string) []Count {
-	return OfCall(map[string]string{"event": event, "call_ref": "c", "hotline": "110", "detail": detail, "call_at": noon.Format(time.RFC3339Nano),
-		"at": noon.Add(after).Format(time.RFC3339Nano)}, kinds)
+	return OfCall(map[string]string{"event": event, "call_ref": "c", "hotline": "110", "detail": detail,
+		"call_at": noon.Format(time.RFC3339Nano),
+		"at":      noon.Add(after).Format(time.RFC3339Nano)}, kinds)
 }
 
 func TestOfCall(t *testing.T) {
 	got := sums(
 		call("arrived", 0, ""), call("arrived", 0, ""),
-		call("answered", 15*time.Second, ""), call("answered", 90*time.Second, ""), // a second desk, after the first was lost
-		call("three_way_ended", 60*time.Second, "30000"), call("three_way_ended", 60*time.Second, "30000"), call("three_way_ended", 99*time.Second, "10000"),
+		// a second desk, after the first was lost
+		call("answered", 15*time.Second, ""), call("answered", 90*time.Second, ""),
+		call("three_way_ended", 60*time.Second, "30000"), call("three_way_ended", 60*time.Second, "30000"),
+		call("three_way_ended", 99*time.Second, "10000"),
 		call("three_way_ended", 0, "soon"), call("three_way_ended", 0, "-5"),
-		call("key", 0, "category 08"), call("key", 0, "category 77"), call("key", 0, "urgent"), // our own, unknown, none
-		call("key", 0, "category 03"), call("key", 0, "category 03"), entry("1", ticket.Opened, nil), // one call that is due
+		// our own, unknown, none
+		call("key", 0, "category 08"), call("key", 0, "category 77"), call("key", 0, "urgent"),
+		// one call that is due
+		call("key", 0, "category 03"), call("key", 0, "category 03"), entry("1", ticket.Opened, nil),
 		call("talking", 0, "on"), OfCall(map[string]string{"event": "arrived"}, kinds), OfCall(nil, kinds),
 	)["110"]
 	want := Sums{Calls: 1, CallsAnswered: 1, CallsIn15s: 1, ThreeWayEnded: 2, ThreeWayMS: 40000, Due: 1, AskedDirect: 1}
@@ -140,12 +157,16 @@ func row(s Sums, d Diversion, name string) string {
 
 func TestOf(t *testing.T) {
 	s := Sums{
-		Calls: 12, CallsAnswered: 10, CallsIn15s: 9, Due: 8, AskedDirect: 5, AskedThreeWay: 2, TicketOnly: 1, TakenBack: 1, Kept: 1, Answered: 4, Abandoned: 1,
-		KeyToAnswer: 10000, ThreeWays: 2, ThreeWayEnded: 2, ThreeWayMS: 90000, Returned: 3, bucketName(1): 1, bucketName(2): 2, bucketName(3): 4, bucketName(5): 4,
+		Calls: 12, CallsAnswered: 10, CallsIn15s: 9, Due: 8, AskedDirect: 5, AskedThreeWay: 2, TicketOnly: 1,
+		TakenBack: 1, Kept: 1, Answered: 4, Abandoned: 1,
+		KeyToAnswer: 10000, ThreeWays: 2, ThreeWayEnded: 2, ThreeWayMS: 90000, Returned: 3, bucketName(1): 1,
+		bucketName(2): 2, bucketName(3): 4, bucketName(5): 4,
 	}
 	for name, want := range map[string]string{
-		"calls": "12", "answered_in_15s": "9/10=0.9%", "handover_success": "4/7=0.571%", "abandoned": "1/7=0.143%", "wrongly_transferred": "3/6=0.5%",
-		"key_to_answer_mean": "10000/4=2.5s", "key_to_answer_p50": "4=2s", "key_to_answer_p95": "4=2.9s", "three_way_mean": "90000/2=45s",
+		"calls": "12", "answered_in_15s": "9/10=0.9%", "handover_success": "4/7=0.571%", "abandoned": "1/7=0.143%",
+		"wrongly_transferred": "3/6=0.5%",
+		"key_to_answer_mean":  "10000/4=2.5s", "key_to_answer_p50": "4=2s", "key_to_answer_p95": "4=2.9s",
+		"three_way_mean": "90000/2=45s",
 		"closed_in_time": "0/0%", "diversion": "6/10=0.6%",
 	} {
 		if got := row(s, OfCalls, name); got != want {

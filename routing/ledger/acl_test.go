@@ -30,7 +30,10 @@ func TestLeastRights(t *testing.T) {
 	t.Run("cluster", func(t *testing.T) {
 		server := redistest.Start(t, "--appendonly", "no", "--cluster-enabled", "yes")
 		server.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-		eventually(t, "the cluster stands", func() bool { return strings.Contains(server.Do("CLUSTER", "INFO").(string), "cluster_state:ok") })
+		eventually(t, "the cluster stands", func() bool {
+			return strings.Contains(server.Do("CLUSTER", "INFO").(string),
+				"cluster_state:ok")
+		})
 		leastRights(t, server, string(text), "?addr="+server.Addr())
 	})
 }
@@ -47,6 +50,7 @@ func leastRights(t *testing.T, server *redistest.Server, acl, rest string) {
 	l, j := start(t, cfg)
 	o, stub := newOffice(t, server.Addr()), ids.New(time.Now())
 	put(t, cfg, stub)
+	l.Event(arrived("c", "110", time.Now()))
 	eventually(t, "an alarm", func() bool { return l.Stats().Alarms > 0 })
 	o.send(stub, "closed") // refused
 	o.send(stub, "received", "place", "elsewhere")
@@ -95,8 +99,10 @@ func put(t *testing.T, cfg Config, stub string) {
 	}
 	box.Start()
 	defer box.Stop()
-	box.Put(ticket.Entry{StubID: stub, Event: ticket.Opened, From: "110", To: "12345", Mode: ticket.Direct, CallerStatus: "ok", CallerE164: "+8613812345678", Place: "here"}, nil)
-	box.Publish(Calls, map[string]string{"event": "arrived", "call_ref": "c", "hotline": "110", "at": time.Now().Format(time.RFC3339Nano)})
+	box.Put(ticket.Entry{StubID: stub, Event: ticket.Opened, From: "110", To: "12345", Mode: ticket.Direct,
+		CallerStatus: "ok", CallerE164: "+8613812345678", Place: "here"}, nil)
+	box.Publish(Calls, map[string]string{"event": "arrived", "call_ref": "c", "hotline": "110",
+		"at": time.Now().Format(time.RFC3339Nano)})
 	eventually(t, "shipped", func() bool { s := box.Stats(); return s.Shipped == 1 && s.EventsSent == 1 })
 }
 
@@ -109,8 +115,10 @@ func denied(t *testing.T, url string) {
 	c := redis.NewClient(opt)
 	defer c.Close()
 	for _, command := range []string{
-		"FLUSHALL", "FLUSHDB", "CONFIG GET *", "KEYS *", "SHUTDOWN", "ACL LIST", "SUBSCRIBE x", "XGROUP DESTROY liandong:updates liandong",
-		"GET other", "XADD other * a b", "DEL other", "SET {other}liandong: x", "REPLICAOF NO ONE", "SCRIPT FLUSH", "MONITOR",
+		"FLUSHALL", "FLUSHDB", "CONFIG GET *", "KEYS *", "SHUTDOWN", "ACL LIST", "SUBSCRIBE x",
+		"XGROUP DESTROY liandong:updates liandong",
+		"GET other", "XADD other * a b", "DEL other", "SET {other}liandong: x", "REPLICAOF NO ONE", "SCRIPT FLUSH",
+		"MONITOR",
 	} {
 		var args []any
 		for _, w := range strings.Fields(command) {

@@ -90,8 +90,8 @@ type step struct {
 	told func(before, after matter.Matter) error
 }
 
-// change makes a step of a matter: read, think, write, until nobody has written in between. An event that is on the books
-// already changes nothing.
+// change makes a step of a matter: read, think, write, until nobody has written in between. An event that is on the
+// books already changes nothing.
 func (l *Ledger) change(ctx context.Context, stub, event string, s step) error {
 	for range 10 {
 		p, err := l.open(ctx, stub, event)

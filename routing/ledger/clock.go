@@ -27,8 +27,8 @@ const (
 
 func member(stub string, a matter.Alarm) string { return stub + " " + string(a.Event) + " " + a.Why }
 
-// schedule puts the alarms of a matter's new state in the place of those of the old one. Those that stay are not touched:
-// what was raised is not raised again.
+// schedule puts the alarms of a matter's new state in the place of those of the old one. Those that stay are not
+// touched: what was raised is not raised again.
 func (l *Ledger) schedule(ctx context.Context, stub string, was, is matter.Matter) error {
 	old, now := l.cfg.Policy.Pending(was), l.cfg.Policy.Pending(is)
 	pipe := l.link.Client().Pipeline()
@@ -42,6 +42,7 @@ func (l *Ledger) schedule(ctx context.Context, stub string, was, is matter.Matte
 			pipe.ZAdd(ctx, dueKey, redis.Z{Score: float64(a.At.UnixMilli()), Member: member(stub, a)})
 		}
 	}
+	index(ctx, pipe, was, is)
 	if pipe.Len() == 0 {
 		return nil
 	}
@@ -81,8 +82,8 @@ func (l *Ledger) ring(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// ringOne raises an alarm, if the matter still asks for it, and takes it off the list: in this order, so that one who dies
-// in between leaves it to the next, whom the alarm's id keeps from raising it a second time.
+// ringOne raises an alarm, if the matter still asks for it, and takes it off the list: in this order, so that one who
+// dies in between leaves it to the next, whom the alarm's id keeps from raising it a second time.
 func (l *Ledger) ringOne(ctx context.Context, now time.Time, z redis.Z) error {
 	text, _ := z.Member.(string)
 	words := strings.Fields(text)
@@ -116,7 +117,8 @@ func (l *Ledger) ringOne(ctx context.Context, now time.Time, z redis.Z) error {
 }
 
 func (l *Ledger) move(ctx context.Context, member string, at time.Time) error {
-	if err := l.link.Client().ZAdd(ctx, dueKey, redis.Z{Score: float64(at.UnixMilli()), Member: member}).Err(); err != nil {
+	if err := l.link.Client().ZAdd(ctx, dueKey, redis.Z{Score: float64(at.UnixMilli()),
+		Member: member}).Err(); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	return nil
@@ -134,7 +136,8 @@ func (l *Ledger) unschedule(ctx context.Context, member string) error {
 func (l *Ledger) raise(ctx context.Context, m matter.Matter, a matter.Alarm, now time.Time) error {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", member(m.StubID, a), a.At.UnixMilli()))
 	e := ticket.Entry{
-		EventID: ticket.NewID(a.At, bytes.NewReader(sum[:])), StubID: m.StubID, Event: a.Event, At: now, From: m.From, To: m.To,
+		EventID: ticket.NewID(a.At, bytes.NewReader(sum[:])), StubID: m.StubID, Event: a.Event, At: now, From: m.From,
+		To:   m.To,
 		Mode: m.Mode, CallRef: m.CallRef, Reason: a.Why, CategoryCode: m.CategoryCode, Category: m.Category,
 		Urgency: ticket.Urgency(m.Urgency), Place: m.Place, FirstFeedbackDue: m.FirstFeedbackDue, CloseDue: m.CloseDue,
 	}

@@ -115,7 +115,8 @@ func TestExtensionMovesAlarms(t *testing.T) {
 	// One that stands at another time than the policy has it is put right, and does not ring.
 	overdue := stub + " overdue close"
 	o.c.ZAdd(t.Context(), dueKey, redis.Z{Score: 1, Member: overdue})
-	o.c.ZAdd(t.Context(), dueKey, redis.Z{Score: 1, Member: stub + " overdue sign"}, redis.Z{Score: 1, Member: "nonsense"})
+	o.c.ZAdd(t.Context(), dueKey, redis.Z{Score: 1, Member: stub + " overdue sign"},
+		redis.Z{Score: 1, Member: "nonsense"})
 	eventually(t, "put right", func() bool { return o.c.ZCount(t.Context(), dueKey, "-inf", "1").Val() == 0 })
 	if got := o.c.ZScore(t.Context(), dueKey, overdue).Val(); int64(got) != due.UnixMilli() {
 		t.Errorf("overdue at %v, want %v", time.UnixMilli(int64(got)), due)

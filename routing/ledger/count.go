@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,41 +20,52 @@ var countText string
 
 var countScript = redis.NewScript(countText)
 
-// eventBatch is how many call events are read at once: there are many more of them than tickets, and most count nothing.
-const eventBatch = 500
+// countBatch is how many counts one call of the script takes: it stops the whole Redis while it runs.
+const countBatch = 500
 
 // count adds to the sums what has not been added before.
 func (l *Ledger) count(ctx context.Context, list []indicator.Count) error {
-	for _, c := range list {
-		at := c.At.In(l.cfg.Zone)
-		keys := []string{indicator.DayKey(c.Line, at), indicator.HourKey(c.Line, at), indicator.SeenKey(c.Line)}
-		args := []any{c.ID, l.cfg.Remember.Milliseconds(), l.cfg.KeepDays.Milliseconds(), l.cfg.KeepHours.Milliseconds()}
-		for name, n := range c.Adds {
-			args = append(args, name, n)
+	for len(list) > 0 {
+		line := list[0].Line
+		n := 1
+		for n < len(list) && n < countBatch && list[n].Line == line {
+			n++
 		}
-		if err := countScript.Run(ctx, l.link.Client(), keys, args...).Err(); err != nil {
-			return fmt.Errorf("ledger: count: %w", err)
+		if err := l.countLine(ctx, line, list[:n]); err != nil {
+			return err
 		}
+		list = list[n:]
 	}
 	return nil
 }
 
-// follow counts call events, and says how many were read. Where each network has a Redis of its own an event may be in
-// both: it counts where its line is.
-func (l *Ledger) follow(ctx context.Context) (int, error) {
-	list, err := l.read.Next(ctx, l.events, 0)
-	for i, m := range list {
-		if err != nil {
-			return i, err
+// countLine adds to the sums of one line.
+func (l *Ledger) countLine(ctx context.Context, line string, list []indicator.Count) error {
+	keys := []string{indicator.SeenKey(line)}
+	args := []any{l.cfg.Remember.Milliseconds()}
+	position := func(key string, keep time.Duration) int {
+		i := slices.Index(keys, key)
+		if i < 0 {
+			i, keys, args = len(keys), append(keys, key), append(args, keep.Milliseconds())
 		}
-		if slices.Contains(l.cfg.Hotlines, m.Fields["hotline"]) {
-			err = l.count(ctx, indicator.OfCall(m.Fields, l.cfg.Kinds))
+		return i + 1
+	}
+	var rest []any
+	for _, c := range list {
+		at := c.At.In(l.cfg.Zone)
+		day, hour := position(indicator.DayKey(line, at), l.cfg.KeepDays),
+			position(indicator.HourKey(line, at), l.cfg.KeepHours)
+		rest = append(rest, c.ID, day, hour, 2*len(c.Adds))
+		for name, n := range c.Adds {
+			rest = append(rest, name, n)
 		}
 	}
-	if err != nil || len(list) == 0 {
-		return 0, err
+	ctx, cancel := l.cfg.Deadline(ctx)
+	defer cancel()
+	if err := countScript.Run(ctx, l.link.Client(), keys, append(args, rest...)...).Err(); err != nil {
+		return fmt.Errorf("ledger: count: %w", err)
 	}
-	return len(list), l.read.Ack(ctx, Group, list...)
+	return nil
 }
 
 // Indicators reads the sums of a line from a Redis.

@@ -27,19 +27,19 @@ func (o office) write(e ticket.Entry) {
 	o.add(stream12345, e.Fields()...)
 }
 
-// again lets the ledgers read everything anew, as if none of it had been written into the matters: what a node leaves that
-// died after it had counted and raised, and before it had kept the matter.
+// again lets the ledgers read everything anew, as if none of it had been written into the matters: what a node leaves
+// that died after it had counted and raised, and before it had kept the matter.
 func (o office) again(stubs []string) {
 	o.Helper()
 	for _, stub := range stubs {
 		o.c.Del(o.Context(), "liandong:"+stub, seenKey(stub))
 	}
-	for _, s := range []string{stream12345, Updates, Calls} {
+	for _, s := range []string{stream12345, Updates} {
 		if err := o.c.XGroupSetID(o.Context(), s, Group, "0").Err(); err != nil {
 			o.Fatal(err)
 		}
 	}
-	o.settled(stream12345, Updates, Calls)
+	o.settled(stream12345, Updates)
 }
 
 func (o office) sums(cfg Config, line string, at time.Time) indicator.Sums {
@@ -69,7 +69,7 @@ func TestCountsOnce(t *testing.T) {
 	o := newOffice(t, server.Addr())
 	other := cfg
 	other.Node = "b"
-	start(t, other)
+	busy, _ := start(t, other)
 
 	now := time.Date(2024, 4, 3, 12, 0, 0, 0, china)
 	const matters = 40
@@ -81,21 +81,31 @@ func TestCountsOnce(t *testing.T) {
 		}
 		stub, ref := ids.New(time.Now()), fmt.Sprint("call-", i)
 		stubs = append(stubs, stub)
-		o.add(Calls, "event", "arrived", "call_ref", ref, "hotline", "110", "at", now.Format(time.RFC3339Nano))
-		o.add(Calls, "event", "arrived", "call_ref", ref, "hotline", "119", "at", now.Format(time.RFC3339Nano)) // a line of another Redis
+		if i < matters/2 { // of a process that ends before it has counted them
+			o.add(Calls, "event", "arrived", "call_ref", ref, "hotline", "110", "at", now.Format(time.RFC3339Nano))
+		}
+		busy.Event(arrived(ref, "110", now))
+		busy.Event(arrived(ref, "110", now))
+		busy.Event(arrived(ref, "119", now)) // a line of another Redis
 		o.write(ticket.Entry{StubID: stub, Event: ticket.Opened, At: now, KeyAt: now, CallRef: ref, CategoryCode: "03"})
-		o.write(ticket.Entry{StubID: stub, Event: ticket.Answered, At: now, KeyAt: now, AnsweredAt: now.Add(4 * time.Second), CallRef: ref, CategoryCode: "03"})
+		o.write(ticket.Entry{StubID: stub, Event: ticket.Answered, At: now, KeyAt: now,
+			AnsweredAt: now.Add(4 * time.Second), CallRef: ref, CategoryCode: "03"})
 		for _, e := range []string{"received", "signed", "accepted", "assigned", "first_feedback", "closed"} {
 			o.add(Updates, "event_id", e, "stub_id", stub, "event", e, "at", now.Format(time.RFC3339Nano))
 		}
 	}
-	o.settled(stream12345, Updates, Calls)
+	o.settled(stream12345, Updates)
 	want110 := indicator.Sums{
 		indicator.Calls: matters, indicator.AskedDirect: matters, indicator.Answered: matters, indicator.Due: matters,
 		indicator.KeyToAnswer: 4000 * matters, indicator.OtherMode: matters,
 	}
-	want12345 := indicator.Sums{indicator.Feedback: matters, indicator.FeedbackInTime: matters, indicator.Closed: matters, indicator.ClosedInTime: matters}
+	want12345 := indicator.Sums{indicator.Feedback: matters, indicator.FeedbackInTime: matters,
+		indicator.Closed: matters, indicator.ClosedInTime: matters}
 	for range 2 {
+		eventually(t, "calls are counted", func() bool {
+			return o.day("110",
+				now)[indicator.Calls] == fmt.Sprint(matters)
+		})
 		got := o.sums(cfg, "110", now)
 		maps.DeleteFunc(got, func(name string, n int64) bool { return strings.Contains(name, "_le_") && n == matters })
 		if !maps.Equal(got, want110) {
@@ -111,6 +121,70 @@ func TestCountsOnce(t *testing.T) {
 	}
 	if ttl := o.c.PTTL(t.Context(), indicator.DayKey("110", now)).Val(); ttl <= cfg.KeepHours || ttl > cfg.KeepDays {
 		t.Errorf("the day stays for %v", ttl)
+	}
+}
+
+// day are the sums of a day alone, while counting may still go on.
+func (o office) day(line string, at time.Time) map[string]string {
+	o.Helper()
+	return o.c.HGetAll(o.Context(), indicator.DayKey(line, at)).Val()
+}
+
+func arrived(ref, line string, at time.Time) map[string]string {
+	return map[string]string{"event": "arrived", "call_ref": ref, "hotline": line, "at": at.Format(time.RFC3339Nano)}
+}
+
+// Call events wait for a Redis that is away, and count once when it is back; what a process had not counted when it
+// ended is counted from the stream by the next.
+func TestTally(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendfsync", "always")
+	cfg := config(server.Addr(), "a")
+	cfg.Zone = china
+	o, now := newOffice(t, server.Addr()), time.Date(2024, 4, 3, 12, 0, 0, 0, china)
+	calls := func(n int64) func() bool {
+		return func() bool { return o.day("110", now)[indicator.Calls] == fmt.Sprint(n) }
+	}
+	one, _ := start(t, cfg)
+	for i := range 1200 {
+		one.Event(arrived(fmt.Sprint(i), "110", now))
+	}
+	eventually(t, "counted", calls(1200))
+	server.Kill()
+	for i := range 1500 {
+		one.Event(arrived(fmt.Sprint(i), "110", now))
+	}
+	time.Sleep(tallyEvery + 100*time.Millisecond) // it tries, in vain
+	server.Restart()
+	eventually(t, "counted", calls(1500))
+	one.Event(arrived("last", "110", now))
+	one.Stop()
+	if !calls(1501)() {
+		t.Error("what was left at the end is not counted")
+	}
+	o.add(Calls, "event", "arrived", "call_ref", "unseen", "hotline", "110", "at", now.Format(time.RFC3339Nano))
+	o.add(Calls, "event", "arrived", "call_ref", "7", "hotline", "110", "at", now.Format(time.RFC3339Nano))
+	start(t, cfg)
+	eventually(t, "counted from the stream", calls(1502))
+}
+
+// One report whose clock had stepped by a year takes no other away and keeps nothing from being raised.
+func TestHotspotClockStep(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendfsync", "no")
+	cfg := config(server.Addr(), "a")
+	cfg.Hotspots = hotspot.Policy{Place: hotspot.Limits{Day: 3}}
+	start(t, cfg)
+	o := newOffice(t, server.Addr())
+	day := time.Date(2024, 4, 3, 12, 0, 0, 0, china)
+	for i, at := range []time.Time{day, day.Add(time.Minute), day.Add(365 * 24 * time.Hour),
+		day.Add(-365 * 24 * time.Hour), day.Add(2 * time.Minute)} {
+		o.write(ticket.Entry{StubID: ids.New(time.Now()), Event: ticket.Opened, At: at, CallRef: fmt.Sprint(i),
+			Place: "中山路1号"})
+	}
+	o.settled(stream12345)
+	if got := o.hotspots(); got["place 1d 3"] != 1 || len(got) != 1 {
+		t.Errorf("%v", got)
 	}
 }
 
@@ -164,7 +238,8 @@ func TestHotspots(t *testing.T) {
 			e := ticket.Entry{StubID: stub, At: at, CallRef: ref, CallerE164: number, CallerStatus: "ok"}
 			e.Event = ticket.Opened
 			o.write(e)
-			e.StubID, e.Mode = ids.New(time.Now()), ticket.TicketOnly // a second matter of the same call is no second report
+			// a second matter of the same call is no second report
+			e.StubID, e.Mode = ids.New(time.Now()), ticket.TicketOnly
 			stubs = append(stubs, e.StubID)
 			o.write(e)
 			e.StubID, e.Event, e.Mode, e.Place, e.CategoryCode = stub, ticket.Enriched, ticket.Direct, place, "03"

@@ -98,11 +98,14 @@ func (c crossed) id() string {
 // raiseHotspot writes a hotspot to the line that takes the matter, once.
 func (l *Ledger) raiseHotspot(ctx context.Context, c crossed, m matter.Matter, of ticket.Entry) error {
 	e := ticket.Entry{
-		EventID: c.id(), StubID: m.StubID, Event: ticket.Hotspot, At: of.At, From: m.From, To: m.To, Mode: m.Mode, CallRef: m.CallRef, CategoryCode: m.CategoryCode, Category: m.Category,
-		Urgency: ticket.Urgency(m.Urgency), Place: m.Place, Hotspot: c.kind, HotspotWindow: c.window, HotspotCount: c.count,
+		EventID: c.id(), StubID: m.StubID, Event: ticket.Hotspot, At: of.At, From: m.From, To: m.To, Mode: m.Mode,
+		CallRef: m.CallRef, CategoryCode: m.CategoryCode, Category: m.Category,
+		Urgency: ticket.Urgency(m.Urgency), Place: m.Place, Hotspot: c.kind, HotspotWindow: c.window,
+		HotspotCount: c.count,
 	}
 	if c.kind == hotspot.Person {
-		e.CallerE164, e.CallerRaw, e.CallerStatus, e.CallerSource = of.CallerE164, of.CallerRaw, of.CallerStatus, of.CallerSource
+		e.CallerE164, e.CallerRaw, e.CallerStatus, e.CallerSource = of.CallerE164, of.CallerRaw, of.CallerStatus,
+			of.CallerSource
 	}
 	if err := l.post(ctx, m.Owner, e); err != nil {
 		return err

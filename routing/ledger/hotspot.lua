@@ -10,11 +10,14 @@
 --
 -- Returns name, count, time of the report, name … A window is raised when it comes to its number, again when that has doubled, and anew
 -- when the last time is longer ago than the window. The report that has raised it is given the same answer every time, so
--- that whoever died before it was told of can tell it again.
+-- that whoever died before it was told of can tell it again. Times are those of the switches: one report whose clock had
+-- stepped takes no other away, and keeps nothing from being raised.
 
 local reports, raised, who, at = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
+local newest = redis.call('ZREVRANGE', reports, 0, 0, 'WITHSCORES')
+local before = math.min(at, tonumber(newest[2]) or at) - tonumber(ARGV[3])
 redis.call('ZADD', reports, 'NX', ARGV[2], who)
-redis.call('ZREMRANGEBYSCORE', reports, '-inf', string.format('(%.0f', at - tonumber(ARGV[3])))
+redis.call('ZREMRANGEBYSCORE', reports, '-inf', string.format('(%.0f', before))
 redis.call('ZREMRANGEBYRANK', reports, 0, -tonumber(ARGV[4]) - 1)
 redis.call('PEXPIRE', reports, ARGV[3])
 
@@ -28,7 +31,7 @@ for i = 5, #ARGV, 3 do
     answer[#answer + 1] = name
     answer[#answer + 1] = lastCount
     answer[#answer + 1] = lastAt
-  elseif count >= from and (not by or at - tonumber(lastAt) >= span or count >= 2 * tonumber(lastCount)) then
+  elseif count >= from and (not by or math.abs(at - tonumber(lastAt)) >= span or count >= 2 * tonumber(lastCount)) then
     redis.call('HSET', raised, name, string.format('%d %s %s', count, ARGV[2], who))
     answer[#answer + 1] = name
     answer[#answer + 1] = tostring(count)

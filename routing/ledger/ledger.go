@@ -6,8 +6,8 @@
 // A step is committed by comparison, and its event id remembered with it, in one atomic script: a node that was only
 // believed dead cannot do it again.
 //
-// An update that cannot be read, or that the life of the matter does not allow, goes to the stream [Dead] with a reason.
-// Nothing here is on the way of a call.
+// An update that cannot be read, or that the life of the matter does not allow, goes to the stream [Dead] with a
+// reason. Nothing here is on the way of a call.
 package ledger
 
 import (
@@ -32,18 +32,18 @@ const (
 	Updates = "liandong:updates"      // ticket systems write here
 	Dead    = "liandong:updates:dead" // what could not be taken in, with a reason
 	Calls   = "liandong:calls"        // call events of the switches: best effort, and of a bounded number
-	Group   = "liandong"              // the ledger's consumer group, on all of these and on the ticket streams
+	Group   = "liandong"              // the ledger's consumer group, on the updates and on the ticket streams
 )
 
 // Config of a ledger. Immutable.
 type Config struct {
 	link.Config // where Redis is
 
-	Node     string        // this switch's name, unique among those that use the Redis
-	Hotlines []string      // whose ticket streams are in it
-	Remote   []string      // those of them that stand at another switch, which raises their alarms
-	Abroad   Abroad        // the way to lines whose streams are in another Redis; nil: there is none
-	Policy   matter.Policy // how long the steps may take
+	Node       string        // this switch's name, unique among those that use the Redis
+	Hotlines   []string      // whose ticket streams are in it
+	Remote     []string      // those of them that stand at another switch, which raises their alarms
+	OtherRedis OtherRedis    // the way to lines whose streams are in another Redis; nil: there is none
+	Policy     matter.Policy // how long the steps may take
 
 	KeepOpen   time.Duration // how long the hash of an open matter stays after the last change
 	KeepClosed time.Duration // and of one that is closed
@@ -73,7 +73,8 @@ func Default() Config {
 		KeepOpen: 365 * day, KeepClosed: 90 * day, Remember: 7 * day,
 		Lease: 10 * time.Second, Poll: 200 * time.Millisecond,
 		Zone: time.Local, KeepDays: 400 * day, KeepHours: 40 * day,
-		Hotspots: hotspot.Policy{Place: hotspot.Limits{Day: 3, Week: 5, Month: 10}, Person: hotspot.Limits{Day: 3, Week: 5, Month: 10}},
+		Hotspots: hotspot.Policy{Place: hotspot.Limits{Day: 3, Week: 5, Month: 10},
+			Person: hotspot.Limits{Day: 3, Week: 5, Month: 10}},
 	}
 }
 
@@ -108,8 +109,14 @@ type Ledger struct {
 	lease lease
 	stats counters
 
+	tally tally
+
+	countedAt time.Time     // the open matters; owned by runTally
+	histories chan struct{} // holds a token for each that is read: whoever asks again and again waits for himself
+
 	tickets, updates *outbox.Consumer  // owned by run; new with each lease
-	events           *outbox.Consumer  // owned by run; new with each lease
+	began            time.Time         // immutable
+	clock            steady            // owned by run
 	failing          bool              // owned by run
 	trimAt           time.Time         // owned by run
 	ringAt           time.Time         // owned by run
@@ -124,6 +131,7 @@ type counters struct {
 	leading       atomic.Bool
 	applied, dead atomic.Uint64
 	alarms        atomic.Uint64
+	matters       atomic.Pointer[map[string]Amount]
 }
 
 // Stats is how the ledger stands.
@@ -132,6 +140,8 @@ type Stats struct {
 	Applied uint64 // entries and updates taken in
 	Dead    uint64 // updates that went to the dead stream
 	Alarms  uint64 // reminders and the like that were written
+
+	Matters map[string]Amount // by line; nil: not counted yet
 }
 
 // New makes a ledger that connects when it is started. Redis need not be there.
@@ -148,7 +158,8 @@ func New(cfg Config, log *slog.Logger) (*Ledger, error) {
 		l.Close()
 		return nil, err
 	}
-	return &Ledger{cfg: cfg, log: log, link: l, read: read, lease: newLease(cfg), holders: map[string]string{}}, nil
+	return &Ledger{cfg: cfg, log: log, link: l, read: read, lease: newLease(cfg), holders: map[string]string{},
+		began: time.Now(), histories: make(chan struct{}, 2)}, nil
 }
 
 // Start begins to work, as soon as the lease is free. Call it once.
@@ -156,6 +167,7 @@ func (l *Ledger) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	l.done.Go(func() { l.run(ctx) })
+	l.done.Go(func() { l.runTally(ctx) })
 }
 
 // Stop ends the work, gives the lease back and waits.
@@ -170,7 +182,12 @@ func (l *Ledger) Stop() {
 
 // Stats tells how the ledger stands.
 func (l *Ledger) Stats() Stats {
-	return Stats{Leading: l.stats.leading.Load(), Applied: l.stats.applied.Load(), Dead: l.stats.dead.Load(), Alarms: l.stats.alarms.Load()}
+	s := Stats{Leading: l.stats.leading.Load(), Applied: l.stats.applied.Load(), Dead: l.stats.dead.Load(),
+		Alarms: l.stats.alarms.Load()}
+	if m := l.stats.matters.Load(); m != nil {
+		s.Matters = *m
+	}
+	return s
 }
 
 // streams are the ticket streams in this Redis.
@@ -239,22 +256,24 @@ func (l *Ledger) pass(ctx context.Context) (int, error) {
 	return l.work(ctx)
 }
 
-// rejoin reads first what this node was given and has not acknowledged. Done with each renewal of the lease, it finds what
-// a replica that took over has lost of the acknowledgements, though no command failed meanwhile.
+// rejoin reads first what this node was given and has not acknowledged. Done with each renewal of the lease, it finds
+// what a replica that took over has lost of the acknowledgements, though no command failed meanwhile.
 func (l *Ledger) rejoin() {
 	const batch = 100
 	l.tickets = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: l.streams(), Count: batch}
 	l.updates = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Updates}, Count: batch}
-	l.events = &outbox.Consumer{Group: Group, Name: l.cfg.Node, Streams: []string{Calls}, Count: eventBatch}
 }
 
 // takeOver gets hold of what whoever worked before has left undone. Nobody else works now, so nothing is too young.
 func (l *Ledger) takeOver(ctx context.Context) error {
-	all := append(l.streams(), Updates, Calls)
+	all := append(l.streams(), Updates)
 	if err := l.read.Join(ctx, Group, all...); err != nil {
 		return err
 	}
 	if err := l.read.Claim(ctx, Group, l.cfg.Node, 0, all...); err != nil {
+		return err
+	}
+	if err := l.indexAll(ctx); err != nil {
 		return err
 	}
 	l.rejoin()
@@ -262,8 +281,8 @@ func (l *Ledger) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// work takes in entries first, then updates: what an update is about has been read before it. Alarms come last: what has
-// happened needs none.
+// work takes in entries first, then updates: what an update is about has been read before it. Alarms come last: what
+// has happened needs none.
 func (l *Ledger) work(ctx context.Context) (int, error) {
 	entries, err := l.drain(ctx)
 	if err != nil {
@@ -273,12 +292,9 @@ func (l *Ledger) work(ctx context.Context) (int, error) {
 	if err != nil {
 		return entries + n, err
 	}
-	calls, err := l.follow(ctx)
-	if err != nil {
-		return entries + n, err
-	}
-	l.trim(ctx, time.Now())
-	return entries + n + calls, l.ring(ctx, time.Now())
+	now := l.now()
+	l.trim(ctx, now)
+	return entries + n, l.ring(ctx, now)
 }
 
 // drain takes in all ticket entries there are.
@@ -294,7 +310,8 @@ var errLease = errors.New("ledger: the lease is gone")
 
 // each takes in what a consumer is given, one after the other, and acknowledges each when it is on the books. After a
 // failure everything that is not acknowledged is read again.
-func (l *Ledger) each(ctx context.Context, c *outbox.Consumer, take func(context.Context, outbox.Message) error) (int, error) {
+func (l *Ledger) each(ctx context.Context, c *outbox.Consumer, take func(context.Context, outbox.Message) error) (int,
+	error) {
 	if len(c.Streams) == 0 {
 		return 0, nil
 	}

@@ -57,7 +57,7 @@ func config(addr, node string) Config {
 }
 
 // start runs a ledger until the test ends.
-func start(t *testing.T, cfg Config) (*Ledger, *journal) {
+func start(t testing.TB, cfg Config) (*Ledger, *journal) {
 	t.Helper()
 	j := &journal{}
 	l, err := New(cfg, slog.New(slog.NewTextHandler(j, nil)))
@@ -100,9 +100,11 @@ func (o office) push(stub string) {
 	o.Helper()
 	now := time.Now()
 	o.add(stream12345, ticket.Entry{
-		EventID: ids.New(now), StubID: stub, Event: ticket.Opened, At: now, From: "110", To: "12345", Mode: ticket.Direct,
-		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerStatus: "ok", CallerSource: "pai",
-		Dialed: "110", FromAgent: "1101", CallAt: now, KeyAt: now,
+		EventID: ids.New(now), StubID: stub, Event: ticket.Opened, At: now, From: "110", To: "12345",
+		Mode:    ticket.Direct,
+		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerStatus: "ok",
+		CallerSource: "pai",
+		Dialed:       "110", FromAgent: "1101", CallAt: now, KeyAt: now,
 	}.Fields()...)
 }
 
@@ -119,7 +121,8 @@ func (o office) add(stream string, fields ...string) string {
 func (o office) send(stub, event string, with ...string) {
 	o.Helper()
 	now := time.Now()
-	o.add(Updates, slices.Concat([]string{"event_id", ids.New(now), "stub_id", stub, "event", event, "at", now.Format(time.RFC3339Nano)}, with)...)
+	o.add(Updates, slices.Concat([]string{"event_id", ids.New(now), "stub_id", stub, "event", event, "at",
+		now.Format(time.RFC3339Nano)}, with)...)
 }
 
 func (o office) state(stub string) map[string]string {
@@ -180,7 +183,8 @@ func TestLife(t *testing.T) {
 	}
 	o.reaches(stub, matter.Archived)
 	h := o.state(stub)
-	if h["peer_ticket_no"] != "SJ-7" || h["unit_name"] != "城管局" || h["from"] != "110" || h["close_due"] == "" || h["schema"] != "1" {
+	if h["peer_ticket_no"] != "SJ-7" || h["unit_name"] != "城管局" || h["from"] != "110" || h["close_due"] == "" ||
+		h["schema"] != "1" {
 		t.Errorf("%v", h)
 	}
 	if strings.Contains(fmt.Sprint(h), "13812345678") {
@@ -385,7 +389,8 @@ func TestConfig(t *testing.T) {
 	}
 	var none Config
 	text := none.Validate().Error()
-	for _, key := range []string{"redis: url", "ledger: node", "ledger: keep_open", "ledger: keep_closed", "ledger: remember", "ledger: lease", "ledger: poll"} {
+	for _, key := range []string{"redis: url", "ledger: node", "ledger: keep_open", "ledger: keep_closed",
+		"ledger: remember", "ledger: lease", "ledger: poll"} {
 		if !strings.Contains(text, key+": must") {
 			t.Errorf("%s is not reported: %s", key, text)
 		}

@@ -16,8 +16,8 @@ import (
 )
 
 // The primary of a Sentinel set is killed while ticket systems write updates, a replica takes over. Replication is
-// asynchronous: what a ticket system must not lose it writes with WAIT, and again when it got no answer. Every update that
-// was confirmed so is taken in, and once, whatever the ledger had read, taken in or acknowledged at that moment.
+// asynchronous: what a ticket system must not lose it writes with WAIT, and again when it got no answer. Every update
+// that was confirmed so is taken in, and once, whatever the ledger had read, taken in or acknowledged at that moment.
 func TestRealSentinel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a fail-over takes some seconds")
@@ -39,7 +39,8 @@ func TestRealSentinel(t *testing.T) {
 	cfg.URL = desk.NewSecret("redis://" + sentinel.Addr() + "?master_name=main")
 	cfg.Lease = 20 * time.Second // longer than the fail-over: nothing else tells the ledger that it is to read again
 	l, _ := start(t, cfg)
-	o := office{t, redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "main", SentinelAddrs: []string{sentinel.Addr()}, MaxRetries: -1, PoolSize: 1})}
+	o := office{t, redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "main",
+		SentinelAddrs: []string{sentinel.Addr()}, MaxRetries: -1, PoolSize: 1})}
 	defer o.c.Close()
 
 	stubs := make([]string, 10)
@@ -75,7 +76,8 @@ func TestRealSentinel(t *testing.T) {
 // writeSurely writes an update until a replica has it too: the same id every time.
 func writeSurely(t *testing.T, c redis.UniversalClient, stub, id string) {
 	t.Helper()
-	update := []string{"event_id", id, "stub_id", stub, "event", "supervised", "at", time.Now().Format(time.RFC3339Nano)}
+	update := []string{"event_id", id, "stub_id", stub, "event", "supervised", "at",
+		time.Now().Format(time.RFC3339Nano)}
 	eventually(t, id+" is confirmed", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()

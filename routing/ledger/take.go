@@ -135,7 +135,8 @@ func (l *Ledger) bury(ctx context.Context, m outbox.Message, reason, detail stri
 		}
 		fields = append(fields, cut(shown, 64), cut(m.Fields[name], long))
 	}
-	if err := outbox.Append(ctx, l.link, l.cfg.Remember, Dead, outbox.Line{ID: m.Stream + " " + m.ID, Fields: fields}); err != nil {
+	if err := outbox.Append(ctx, l.link, l.cfg.Remember, Dead,
+		outbox.Line{ID: m.Stream + " " + m.ID, Fields: fields}); err != nil {
 		return err
 	}
 	l.stats.dead.Add(1)

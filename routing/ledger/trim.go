@@ -24,8 +24,8 @@ const (
 	trimMost  = 1000
 )
 
-// Trim says how long the streams may get. Immutable. Entries that one of Groups has yet to acknowledge stay in any case:
-// also when there is no such group yet.
+// Trim says how long the streams may get. Immutable. Entries that one of Groups has yet to acknowledge stay in any
+// case: also when there is no such group yet.
 type Trim struct {
 	Age     time.Duration // entries older than this may go; 0: none for their age
 	Entries int64         // of more entries than this the oldest may go; 0: none for their number
@@ -58,7 +58,7 @@ func (l *Ledger) trimOne(ctx context.Context, now time.Time, stream string, grou
 	for gone := trimMost; gone >= trimMost && l.lease.good(time.Now()); {
 		var holder string
 		var err error
-		if gone, holder, err = cutOff(ctx, l.link, stream, oldest, l.cfg.Trim.Entries, groups); err != nil {
+		if gone, holder, err = cutOff(ctx, l.link, stream, oldest, l.cfg.Trim, groups); err != nil {
 			l.log.Warn("ledger: cannot trim", "stream", stream, "err", link.Plain(err))
 			return
 		}
@@ -73,13 +73,15 @@ func (l *Ledger) held(stream, group string) {
 	}
 	l.holders[stream] = group
 	if group != "" {
-		l.log.Warn("ledger: stream grows, a group has not acknowledged its oldest entries", "stream", stream, "group", group)
+		l.log.Warn("ledger: stream grows, a group has not acknowledged its oldest entries", "stream", stream, "group",
+			group)
 	}
 }
 
 // cutOff runs the script once.
-func cutOff(ctx context.Context, to *link.Link, stream, oldest string, most int64, groups []string) (gone int, holder string, err error) {
-	args := []any{oldest, most}
+func cutOff(ctx context.Context, to *link.Link, stream, oldest string, t Trim, groups []string) (gone int,
+	holder string, err error) {
+	args := []any{oldest, t.Entries, t.Age.Milliseconds()}
 	for _, g := range slices.Compact(groups) {
 		args = append(args, g)
 	}

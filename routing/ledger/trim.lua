@@ -3,11 +3,12 @@
 -- KEYS[1]  the stream
 -- ARGV[1]  entries older than this id may go; '0': none for their age
 -- ARGV[2]  of more entries than this the oldest may go; '0': none for their number
--- ARGV[3…] the groups that matter
+-- ARGV[3]  how old entries may get, in ms; '0': any age
+-- ARGV[4…] the groups that matter
 --
 -- Returns how many have gone, and the name of a group without which more would have, or ''.
 
-local stream, age, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local stream, age, most, keep = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 -- less compares two entry ids, milliseconds-sequence.
 local function less(a, b)
@@ -22,8 +23,19 @@ if length == 0 then
   return {0, ''}
 end
 
--- The id below which policy lets entries go. One entry stays in any case.
+-- The id below which policy lets entries go. One entry stays in any case. Age is counted from the newest entry, if that is
+-- earlier: a clock that steps makes none of them older.
 local upto = age
+if keep > 0 then
+  local newest = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  if newest[1] then -- older users have no right to ask
+    local ms = string.match(newest[1][1], '^(%d+)-')
+    local from = string.format('%.0f', math.max(tonumber(ms) - keep, 0))
+    if less(from, upto) then
+      upto = from
+    end
+  end
+end
 local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1001)
 if most > 0 and length > most then
   local first = oldest[math.min(length - most, #oldest - 1) + 1][1]
@@ -48,7 +60,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
 end
 
 local holder = ''
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local reached = groups[ARGV[i]] or '0-0' -- a group that does not exist yet has read nothing
   if reached ~= '0-0' then
     local pending = redis.call('XPENDING', stream, ARGV[i])

@@ -92,7 +92,7 @@ func TestTrim(t *testing.T) {
 			o.read("half", 50)
 			o.read("stuck", 80, "20-0", "33-0")
 			o.c.Do(t.Context(), "XGROUP", "CREATE", "s", "new", "0")
-			gone, holder, err := cutOff(t.Context(), to, "s", c.oldest, c.most, c.groups)
+			gone, holder, err := cutOff(t.Context(), to, "s", c.oldest, Trim{Entries: c.most}, c.groups)
 			if err != nil || holder != c.holder {
 				t.Errorf("held by %q, want %q; %v", holder, c.holder, err)
 			}
@@ -108,14 +108,14 @@ func TestTrim(t *testing.T) {
 func TestTrimIsBounded(t *testing.T) {
 	o, to := shelf(t, 2500)
 	for _, want := range []int64{1500, 500, 10, 10} {
-		if _, _, err := cutOff(t.Context(), to, "s", "0", 10, nil); err != nil {
+		if _, _, err := cutOff(t.Context(), to, "s", "0", Trim{Entries: 10}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if n := o.c.XLen(t.Context(), "s").Val(); n != want {
 			t.Errorf("%d entries left, want %d", n, want)
 		}
 	}
-	if gone, _, err := cutOff(t.Context(), to, "none", "5", 10, []string{"g"}); gone != 0 || err != nil {
+	if gone, _, err := cutOff(t.Context(), to, "none", "5", Trim{Entries: 10}, []string{"g"}); gone != 0 || err != nil {
 		t.Errorf("%d %v", gone, err)
 	}
 }
@@ -140,4 +140,24 @@ func TestLedgerTrims(t *testing.T) {
 	}
 	start(t, cfg)
 	eventually(t, "trimmed", func() bool { return o.c.XLen(t.Context(), stream12345).Val() == 10 })
+}
+
+// A clock of the switch that is a year ahead trims nothing that is young by the stream's own time.
+func TestTrimByTheStreamsTime(t *testing.T) {
+	to := redistest.Start(t, "--appendonly", "no")
+	cfg := config(to.Addr(), "a")
+	l, err := link.New(cfg.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	day := (24 * time.Hour).Milliseconds()
+	for _, d := range []int64{1, 50, 99, 100} {
+		to.Do("XADD", "s", fmt.Sprint(d*day), "a", "b")
+	}
+	ahead := fmt.Sprint((100 + 365 - 30) * day)
+	if gone, _, err := cutOff(t.Context(), l, "s", ahead, Trim{Age: 30 * 24 * time.Hour}, nil); gone != 2 ||
+		err != nil {
+		t.Errorf("%d entries trimmed, want 2; %v", gone, err)
+	}
 }

@@ -1,6 +1,6 @@
-// Package link is the way to Redis, of whatever kind it is: a single server, a Sentinel set or a cluster, with or without
-// TLS. It holds nobody up for long when Redis hangs, leaves it to its users to try again, and sends nothing that a user
-// with few rights may not.
+// Package link is the way to Redis, of whatever kind it is: a single server, a Sentinel set or a cluster, with or
+// without TLS. It holds nobody up for long when Redis hangs, leaves it to its users to try again, and sends nothing
+// that a user with few rights may not.
 package link
 
 import (
@@ -22,7 +22,8 @@ import (
 // Config says where Redis is. Immutable.
 type Config struct {
 	// URL names the Redis: redis://user:password@host:port/db, or rediss:// for TLS. Further nodes of a cluster follow
-	// as ?addr=host:port&addr=host:port; a Sentinel set is ?master_name=NAME&addr=host:port, with the sentinels as addresses.
+	// as ?addr=host:port&addr=host:port; a Sentinel set is ?master_name=NAME&addr=host:port, with the sentinels as
+	// addresses.
 	URL      desk.Secret
 	Password desk.Secret // instead of the URL's
 
@@ -83,6 +84,13 @@ func (l *Link) Follow() {
 	old := l.client
 	l.opt, l.client = &opt, redis.NewUniversalClient(&opt)
 	_ = old.Close()
+}
+
+// Sentinel says that sentinels decide which server it is.
+func (l *Link) Sentinel() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opt.MasterName != ""
 }
 
 // Close ends the connections.

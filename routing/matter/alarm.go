@@ -22,9 +22,10 @@ type Alarm struct {
 	At    time.Time
 }
 
-// IsAlarm says that an event is the switch's own, and no news of the matter.
+// IsAlarm says that an event is the switch's own, and no news of a matter: of a missed call there is none.
 func IsAlarm(e ticket.Event) bool {
-	return slices.Contains([]ticket.Event{ticket.Reminded, ticket.Overdue, ticket.Supervised, ticket.Recheck, ticket.Hotspot}, e)
+	return ticket.OfMissed(e) || slices.Contains([]ticket.Event{ticket.Reminded, ticket.Overdue,
+		ticket.Supervised, ticket.Recheck, ticket.Hotspot}, e)
 }
 
 // clock is a time limit that runs.
@@ -49,6 +50,16 @@ func (m Matter) clocks() []clock {
 		return []clock{{"close", m.CloseDue}}
 	}
 	return nil
+}
+
+// NextDue is when the next step is due; zero: no clock runs.
+func (m Matter) NextDue() (at time.Time) {
+	for _, c := range m.clocks() {
+		if !c.due.IsZero() && (at.IsZero() || c.due.Before(at)) {
+			at = c.due
+		}
+	}
+	return at
 }
 
 // Pending are the alarms that will come of a matter if it stays as it is, and those that were due while it did.

@@ -69,7 +69,8 @@ func TestNoteAlarm(t *testing.T) {
 			t.Errorf("%s: %+v", e, got)
 		}
 	}
-	if got := Note(m, ticket.Entry{StubID: stub, Event: ticket.Supervised, At: at(time.Hour)}, policy); got.Supervised != 1 || got.At != m.At {
+	if got := Note(m, ticket.Entry{StubID: stub, Event: ticket.Supervised, At: at(time.Hour)},
+		policy); got.Supervised != 1 || got.At != m.At {
 		t.Errorf("%+v", got)
 	}
 }

@@ -54,7 +54,8 @@ func (c *Calendar) days(from time.Time, n int) (time.Time, bool) {
 				continue
 			}
 			if n--; n == 0 {
-				return time.Date(y, m, d+i, begin.Hour(), begin.Minute(), begin.Second(), begin.Nanosecond(), c.Zone), true
+				return time.Date(y, m, d+i, begin.Hour(), begin.Minute(), begin.Second(), begin.Nanosecond(), c.Zone),
+					true
 			}
 		}
 		break

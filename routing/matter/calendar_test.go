@@ -24,9 +24,10 @@ func dates(first, last string) Dates {
 
 func office(zone *time.Location) *Calendar {
 	return &Calendar{
-		Zone:     zone,
-		Hours:    []Span{{clockTime(8, 30), clockTime(12, 0)}, {clockTime(14, 0), clockTime(17, 30)}},
-		Days:     [7]bool{time.Monday: true, time.Tuesday: true, time.Wednesday: true, time.Thursday: true, time.Friday: true},
+		Zone:  zone,
+		Hours: []Span{{clockTime(8, 30), clockTime(12, 0)}, {clockTime(14, 0), clockTime(17, 30)}},
+		Days: [7]bool{time.Monday: true, time.Tuesday: true, time.Wednesday: true, time.Thursday: true,
+			time.Friday: true},
 		Holidays: []Dates{dates("2026-10-01", "2026-10-07"), dates("2027-01-01", "2027-01-03")},
 		Workdays: []Dates{dates("2026-10-10", "2026-10-10")},
 	}
@@ -108,9 +109,12 @@ func TestWorkingTimeWhenClocksChange(t *testing.T) {
 	if err != nil {
 		t.Skip("no zones here: ", err)
 	}
-	allDay := &Calendar{Zone: berlin, Hours: []Span{{0, wholeDay}}, Days: [7]bool{true, true, true, true, true, true, true}}
-	split := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(2, 0), clockTime(2, 30)}, {clockTime(2, 30), clockTime(4, 0)}}}
-	early := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(1, 0), clockTime(2, 30)}, {clockTime(3, 0), clockTime(4, 0)}}}
+	allDay := &Calendar{Zone: berlin, Hours: []Span{{0, wholeDay}},
+		Days: [7]bool{true, true, true, true, true, true, true}}
+	split := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(2, 0), clockTime(2, 30)},
+		{clockTime(2, 30), clockTime(4, 0)}}}
+	early := &Calendar{Zone: berlin, Days: allDay.Days, Hours: []Span{{clockTime(1, 0), clockTime(2, 30)},
+		{clockTime(3, 0), clockTime(4, 0)}}}
 	week := office(berlin)
 	for _, test := range []struct {
 		cal   *Calendar
@@ -134,13 +138,15 @@ func TestWorkingTimeWhenClocksChange(t *testing.T) {
 	}
 }
 
-// In small steps over a year with every oddity: a later begin never ends earlier, nor a longer limit; nothing ends before it
-// began, and nothing of hours ends outside working time.
+// In small steps over a year with every oddity: a later begin never ends earlier, nor a longer limit; nothing ends
+// before it began, and nothing of hours ends outside working time.
 func TestWorkingTimeIsSteady(t *testing.T) {
 	c := office(beijing)
-	limits := []time.Duration{time.Minute, 2 * time.Hour, 7 * time.Hour, 24 * time.Hour, 48 * time.Hour, 120 * time.Hour}
+	limits := []time.Duration{time.Minute, 2 * time.Hour, 7 * time.Hour, 24 * time.Hour, 48 * time.Hour,
+		120 * time.Hour}
 	last := make([]time.Time, len(limits))
-	for from := inZone(t, "2026-09-01 00:00:00", beijing); from.Year() < 2027 || from.Month() == 1; from = from.Add(17 * time.Minute) {
+	for from := inZone(t, "2026-09-01 00:00:00", beijing); from.Year() < 2027 ||
+		from.Month() == 1; from = from.Add(17 * time.Minute) {
 		before := from
 		for i, limit := range limits {
 			got := c.Due(from, limit)
@@ -161,12 +167,14 @@ func TestNoWorkingTime(t *testing.T) {
 	always := [7]bool{true, true, true, true, true, true, true}
 	hours := office(beijing).Hours
 	for name, c := range map[string]*Calendar{
-		"empty":       {Zone: beijing},
-		"no hours":    {Zone: beijing, Days: always},
-		"no days":     {Zone: beijing, Hours: hours},
-		"holidays":    {Zone: beijing, Hours: hours, Days: always, Holidays: []Dates{dates("0001-01-01", "9999-12-31")}},
-		"backwards":   {Zone: beijing, Hours: []Span{{clockTime(17, 0), clockTime(8, 0)}}, Days: always},
-		"a last day":  {Zone: beijing, Hours: []Span{{clockTime(8, 0), clockTime(8, 1)}}, Workdays: []Dates{dates("2026-10-10", "2026-10-10")}},
+		"empty":    {Zone: beijing},
+		"no hours": {Zone: beijing, Days: always},
+		"no days":  {Zone: beijing, Hours: hours},
+		"holidays": {Zone: beijing, Hours: hours, Days: always,
+			Holidays: []Dates{dates("0001-01-01", "9999-12-31")}},
+		"backwards": {Zone: beijing, Hours: []Span{{clockTime(17, 0), clockTime(8, 0)}}, Days: always},
+		"a last day": {Zone: beijing, Hours: []Span{{clockTime(8, 0), clockTime(8, 1)}},
+			Workdays: []Dates{dates("2026-10-10", "2026-10-10")}},
 		"no time yet": {Zone: beijing, Hours: hours, Workdays: []Dates{dates("2126-10-10", "2127-10-10")}},
 	} {
 		from := inZone(t, "2026-10-01 09:00:00", beijing)
@@ -193,15 +201,18 @@ func TestCounts(t *testing.T) {
 		{"12345", "", morning}, {"110", "", night.Add(10 * time.Minute)},
 		{"110", "01", morning}, {"12345", "02", night.Add(10 * time.Minute)},
 	} {
-		e := ticket.Entry{StubID: stub, Event: ticket.Opened, At: night, From: "119", To: test.to, CategoryCode: test.category}
+		e := ticket.Entry{StubID: stub, Event: ticket.Opened, At: night, From: "119", To: test.to,
+			CategoryCode: test.category}
 		if m := Note(Matter{}, e, p); !m.ReceiveDue.Equal(test.want) {
 			t.Errorf("%+v: receive_due %v", test, m.ReceiveDue)
-		} else if m, err := Step(m, Update{Event: EventReceived, At: night}, p); err != nil || !m.SignDue.Equal(test.want.Add(20*time.Minute)) {
+		} else if m, err := Step(m, Update{Event: EventReceived, At: night}, p); err != nil ||
+			!m.SignDue.Equal(test.want.Add(20*time.Minute)) {
 			t.Errorf("%+v: sign_due %v %v", test, m.SignDue, err)
 		}
 	}
 	p.Counts = ByClock
-	if m := Note(Matter{}, ticket.Entry{StubID: stub, Event: ticket.Opened, At: night, To: "12345"}, p); !m.ReceiveDue.Equal(night.Add(10 * time.Minute)) {
+	if m := Note(Matter{}, ticket.Entry{StubID: stub, Event: ticket.Opened, At: night, To: "12345"},
+		p); !m.ReceiveDue.Equal(night.Add(10 * time.Minute)) {
 		t.Errorf("by the clock for all: %v", m.ReceiveDue)
 	}
 }
@@ -225,8 +236,9 @@ func TestMatterInWorkingTime(t *testing.T) {
 		want string
 	}{
 		"sign": {m.SignDue, "2026-09-25 17:30:00"}, "first_feedback": {m.FirstFeedbackDue, "2026-09-28 10:00:00"},
-		"close":    {m.CloseDue, "2026-09-29 17:00:00"},
-		"reminded": {p.Pending(m)[0].At, "2026-09-28 09:30:00"}, "supervised": {p.Pending(m)[2].At, "2026-09-29 10:00:00"},
+		"close":      {m.CloseDue, "2026-09-29 17:00:00"},
+		"reminded":   {p.Pending(m)[0].At, "2026-09-28 09:30:00"},
+		"supervised": {p.Pending(m)[2].At, "2026-09-29 10:00:00"},
 	} {
 		if !test.got.Equal(inZone(t, test.want, beijing)) {
 			t.Errorf("%s: %v, want %s", name, test.got, test.want)

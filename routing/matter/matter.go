@@ -1,9 +1,10 @@
 // Package matter is the life of a matter after the call: pushed to a ticket system with its first entry, received,
 // signed, accepted, assigned to a unit, answered, closed, visited, archived; on the way perhaps returned or reopened.
 //
-// A [Matter] is a plain value. [Note] takes in what the switch itself has written of it, [Step] what a ticket system sends
-// back; a step that the life does not know is refused and changes nothing. [Matter.Fields] prints the current state as a
-// flat hash that ticket systems read, [Parse] reads it back. The package does no I/O: time is in the entries.
+// A [Matter] is a plain value. [Note] takes in what the switch itself has written of it, [Step] what a ticket system
+// sends back; a step that the life does not know is refused and changes nothing. [Matter.Fields] prints the current
+// state as a flat hash that ticket systems read, [Parse] reads it back. The package does no I/O: time is in the
+// entries.
 package matter
 
 import (

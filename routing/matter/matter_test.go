@@ -18,10 +18,12 @@ var day = time.Date(2024, 4, 3, 9, 0, 0, 0, time.FixedZone("", 8*3600))
 
 func at(d time.Duration) time.Time { return day.Add(d) }
 
-var policy = Policy{Limits: Limits{Receive: 10 * time.Minute, Sign: 30 * time.Minute, FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour}}
+var policy = Policy{Limits: Limits{Receive: 10 * time.Minute, Sign: 30 * time.Minute, FirstFeedback: 2 * time.Hour,
+	Close: 48 * time.Hour}}
 
 func opened() Matter {
-	return Note(Matter{}, ticket.Entry{StubID: stub, Event: ticket.Opened, At: day, From: "110", To: "12345", Mode: ticket.Direct, CallRef: "c"}, policy)
+	return Note(Matter{}, ticket.Entry{StubID: stub, Event: ticket.Opened, At: day, From: "110", To: "12345",
+		Mode: ticket.Direct, CallRef: "c"}, policy)
 }
 
 // walk takes events, each an hour after the last, and fails on the first that is refused.
@@ -101,7 +103,8 @@ func TestLife(t *testing.T) {
 func TestRefusalSaysWhatIsPossible(t *testing.T) {
 	_, err := Step(walk(t, opened(), ways[Closed]...), Update{Event: EventSigned, At: day}, policy)
 	var r Refused
-	if !errors.As(err, &r) || r.Reason != IllegalStep || r.Detail != "signed in state CLOSED; possible: reopened visited" {
+	if !errors.As(err, &r) || r.Reason != IllegalStep ||
+		r.Detail != "signed in state CLOSED; possible: reopened visited" {
 		t.Errorf("%v", err)
 	}
 	_, err = Step(walk(t, opened(), ways[Archived]...), Update{Event: EventSigned, At: day}, policy)
@@ -156,18 +159,21 @@ func TestExtension(t *testing.T) {
 	m := walk(t, opened(), ways[Assigned]...)
 	var r Refused
 	for _, e := range []Event{EventExtensionGranted, EventExtensionDenied} {
-		if _, err := Step(m, Update{Event: e, At: m.At, DueAt: m.CloseDue.Add(time.Hour)}, policy); !errors.As(err, &r) || r.Reason != NoExtension {
+		if _, err := Step(m, Update{Event: e, At: m.At, DueAt: m.CloseDue.Add(time.Hour)}, policy); !errors.As(err,
+			&r) || r.Reason != NoExtension {
 			t.Errorf("%s unasked: %v", e, err)
 		}
 	}
 	m = walk(t, m, EventExtensionRequested)
 	for _, due := range []time.Time{{}, m.CloseDue} {
-		if _, err := Step(m, Update{Event: EventExtensionGranted, At: m.At, DueAt: due}, policy); !errors.As(err, &r) || r.Reason != MissingDue {
+		if _, err := Step(m, Update{Event: EventExtensionGranted, At: m.At, DueAt: due}, policy); !errors.As(err, &r) ||
+			r.Reason != MissingDue {
 			t.Errorf("granted until %v: %v", due, err)
 		}
 	}
 	granted := walk(t, m, EventExtensionGranted)
-	if granted.Extension != "granted" || !granted.CloseDue.Equal(m.CloseDue.Add(24*time.Hour)) || granted.State != Assigned {
+	if granted.Extension != "granted" || !granted.CloseDue.Equal(m.CloseDue.Add(24*time.Hour)) ||
+		granted.State != Assigned {
 		t.Errorf("%+v", granted)
 	}
 	if denied := walk(t, m, EventExtensionDenied); denied.Extension != "denied" || !denied.CloseDue.Equal(m.CloseDue) {
@@ -187,10 +193,14 @@ func TestReopenedIsOpen(t *testing.T) {
 
 func TestNote(t *testing.T) {
 	m := opened()
-	p := Policy{Limits: policy.Limits, Hotlines: map[string]Limits{"110": {Receive: time.Minute}}, Categories: map[string]Limits{"07": {Close: time.Hour}}}
-	m = Note(m, ticket.Entry{StubID: stub, Event: ticket.Decided, At: at(time.Second), DecidedOwner: "110", Urgency: ticket.Critical}, p)
-	m = Note(m, ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(0), CategoryCode: "07", Category: "噪音", Urgency: ticket.Normal}, p)
-	if m.Owner != "110" || m.Urgency != "critical" || !m.At.Equal(at(time.Second)) || !m.OpenedAt.Equal(day) || m.Category != "噪音" {
+	p := Policy{Limits: policy.Limits, Hotlines: map[string]Limits{"110": {Receive: time.Minute}},
+		Categories: map[string]Limits{"07": {Close: time.Hour}}}
+	m = Note(m, ticket.Entry{StubID: stub, Event: ticket.Decided, At: at(time.Second), DecidedOwner: "110",
+		Urgency: ticket.Critical}, p)
+	m = Note(m, ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(0), CategoryCode: "07", Category: "噪音",
+		Urgency: ticket.Normal}, p)
+	if m.Owner != "110" || m.Urgency != "critical" || !m.At.Equal(at(time.Second)) || !m.OpenedAt.Equal(day) ||
+		m.Category != "噪音" {
 		t.Errorf("%+v", m)
 	}
 	if !m.ReceiveDue.Equal(at(time.Minute)) {
@@ -202,11 +212,13 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// A category that is known late brings its limits: the clocks that run are set anew, but for what the ticket system has set.
+// A category that is known late brings its limits: the clocks that run are set anew, but for what the ticket system has
+// set.
 func TestLateCategory(t *testing.T) {
 	p := Policy{
-		Limits:     Limits{Receive: time.Hour, Sign: time.Hour, FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
-		Categories: map[string]Limits{"07": {Receive: time.Minute, Sign: 2 * time.Minute, FirstFeedback: 3 * time.Minute, Close: 4 * time.Minute}},
+		Limits: Limits{Receive: time.Hour, Sign: time.Hour, FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},
+		Categories: map[string]Limits{"07": {Receive: time.Minute, Sign: 2 * time.Minute,
+			FirstFeedback: 3 * time.Minute, Close: 4 * time.Minute}},
 	}
 	late := ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(time.Hour), CategoryCode: "07", Title: "夜间施工"}
 	step := func(m Matter, us ...Update) Matter {
@@ -229,14 +241,17 @@ func TestLateCategory(t *testing.T) {
 	}
 	m = step(m, Update{Event: EventSigned, At: day}, Update{Event: EventAccepted, At: day})
 	given := step(m, Update{Event: EventAssigned, At: day, DueAt: at(9 * time.Hour)})
-	if got := Note(given, late, p); !got.FirstFeedbackDue.Equal(at(3*time.Minute)) || !got.CloseDue.Equal(at(9*time.Hour)) {
+	if got := Note(given, late, p); !got.FirstFeedbackDue.Equal(at(3*time.Minute)) ||
+		!got.CloseDue.Equal(at(9*time.Hour)) {
 		t.Errorf("the ticket system's own date: %+v", got)
 	}
 	m = step(m, Update{Event: EventAssigned, At: day}, Update{Event: EventFirstFeedback, At: at(time.Minute)})
-	if got := Note(m, late, p); !got.FirstFeedbackDue.Equal(m.FirstFeedbackDue) || !got.CloseDue.Equal(at(4*time.Minute)) {
+	if got := Note(m, late, p); !got.FirstFeedbackDue.Equal(m.FirstFeedbackDue) ||
+		!got.CloseDue.Equal(at(4*time.Minute)) {
 		t.Errorf("answered already: %+v", got)
 	}
-	if got := Note(m, ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(time.Hour), CategoryCode: "99"}, p); got.Category != "" || !got.CloseDue.Equal(m.CloseDue) {
+	if got := Note(m, ticket.Entry{StubID: stub, Event: ticket.Enriched, At: at(time.Hour), CategoryCode: "99"},
+		p); got.Category != "" || !got.CloseDue.Equal(m.CloseDue) {
 		t.Errorf("a code without a name: %+v", got)
 	}
 }
@@ -273,7 +288,8 @@ func TestFieldsAndBack(t *testing.T) {
 			t.Errorf("%v: %v, want %v", err, back.Fields(), flat)
 		}
 	}
-	for _, bad := range []map[string]string{{}, {"schema": "2"}, {"schema": "1", "at": "x"}, {"schema": "1", "returns": "x"}} {
+	for _, bad := range []map[string]string{{}, {"schema": "2"}, {"schema": "1", "at": "x"},
+		{"schema": "1", "returns": "x"}} {
 		if _, err := Parse(bad); err == nil {
 			t.Errorf("%v is read", bad)
 		}
@@ -281,7 +297,8 @@ func TestFieldsAndBack(t *testing.T) {
 }
 
 func update(with ...string) map[string]string {
-	f := map[string]string{"event_id": "e1", "stub_id": stub, "event": "assigned", "at": "2024-04-03T09:30:00.000+08:00"}
+	f := map[string]string{"event_id": "e1", "stub_id": stub, "event": "assigned",
+		"at": "2024-04-03T09:30:00.000+08:00"}
 	for p := range slices.Chunk(with, 2) {
 		f[p[0]] = p[1]
 	}
@@ -289,19 +306,22 @@ func update(with ...string) map[string]string {
 }
 
 func TestParseUpdate(t *testing.T) {
-	u, err := ParseUpdate(update("unit_name", "城管局", "due_at", "2024-04-05T00:00:00Z", "text", "a\x00\xff", "other", "x"))
+	u, err := ParseUpdate(update("unit_name", "城管局", "due_at", "2024-04-05T00:00:00Z", "text", "a\x00\xff", "other",
+		"x"))
 	if err != nil || u.UnitName != "城管局" || u.DueAt.IsZero() || u.Text != "a\uFFFD" || u.Event != EventAssigned {
 		t.Errorf("%+v %v", u, err)
 	}
 	for field, bad := range map[string]string{
-		"event_id": strings.Repeat("x", 65), "stub_id": "13812345678", "event": "flown", "at": "yesterday", "due_at": "13812345678",
+		"event_id": strings.Repeat("x", 65), "stub_id": "13812345678", "event": "flown", "at": "yesterday",
+		"due_at": "13812345678",
 	} {
 		for _, v := range []string{bad, ""} {
 			_, err := ParseUpdate(update(field, v))
 			if v == "" && field == "due_at" {
 				continue
 			}
-			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), field+": must be") || strings.Contains(err.Error(), "138") {
+			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), field+": must be") ||
+				strings.Contains(err.Error(), "138") {
 				t.Errorf("%s=%q: %v", field, v, err)
 			}
 		}
@@ -312,7 +332,8 @@ func FuzzParseUpdate(f *testing.F) {
 	f.Add("e", stub, "closed", "2024-04-03T09:30:00.000+08:00", "text", "")
 	f.Add("\xff", stub[:20]+"汉汉", "signed", "2024", "\x00", "x")
 	f.Fuzz(func(t *testing.T, id, stub, event, at, text, due string) {
-		u, err := ParseUpdate(map[string]string{"event_id": id, "stub_id": stub, "event": event, "at": at, "text": text, "due_at": due})
+		u, err := ParseUpdate(map[string]string{"event_id": id, "stub_id": stub, "event": event, "at": at, "text": text,
+			"due_at": due})
 		if err != nil {
 			if !errors.Is(err, ErrMalformed) {
 				t.Fatal(err)
@@ -337,4 +358,28 @@ func hash(m Matter) map[string]string {
 		h[f[0]] = f[1]
 	}
 	return h
+}
+
+// A date that cannot be meant is refused by name; a stub's id in lower case is the same stub.
+func TestUpdateWithinReason(t *testing.T) {
+	fields := func(at, due string) map[string]string {
+		return map[string]string{"event_id": "1", "stub_id": "01hthgq7x0000000000000000b", "event": "assigned",
+			"at": at, "due_at": due}
+	}
+	const at = "2024-04-03T09:30:00.000+08:00"
+	for _, c := range []struct{ at, due, fault string }{
+		{at, "", ""}, {at, "2024-04-05T09:30:00+08:00", ""}, {at, "2034-04-03T09:30:00+08:00", ""},
+		{at, "2024-04-03T09:30:00+08:00", "due_at"}, {at, "2023-04-05T09:30:00+08:00", "due_at"},
+		{at, "2035-04-05T09:30:00+08:00", "due_at"},
+		{at, "9999-04-05T09:30:00+08:00", "due_at"}, {"1970-01-01T00:00:00Z", "", "at: "},
+		{"9999-01-01T00:00:00Z", "", "at: "},
+	} {
+		u, err := ParseUpdate(fields(c.at, c.due))
+		if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%s %s: %v", c.at, c.due, err)
+		}
+		if err == nil && u.StubID != "01HTHGQ7X0000000000000000B" {
+			t.Error(u.StubID)
+		}
+	}
 }

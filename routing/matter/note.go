@@ -18,7 +18,8 @@ func Note(m Matter, e ticket.Entry, p Policy) Matter {
 	}
 	begins := m.StubID == ""
 	if begins {
-		m = Matter{StubID: e.StubID, State: Pushed, OpenedAt: e.At, From: e.From, To: e.To, Mode: e.Mode, CallRef: e.CallRef}
+		m = Matter{StubID: e.StubID, State: Pushed, OpenedAt: e.At, From: e.From, To: e.To, Mode: e.Mode,
+			CallRef: e.CallRef}
 	}
 	before := p.limits(m)
 	if e.At.After(m.At) {
@@ -34,8 +35,8 @@ func Note(m Matter, e ticket.Entry, p Policy) Matter {
 	return m
 }
 
-// relimit: a decision or a category may come with other limits. Those that run are counted anew from where they began; a
-// date that a ticket system has set, or granted, stays.
+// relimit: a decision or a category may come with other limits. Those that run are counted anew from where they began;
+// a date that a ticket system has set, or granted, stays.
 func (m *Matter) relimit(before Limits, p Policy) {
 	is := p.limits(*m)
 	again := func(due *time.Time, from time.Time, was, limit time.Duration) {

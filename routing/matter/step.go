@@ -37,11 +37,13 @@ var (
 // rules are the life of a matter. A matter may be given from one unit to the next (assigned while assigned); an answer
 // before closing is not compulsory.
 var rules = map[Event]rule{
-	EventReceived:           {from: []State{Pushed}, to: Received, do: received},
-	EventSigned:             {from: []State{Received}, to: Signed, do: signed},
-	EventAccepted:           {from: []State{Signed}, to: Accepted, do: accepted},
-	EventAssigned:           {from: []State{Accepted, Assigned, Feedback, Returned, Reopened}, to: Assigned, do: assigned},
-	EventReturned:           {from: []State{Received, Signed, Accepted, Assigned, Feedback}, to: Returned, do: returned},
+	EventReceived: {from: []State{Pushed}, to: Received, do: received},
+	EventSigned:   {from: []State{Received}, to: Signed, do: signed},
+	EventAccepted: {from: []State{Signed}, to: Accepted, do: accepted},
+	EventAssigned: {from: []State{Accepted, Assigned, Feedback, Returned, Reopened}, to: Assigned,
+		do: assigned},
+	EventReturned: {from: []State{Received, Signed, Accepted, Assigned, Feedback}, to: Returned,
+		do: returned},
 	EventFirstFeedback:      {from: []State{Assigned}, to: Feedback, do: firstFeedback},
 	EventProgress:           {from: []State{Accepted, Assigned, Feedback}},
 	EventExtensionRequested: {from: withUnit, do: extensionRequested},

@@ -47,6 +47,9 @@ type Update struct {
 	Satisfaction, Place         string
 }
 
+// latestDue is how far ahead a due date may be.
+const latestDue = 10 * 366 * 24 * time.Hour
+
 // ErrMalformed says that an update cannot be read. Its text names the field and what is allowed, never the value.
 var ErrMalformed = errors.New("matter: malformed update")
 
@@ -59,7 +62,7 @@ type field struct {
 
 var updateFields = []field{
 	{"event_id", 65, func(u *Update, s string) error { u.EventID = s; return nil }},
-	{"stub_id", 27, func(u *Update, s string) error { u.StubID = s; return nil }},
+	{"stub_id", 27, func(u *Update, s string) error { u.StubID = strings.ToUpper(s); return nil }},
 	{"event", 33, func(u *Update, s string) error { u.Event = Event(s); return nil }},
 	{"at", 64, func(u *Update, s string) error { return setTime(&u.At, s) }},
 	{"peer_ticket_no", 128, func(u *Update, s string) error { u.PeerTicketNo = s; return nil }},
@@ -110,6 +113,10 @@ func (u Update) check() error {
 		return errors.New("event: must be one of " + strings.Join(eventNames, " "))
 	case u.At.IsZero():
 		return errors.New("at: must be set, like 2024-04-03T09:30:00.000+08:00")
+	case u.At.Year() < 2000 || u.At.Year() >= 2200:
+		return errors.New("at: must be a time of this century or the next")
+	case !u.DueAt.IsZero() && (!u.DueAt.After(u.At) || u.DueAt.Sub(u.At) > latestDue):
+		return errors.New("due_at: must be later than at, by ten years at most")
 	}
 	return nil
 }

@@ -54,7 +54,8 @@ func (s *Status) UnmarshalText(b []byte) error {
 
 // LogValue shows the number masked.
 func (n Number) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("number", n.String()), slog.String("status", n.Status.String()), slog.String("source", n.Source))
+	return slog.GroupValue(slog.String("number", n.String()), slog.String("status", n.Status.String()),
+		slog.String("source", n.Source))
 }
 
 // String is the number masked, for logs and pages.

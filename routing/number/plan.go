@@ -22,6 +22,7 @@ var (
 	foreign = regexp.MustCompile(`^[1-9]\d{6,14}$`)
 
 	cityCode = regexp.MustCompile(`^0(?:10|2\d|[3-9]\d{2})` + codes + `$`)
+	areaCode = regexp.MustCompile(`^(0(?:10|2\d|[3-9]\d{2}))(` + codes + `)$`)
 	beijing  = regexp.MustCompile(`^10(?:1[12]\d|12\d{3})$`) // +8610110 is Beijing's 110, no operator's 10110
 )
 
@@ -45,6 +46,15 @@ func (p Plan) Normalise(raw string) (e164 string, ok bool) {
 	return p.read(digits)
 }
 
+// ShortCode takes the area code off a normalised short code: 031112345 is the 12345 of 0311.
+func ShortCode(e164 string) (area, code string, ok bool) {
+	m := areaCode.FindStringSubmatch(e164)
+	if m == nil {
+		return "", "", false
+	}
+	return m[1], m[2], true
+}
+
 func (p Plan) read(s string) (string, bool) {
 	switch {
 	case strings.HasPrefix(s, "+"):
@@ -66,7 +76,7 @@ func (p Plan) international(s string) (string, bool) {
 	case strings.HasPrefix(s, "86"):
 		return p.national(s[2:])
 	}
-	return abroad(s)
+	return international(s)
 }
 
 // national reads what follows the country code. A trunk prefix 0 left in by
@@ -117,7 +127,7 @@ func isNational(s string) bool {
 // special numbers are dialled as they are, from everywhere.
 func special(s string) bool { return short.MatchString(s) || service.MatchString(s) }
 
-func abroad(s string) (string, bool) {
+func international(s string) (string, bool) {
 	if !foreign.MatchString(s) {
 		return "", false
 	}

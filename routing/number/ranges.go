@@ -38,7 +38,8 @@ func (p Plan) beginning(s string) string {
 		return "0" + rest
 	case china:
 		return rest
-	case area != "" && s != "" && s[0] >= '2' && s[0] <= '8' && !strings.HasPrefix(s, "400") && !strings.HasPrefix(s, "800"):
+	case area != "" && s != "" && s[0] >= '2' && s[0] <= '8' && !strings.HasPrefix(s, "400") &&
+		!strings.HasPrefix(s, "800"):
 		return "0" + area + s
 	}
 	return s

@@ -38,7 +38,8 @@ func TestRead(t *testing.T) {
 			rpid: `"Wang" <sip:13812345678@x>;privacy=off`, from: "<sip:1000@x>", trusted: true,
 			want: Number{"+8613812345678", "13812345678", OK, "rpid"},
 		},
-		"from": {from: "<sip:031187654321@x;user=phone>", trusted: true, want: Number{"+8631187654321", "031187654321", OK, "from"}},
+		"from": {from: "<sip:031187654321@x;user=phone>", trusted: true,
+			want: Number{"+8631187654321", "031187654321", OK, "from"}},
 		"an untrusted peer asserts nothing": {
 			pai: "<tel:110>", rpid: "<sip:120@x>", from: "<sip:13912345678@x>",
 			want: Number{"+8613912345678", "13912345678", OK, "from"},
@@ -68,27 +69,37 @@ func TestRead(t *testing.T) {
 			want: Number{"+8613812345678", "13812345678", OK, "pai"},
 		},
 		"withheld from an untrusted peer": {
-			from: "<sip:13812345678@x>", privacy: []string{"user", "id"}, want: Number{"+8613812345678", "13812345678", Restricted, "from"},
+			from: "<sip:13812345678@x>", privacy: []string{"user", "id"},
+			want: Number{"+8613812345678", "13812345678", Restricted, "from"},
 		},
 		"withheld and unknown": {
-			from: "<sip:anonymous@anonymous.invalid>", privacy: []string{"id"}, trusted: true, want: Number{"", "anonymous", Unavailable, "from"},
+			from: "<sip:anonymous@anonymous.invalid>", privacy: []string{"id"}, trusted: true,
+			want: Number{"", "anonymous", Unavailable, "from"},
 		},
 		"a handset by its serial number": {
-			pai: "<urn:gsma:imei:90420156-025763-0>", from: "<sip:unavailable@x>", trusted: true, want: Number{"", "unavailable", Unavailable, "from"},
+			pai: "<urn:gsma:imei:90420156-025763-0>", from: "<sip:unavailable@x>", trusted: true,
+			want: Number{"", "unavailable", Unavailable, "from"},
 		},
-		"zeros":                     {from: "<sip:00000000@x>", want: Number{"", "00000000", Unavailable, "from"}},
-		"a local tel, with context": {from: "<tel:8765-4321;phone-context=+8610>", want: Number{"+861087654321", "8765-4321", OK, "from"}},
-		"control characters":        {from: "<sip:1%0d%0aX@x>", want: Number{"", "1X", Invalid, "from"}},
-		"anonymous":                 {from: "<sip:anonymous@anonymous.invalid>", want: Number{"", "anonymous", Unavailable, "from"}},
-		"without a SIM":             {from: "<sip:x>", want: Number{"", "", Unavailable, "from"}},
-		"no number":                 {from: "<sip:alice@x>", want: Number{"", "alice", Invalid, "from"}},
-		"a useless pai":             {pai: "<sip:operator@x>", from: "<sip:13812345678@x>", trusted: true, want: Number{"+8613812345678", "13812345678", OK, "from"}},
-		"a whole address":           {from: "<sip:13812345678%4010.1.0.9@x>", want: Number{"+8613812345678", "13812345678", OK, "from"}},
-		"phone-context":             {from: "<sip:13812345678;phone-context=+86@x>", want: Number{"+8613812345678", "13812345678", OK, "from"}},
+		"zeros": {from: "<sip:00000000@x>", want: Number{"", "00000000", Unavailable, "from"}},
+		"a local tel, with context": {from: "<tel:8765-4321;phone-context=+8610>",
+			want: Number{"+861087654321", "8765-4321", OK, "from"}},
+		"control characters": {from: "<sip:1%0d%0aX@x>", want: Number{"", "1X", Invalid, "from"}},
+		"anonymous": {from: "<sip:anonymous@anonymous.invalid>",
+			want: Number{"", "anonymous", Unavailable, "from"}},
+		"without a SIM": {from: "<sip:x>", want: Number{"", "", Unavailable, "from"}},
+		"no number":     {from: "<sip:alice@x>", want: Number{"", "alice", Invalid, "from"}},
+		"a useless pai": {pai: "<sip:operator@x>", from: "<sip:13812345678@x>", trusted: true,
+			want: Number{"+8613812345678", "13812345678", OK, "from"}},
+		"a whole address": {from: "<sip:13812345678%4010.1.0.9@x>",
+			want: Number{"+8613812345678", "13812345678", OK, "from"}},
+		"phone-context": {from: "<sip:13812345678;phone-context=+86@x>",
+			want: Number{"+8613812345678", "13812345678", OK, "from"}},
 	} {
-		id := header.Identity{PAI: addresses(t, c.pai), RPID: addresses(t, c.rpid), From: addresses(t, c.from)[0], Privacy: c.privacy}
+		id := header.Identity{PAI: addresses(t, c.pai), RPID: addresses(t, c.rpid), From: addresses(t, c.from)[0],
+			Privacy: c.privacy}
 		if got := shijiazhuang.Read(id, c.trusted); got != c.want {
-			t.Errorf("%s: got %q %q %v %q, want %q %q %v %q", name, got.E164, got.Raw, got.Status, got.Source, c.want.E164, c.want.Raw, c.want.Status, c.want.Source)
+			t.Errorf("%s: got %q %q %v %q, want %q %q %v %q", name, got.E164, got.Raw, got.Status, got.Source,
+				c.want.E164, c.want.Raw, c.want.Status, c.want.Source)
 		}
 	}
 }

@@ -17,8 +17,8 @@ const adoptGroup = 500
 // not all of it could be read. After an error it stays, and the next attempt begins anew: Redis knows by its id what it
 // has seen.
 func Adopt(path string, to func(stream string) *Outbox, log *slog.Logger) error {
-	a := adoption{to: to}
-	damage := walk(path, a.visit)
+	a := &adoption{to: to}
+	damage := walk(path, a)
 	a.land()
 	if a.err != nil {
 		return fmt.Errorf("outbox: take over %s: %w", path, a.err)
@@ -26,13 +26,14 @@ func Adopt(path string, to func(stream string) *Outbox, log *slog.Logger) error 
 	log = log.With("file", path, "entries", a.moved)
 	if damage == nil && a.unreadable == 0 {
 		log.Info("outbox: entries of a former file taken over")
-		return os.Remove(path)
+		return errors.Join(os.Remove(path), removeBalance(path))
 	}
 	if !isDamage(damage) && damage != nil {
 		return fmt.Errorf("outbox: take over %s: %w", path, damage)
 	}
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000")
-	log.Error("outbox: a former file is damaged, what can be read is taken over", "put_aside", aside, "entries_unreadable", a.unreadable, "err", damage)
+	log.Error("outbox: a former file is damaged, what can be read is taken over", "put_aside", aside,
+		"entries_unreadable", a.unreadable, "err", damage)
 	return os.Rename(path, aside)
 }
 
@@ -46,8 +47,15 @@ type adoption struct {
 	err               error
 }
 
-// visit takes one entry of the file.
-func (a *adoption) visit(_ uint64, value []byte) error {
+func (a *adoption) balanced(uint64, balance) {}
+
+func (a *adoption) halfway() {}
+
+// keeps: what another Redis has confirmed is no news for that of today.
+func (a *adoption) keeps(uint64, []byte) error { return nil }
+
+// waits takes one entry of the file.
+func (a *adoption) waits(_ uint64, value []byte) error {
 	r, err := decode(value)
 	if err != nil {
 		a.unreadable++

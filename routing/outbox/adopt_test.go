@@ -24,12 +24,14 @@ func TestAdopt(t *testing.T) {
 	eventually(t, "on disk", l.reached(n))
 	former.Stop()
 
-	cfgs := map[string]Config{stream110: config(t, "redis://"+one.Addr()), stream12345: config(t, "redis://"+two.Addr())}
+	cfgs := map[string]Config{stream110: config(t, "redis://"+one.Addr()),
+		stream12345: config(t, "redis://"+two.Addr())}
 	outboxes := map[string]*Outbox{}
 	for s, cfg := range cfgs {
 		outboxes[s], _ = open(t, cfg)
 	}
-	if err := Adopt(was.Path, func(s string) *Outbox { return outboxes[s] }, slog.New(slog.DiscardHandler)); err != nil {
+	if err := Adopt(was.Path, func(s string) *Outbox { return outboxes[s] },
+		slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for s, cfg := range cfgs {
@@ -80,7 +82,8 @@ func TestForward(t *testing.T) {
 	o, j := open(t, cfg)
 	stub := ids.New(time.Now())
 	for range 2 {
-		o.Forward("liandong:updates", stub, Line{ID: "u1", Fields: []string{"event", "received", "text", "13812345678"}}, nil)
+		o.Forward("liandong:updates", stub, Line{ID: "u1",
+			Fields: []string{"event", "received", "text", "13812345678"}}, nil)
 	}
 	eventually(t, "shipped", shipped(o))
 	if list, err := mini.Stream("liandong:updates"); err != nil || len(list) != 1 {

@@ -21,7 +21,7 @@ func Append(ctx context.Context, l *link.Link, remember time.Duration, stream st
 	for _, x := range lines {
 		p.cargo = append(p.cargo, cargo{record: record{stream: stream, id: x.ID, fields: x.Fields}})
 	}
-	err := deliver.Run(ctx, l.Client(), []string{stream, seenKey(stream)}, p.args("", remember)...).Err()
+	err := deliver.Run(ctx, l.Client(), []string{stream, seenKey(stream)}, p.args(chain{}, remember)...).Err()
 	if err != nil {
 		return fmt.Errorf("outbox: append to %s: %w", stream, err)
 	}

@@ -44,7 +44,8 @@ func BenchmarkPutDoneAlone(b *testing.B) {
 	flood(b, o, 1)
 }
 
-// From Put to the stream of a real redis-server, sustained; and what an entry takes there, with its id among those seen.
+// From Put to the stream of a real redis-server, sustained; and what an entry takes there, with its id among those
+// seen.
 func BenchmarkPutShipped(b *testing.B) {
 	server := redistest.Start(b, "--appendfsync", "everysec")
 	cfg := config(b, server.URL())
@@ -74,7 +75,8 @@ func BenchmarkPutReadable(b *testing.B) {
 	for b.Loop() {
 		start := time.Now()
 		o.Put(m.next(), nil)
-		list, err := reader.XRead(b.Context(), &redis.XReadArgs{Streams: []string{stream110, last}, Block: patience}).Result()
+		list, err := reader.XRead(b.Context(), &redis.XReadArgs{Streams: []string{stream110, last},
+			Block: patience}).Result()
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -142,7 +142,8 @@ func reckon(t *testing.T, mini *miniredis.Miniredis, cfg Config, safe map[string
 	if lost > 0 {
 		t.Errorf("%d entries that were called safe are not in the stream", lost)
 	}
-	eventually(t, "the disk is empty", func() bool { return o.Stats().OnDisk == 0 }) // nothing will be sent a second time
+	// nothing will be sent a second time
+	eventually(t, "the disk is empty", func() bool { return o.Stats().OnDisk == 0 })
 	for _, s := range []string{stream110, stream12345} {
 		mini.Del(s)
 		mini.Del(seenKey(s)) // which miniredis sorts at each call
@@ -181,8 +182,8 @@ func liveAndDie(t *testing.T, cfg Config, n int, longer time.Duration) (safe []s
 	return safe
 }
 
-// A process that is taking over a damaged file is killed at a random moment, again and again. In the end everything that
-// could be read is there: half a takeover never counts as a whole one.
+// A process that is taking over a damaged file is killed at a random moment, again and again. In the end everything
+// that could be read is there: half a takeover never counts as a whole one.
 func TestKilledWhileTakingOver(t *testing.T) {
 	const n = 20_000
 	cfg := config(t, "redis://127.0.0.1:1")

@@ -17,9 +17,11 @@ type Config struct {
 	MaxBytes  int64 // of entries on disk; the file itself may grow to about twice that
 	MaxMemory int64 // bytes of entries that wait for the disk; further ones are dropped
 
-	Backoff  time.Duration // longest wait between attempts, to Redis and to a failing disk
-	Keep     time.Duration // how long an entry stays on disk after Redis has confirmed it; 0: not at all
-	Remember time.Duration // how long Redis remembers which entries it has seen, see deliver.lua
+	Backoff time.Duration // longest wait between attempts, to Redis and to a failing disk
+	// Keep is how long an entry stays on disk after Redis has confirmed it, where nothing shows that Redis has it
+	// safely; 0: not at all. Room for entries that wait goes first.
+	Keep     time.Duration
+	Remember time.Duration // how long Redis remembers which entries it has seen, see deliver.lua: longer than Keep
 
 	Events     int   // call events that wait for Redis; the oldest is dropped for the newest
 	EventsKept int64 // about how many call events a stream keeps
@@ -31,7 +33,7 @@ func Default() Config {
 		Config: link.Default(), Path: "data/outbox.db",
 		MaxBytes: 1 << 30, MaxMemory: 32 << 20,
 		Backoff: 2 * time.Second,
-		Keep:    5 * time.Second, Remember: 7 * 24 * time.Hour,
+		Keep:    7 * 24 * time.Hour, Remember: 14 * 24 * time.Hour,
 		Events: 4096, EventsKept: 100_000,
 	}
 }
@@ -48,8 +50,8 @@ func (c Config) Validate() error {
 	check(c.MaxBytes >= 1<<20, "max_bytes", "must be 1 MiB or more")
 	check(c.MaxMemory >= 64<<10, "max_memory", "must be 64 KiB or more")
 	check(c.Backoff >= time.Millisecond && c.Backoff <= time.Minute, "backoff", "must be 1ms to 1m")
-	check(c.Keep >= 0 && c.Keep <= time.Hour, "keep", "must be 0s to 1h")
-	check(c.Remember >= time.Hour, "remember", "must be 1h or more")
+	check(c.Keep >= 0 && c.Keep <= 90*24*time.Hour, "keep", "must be 0s to 2160h")
+	check(c.Remember >= max(time.Hour, c.Keep), "remember", "must be 1h or more, and no less than keep")
 	check(c.Events >= 1, "events", "must be 1 or more")
 	check(c.EventsKept >= 1, "events_kept", "must be 1 or more")
 	return errors.Join(append(errs, c.Config.Validate())...)

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"strconv"
 	"time"
 
@@ -16,9 +17,6 @@ var deliverText string
 
 // deliver is a script, not a function: scripts need no right to load libraries and work from Redis 5 on.
 var deliver = redis.NewScript(deliverText)
-
-// broken is what the script answers when Redis has lost what it had confirmed.
-const broken = -1
 
 // cargo is one entry of a load: from the disk, or from memory when the disk fails.
 type cargo struct {
@@ -76,10 +74,19 @@ func (c cargo) weight() int {
 // seenKey is where Redis remembers a stream's event ids. The braces make it hash to the slot of the stream.
 func seenKey(stream string) string { return "{" + stream + "}:seen" }
 
+// chain is what Redis has confirmed last for a stream, and by which it is asked whether it still has it.
+type chain struct {
+	id    string // event id; "": nothing
+	told  string // its id in the stream; "": not known
+	added int64  // how many entries the stream had been given ever; 0: not known
+}
+
+func (c chain) args() []any { return []any{c.id, c.told, c.added} }
+
 // args are the script's, see deliver.lua.
-func (p *parcel) args(chain string, remember time.Duration) []any {
-	args := make([]any, 0, 2+len(p.cargo)*48)
-	args = append(args, chain, remember.Milliseconds())
+func (p *parcel) args(c chain, remember time.Duration) []any {
+	args := make([]any, 0, 4+len(p.cargo)*48)
+	args = append(append(args, c.args()...), remember.Milliseconds())
 	for _, c := range p.cargo {
 		args = append(args, c.id, strconv.Itoa(len(c.fields)))
 		for _, f := range c.fields {
@@ -89,13 +96,42 @@ func (p *parcel) args(chain string, remember time.Duration) []any {
 	return args
 }
 
+// receipt is what Redis says to a parcel.
+type receipt struct {
+	broken bool // it has lost what it had confirmed
+	fresh  int
+	added  int64
+	told   []string // of each entry
+}
+
+var errAnswer = errors.New("outbox: redis answers what its script does not")
+
+func receiptOf(cmd *redis.Cmd, entries int) (r receipt, err error) {
+	list, err := cmd.Slice()
+	if err != nil {
+		return r, err
+	}
+	n := func(i int) int64 { v, _ := list[i].(int64); return v }
+	switch {
+	case len(list) == 1 && n(0) == 0:
+		return receipt{broken: true}, nil
+	case len(list) != 3+entries:
+		return r, errAnswer
+	}
+	r = receipt{fresh: int(n(1)), added: n(2), told: make([]string, entries)}
+	for i := range r.told {
+		r.told[i], _ = list[3+i].(string)
+	}
+	return r, nil
+}
+
 // send brings a load to Redis and takes in what became of each parcel.
 func (s *shipper) send(ctx context.Context, now time.Time, l *load) {
 	answers := s.call(ctx, l.parcels)
 	again := false
 	for i, p := range l.parcels {
-		fresh, err := answers[i].Int()
-		again = s.answered(now, p, fresh, err) || again
+		r, err := receiptOf(answers[i], len(p.cargo))
+		again = s.answered(now, p, r, err) || again
 	}
 	if again {
 		s.rewind(now)
@@ -122,14 +158,14 @@ func (s *shipper) call(ctx context.Context, parcels []*parcel) []*redis.Cmd {
 }
 
 // answered takes in one answer and says whether a new pass is to begin.
-func (s *shipper) answered(now time.Time, p *parcel, fresh int, err error) (again bool) {
+func (s *shipper) answered(now time.Time, p *parcel, r receipt, err error) (again bool) {
 	lane := s.lane(p.stream)
 	switch {
-	case err == nil && fresh == broken:
-		s.revive(p.stream)
+	case err == nil && r.broken:
+		lane.restore = true
 		return true
 	case err == nil:
-		s.arrived(now, p, fresh)
+		s.arrived(now, p, r)
 		return false
 	case redis.HasErrorPrefix(err, "NOSCRIPT"): // a new Redis, or SCRIPT FLUSH
 		lane.whole = true
@@ -138,7 +174,8 @@ func (s *shipper) answered(now time.Time, p *parcel, fresh int, err error) (agai
 		s.o.link.Follow()
 		s.block(now, p, err)
 		return false
-	case link.Replied(err): // READONLY, LOADING, OOM, WRONGTYPE, NOPERM …: others may fare better
+	// READONLY, LOADING, OOM, WRONGTYPE, NOPERM …: others may fare better
+	case link.Replied(err), errors.Is(err, errAnswer):
 		s.block(now, p, err)
 		return false
 	}
@@ -147,27 +184,44 @@ func (s *shipper) answered(now time.Time, p *parcel, fresh int, err error) (agai
 }
 
 // arrived: Redis has the parcel.
-func (s *shipper) arrived(now time.Time, p *parcel, fresh int) {
+func (s *shipper) arrived(now time.Time, p *parcel, r receipt) {
 	lane := s.lane(p.stream)
 	lane.whole = false
 	lane.wait.reset()
 	var items []*item
-	for _, c := range p.cargo {
-		lane.chain = c.id
+	var moves []move
+	for i, c := range p.cargo {
+		lane.chain.id, lane.chain.told = c.id, r.told[i]
 		if c.item != nil {
 			items = append(items, c.item)
 			continue
 		}
-		s.kept[c.seq] = kept{stream: p.stream, at: now, size: c.size}
-		s.o.stats.unshipped.Add(-1)
+		m := move{seq: c.seq, size: c.size, told: r.told[i]}
+		if s.o.cfg.Keep == 0 {
+			m.kind = fromWait
+		}
+		moves = append(moves, m)
 	}
+	lane.chain.added = r.added
 	s.o.queue.landed(items)
+	s.confirm(moves)
 	s.room = min(2*s.room, roundEntries)
-	s.o.stats.shipped.Add(uint64(fresh))
-	s.o.stats.repeated.Add(uint64(len(p.cargo) - fresh))
+	s.o.stats.shipped.Add(uint64(r.fresh))
+	s.o.stats.repeated.Add(uint64(len(p.cargo) - r.fresh))
 	s.up(now)
-	if s.forget.IsZero() || s.o.cfg.Keep == 0 || len(s.kept) > keptEntries {
-		s.forget = now.Add(s.o.cfg.Keep)
+}
+
+// confirm hands entries that Redis has to the writer. Until it has moved them they are passed over.
+func (s *shipper) confirm(moves []move) {
+	if len(moves) == 0 {
+		return
+	}
+	until := s.o.queue.move(moves...)
+	for _, m := range moves {
+		if _, ok := s.moving[m.seq]; !ok {
+			s.o.stats.unshipped.Add(-1)
+		}
+		s.moving[m.seq] = until
 	}
 }
 
@@ -191,19 +245,4 @@ func (s *shipper) lost(now time.Time, err error) {
 		s.room = max(s.room/2, 16)
 		s.pause = now.Add(s.wait.next())
 	}
-}
-
-// revive sends everything again that Redis had confirmed for the stream and is still kept.
-func (s *shipper) revive(stream string) {
-	revived := 0
-	for seq, k := range s.kept {
-		if k.stream == stream && !k.leaving {
-			delete(s.kept, seq)
-			revived++
-		}
-	}
-	s.lane(stream).chain = ""
-	s.o.stats.unshipped.Add(int64(revived))
-	s.o.stats.revived.Add(uint64(revived))
-	s.o.log.Warn("outbox: redis has lost entries that it had confirmed, they are sent again", "stream", stream, "entries", revived)
 }

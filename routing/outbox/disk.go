@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -16,51 +17,80 @@ import (
 
 // store is the disk as writer and shipper see it.
 type store interface {
-	fit(items []*item, deletes []gone) int                   // how many of the items there is room for
-	commit(items []*item, deletes []gone) error              // all or nothing, on disk when it returns
-	scan(from uint64, visit func(uint64, []byte) bool) error // entries from a number on, in order, until visit says no
-	last() uint64                                            // number of the newest entry
+	fit(items []*item, moves []move) int      // how many of the items there is room for
+	commit(items []*item, moves []move) error // all or nothing, on disk when it returns
+	// entries that wait, from a number on, until visit says no
+	scan(from uint64, visit func(uint64, []byte) bool) error
+	scanKept(from uint64, visit func(uint64, []byte) bool) error // those that are kept
+	last() uint64                                                // number of the newest entry
+	surplus() []move                                             // what has to go for want of room
+	clock() uint64                                               // see disk.clock
 	size() size
 	close() error
 }
 
 // size is how much is in the file, and what became of its predecessor.
 type size struct {
-	entries, bytes int64
-	room           int64 // bytes of entries that it can still take
-	putAside       string
-	unreadable     int64
+	entries, bytes  int64 // that wait
+	kept, keptBytes int64
+	room            int64 // bytes of entries that it can still take
+	putAside        string
+	lost            loss
+	keptBy          map[string]newestKept // stream → the newest entry that was kept when the file was opened
 }
 
 // ErrBusy says that another process has the file open.
 var ErrBusy = errors.New("outbox: file is in use by another process")
 
-var waiting = []byte("waiting") // the bucket: number, 8 bytes big-endian → record
+// The buckets: number, 8 bytes big-endian → record, or as move.go says; and the balance.
+var (
+	waitingBucket = []byte("waiting")
+	keptBucket    = []byte("kept")
+	aboutBucket   = []byte("about")
+	balanceKey    = []byte("balance")
+)
 
-// disk is the bbolt file. commit is called by the writer only, scan by the shipper only.
+// disk is the bbolt file. commit is called by the writer only, the scans by the shipper only.
 type disk struct {
 	db  *bbolt.DB
 	max int64
 
-	seq            uint64 // owned by the writer
-	entries, bytes atomic.Int64
-	aside          string // immutable
-	unreadable     int64  // immutable
+	bal    balance  // owned by the writer
+	first  uint64   // number of the entry that bal.oldest is of; owned by the writer
+	beside *os.File // holds bal too; nil: it cannot be written
+
+	entries, bytes, kept, keptBytes atomic.Int64
+
+	before time.Duration // how long the file had been open before; immutable
+	opened time.Time     // immutable
+	aside  string        // immutable, as the rest
+	lost   loss
+	keptBy map[string]newestKept
 }
 
-// openDisk opens the file, puts it aside when it is damaged, and takes over what can be read of it.
+// openDisk opens the file, puts it aside when it is damaged, and takes over what can be read of it. What is missing is
+// told.
 func openDisk(path string, max int64, log *slog.Logger) (*disk, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
+	beside, known := readBalance(path)
 	found, err := survey(path)
+	var d *disk
+	if err == nil {
+		d, err = openFile(path, max, found)
+	}
 	if errors.Is(err, errDamaged) {
-		return replace(path, max, err, log)
+		d, found, err = replace(path, max, found, err, log)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return openFile(path, max, found)
+	d.lost = lost(found, beside, known)
+	d.lost.tell(log, path)
+	d.beside = openBalance(path, log)
+	d.writeBeside()
+	return d, nil
 }
 
 // openFile opens a file that has been surveyed, or a new one.
@@ -69,19 +99,36 @@ func openFile(path string, max int64, found contents) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{db: db, max: max, seq: found.last}
-	d.entries.Store(found.entries)
+	d := &disk{db: db, max: max, bal: found.balance, opened: time.Now(), keptBy: found.keptBy}
+	d.bal.seq, d.bal.waiting, d.bal.kept = found.last, uint64(found.waiting), uint64(found.kept)
+	d.before = time.Duration(d.bal.clock) * time.Millisecond
+	for d.bal.file == 0 {
+		d.bal.file = rand.Uint64()
+	}
+	d.entries.Store(found.waiting)
 	d.bytes.Store(found.bytes)
-	err = guarded(func() error {
-		return db.Update(func(tx *bbolt.Tx) error {
-			_, err := tx.CreateBucketIfNotExists(waiting)
-			return err
-		})
-	})
+	d.kept.Store(found.kept)
+	d.keptBytes.Store(found.keptBytes)
+	err = guarded(func() error { return db.Update(d.prepare) })
 	if err = errors.Join(err, syncFolder(path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("outbox: %w", err), db.Close())
 	}
 	return d, nil
+}
+
+// prepare makes the buckets that there are not yet.
+func (d *disk) prepare(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{waitingBucket, keptBucket, aboutBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return d.bal.put(tx)
+}
+
+func (b *balance) put(tx *bbolt.Tx) error {
+	b.tx = uint64(tx.ID())
+	return tx.Bucket(aboutBucket).Put(balanceKey, b.encode())
 }
 
 // openBolt opens the file with its lock. bbolt panics on some kinds of damage.
@@ -126,10 +173,13 @@ func syncFolder(path string) error {
 
 func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
-func (d *disk) fit(items []*item, deletes []gone) int {
+// fit leaves out of account what is kept: that makes room, see writer.yield.
+func (d *disk) fit(items []*item, moves []move) int {
 	room := d.max - d.bytes.Load()
-	for _, g := range deletes {
-		room += int64(g.size)
+	for _, m := range moves {
+		if m.kind != fromKept {
+			room += int64(m.size)
+		}
 	}
 	for i, it := range items {
 		if room -= int64(len(it.body)); room < 0 {
@@ -139,45 +189,50 @@ func (d *disk) fit(items []*item, deletes []gone) int {
 	return len(items)
 }
 
-// commit deletes and appends in one transaction. bbolt syncs the file before it returns. Deletions come once each.
-func (d *disk) commit(items []*item, deletes []gone) error {
+// clock is how long the file has been open in all its lives, in ms. What is kept ages by it: no clock on a wall that
+// steps makes it older.
+func (d *disk) clock() uint64 { return uint64((d.before + time.Since(d.opened)).Milliseconds()) }
+
+// commit moves and appends in one transaction. bbolt syncs the file before it returns. Moves of entries that are not
+// where they should be are passed over.
+func (d *disk) commit(items []*item, moves []move) error {
+	c := change{disk: d, bal: d.bal, first: d.first}
 	err := guarded(func() error {
-		return d.db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket(waiting), d.seq, items, deletes) })
+		return d.db.Update(func(tx *bbolt.Tx) error { return c.make(tx, items, moves) })
 	})
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
-	d.seq += uint64(len(items))
-	for _, it := range items {
-		d.bytes.Add(int64(len(it.body)))
-	}
-	for _, g := range deletes {
-		d.bytes.Add(-int64(g.size))
-	}
-	d.entries.Add(int64(len(items) - len(deletes)))
+	d.bal, d.first = c.bal, c.first
+	d.entries.Store(int64(c.bal.waiting))
+	d.kept.Store(int64(c.bal.kept))
+	d.bytes.Add(c.bytes)
+	d.keptBytes.Add(c.keptBytes)
+	d.writeBeside()
 	return nil
 }
 
-func change(b *bbolt.Bucket, seq uint64, items []*item, deletes []gone) error {
-	b.FillPercent = 0.95 // entries are only ever appended
-	for _, g := range deletes {
-		if err := b.Delete(key(g.seq)); err != nil {
-			return err
-		}
+// writeBeside notes the balance in the file beside, before anybody is told that entries are safe.
+func (d *disk) writeBeside() {
+	if d.beside != nil {
+		_, _ = d.beside.WriteAt(d.bal.encode(), 0) // a second witness: the file itself has the balance too
 	}
-	for i, it := range items {
-		if err := b.Put(key(seq+uint64(i)+1), it.body); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
-// scan visits entries in order. The bytes are valid only during the visit.
+// scan visits entries that wait, in order. The bytes are valid only during the visit.
 func (d *disk) scan(from uint64, visit func(uint64, []byte) bool) error {
+	return d.visit(waitingBucket, from, visit)
+}
+
+// scanKept visits those that are kept, see decodeKept.
+func (d *disk) scanKept(from uint64, visit func(uint64, []byte) bool) error {
+	return d.visit(keptBucket, from, visit)
+}
+
+func (d *disk) visit(bucket []byte, from uint64, visit func(uint64, []byte) bool) error {
 	err := guarded(func() error {
 		return d.db.View(func(tx *bbolt.Tx) error {
-			c := tx.Bucket(waiting).Cursor()
+			c := tx.Bucket(bucket).Cursor()
 			for k, v := c.Seek(key(from)); k != nil && visit(binary.BigEndian.Uint64(k), v); k, v = c.Next() {
 			}
 			return nil
@@ -189,10 +244,19 @@ func (d *disk) scan(from uint64, visit func(uint64, []byte) bool) error {
 	return nil
 }
 
-func (d *disk) last() uint64 { return d.seq }
+func (d *disk) last() uint64 { return d.bal.seq }
 
 func (d *disk) size() size {
-	return size{entries: d.entries.Load(), bytes: d.bytes.Load(), room: d.room(), putAside: d.aside, unreadable: d.unreadable}
+	return size{
+		entries: d.entries.Load(), bytes: d.bytes.Load(), kept: d.kept.Load(), keptBytes: d.keptBytes.Load(),
+		room:     d.room(),
+		putAside: d.aside, lost: d.lost, keptBy: d.keptBy,
+	}
 }
 
-func (d *disk) close() error { return d.db.Close() }
+func (d *disk) close() error {
+	if d.beside != nil {
+		_ = d.beside.Close()
+	}
+	return d.db.Close()
+}

@@ -100,6 +100,7 @@ func (f *flaky) cut() bool {
 
 // Answers are lost, and questions. Each entry arrives once and in order.
 func TestAnswersLost(t *testing.T) {
+	t.Parallel()
 	mini := miniredis.RunT(t)
 	f, addr := newFlaky(t, mini.Addr())
 	cfg := config(t, "redis://"+addr)

@@ -89,8 +89,10 @@ func (m *matter) next() ticket.Entry {
 	m.n++
 	now := time.Now()
 	return ticket.Entry{
-		EventID: ids.New(now), StubID: m.stub, Event: ticket.Opened, At: now, From: "110", To: m.to, Mode: ticket.Direct,
-		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerRaw: "sip:13812345678@10.0.0.1",
+		EventID: ids.New(now), StubID: m.stub, Event: ticket.Opened, At: now, From: "110", To: m.to,
+		Mode:    ticket.Direct,
+		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678",
+		CallerRaw:    "sip:13812345678@10.0.0.1",
 		CallerStatus: "ok", CallerSource: "pai", Dialed: "110", FromAgent: "1101", CallAt: now, KeyAt: now,
 		Title: strconv.Itoa(m.n),
 	}

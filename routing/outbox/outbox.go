@@ -4,9 +4,9 @@
 //
 // What consumers may rely on, and how it comes about:
 //
-//   - Nothing is lost. An entry leaves the disk only after Redis has held it for [Config.Keep]: long enough for an
-//     append-only file that is synced each second, or for a replica that takes over. When Redis comes back without
-//     entries that it had confirmed, they are shipped again. See chain in deliver.lua.
+//   - Nothing is lost. An entry leaves the disk when Redis has it safely: on disk (WAITAOF, or an append-only file that
+//     was synced since) and at all its replicas (WAIT); else after [Config.Keep]. When Redis is another one, or comes
+//     back without entries that it had confirmed, what it lacks is shipped again. See restore.go.
 //   - Nothing comes twice. One script asks the set of seen event ids and appends to the stream in one atomic step, so
 //     a delivery whose answer was lost can be repeated. Ids are remembered for [Config.Remember].
 //   - Nothing overtakes within a matter. Entries of a stub are shipped in the order of Put; where a stream refuses
@@ -43,6 +43,8 @@ type Outbox struct {
 	link  *link.Link
 	calls *publisher
 	stats counters
+
+	follower atomic.Pointer[Follower] // nil: nobody follows
 
 	fresh  chan struct{} // capacity 1: there is something new to ship
 	cancel context.CancelFunc
@@ -135,8 +137,8 @@ func (o *Outbox) Put(e ticket.Entry, done func(error)) {
 	o.push(&item{name: e, body: encode(recordOf(e)), done: done})
 }
 
-// Forward takes a line of a matter for any stream, as [Outbox.Put] takes an entry: it is shipped in order with what else
-// there is of the stub, and once, by its id. One without stream, stub or id is refused.
+// Forward takes a line of a matter for any stream, as [Outbox.Put] takes an entry: it is shipped in order with what
+// else there is of the stub, and once, by its id. One without stream, stub or id is refused.
 func (o *Outbox) Forward(stream, stub string, l Line, done func(error)) {
 	r := record{stream: stream, stub: stub, id: l.ID, fields: l.Fields}
 	if stream == "" || stub == "" || l.ID == "" || len(l.Fields) == 0 || len(l.Fields)%2 != 0 {
@@ -193,5 +195,6 @@ type counters struct {
 	dropped, imperfect, diskErrors, commits atomic.Uint64
 	unshipped                               atomic.Int64 // on disk, and Redis does not have it
 	diskUp, redisUp                         atomic.Bool
+	keeps                                   atomic.Bool // Redis keeps what it is given, as far as it says
 	diskErr, redisErr                       atomic.Pointer[string]
 }

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,8 @@ func TestPutShips(t *testing.T) {
 	exactly(t, cfg, 1500, stream110)
 	exactly(t, cfg, 1500, stream12345)
 	eventually(t, "the disk is empty", func() bool { s := o.Stats(); return s.OnDisk == 0 && s.Bytes == 0 })
-	if s := o.Stats(); s.Written != 3000 || s.Shipped != 3000 || s.Dropped != 0 || s.Imperfect != 0 || !s.RedisUp || !s.DiskUp {
+	if s := o.Stats(); s.Written != 3000 || s.Shipped != 3000 || s.Dropped != 0 || s.Imperfect != 0 || !s.RedisUp ||
+		!s.DiskUp {
 		t.Errorf("%+v", s)
 	}
 }
@@ -194,7 +196,11 @@ func TestOneStreamRefuses(t *testing.T) {
 	for range 2000 {
 		o.Put(free.next(), nil)
 	}
-	eventually(t, "the free stub is shipped", func() bool { s := o.Stats(); return s.Written == 2002 && s.Waiting == 2 })
+	eventually(t, "the free stub is shipped", func() bool {
+		s := o.Stats()
+		return s.Written == 2002 &&
+			s.Waiting == 2
+	})
 	eventually(t, "told", j.has("stream="+stream110))
 	exactly(t, cfg, 2000, stream12345)
 	mini.Del(stream110)
@@ -245,6 +251,7 @@ func TestRedisLosesEntries(t *testing.T) {
 
 // The same with nothing newer: before an entry leaves the disk Redis is asked whether it still has it.
 func TestRedisLosesEntriesWhileIdle(t *testing.T) {
+	t.Parallel()
 	mini := miniredis.RunT(t)
 	cfg := config(t, "redis://"+mini.Addr())
 	cfg.Keep = 200 * time.Millisecond
@@ -258,7 +265,7 @@ func TestRedisLosesEntriesWhileIdle(t *testing.T) {
 	exactly(t, cfg, 1, stream110)
 }
 
-// Redis remembers ids for a time, not for ever.
+// Redis remembers ids for a time, not for ever; the newest ten thousand in any case.
 func TestSeenIsTrimmed(t *testing.T) {
 	mini := miniredis.RunT(t)
 	start := time.Now()
@@ -281,10 +288,20 @@ func TestSeenIsTrimmed(t *testing.T) {
 		o.Put(m.next(), nil)
 		eventually(t, "shipped", shipped(o))
 	}
-	if seen, _ := mini.ZMembers(seenKey(stream110)); len(seen) != 61 {
-		t.Errorf("%d ids are remembered, want 61", len(seen))
+	if seen, _ := mini.ZMembers(seenKey(stream110)); len(seen) != 161 {
+		t.Errorf("%d ids are remembered, want 161", len(seen))
 	}
-	exactly(t, cfg, 161, stream110)
+	for i := range 10_000 {
+		if _, err := mini.ZAdd(seenKey(stream110), float64(start.UnixMilli()), fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Put(m.next(), nil)
+	eventually(t, "shipped", shipped(o))
+	if seen, _ := mini.ZMembers(seenKey(stream110)); len(seen) != 10_152 {
+		t.Errorf("%d ids are remembered, want 10152", len(seen))
+	}
+	exactly(t, cfg, 162, stream110)
 }
 
 // The clock of Redis steps to another month and back, between a delivery and its repetition: the ids are still known.

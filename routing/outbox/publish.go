@@ -2,8 +2,10 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,11 +16,13 @@ import (
 	"liandong/routing/link"
 )
 
-// publishRound is how many call events go in one round trip.
-const publishRound = 256
+const (
+	publishRound = 256             // call events that go in one round trip
+	publishAge   = 5 * time.Second // later than this a screen that pops up is worse than none
+)
 
-// publisher sends call events, best effort. An event whose delivery failed is not tried again: it would come late
-// and perhaps twice, and a screen that pops up late is worse than none.
+// publisher sends call events, best effort. An event whose delivery failed is not tried again: it would come late and
+// perhaps twice. One for which there was not even a connection waits a moment for Redis to be back.
 type publisher struct {
 	cfg  Config
 	link *link.Link
@@ -34,6 +38,7 @@ type publisher struct {
 type callEvent struct {
 	stream string
 	fields map[string]string
+	at     time.Time
 }
 
 func newPublisher(cfg Config, l *link.Link, log *slog.Logger) *publisher {
@@ -47,7 +52,7 @@ func (p *publisher) publish(stream string, fields map[string]string) {
 		p.events = slices.Delete(p.events, 0, 1)
 		p.dropped.Add(1)
 	}
-	p.events = append(p.events, callEvent{stream, fields})
+	p.events = append(p.events, callEvent{stream, fields, time.Now()})
 	nudge(p.wake)
 }
 
@@ -88,9 +93,13 @@ func (p *publisher) send(ctx context.Context, events []callEvent) bool {
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
 	for _, e := range events {
-		pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: p.cfg.EventsKept, Approx: true, Values: flat(e.fields)})
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: p.cfg.EventsKept, Approx: true,
+			Values: flat(e.fields)})
 	}
 	answers, err := pipe.Exec(ctx)
+	if unsent(err) && p.back(events) {
+		return false
+	}
 	sent := 0
 	for _, a := range answers {
 		if a.Err() == nil {
@@ -103,6 +112,27 @@ func (p *publisher) send(ctx context.Context, events []callEvent) bool {
 		p.log.Warn("outbox: call events dropped", "events", len(events)-sent, "err", link.Plain(err))
 	}
 	return err == nil
+}
+
+// unsent says that there was no connection by which anything could have been sent.
+func unsent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
+}
+
+// back puts events before those that came since, if they are fresh.
+func (p *publisher) back(events []callEvent) bool {
+	if time.Since(events[0].at) > publishAge {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(events, p.events...)
+	if over := len(p.events) - p.cfg.Events; over > 0 {
+		p.events = slices.Delete(p.events, 0, over)
+		p.dropped.Add(uint64(over))
+	}
+	return true
 }
 
 // flat orders the fields by name.

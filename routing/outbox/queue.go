@@ -18,14 +18,8 @@ type item struct {
 // cost is what an item weighs in memory, near enough.
 func (i *item) cost() int64 { return int64(len(i.body)) + 1024 }
 
-// gone is an entry that may be deleted from the disk.
-type gone struct {
-	seq  uint64
-	size int
-}
-
-// queue is what waits for the writer: entries in the order of Put, and deletions. Bounded by cost: when the disk does
-// not keep up, the newest entry is refused, so that what was taken stays whole and in order.
+// queue is what waits for the writer: entries in the order of Put, and moves. Bounded by cost: when the disk does not
+// keep up, the newest entry is refused, so that what was taken stays whole and in order.
 type queue struct {
 	max  int64
 	wake chan struct{} // capacity 1: the writer has work
@@ -33,7 +27,8 @@ type queue struct {
 	mu      sync.Mutex
 	items   []*item // guarded by mu
 	cost    int64   // guarded by mu
-	deletes []gone  // guarded by mu
+	moves   []move  // guarded by mu
+	asked   uint64  // moves that were asked for, ever; guarded by mu
 	seq     uint64  // of the newest entry on disk; guarded by mu
 	closed  bool    // guarded by mu
 	failing bool    // the disk fails: the shipper may take from here; guarded by mu
@@ -58,37 +53,40 @@ func (q *queue) push(it *item) error {
 	return nil
 }
 
-// delete asks the writer to take entries off the disk along with its next commit.
-func (q *queue) delete(g []gone) {
+// move asks the writer to move entries along with its next commit, and gives the number by which [queue.moved] knows
+// that.
+func (q *queue) move(list ...move) uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.deletes = append(q.deletes, g...)
+	q.moves = append(q.moves, list...)
+	q.asked += uint64(len(list))
 	nudge(q.wake)
+	return q.asked
 }
 
-// deleting says that the writer has not yet done all that it was asked to delete.
-func (q *queue) deleting() bool {
+// moved says up to which number moves are on disk.
+func (q *queue) moved() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.deletes) > 0
+	return q.asked - uint64(len(q.moves))
 }
 
 // next shows the writer its next commit, and leaves it in the queue.
-func (q *queue) next(limit int) ([]*item, []gone) {
+func (q *queue) next(limit int) ([]*item, []move) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return slices.Clone(q.items[:min(len(q.items), limit)]), slices.Clone(q.deletes[:min(len(q.deletes), limit)])
+	return slices.Clone(q.items[:min(len(q.items), limit)]), slices.Clone(q.moves[:min(len(q.moves), limit)])
 }
 
 // written takes off the queue what is on disk now, whose newest entry is seq.
-func (q *queue) written(items, deletes int, seq uint64) {
+func (q *queue) written(items, moves int, seq uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, it := range q.items[:items] {
 		q.cost -= it.cost()
 	}
 	q.items = slices.Delete(q.items, 0, items)
-	q.deletes = slices.Delete(q.deletes, 0, deletes)
+	q.moves = slices.Delete(q.moves, 0, moves)
 	q.seq = seq
 }
 
@@ -111,6 +109,13 @@ func (q *queue) fail(failing bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.failing = failing
+}
+
+// fails says whether the disk does.
+func (q *queue) fails() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.failing
 }
 
 // newest is the number of the newest entry on disk.

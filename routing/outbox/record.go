@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"log/slog"
+	"time"
 
 	"liandong/routing/ticket"
 )
@@ -87,6 +88,34 @@ func decode(b []byte) (record, error) {
 		return record{}, errRecord
 	}
 	return record{stream: texts[0], stub: texts[1], id: texts[2], fields: texts[3:]}, nil
+}
+
+// headOf reads only the stream and the id of a sound record.
+func headOf(b []byte) (stream, id string, err error) {
+	if len(b) < header {
+		return "", "", errRecord
+	}
+	var texts [3]string
+	rest := b[header:]
+	for i := range texts {
+		n, w := binary.Uvarint(rest)
+		if w <= 0 || n > uint64(len(rest)-w) {
+			return "", "", errRecord
+		}
+		texts[i], rest = string(rest[w:w+int(n)]), rest[w+int(n):]
+	}
+	return texts[0], texts[2], nil
+}
+
+// at is when the entry was made, as its field says it; zero when it does not.
+func (r record) at() time.Time {
+	for i := 0; i+1 < len(r.fields); i += 2 {
+		if r.fields[i] == "at" {
+			t, _ := time.Parse(time.RFC3339Nano, r.fields[i+1])
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 func uvarint(s string) (uint64, int) {

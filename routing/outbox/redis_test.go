@@ -51,10 +51,10 @@ func TestRealKilled(t *testing.T) {
 	})
 }
 
-// A kill in the middle of a write leaves half a transaction at the end of the append-only file, of which Redis 7.0 leaves
-// the MULTI and its whole commands in the file when it truncates it. It plays none of them, and we send the entries again;
-// but the next start takes the following transactions for a part of that one and plays it too. A file written anew after
-// an unclean end, as the README asks of admins, has no such trace.
+// A kill in the middle of a write leaves half a transaction at the end of the append-only file, of which Redis 7.0
+// leaves the MULTI and its whole commands in the file when it truncates it. It plays none of them, and we send the
+// entries again; but the next start takes the following transactions for a part of that one and plays it too. A file
+// written anew after an unclean end, as the page on ticket streams asks of admins, has no such trace.
 func TestRealTorn(t *testing.T) {
 	server := redistest.Start(t)
 	cfg := config(t, server.URL())
@@ -132,8 +132,32 @@ func TestRealOutOfMemory(t *testing.T) {
 	})
 }
 
+// Call events for which there is no connection wait a moment for Redis to be back, and come once; they do not wait for
+// long.
+func TestRealEventsWaitAMoment(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	o, _ := open(t, config(t, server.URL()))
+	o.Publish("liandong:calls", map[string]string{"n": "0"})
+	eventually(t, "sent", func() bool { return o.Stats().EventsSent == 1 })
+	server.Kill()
+	for range 3 {
+		o.Publish("liandong:calls", map[string]string{"n": "1"})
+	}
+	server.Restart()
+	eventually(t, "sent or given up", func() bool { s := o.Stats(); return s.EventsSent+s.EventsDropped == 4 })
+	sent := int64(o.Stats().EventsSent)
+	if n := server.Do("XLEN", "liandong:calls"); n != sent || sent < 2 {
+		t.Errorf("%v events in the stream, %d sent", n, sent)
+	}
+	server.Kill()
+	o.Publish("liandong:calls", map[string]string{"n": "2"})
+	eventually(t, "given up", func() bool { s := o.Stats(); return s.EventsSent+s.EventsDropped == 5 })
+}
+
 // A URL names one node of a cluster whose streams live on others.
 func TestRealCluster(t *testing.T) {
+	t.Parallel()
 	cluster := startCluster(t)
 	for name, url := range map[string]string{
 		"one address": cluster[0].URL(),

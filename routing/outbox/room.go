@@ -17,10 +17,50 @@ const (
 	roomUnknown = 1 << 62
 )
 
-// room is how many bytes of entries the file can still take: what its limit leaves, or what the file system leaves where
-// that is less. Pages of the file that hold nothing any more are used again.
+// room is how many bytes of entries the file can still take: what its limit leaves, or what the file system leaves
+// where that is less. Pages of the file that hold nothing any more are used again.
 func (d *disk) room() int64 {
 	return max(0, min(d.max-d.bytes.Load(), freeBytes(filepath.Dir(d.db.Path()))+d.reusable()))
+}
+
+// Bounds of what is kept: it is a precaution, and what waits comes first.
+const (
+	keptShare  = 4 // of max_bytes: a quarter
+	shortShare = 8 // less than this part of max_bytes is free in the file system and the file: what is kept goes
+	yieldBytes = 4 << 20
+)
+
+// surplus are the oldest of the kept entries that have to go for want of room, some at a time.
+func (d *disk) surplus() (moves []move) {
+	over := d.keptBytes.Load() - d.max/keptShare
+	if freeBytes(filepath.Dir(d.db.Path()))+d.reusable()-d.keptBytes.Load() < d.max/shortShare {
+		over = max(over, min(d.keptBytes.Load(), yieldBytes))
+	}
+	if over <= 0 {
+		return nil
+	}
+	_ = d.scanKept(0, func(seq uint64, value []byte) bool {
+		m := move{seq: seq, size: len(value), kind: fromKept}
+		moves = append(moves, m)
+		over -= int64(m.size)
+		return over > 0 && len(moves) < commitLimit
+	})
+	return moves
+}
+
+// yield takes them off the disk.
+func (w *writer) yield() {
+	moves := w.o.disk.surplus()
+	if len(moves) == 0 || w.failing {
+		return
+	}
+	if !w.yielded {
+		w.yielded = true
+		w.o.log.Warn("outbox: no room to keep entries for as long as they should be, the oldest that redis has confirmed go", "max_bytes", w.o.cfg.MaxBytes)
+	}
+	if err := w.o.disk.commit(nil, moves); err != nil {
+		w.o.log.Warn("outbox: cannot make room", "err", err)
+	}
 }
 
 func (d *disk) reusable() int64 {

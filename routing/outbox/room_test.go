@@ -24,6 +24,7 @@ func TestAlarmLevel(t *testing.T) {
 
 // The alarm comes long before the file is full, a louder one before the first entry is held back, and an all-clear.
 func TestRoomRunsShort(t *testing.T) {
+	t.Parallel()
 	mini := miniredis.RunT(t)
 	cfg := config(t, "redis://"+mini.Addr())
 	cfg.MaxBytes = 1 << 20

@@ -12,6 +12,7 @@ import (
 // The primary of a Sentinel set is killed under load, a replica takes over: it may lack what the primary had confirmed
 // last, and gets it. Then that one is killed in its turn.
 func TestRealSentinel(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t)
 	replicas := []*redistest.Server{replicaOf(t, primary), replicaOf(t, primary)}
 	sentinel := redistest.StartSentinel(t, primary)
@@ -38,7 +39,10 @@ func TestRealSentinel(t *testing.T) {
 			eventually(t, "another takes over", func() bool { return primaryOf(sentinel) != was })
 			eventually(t, "shipped", shipped(o))
 			left--
-			eventually(t, "those that are left follow it", func() bool { return followers(servers, primaryOf(sentinel)) == left-1 })
+			eventually(t, "those that are left follow it", func() bool {
+				return followers(servers,
+					primaryOf(sentinel)) == left-1
+			})
 			eventually(t, "the take-over is complete", func() bool {
 				return !strings.Contains(fmt.Sprint(sentinel.Do("SENTINEL", "MASTER", "main")), "failover_in_progress")
 			})
@@ -48,7 +52,10 @@ func TestRealSentinel(t *testing.T) {
 
 func replicaOf(t *testing.T, primary *redistest.Server) *redistest.Server {
 	s := redistest.Start(t, "--replicaof", "127.0.0.1 "+fmt.Sprint(primary.Port()))
-	eventually(t, "it follows", func() bool { return strings.Contains(s.Do("INFO", "replication").(string), "master_link_status:up") })
+	eventually(t, "it follows", func() bool {
+		return strings.Contains(s.Do("INFO", "replication").(string),
+			"master_link_status:up")
+	})
 	return s
 }
 

@@ -14,7 +14,6 @@ const (
 	roundEntries = 512
 	roundBytes   = 512 << 10
 	sweep        = 8192 // entries looked at in one read of the disk
-	keptEntries  = 50_000
 	idleProbe    = 5 * time.Second
 )
 
@@ -23,42 +22,54 @@ const (
 // something has to be sent again. Owned by its goroutine.
 type shipper struct {
 	o     *Outbox
+	done  <-chan struct{} // of run's context
+	began time.Time
 	lanes map[string]*lane // by stream
 
 	pos  uint64              // this pass has looked at everything below
 	held map[uint64]struct{} // hashes of stubs that this pass has left behind; bounded by what fits on disk
 	seed maphash.Seed
 
-	kept   map[uint64]kept // in Redis but still on disk, by number
-	forget time.Time       // when to look for kept entries that may go
-	pause  time.Time       // Redis is away: no attempt before
-	probe  time.Time       // when to ask an idle Redis whether it is there
-	wait   backoff
-	room   int // entries that the next round may carry: fewer when Redis is too slow to answer in time
+	moving  map[uint64]uint64 // confirmed, and not yet moved on disk: number → see queue.moved
+	inspect time.Time         // when to ask after what is kept, and let go of it
+	goes    uint64            // the newest move of one that goes; the next are looked for when it is done
+	from    uint64            // where that goes on
+	waitAOF bool              // Redis may know WAITAOF
+	frail   []Frailty         // what was warned of last
+	asked   bool              // what kind of Redis it is
+
+	pause time.Time // Redis is away: no attempt before
+	probe time.Time // when to ask an idle Redis whether it is there
+	wait  backoff
+	room  int // entries that the next round may carry: fewer when Redis is too slow to answer in time
 }
 
 // lane is the way to one stream.
 type lane struct {
-	chain   string // the last event id that Redis has confirmed, see deliver.lua
-	whole   bool   // send the script's text: this Redis does not know its sum
-	blocked bool   // the stream refuses entries: until the next pass that begins after retry
+	chain   chain
+	whole   bool // send the script's text: this Redis does not know its sum
+	blocked bool // the stream refuses entries: until the next pass that begins after retry
 	retry   time.Time
 	wait    backoff
-}
 
-// kept is an entry that Redis has confirmed.
-type kept struct {
-	stream  string
-	at      time.Time
-	size    int
-	leaving bool // its deletion is with the writer
+	server  string // run id and replication id; "": not known
+	restore bool   // what is kept is to be compared with what Redis has, before anything else is sent
+	back    bool   // found in that: the stream is another one, or an older state of it
+	again   bool   // and once more when the disk has done what it was asked, since it failed meanwhile
+	needs   replicas
+	safe    bool // what was confirmed before the last look is safe for longer than settle
 }
 
 func newShipper(o *Outbox) *shipper {
-	return &shipper{
-		o: o, lanes: map[string]*lane{}, held: map[uint64]struct{}{}, kept: map[uint64]kept{},
-		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries,
+	s := &shipper{
+		o: o, lanes: map[string]*lane{}, held: map[uint64]struct{}{}, moving: map[uint64]uint64{},
+		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries, waitAOF: true,
 	}
+	for stream, k := range o.disk.size().keptBy { // whatever has become of Redis since
+		l := s.lane(stream)
+		l.chain, l.restore = chain{id: k.id, told: k.told}, true
+	}
+	return s
 }
 
 // backoff for everything that has to do with Redis.
@@ -68,12 +79,12 @@ func (o *Outbox) backoff() backoff {
 
 // run ships until ctx ends.
 func (s *shipper) run(ctx context.Context) {
+	s.done, s.began = ctx.Done(), time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			s.farewell()
 			return
 		case <-s.o.fresh:
 		case <-timer.C:
@@ -94,8 +105,12 @@ func (s *shipper) round(ctx context.Context, now time.Time) time.Duration {
 	if at, ok := s.blockedUntil(); ok && !at.After(now) {
 		s.rewind(now)
 	}
-	if !s.forget.After(now) {
-		s.clean(ctx, now, s.o.cfg.Keep)
+	s.settleMoves()
+	if wait := s.restoreLanes(ctx, now); wait > 0 {
+		return wait
+	}
+	if !s.inspect.After(now) {
+		s.look(ctx, now)
 		if d := s.pause.Sub(now); d > 0 {
 			return d
 		}
@@ -120,7 +135,7 @@ func (s *shipper) load() (l *load, more bool, err error) {
 	newest, looked := s.o.queue.newest(), 0
 	err = s.o.disk.scan(s.pos, func(seq uint64, value []byte) bool {
 		looked++
-		if more = looked > sweep || !s.look(l, seq, value); !more {
+		if more = looked > sweep || !s.consider(l, seq, value); !more {
 			s.pos = seq + 1
 		}
 		return !more
@@ -141,9 +156,9 @@ func (s *shipper) load() (l *load, more bool, err error) {
 	return l, false, nil
 }
 
-// look considers one entry of the disk and says false when it is for the next round.
-func (s *shipper) look(l *load, seq uint64, value []byte) bool {
-	if _, ok := s.kept[seq]; ok {
+// consider looks at one entry of the disk and says false when it is for the next round.
+func (s *shipper) consider(l *load, seq uint64, value []byte) bool {
+	if _, ok := s.moving[seq]; ok {
 		return true
 	}
 	r, err := decode(value)
@@ -203,8 +218,8 @@ func (s *shipper) idle(ctx context.Context, now time.Time) time.Duration {
 		s.ping(ctx, now)
 		until = s.probe
 	}
-	if len(s.kept) > 0 && s.forget.Before(until) {
-		until = s.forget
+	if s.inspect.Before(until) {
+		until = s.inspect
 	}
 	return max(min(until.Sub(now), math.MaxInt32*time.Millisecond), time.Millisecond)
 }
@@ -229,8 +244,13 @@ func (s *shipper) up(now time.Time) {
 	}
 }
 
-// down notes that it does not.
+// down notes that it does not. What fails because this process ends says nothing of Redis.
 func (s *shipper) down(err error) {
+	select {
+	case <-s.done:
+		return
+	default:
+	}
 	text := link.Plain(err)
 	s.o.stats.redisErr.Store(&text)
 	if s.o.stats.redisUp.Swap(false) || s.wait.now == 0 && s.probe.IsZero() {

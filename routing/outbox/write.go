@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// commitLimit is how many entries and deletions one commit takes at most. Whatever has gathered while the disk was
+// commitLimit is how many entries and moves one commit takes at most. Whatever has gathered while the disk was
 // busy with the last commit goes into the next: the slower the disk, the larger the group.
 const commitLimit = 4096
 
@@ -14,6 +14,7 @@ type writer struct {
 	wait    backoff
 	failing bool
 	level   int // of the alarm, see watchRoom
+	yielded bool
 }
 
 func newWriter(o *Outbox) *writer {
@@ -31,6 +32,7 @@ func (w *writer) run() {
 		select {
 		case <-look.C:
 			w.watchRoom()
+			w.yield()
 			continue
 		case <-w.o.finish:
 			w.drain()
@@ -52,28 +54,29 @@ func (w *writer) run() {
 func (w *writer) drain() time.Duration {
 	for {
 		w.settle(w.o.queue.takeLanded())
-		items, deletes := w.o.queue.next(commitLimit)
-		if len(items)+len(deletes) == 0 {
+		items, moves := w.o.queue.next(commitLimit)
+		if len(items)+len(moves) == 0 {
 			w.recovered()
 			return 0
 		}
-		if err := w.commit(items, deletes); err != nil {
+		if err := w.commit(items, moves); err != nil {
 			return w.failed(items, err)
 		}
 	}
 }
 
 // commit brings a group to disk in one transaction, or as much of it as there is room for.
-func (w *writer) commit(items []*item, deletes []gone) error {
+func (w *writer) commit(items []*item, moves []move) error {
 	o := w.o
-	fit := o.disk.fit(items, deletes)
-	if err := o.disk.commit(items[:fit], deletes); err != nil {
+	fit := o.disk.fit(items, moves)
+	if err := o.disk.commit(items[:fit], moves); err != nil {
 		return err
 	}
 	o.stats.commits.Add(1)
 	o.stats.written.Add(uint64(fit))
 	o.stats.unshipped.Add(int64(fit)) // before they leave the queue: Waiting never shows too little
-	o.queue.written(fit, len(deletes), o.disk.last())
+	o.queue.written(fit, len(moves), o.disk.last())
+	o.followed(moves)
 	if fit > 0 {
 		o.wake()
 	}

@@ -1,6 +1,6 @@
 // Package spool brings ticket entries and updates over a boundary that only files pass: numbered, signed files one way,
-// signed acknowledgements the other. Between two switches of which each has a Redis of its own there are two channels, one
-// each way; a channel is named after the hotline that it leads to.
+// signed acknowledgements the other. Between two switches of which each has a Redis of its own there are two channels,
+// one each way; a channel is named after the hotline that it leads to.
 //
 // The files may be lost, come twice, late, in any order or in part, and somebody may put other files beside them. What
 // comes out at the far end is each line once, and the lines in the order in which they were packed:
@@ -60,16 +60,19 @@ var (
 
 // Header is the first line of a file, as JSON.
 type Header struct {
-	Format       int       `json:"format"`
-	Kind         string    `json:"kind"`
-	Line         string    `json:"line"`         // the hotline that the channel leads to
-	Epoch        string    `json:"epoch"`        // ULID; a sender that has lost its state begins a new one, with number 1
-	Number       uint64    `json:"number"`       // from 1, without gaps
-	Previous     uint64    `json:"previous"`     // the number before
-	Acknowledged uint64    `json:"acknowledged"` // all up to here the sender knows to have arrived, when it sent this last
-	Digest       string    `json:"digest"`       // see sum: of the file before; in an acknowledgement of that with Number. "": not known
-	Count        int       `json:"count"`        // of lines
-	At           time.Time `json:"at"`
+	Format int    `json:"format"`
+	Kind   string `json:"kind"`
+	Line   string `json:"line"` // the hotline that the channel leads to
+	// ULID; a sender that has lost its state begins a new one, with number 1
+	Epoch    string `json:"epoch"`
+	Number   uint64 `json:"number"`   // from 1, without gaps
+	Previous uint64 `json:"previous"` // the number before
+	// all up to here the sender knows to have arrived, when it sent this last
+	Acknowledged uint64 `json:"acknowledged"`
+	// see sum: of the file before; in an acknowledgement of that with Number. "": not known
+	Digest string    `json:"digest"`
+	Count  int       `json:"count"` // of lines
+	At     time.Time `json:"at"`
 }
 
 // Line is one entry or update, as JSON in a line of its own.
@@ -164,7 +167,8 @@ func read(b []byte) (f File, err error) {
 	}
 	for i, text := range lines[1:] {
 		var l Line
-		if err := json.Unmarshal(text, &l); err != nil || len(l.Fields) == 0 || len(l.Fields) > maxFields || len(l.Fields)%2 != 0 || l.ID == "" || l.Stub == "" {
+		if err := json.Unmarshal(text, &l); err != nil || len(l.Fields) == 0 || len(l.Fields) > maxFields ||
+			len(l.Fields)%2 != 0 || l.ID == "" || l.Stub == "" {
 			return File{}, fmt.Errorf("%w: line %d", ErrFormat, i+2)
 		}
 		f.Lines = append(f.Lines, l)

@@ -131,8 +131,8 @@ func list(dir string) (ours []Name, others []string, err error) {
 	return ours, others, nil
 }
 
-// quarantine takes a file out of a folder, to where an admin can look at it, with the reason beside it. A link is removed
-// and not followed; a folder stays where it is, as does what may not be moved.
+// quarantine takes a file out of a folder, to where an admin can look at it, with the reason beside it. A link is
+// removed and not followed; a folder stays where it is, as does what may not be moved.
 func quarantine(dir, name, to, reason string, now time.Time) error {
 	from := filepath.Join(dir, name)
 	info, err := os.Lstat(from)

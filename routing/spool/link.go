@@ -40,15 +40,18 @@ type hold struct {
 
 // take makes the folders and locks this side's part of the state.
 func (l Link) take(part string, log *slog.Logger) (*hold, error) {
-	h := &hold{stuck: map[string]bool{}, Link: l, own: filepath.Join(l.State, l.Line, part), log: log.With("line", l.Line)}
+	h := &hold{stuck: map[string]bool{}, Link: l, own: filepath.Join(l.State, l.Line, part),
+		log: log.With("line", l.Line)}
 	for _, dir := range []string{h.own, h.quarantine()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("spool: hotlines.%s.spool.state: %w", l.Line, err)
 		}
 	}
-	for _, f := range []struct{ key, dir string }{{"send", l.Send}, {"receive", l.Receive}} { // a gatekeeper's: not ours to make, where a mount may be missing
+	// a gatekeeper's: not ours to make, where a mount may be missing
+	for _, f := range []struct{ key, dir string }{{"send", l.Send}, {"receive", l.Receive}} {
 		if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("spool: hotlines.%s.spool.%s: %s is not a folder; make or mount it", l.Line, f.key, f.dir)
+			return nil, fmt.Errorf("spool: hotlines.%s.spool.%s: %s is not a folder; make or mount it", l.Line, f.key,
+				f.dir)
 		}
 	}
 	var err error
@@ -94,8 +97,8 @@ func (h *hold) save(v any) error {
 	return nil
 }
 
-// open reads a file that has come and checks it. What will never do goes to quarantine; what may not have come as a whole
-// is left for now.
+// open reads a file that has come and checks it. What will never do goes to quarantine; what may not have come as a
+// whole is left for now.
 func (h *hold) open(n Name, now time.Time) (f File, ok bool) {
 	b, at, err := readFile(h.Receive, n.String())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -110,8 +113,9 @@ func (h *hold) open(n Name, now time.Time) (f File, ok bool) {
 	switch {
 	case err == nil:
 		return f, true
-	case errors.Is(err, ErrIncomplete) && now.Sub(at) < settling:
-	case errors.Is(err, ErrIncomplete), errors.Is(err, ErrForged), errors.Is(err, ErrFormat), errors.Is(err, errNoFile), errors.Is(err, errTooLong):
+	case errors.Is(err, ErrIncomplete) && now.Sub(at).Abs() < settling:
+	case errors.Is(err, ErrIncomplete), errors.Is(err, ErrForged), errors.Is(err, ErrFormat), errors.Is(err, errNoFile),
+		errors.Is(err, errTooLong):
 		h.reject(n.String(), err.Error(), now)
 	default:
 		h.log.Warn("spool: file cannot be read", "file", n.String(), "err", err)

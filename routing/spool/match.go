@@ -28,7 +28,8 @@ type Sight struct {
 func Nearest(matter Sight, arrived []Sight) (best Sight, ok bool) {
 	for _, c := range arrived {
 		apart := c.At.Sub(matter.At).Abs()
-		if c.Caller == matter.Caller && matter.Caller != "" && apart <= near && (!ok || apart < best.At.Sub(matter.At).Abs()) {
+		if c.Caller == matter.Caller && matter.Caller != "" && apart <= near &&
+			(!ok || apart < best.At.Sub(matter.At).Abs()) {
 			best, ok = c, true
 		}
 	}
@@ -104,7 +105,8 @@ func (m *matcher) find(ctx context.Context, s Sight, now time.Time, log *slog.Lo
 		}
 		if c, ok := Nearest(s, arrived); ok {
 			line := outbox.Line{ID: "matched " + s.Stub, Fields: []string{
-				"event", "matched", "at", now.Format(time.RFC3339Nano), "call_ref", c.Ref, "stub_id", s.Stub, "peer_call_ref", s.Ref}}
+				"event", "matched", "at", now.Format(time.RFC3339Nano), "call_ref", c.Ref, "stub_id", s.Stub,
+				"peer_call_ref", s.Ref}}
 			return outbox.Append(ctx, l, near*10, calls, line) == nil
 		}
 	}
@@ -120,7 +122,8 @@ func (m *matcher) arrivals(ctx context.Context, i int, s Sight) (list []Sight, k
 	for _, e := range events {
 		word := func(name string) string { v, _ := e.Values[name].(string); return v }
 		known = known || word("stub_id") == s.Stub
-		if at, err := time.Parse(time.RFC3339Nano, word("at")); err == nil && word("event") == "arrived" && word("stub_id") == "" {
+		if at, err := time.Parse(time.RFC3339Nano, word("at")); err == nil && word("event") == "arrived" &&
+			word("stub_id") == "" {
 			list = append(list, Sight{Ref: word("call_ref"), Caller: word("caller_e164"), At: at})
 		}
 	}

@@ -11,11 +11,12 @@ type Verdict string
 
 // The verdicts.
 const (
-	Next    Verdict = "next"    // take its lines, then call Took
-	Early   Verdict = "early"   // leave it: some before it are missing
-	Repeat  Verdict = "repeat"  // it was taken before: acknowledge again, and away with it
-	Stale   Verdict = "stale"   // of an epoch long past, or so old that it can no longer be known whether it was taken
-	Forked  Verdict = "forked"  // it follows another file than the one that was taken: the sender's state is an old copy
+	Next   Verdict = "next"   // take its lines, then call Took
+	Early  Verdict = "early"  // leave it: some before it are missing
+	Repeat Verdict = "repeat" // it was taken before: acknowledge again, and away with it
+	Stale  Verdict = "stale"  // of an epoch long past, or so old that it can no longer be known whether it was taken
+	// it follows another file than the one that was taken: the sender's state is an old copy
+	Forked  Verdict = "forked"
 	Foreign Verdict = "foreign" // not of this channel: perhaps one of our own that came back
 )
 
@@ -38,7 +39,8 @@ func (r *Receiver) Judge(h Header, now time.Time) Verdict {
 		return Foreign
 	}
 	last, known := r.Taken[h.Epoch]
-	if !known && (now.Sub(h.At) > tooLate || len(r.Taken) >= epochs && h.Epoch < slices.Min(slices.Collect(maps.Keys(r.Taken)))) {
+	if !known && (now.Sub(h.At) > tooLate || len(r.Taken) >= epochs &&
+		h.Epoch < slices.Min(slices.Collect(maps.Keys(r.Taken)))) {
 		return Stale
 	}
 	if s := r.Sums[h.Epoch]; known && h.Previous == last && s != "" && h.Digest != "" && h.Digest != s {
@@ -85,5 +87,6 @@ func (r *Receiver) Took(f File) {
 
 // Ack is the acknowledgement of an epoch. Its sum tells the sender whether what was taken is what it has sent.
 func (r *Receiver) Ack(epoch string, now time.Time) File {
-	return File{Header: Header{Kind: Ack, Line: r.Line, Epoch: epoch, Number: r.Taken[epoch], Digest: r.Sums[epoch], At: now}}
+	return File{Header: Header{Kind: Ack, Line: r.Line, Epoch: epoch, Number: r.Taken[epoch], Digest: r.Sums[epoch],
+		At: now}}
 }

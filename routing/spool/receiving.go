@@ -79,8 +79,8 @@ func NewReceiving(cfg ReceiveConfig, log *slog.Logger) (*Receiving, error) {
 	return r, nil
 }
 
-// open opens what stands between the files and a Redis: lines are on disk before they are taken for received, and come to
-// Redis from there, once and in order, whatever happens to it.
+// open opens what stands between the files and a Redis: lines are on disk before they are taken for received, and come
+// to Redis from there, once and in order, whatever happens to it.
 func (r *Receiving) open(i int, cfg outbox.Config, log *slog.Logger) error {
 	cfg.Path = filepath.Join(r.own, "redis-"+strconv.Itoa(i)+".db")
 	box, err := outbox.Open(cfg, log)
@@ -158,7 +158,10 @@ func (r *Receiving) consider(ctx context.Context, n Name, now time.Time) (took, 
 	switch v := channel.Judge(f.Header, now); v {
 	case Early:
 		if _, ok := r.gap[f.Line]; !ok {
-			r.gap[f.Line] = f.At
+			r.gap[f.Line] = now
+			if f.At.Before(now) {
+				r.gap[f.Line] = f.At
+			}
 		}
 		return false, true, nil
 	case Foreign, Stale:
@@ -219,8 +222,8 @@ func (r *Receiving) accept(ctx context.Context, f File) error {
 	return err
 }
 
-// place says where a line goes: an entry to the stream of a hotline that stands here, an update to the Redis that keeps its
-// matter, marked so that it does not go back.
+// place says where a line goes: an entry to the stream of a hotline that stands here, an update to the Redis that keeps
+// its matter, marked so that it does not go back.
 func (r *Receiving) place(l Line) (*outbox.Outbox, string, []string) {
 	for i, one := range r.redises {
 		switch {
@@ -258,7 +261,7 @@ func (r *Receiving) acknowledge(now time.Time) error {
 func (r *Receiving) strangers(names []string, now time.Time) {
 	for _, name := range names {
 		_, at, err := readFile(r.Receive, name)
-		if err == nil && now.Sub(at) < settling {
+		if err == nil && now.Sub(at).Abs() < settling {
 			continue
 		}
 		r.reject(name, "not the name of a spool file", now)
@@ -273,20 +276,22 @@ func (r *Receiving) gaps(early map[string]bool, now time.Time) {
 			delete(r.told, line)
 			continue
 		}
-		if now.Sub(r.gap[line]) >= missing && !r.told[line] {
+		if now.Sub(r.gap[line]).Abs() >= missing && !r.told[line] {
 			r.told[line] = true
 			r.log.Error("spool: a file is missing, those after it wait", "channel", line, "since", r.gap[line])
 		}
 	}
 }
 
-// Trouble says that an admin is needed: a file was put aside, a file is missing, or Redis has not taken what was received.
+// Trouble says that an admin is needed: a file was put aside, a file is missing, or Redis has not taken what was
+// received.
 func (r *Receiving) Trouble(time.Time) error {
 	switch {
 	case r.rejected > 0:
 		return fmt.Errorf("spool: %d files put aside in %s", r.rejected, r.quarantine())
 	case len(r.told) > 0:
-		return fmt.Errorf("spool: a file is missing in the channel to %s", strings.Join(slices.Sorted(maps.Keys(r.told)), ", "))
+		return fmt.Errorf("spool: a file is missing in the channel to %s",
+			strings.Join(slices.Sorted(maps.Keys(r.told)), ", "))
 	case !r.Idle():
 		return errors.New("spool: Redis has not taken all that was received, it waits on disk")
 	}

@@ -13,7 +13,7 @@ const (
 	window    = 1000              // files without acknowledgement; more are not packed
 )
 
-// Sender is what the sending end of a channel knows. A plain value; the times of sending need not survive.
+// Sender is what the sending end of a channel knows. A plain value.
 type Sender struct {
 	Line  string
 	Epoch string
@@ -24,10 +24,10 @@ type Sender struct {
 
 // Kept is a file that is not acknowledged.
 type Kept struct {
-	Number      uint64
-	Sum         string
-	First, Last time.Time // when it was sent
-	Times       int       // how often again
+	Number uint64
+	Sum    string
+	Last   time.Time // when it was sent
+	Times  int       // how often again
 }
 
 // Full says that no more is to be packed until something is acknowledged.
@@ -37,11 +37,12 @@ func (s *Sender) Full() bool { return len(s.Kept) >= window }
 func (s *Sender) Pack(lines []Line, now time.Time) File {
 	previous, before := s.last()
 	f := File{Lines: lines, Header: Header{
-		Format: Format, Kind: Entries, Line: s.Line, Epoch: s.Epoch, Number: previous + 1, Previous: previous, Acknowledged: s.Acked,
-		Count: len(lines), At: now, Digest: before,
+		Format: Format, Kind: Entries, Line: s.Line, Epoch: s.Epoch, Number: previous + 1, Previous: previous,
+		Acknowledged: s.Acked,
+		Count:        len(lines), At: now, Digest: before,
 	}}
 	f.sum = sum(f.Header, text(lines))
-	s.Kept = append(s.Kept, Kept{Number: f.Number, Sum: f.sum, First: now, Last: now})
+	s.Kept = append(s.Kept, Kept{Number: f.Number, Sum: f.sum, Last: now})
 	return f
 }
 
@@ -53,8 +54,8 @@ func (s *Sender) last() (uint64, string) {
 	return s.Acked, s.Sum
 }
 
-// Forked says that an acknowledgement is for a file that this end does not know to have sent: its state is an old copy, and
-// the numbers after that have been given before. It must begin a new epoch.
+// Forked says that an acknowledgement is for a file that this end does not know to have sent: its state is an old copy,
+// and the numbers after that have been given before. It must begin a new epoch.
 func (s *Sender) Forked(ack Header) bool {
 	if ack.Kind != Ack || ack.Line != s.Line || ack.Epoch != s.Epoch || ack.Number <= s.Acked {
 		return false
@@ -63,8 +64,8 @@ func (s *Sender) Forked(ack Header) bool {
 	return i < 0 || ack.Digest != "" && s.Kept[i].Sum != ack.Digest
 }
 
-// Take takes an acknowledgement in and says which files need not be kept any more. Old ones, and those of things that were
-// never sent, change nothing.
+// Take takes an acknowledgement in and says which files need not be kept any more. Old ones, and those of things that
+// were never sent, change nothing.
 func (s *Sender) Take(ack Header) (gone []uint64) {
 	if ack.Kind != Ack || ack.Line != s.Line || ack.Epoch != s.Epoch || s.Forked(ack) {
 		return nil
@@ -77,7 +78,8 @@ func (s *Sender) Take(ack Header) (gone []uint64) {
 	return gone
 }
 
-// Due says which files are to be sent again, and takes them for sent.
+// Due says which files are to be sent again, and takes them for sent. A time of sending that has yet to come is of a
+// clock that was set back: then nobody knows, and the file is due.
 func (s *Sender) Due(now time.Time) (again []uint64) {
 	for i := range s.Kept {
 		k := &s.Kept[i]
@@ -85,7 +87,7 @@ func (s *Sender) Due(now time.Time) (again []uint64) {
 		if k.Times >= Times {
 			wait = Reluctant
 		}
-		if now.Sub(k.Last) >= wait {
+		if since := now.Sub(k.Last); since < 0 || since >= wait {
 			k.Last = now
 			k.Times++
 			again = append(again, k.Number)
@@ -97,7 +99,7 @@ func (s *Sender) Due(now time.Time) (again []uint64) {
 // Overdue counts the files that were sent again often enough, in vain: somebody has to look after the way.
 func (s *Sender) Overdue(now time.Time) (n int) {
 	for _, k := range s.Kept {
-		if now.Sub(k.First) >= (Times+1)*Again {
+		if k.Times > Times || k.Times == Times && now.Sub(k.Last) >= Again {
 			n++
 		}
 	}

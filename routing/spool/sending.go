@@ -33,7 +33,8 @@ type Sending struct {
 	late    int       // overdue files when it was last told
 }
 
-// sendState is what survives of a Sender beside the kept files.
+// sendState is what survives of a Sender beside the kept files: also when it was that these were sent, since cron
+// starts a process each time.
 type sendState struct {
 	Epoch string `json:"epoch"`
 	Acked uint64 `json:"acknowledged"`
@@ -41,6 +42,13 @@ type sendState struct {
 
 	Read  []map[string]string `json:"read"`  // of each source: stream → all up to this id is in files
 	Again bool                `json:"again"` // what came after that is to be read once more
+
+	Sent map[uint64]sending `json:"sent,omitempty"` // of the files that are kept: number → when and how often
+}
+
+type sending struct {
+	Last  time.Time `json:"last"`
+	Times int       `json:"times"`
 }
 
 // NewSending takes up the work where it was left. Redis need not be there.
@@ -73,7 +81,7 @@ func (s *Sending) Close() {
 	s.release()
 }
 
-// recall reads the state and the files that are kept. Whether they were sent nobody knows: they are due.
+// recall reads the state and the files that are kept. One of which nobody knows whether it was sent is due.
 func (s *Sending) recall(now time.Time) error {
 	var was sendState
 	known, err := s.load(&was)
@@ -113,10 +121,6 @@ func (s *Sending) recall(now time.Time) error {
 // keep takes up a file that is not acknowledged. One of an epoch that was given up goes over to the new one.
 func (s *Sending) keep(n Name, now time.Time) error {
 	name := filepath.Join(s.own, n.String())
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -125,7 +129,9 @@ func (s *Sending) keep(n Name, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", n, err)
 	}
+	sent := s.was.Sent[n.Number]
 	if h.Epoch != s.core.Epoch {
+		sent = sending{}
 		h.Previous, h.Digest = s.core.last()
 		h.Epoch, h.Acknowledged, h.Number, h.At = s.core.Epoch, s.core.Acked, h.Previous+1, now
 		if err := write(s.own, Name{n.Line, h.Number, n.Ext}.String(), sign(h, lines, s.Keys[0])); err != nil {
@@ -137,26 +143,29 @@ func (s *Sending) keep(n Name, now time.Time) error {
 			}
 		}
 	}
-	s.core.Kept = append(s.core.Kept, Kept{Number: h.Number, Sum: sum(h, lines), First: info.ModTime()})
+	s.core.Kept = append(s.core.Kept, Kept{Number: h.Number, Sum: sum(h, lines), Last: sent.Last, Times: sent.Times})
 	return nil
 }
 
-// anew begins a new epoch with the files that are kept, and with what came to Redis since the state was written: it may be
-// in files that are gone with the newer state. What has arrived already is known at the far side by its id. The state comes first: who dies in between finds in it to which epoch the files belong.
+// anew begins a new epoch with the files that are kept, and with what came to Redis since the state was written: it may
+// be in files that are gone with the newer state. What has arrived already is known at the far side by its id. The
+// state comes first: who dies in between finds in it to which epoch the files belong.
 func (s *Sending) anew(now time.Time) error {
 	if was := ticket.StubTime(s.core.Epoch); !now.After(was) { // a later epoch has a greater name
 		now = was.Add(time.Millisecond)
 	}
 	s.log.Error("spool: the far side has taken other files of these numbers: was an old copy of the state put back? What came since is sent again, in a new epoch",
 		"kept", len(s.core.Kept), "state", s.own)
-	next := sendState{Epoch: ticket.NewID(now, rand.Reader), Acked: s.core.Acked, Sum: s.core.Sum, Read: s.was.Read, Again: true}
+	next := sendState{Epoch: ticket.NewID(now, rand.Reader), Acked: s.core.Acked, Sum: s.core.Sum, Read: s.was.Read,
+		Again: true}
 	if err := s.save(next); err != nil {
 		return err
 	}
 	return s.recall(now)
 }
 
-// Pass does what there is to do, and says how many lines were packed. What has to do with files is done though Redis fails.
+// Pass does what there is to do, and says how many lines were packed. What has to do with files is done though Redis
+// fails.
 func (s *Sending) Pass(ctx context.Context, now time.Time) (int, error) {
 	if err := errors.Join(s.acks(now), s.again(now)); err != nil {
 		return 0, err
@@ -189,7 +198,8 @@ func (s *Sending) doubt(ctx context.Context) error {
 			return err
 		}
 		if ahead && !s.was.Again {
-			s.log.Warn("spool: more was read from Redis than the state knows of; what came since is sent again", "state", s.own)
+			s.log.Warn("spool: more was read from Redis than the state knows of; what came since is sent again",
+				"state", s.own)
 			if err := s.note(true); err != nil {
 				return err
 			}
@@ -307,7 +317,8 @@ func (s *Sending) put(n Name, b []byte) {
 
 // again sends what is due once more, and tells when somebody has to look after the way.
 func (s *Sending) again(now time.Time) error {
-	for _, number := range s.core.Due(now) {
+	due := s.core.Due(now)
+	for _, number := range due {
 		n := Name{s.Line, number, spoolExt}
 		b, err := os.ReadFile(filepath.Join(s.own, n.String()))
 		if err != nil {
@@ -323,10 +334,16 @@ func (s *Sending) again(now time.Time) error {
 		h.Acknowledged = s.core.Acked // a far side that has lost its books does not wait for what is gone
 		s.put(n, sign(h, lines, s.Keys[0]))
 	}
+	if len(due) > 0 {
+		if err := s.note(s.was.Again); err != nil {
+			return err
+		}
+	}
 	all, late := s.Waiting(now)
 	switch {
 	case late > 0 && s.late == 0:
-		s.log.Error("spool: no acknowledgement after all attempts: is the way to the other side open?", "files", late, "waiting", all, "attempts", Times)
+		s.log.Error("spool: no acknowledgement after all attempts: is the way to the other side open?", "files", late,
+			"waiting", all, "attempts", Times)
 	case late == 0 && s.late > 0:
 		s.log.Info("spool: everything overdue is acknowledged", "waiting", all)
 	}
@@ -360,7 +377,11 @@ func (s *Sending) acks(now time.Time) error {
 
 // note writes the state. How far the streams were read stays as it was while they are read again.
 func (s *Sending) note(again bool) error {
-	next := sendState{Epoch: s.core.Epoch, Acked: s.core.Acked, Sum: s.core.Sum, Again: again, Read: s.was.Read}
+	next := sendState{Epoch: s.core.Epoch, Acked: s.core.Acked, Sum: s.core.Sum, Again: again, Read: s.was.Read,
+		Sent: map[uint64]sending{}}
+	for _, k := range s.core.Kept {
+		next.Sent[k.Number] = sending{k.Last, k.Times}
+	}
 	if !again {
 		next.Read = nil
 		for _, one := range s.sources {

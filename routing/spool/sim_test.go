@@ -18,8 +18,8 @@ var (
 	start          = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
-// world is a channel over a way that loses, doubles, delays, reorders and truncates files, in virtual time. Both ends may
-// die at any moment and come back with what they had on disk. Owned by one test.
+// world is a channel over a way that loses, doubles, delays, reorders and truncates files, in virtual time. Both ends
+// may die at any moment and come back with what they had on disk. Owned by one test.
 type world struct {
 	*testing.T
 	dice *rand.Rand
@@ -47,7 +47,8 @@ type flight struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	return &world{
-		T: t, dice: dice, now: start, kept: map[uint64][]byte{}, folder: map[string][]byte{}, read: map[string]File{}, seen: map[string]bool{}, loss: dice.IntN(60),
+		T: t, dice: dice, now: start, kept: map[uint64][]byte{}, folder: map[string][]byte{}, read: map[string]File{},
+		seen: map[string]bool{}, loss: dice.IntN(60),
 		out: Sender{Line: "12345", Epoch: ticket.NewID(start, ticketEntropy{dice})}, in: Receiver{Line: "12345"},
 	}
 }
@@ -118,7 +119,8 @@ func (w *world) pack() {
 	w.next += 1 + w.dice.IntN(5)
 	var lines []Line
 	for i := from; i < w.next; i++ {
-		lines = append(lines, Line{Kind: Entry, Hotline: "12345", Stub: fmt.Sprint("S", i%3), ID: fmt.Sprint("E", i), Fields: []string{"n", strconv.Itoa(i)}})
+		lines = append(lines, Line{Kind: Entry, Hotline: "12345", Stub: fmt.Sprint("S", i%3), ID: fmt.Sprint("E", i),
+			Fields: []string{"n", strconv.Itoa(i)}})
 	}
 	f := w.out.Pack(lines, w.now)
 	w.kept[f.Number] = f.Encode(oldKey)
@@ -236,7 +238,8 @@ func TestAgain(t *testing.T) {
 	if !slices.Equal(when, []int{300, 600, 900, 1200, 1500, 5100}) {
 		t.Errorf("sent again after %v s", when)
 	}
-	if gone := s.Take(Header{Kind: Ack, Line: "12345", Epoch: "E", Number: 1}); len(gone) != 1 || s.Overdue(start.Add(time.Hour)) != 0 {
+	if gone := s.Take(Header{Kind: Ack, Line: "12345", Epoch: "E", Number: 1}); len(gone) != 1 ||
+		s.Overdue(start.Add(time.Hour)) != 0 {
 		t.Error("an acknowledgement that comes late is not taken")
 	}
 }
@@ -259,7 +262,8 @@ func TestStrangeAcks(t *testing.T) {
 func TestJudge(t *testing.T) {
 	r := Receiver{Line: "110"}
 	head := func(epoch string, number, acked uint64) Header {
-		return Header{Kind: Entries, Line: "110", Epoch: epoch, Number: number, Previous: number - 1, Acknowledged: acked, At: start}
+		return Header{Kind: Entries, Line: "110", Epoch: epoch, Number: number, Previous: number - 1,
+			Acknowledged: acked, At: start}
 	}
 	for _, c := range []struct {
 		what string
@@ -278,7 +282,9 @@ func TestJudge(t *testing.T) {
 		{"its next", head("B", 10, 9), Next, true},
 		{"of another channel", Header{Kind: Entries, Line: "12345", Epoch: "C", Number: 2, At: start}, Foreign, false},
 		{"an acknowledgement", Header{Kind: Ack, Line: "110", Epoch: "C", Number: 2, At: start}, Foreign, false},
-		{"recorded long ago, of an epoch that nobody remembers", Header{Kind: Entries, Line: "110", Epoch: "A", Number: 1, At: start.Add(-8 * 24 * time.Hour)}, Stale, false},
+		{"recorded long ago, of an epoch that nobody remembers",
+			Header{Kind: Entries, Line: "110", Epoch: "A", Number: 1, At: start.Add(-8 * 24 * time.Hour)}, Stale,
+			false},
 	} {
 		if got := r.Judge(c.h, start); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
@@ -296,7 +302,8 @@ func TestJudge(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(File{Header: Header{Kind: Entries, Line: "110", Number: 1}, Lines: []Line{{Kind: Entry, Stub: "S", ID: "E", Fields: []string{"a", "b"}}}}.Encode(oldKey))
+	f.Add(File{Header: Header{Kind: Entries, Line: "110", Number: 1},
+		Lines: []Line{{Kind: Entry, Stub: "S", ID: "E", Fields: []string{"a", "b"}}}}.Encode(oldKey))
 	f.Add([]byte("hmac-sha256 x y\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := Decode(b, Keys{oldKey})

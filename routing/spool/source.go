@@ -81,8 +81,8 @@ type batch struct {
 	lines []Line
 }
 
-// collect reads updates first and all entries that there are by then, and puts the entries before the updates: an update
-// never comes to the far side before what it is about.
+// collect reads updates first and all entries that there are by then, and puts the entries before the updates: an
+// update never comes to the far side before what it is about.
 func (s *source) collect(ctx context.Context, now time.Time) (b batch, err error) {
 	if err := s.join(ctx); err != nil {
 		return b, err
@@ -170,8 +170,8 @@ func later(a, b string) bool {
 	return ms[0] > ms[1] || ms[0] == ms[1] && n[0] > n[1]
 }
 
-// earlier reads once more what came after upTo, whether it was acknowledged or not: all entries, then the updates. more:
-// there may be more.
+// earlier reads once more what came after upTo, whether it was acknowledged or not: all entries, then the updates.
+// more: there may be more.
 func (s *source) earlier(ctx context.Context, now time.Time) (lines []Line, more bool, err error) {
 	for _, stream := range s.streams() {
 		list, err := s.read.Range(ctx, stream, s.upTo[stream], most)
@@ -198,7 +198,8 @@ func (s *source) earlier(ctx context.Context, now time.Time) (lines []Line, more
 func (b *batch) entry(line string, m outbox.Message) {
 	b.read = append(b.read, m)
 	if m.Err == nil && m.Entry.Deliverable() == nil {
-		b.lines = append(b.lines, Line{Kind: Entry, Hotline: line, Stub: m.Entry.StubID, ID: m.Entry.EventID, Fields: flat(m.Fields)})
+		b.lines = append(b.lines, Line{Kind: Entry, Hotline: line, Stub: m.Entry.StubID, ID: m.Entry.EventID,
+			Fields: flat(m.Fields)})
 	}
 }
 
@@ -226,7 +227,8 @@ func (s *source) update(ctx context.Context, b *batch, m outbox.Message, now tim
 	delete(s.held, m.ID)
 	b.read = append(b.read, m)
 	if from == s.line || to == s.line {
-		b.lines = append(b.lines, Line{Kind: Update, Hotline: to, Stub: u.StubID, ID: u.StubID + " " + u.EventID, Fields: flat(m.Fields)})
+		b.lines = append(b.lines, Line{Kind: Update, Hotline: to, Stub: u.StubID, ID: u.StubID + " " + u.EventID,
+			Fields: flat(m.Fields)})
 	}
 	return true, nil
 }

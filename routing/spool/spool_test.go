@@ -42,8 +42,8 @@ func (j *journal) String() string {
 	return j.b.String()
 }
 
-// rig is a channel from the switch of 110 to that of 12345: a Redis each, a folder each way. now is the time that both ends
-// are told.
+// rig is a channel from the switch of 110 to that of 12345: a Redis each, a folder each way. now is the time that both
+// ends are told.
 type rig struct {
 	*testing.T
 	near, far   redis.UniversalClient
@@ -59,7 +59,8 @@ func newRig(t *testing.T) *rig {
 	r := &rig{T: t, there: t.TempDir(), back: t.TempDir(), log: &journal{}, now: time.Now()}
 	near, far := redisOf(t), redisOf(t)
 	r.near, r.far = client(t, near), client(t, far)
-	r.out = SendConfig{Link: Link{Line: "12345", Send: r.there, Receive: r.back, State: t.TempDir(), Keys: Keys{oldKey}}, Tickets: near, Updates: []link.Config{near}}
+	r.out = SendConfig{Link: Link{Line: "12345", Send: r.there, Receive: r.back, State: t.TempDir(),
+		Keys: Keys{oldKey}}, Tickets: near, Updates: []link.Config{near}}
 	box := outbox.Default()
 	box.Config, box.Keep, box.Backoff = far, 0, 50*time.Millisecond
 	r.in = ReceiveConfig{
@@ -139,7 +140,8 @@ func (r *rig) put(stub string, event ticket.Event) {
 	r.Helper()
 	e := ticket.Entry{
 		EventID: ids.New(r.now), StubID: stub, Event: event, At: r.now, From: "110", To: "12345", Mode: ticket.Direct,
-		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerRaw: "13812345678", CallerStatus: "ok",
+		CallRef: "6ba7b810-9dad-11d1-80b4-00c04fd430c8", CallerE164: "+8613812345678", CallerRaw: "13812345678",
+		CallerStatus: "ok",
 		CallerSource: "pai", Dialed: "110", FromAgent: "1101", CallAt: r.now, KeyAt: r.now,
 	}
 	must(r.T, r.near.XAdd(r.Context(), &redis.XAddArgs{Stream: e.Stream(), Values: e.Fields()}).Err())
@@ -173,8 +175,8 @@ func (r *rig) files(dir string) (names []string) {
 	return names
 }
 
-// Entries cross and are acknowledged; nothing is left behind. What is repeated comes once; a lost acknowledgement is given
-// again; a new key is believed beside the old one.
+// Entries cross and are acknowledged; nothing is left behind. What is repeated comes once; a lost acknowledgement is
+// given again; a new key is believed beside the old one.
 func TestCross(t *testing.T) {
 	r := newRig(t)
 	stub := ids.New(r.now)
@@ -203,8 +205,8 @@ func TestCross(t *testing.T) {
 	r.holds("with a new key", "opened", "answered", "decided")
 }
 
-// Whoever puts an older copy of the sender's state back loses nothing: not what was given the same numbers a second time,
-// and not what was in files that have gone with the newer state. Each comes once.
+// Whoever puts an older copy of the sender's state back loses nothing: not what was given the same numbers a second
+// time, and not what was in files that have gone with the newer state. Each comes once.
 func TestOldState(t *testing.T) {
 	for _, c := range []struct {
 		what  string
@@ -279,8 +281,8 @@ func TestOldState(t *testing.T) {
 	}
 }
 
-// A receiver that has lost its state does not wait for files that are acknowledged and gone, though those that are still
-// kept were made before that; and a file that nobody took for more than a week is not taken for a recording.
+// A receiver that has lost its state does not wait for files that are acknowledged and gone, though those that are
+// still kept were made before that; and a file that nobody took for more than a week is not taken for a recording.
 func TestLostBooks(t *testing.T) {
 	r := newRig(t)
 	stub := ids.New(r.now)
@@ -301,14 +303,15 @@ func TestLostBooks(t *testing.T) {
 	r.holds("though the books are lost", "opened", "answered", "closed")
 }
 
-// An update of a matter that the far side has crosses behind the matter's entries; others stay. One that has come from there
-// does not go back. What the ledger does not know yet waits.
+// An update of a matter that the far side has crosses behind the matter's entries; others stay. One that has come from
+// there does not go back. What the ledger does not know yet waits.
 func TestUpdatesCross(t *testing.T) {
 	r := newRig(t)
 	ours, theirs := ids.New(r.now), ids.New(r.now)
 	update := func(id, stub string, more ...string) {
 		must(t, r.near.XAdd(t.Context(), &redis.XAddArgs{Stream: ledger.Updates, Values: append([]string{
-			"event_id", id, "stub_id", stub, "event", "supervised", "at", r.now.Format(time.RFC3339Nano)}, more...)}).Err())
+			"event_id", id, "stub_id", stub, "event", "supervised", "at", r.now.Format(time.RFC3339Nano)},
+			more...)}).Err())
 	}
 	must(t, r.near.HSet(t.Context(), matter.Key(ours), "from", "110", "to", "119").Err())
 	update("a", ours)
@@ -325,7 +328,8 @@ func TestUpdatesCross(t *testing.T) {
 	must(t, r.send())
 	must(t, r.receive())
 	list := r.far.XRange(t.Context(), ledger.Updates, "-", "+").Val()
-	if len(list) != 1 || list[0].Values["event_id"] != "c" || list[0].Values["text"] != "quickly" || list[0].Values["via"] != "spool:110" {
+	if len(list) != 1 || list[0].Values["event_id"] != "c" || list[0].Values["text"] != "quickly" ||
+		list[0].Values["via"] != "spool:110" {
 		t.Errorf("%v", list)
 	}
 	if p := r.near.XPending(t.Context(), ledger.Updates, Group("12345")).Val(); p.Count != 0 {
@@ -357,7 +361,9 @@ func TestStrangeFiles(t *testing.T) {
 	must(t, os.Symlink(secret, filepath.Join(r.there, "12345-000000000007.spool")))
 	must(t, syscall.Mkfifo(filepath.Join(r.there, "12345-000000000008.spool"), 0o600))
 	must(t, os.Mkdir(filepath.Join(r.there, "12345-000000000009.spool"), 0o700))
-	lay("110-000000000001.spool", File{Header: Header{Kind: Entries, Line: "110", Epoch: "E", Number: 1, At: r.now}}.Encode(oldKey)) // our own, sent back
+	// our own, sent back
+	lay("110-000000000001.spool", File{Header: Header{Kind: Entries, Line: "110", Epoch: "E", Number: 1,
+		At: r.now}}.Encode(oldKey))
 	lay("%2f..%2fetc%2fpasswd", nil)
 	lay("12345-1.spool", good)
 	lay("12345-000000000001.ack", (&Receiver{Line: "12345"}).Ack("E", r.now).Encode(oldKey))
@@ -365,7 +371,8 @@ func TestStrangeFiles(t *testing.T) {
 		t.Error("the one who runs it is not told")
 	}
 	r.holds("the one good file", "opened")
-	if left := r.files(r.there); !slices.Equal(left, []string{"12345-000000000009.spool"}) { // a folder is an admin's affair
+	// a folder is an admin's affair
+	if left := r.files(r.there); !slices.Equal(left, []string{"12345-000000000009.spool"}) {
 		t.Errorf("left in the folder: %v", left)
 	}
 	var reasons []string
@@ -396,31 +403,58 @@ func TestStrangeFiles(t *testing.T) {
 	r.holds("a file that came slowly", "opened", "answered")
 }
 
-// Nothing comes back: after 300 s five times over the one who runs it is told, and the file is there until it is
-// acknowledged, over any number of runs.
+// Nothing comes back: cron runs each minute, and the file is sent again after 300 s five times over, then hourly, also
+// when the clock steps. Then the one who runs it is told, and the file is there until it is acknowledged.
 func TestNoWay(t *testing.T) {
 	r := newRig(t)
 	r.put(ids.New(r.now), ticket.Opened)
 	must(t, r.send())
 	name := filepath.Join(r.there, "12345-000000000001.spool")
-	began := r.now
-	for r.now.Sub(began) < 29*time.Minute {
-		must(t, os.Remove(name)) // a gatekeeper that loses it
-		r.now = r.now.Add(Again)
-		if err := r.send(); err != nil && r.now.Sub(began) < 30*time.Minute {
-			t.Fatalf("after %v: %v", r.now.Sub(began), err)
+	var sent []int
+	for minute := 1; minute <= 90; minute++ {
+		_ = os.Remove(name) // a gatekeeper that loses it
+		r.now = r.now.Add(time.Minute)
+		err := r.send()
+		if _, missing := os.Stat(name); missing == nil {
+			sent = append(sent, minute)
 		}
-		if _, err := os.Stat(name); err != nil {
-			t.Fatalf("after %v it was not sent again", r.now.Sub(began))
+		if (err != nil) != (minute >= 30) {
+			t.Errorf("after %d minutes: %v", minute, err)
 		}
 	}
-	r.now = began.Add(31 * time.Minute)
-	if err := r.send(); err == nil || !strings.Contains(r.log.String(), "no acknowledgement after all attempts") {
+	if want := []int{5, 10, 15, 20, 25, 85}; !slices.Equal(sent, want) {
+		t.Errorf("sent again after %v minutes, want %v", sent, want)
+	}
+	if !strings.Contains(r.log.String(), "no acknowledgement after all attempts") {
 		t.Error("nobody is told")
+	}
+	r.now = r.now.Add(-365 * 24 * time.Hour)
+	for range 2 {
+		_ = os.Remove(name)
+		_ = r.send()
+	}
+	if _, err := os.Stat(name); err == nil {
+		t.Error("after a step of the clock it is sent at each run")
+	}
+	r.now = r.now.Add(Reluctant)
+	_ = r.send()
+	if _, err := os.Stat(name); err != nil {
+		t.Error("after a step of the clock it is not sent again")
 	}
 	must(t, r.receive())
 	must(t, r.send())
 	r.holds("when the way is open again", "opened")
+}
+
+// A run with nothing to do says nothing.
+func TestNothingToDo(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		must(t, r.receive())
+	}
+	if strings.Contains(r.log.String(), "WARN") {
+		t.Error("something is warned of")
+	}
 }
 
 // One process per end.
@@ -429,7 +463,8 @@ func TestOneAtATime(t *testing.T) {
 	s, err := NewSending(r.out, slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer s.Close()
-	if _, err := NewSending(r.out, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), ErrBusy.Error()) {
+	if _, err := NewSending(r.out, slog.New(slog.DiscardHandler)); err == nil ||
+		!strings.Contains(err.Error(), ErrBusy.Error()) {
 		t.Errorf("%v", err)
 	}
 	r.out.Line, r.out.Send = "119", filepath.Join(r.there, "none")
@@ -443,8 +478,9 @@ func TestMatch(t *testing.T) {
 	r := newRig(t)
 	arrived := func(ref, caller string, ago time.Duration) {
 		at := r.now.Add(-ago)
-		must(t, r.far.XAdd(t.Context(), &redis.XAddArgs{Stream: "liandong:calls", ID: fmt.Sprint(at.UnixMilli(), "-*"), Values: []string{
-			"event", "arrived", "at", at.Format(time.RFC3339Nano), "call_ref", ref, "caller_e164", caller}}).Err())
+		must(t, r.far.XAdd(t.Context(), &redis.XAddArgs{Stream: "liandong:calls", ID: fmt.Sprint(at.UnixMilli(), "-*"),
+			Values: []string{
+				"event", "arrived", "at", at.Format(time.RFC3339Nano), "call_ref", ref, "caller_e164", caller}}).Err())
 	}
 	arrived("too-early", "+8613812345678", 3*time.Minute)
 	arrived("farther", "+8613812345678", 30*time.Second)
@@ -457,7 +493,8 @@ func TestMatch(t *testing.T) {
 	must(t, err)
 	defer x.Close()
 	var matched map[string]any
-	for until := time.Now().Add(20 * time.Second); matched == nil && time.Now().Before(until); r.now = r.now.Add(lookEvery) {
+	for until := time.Now().Add(20 * time.Second); matched == nil &&
+		time.Now().Before(until); r.now = r.now.Add(lookEvery) {
 		_, err = x.Pass(t.Context(), r.now)
 		must(t, err)
 		for _, m := range r.far.XRange(t.Context(), "liandong:calls", "-", "+").Val() {
@@ -466,14 +503,16 @@ func TestMatch(t *testing.T) {
 			}
 		}
 	}
-	if matched["call_ref"] != "it" || matched["stub_id"] != stub || matched["peer_call_ref"] != "6ba7b810-9dad-11d1-80b4-00c04fd430c8" {
+	if matched["call_ref"] != "it" || matched["stub_id"] != stub ||
+		matched["peer_call_ref"] != "6ba7b810-9dad-11d1-80b4-00c04fd430c8" {
 		t.Errorf("%v", matched)
 	}
 }
 
 func TestKeys(t *testing.T) {
 	hexa := strings.Repeat("ab", 32)
-	if keys, err := ParseKeys(hexa + " q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="); err != nil || len(keys) != 2 || keys[0] != keys[1] {
+	if keys, err := ParseKeys(hexa + " q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="); err != nil || len(keys) != 2 ||
+		keys[0] != keys[1] {
 		t.Errorf("%v %v", keys, err)
 	}
 	for _, bad := range []string{"", "abc", hexa[:62], "geheim"} {

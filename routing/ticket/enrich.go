@@ -18,8 +18,8 @@ type Enrichment struct {
 	Place, RegionCode, Title, Content string
 }
 
-// Enrich makes the entry that tells of x, from the last one of its stub that is known. How the hand-over came out is not
-// said again, and urgency only rises: what was urgent once stays so.
+// Enrich makes the entry that tells of x, from the last one of its stub that is known. How the hand-over came out is
+// not said again, and urgency only rises: what was urgent once stays so.
 func (e Entry) Enrich(x Enrichment, id string, at time.Time) Entry {
 	e.EventID, e.Event, e.At = id, Enriched, at
 	e.Result, e.Reason, e.DecidedOwner, e.DecisionBasis, e.Address = "", "", "", "", ""
@@ -32,8 +32,8 @@ func (e Entry) Enrich(x Enrichment, id string, at time.Time) Entry {
 	return e
 }
 
-// Escalate makes the entry by which the emergency line is told of a matter that has turned out to be danger: it is theirs,
-// whoever's it was. Its id follows from the stub, so that it is written once.
+// Escalate makes the entry by which the emergency line is told of a matter that has turned out to be danger: it is
+// theirs, whoever's it was. Its id follows from the stub, so that it is written once.
 func (e Entry) Escalate(emergency string) Entry {
 	e.EventID, e.Event, e.Address = DerivedID(e.StubID, "urgent"), Urgent, emergency
 	e.DecidedOwner, e.DecisionBasis = emergency, Emergency

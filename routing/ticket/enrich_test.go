@@ -24,7 +24,8 @@ func TestEnrich(t *testing.T) {
 	if e.Validate() != nil {
 		t.Error(e.Validate())
 	}
-	if got := was.Enrich(Enrichment{Title: "x"}, "01HTHGQ7X0000000000000000C", at(9)); got.Category != "噪音" || got.Confidential != Open {
+	if got := was.Enrich(Enrichment{Title: "x"}, "01HTHGQ7X0000000000000000C", at(9)); got.Category != "噪音" ||
+		got.Confidential != Open {
 		t.Errorf("what is not said changes: %q", got.Fields())
 	}
 }
@@ -32,7 +33,8 @@ func TestEnrich(t *testing.T) {
 // The emergency line is told on its own stream, once: by an id that follows from the stub.
 func TestEscalate(t *testing.T) {
 	e := full().Enrich(Enrichment{Urgency: Critical}, "01HTHGQ7X0000000000000000C", at(9)).Escalate("110")
-	if e.Stream() != "liandong:tickets:110" || e.Event != Urgent || e.DecidedOwner != "110" || e.DecisionBasis != Emergency || e.Validate() != nil {
+	if e.Stream() != "liandong:tickets:110" || e.Event != Urgent || e.DecidedOwner != "110" ||
+		e.DecisionBasis != Emergency || e.Validate() != nil {
 		t.Errorf("%q %v", e.Fields(), e.Validate())
 	}
 	again := full().Escalate("110")
@@ -46,7 +48,8 @@ func TestEscalate(t *testing.T) {
 
 // An entry that was made afterwards may leave out who called; one that a call wrote may not.
 func TestAfterwards(t *testing.T) {
-	e := Entry{EventID: full().EventID, StubID: full().StubID, Event: Enriched, At: at(0), From: "110", To: "12345", Mode: Direct, CallRef: full().CallRef}
+	e := Entry{EventID: full().EventID, StubID: full().StubID, Event: Enriched, At: at(0), From: "110", To: "12345",
+		Mode: Direct, CallRef: full().CallRef}
 	if err := e.Validate(); err != nil {
 		t.Error(err)
 	}

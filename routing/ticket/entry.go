@@ -37,6 +37,12 @@ const (
 	Recheck    Event = "recheck"    // assigned twice or more, and still open: told every day
 	Hotspot    Event = "hotspot"    // many reports about one place or from one person
 	Closed     Event = "closed"
+
+	// Of citizens whom nobody served: they gave up waiting, were turned away or lost.
+	Missed      Event = "missed"       // the first time within an hour
+	MissedAgain Event = "missed_again" // once more within it
+	CalledBack  Event = "called_back"  // a desk has called the citizen; result says with what success
+	Reached     Event = "reached"      // the citizen has called again, and was answered
 )
 
 // How the matter goes over to the other line.
@@ -44,6 +50,16 @@ const (
 	Direct     = "direct"
 	ThreeWay   = "three_way"
 	TicketOnly = "ticket_only"
+)
+
+// SwitchLost is the reason of entries by which a matter is closed whose call the switch has lost with its own end.
+const SwitchLost = "switch_lost"
+
+// DeskLost is the reason of a missed call whose desk had answered and was lost, and no other came; Overload of one that
+// the switch had no room for.
+const (
+	DeskLost = "desk_lost"
+	Overload = "overload"
 )
 
 // Basis is why a line takes the matter.
@@ -109,6 +125,10 @@ type Entry struct {
 	Place, RegionCode, Title, Content string
 	RecordingRef                      string // an opaque id, never a path
 	FirstFeedbackDue, CloseDue        time.Time
+
+	Waited                  string // of a missed call: s from its coming to its end
+	MissedCount             string // how often the citizen was missed in that hour
+	MissedFirst, MissedLast time.Time
 
 	Hotspot, HotspotWindow, HotspotCount string // "place" or "person"; "7d"; so many reports within it
 }

@@ -3,6 +3,7 @@ package ticket
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,7 +27,8 @@ var columns = []column{
 	text("stub_id", star, 26, func(e *Entry) *string { return &e.StubID }),
 	text("event", star, 32, func(e *Entry) *Event { return &e.Event }),
 	moment("at", star, func(e *Entry) *time.Time { return &e.At }),
-	{name: "direction", star: true, max: 80, get: func(e *Entry) string { return Clean(e.direction(), 80) }, set: setDirection},
+	{name: "direction", star: true, max: 80, get: func(e *Entry) string { return Clean(e.direction(), 80) },
+		set: setDirection},
 	text("mode", star, 32, func(e *Entry) *string { return &e.Mode }),
 	text("call_ref", star, 64, func(e *Entry) *string { return &e.CallRef }),
 	text("caller_e164", star, 32, func(e *Entry) *string { return &e.CallerE164 }),
@@ -54,6 +56,10 @@ var columns = []column{
 	text("recording_ref", known, 128, func(e *Entry) *string { return &e.RecordingRef }),
 	moment("first_feedback_due", known, func(e *Entry) *time.Time { return &e.FirstFeedbackDue }),
 	moment("close_due", known, func(e *Entry) *time.Time { return &e.CloseDue }),
+	text("waited_seconds", known, 8, func(e *Entry) *string { return &e.Waited }),
+	text("missed_count", known, 8, func(e *Entry) *string { return &e.MissedCount }),
+	moment("missed_first", known, func(e *Entry) *time.Time { return &e.MissedFirst }),
+	moment("missed_last", known, func(e *Entry) *time.Time { return &e.MissedLast }),
 	text("hotspot", known, 32, func(e *Entry) *string { return &e.Hotspot }),
 	text("hotspot_window", known, 8, func(e *Entry) *string { return &e.HotspotWindow }),
 	text("hotspot_count", known, 8, func(e *Entry) *string { return &e.HotspotCount }),
@@ -122,9 +128,12 @@ func printTime(t time.Time) string {
 	return t.Format(stamp)
 }
 
-// Clean makes s valid UTF-8 without NUL and cuts it to max bytes at the border of a character.
+// Clean makes s valid UTF-8 in one line, without control characters and marks that change the direction of what is read
+// after them, and cuts it to max bytes at the border of a character.
 func Clean(s string, max int) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+	if s = strings.ToValidUTF8(s, "\uFFFD"); !IsPlain(s) {
+		s = strings.Map(plain, s)
+	}
 	if len(s) <= max {
 		return s
 	}
@@ -132,4 +141,22 @@ func Clean(s string, max int) string {
 		max--
 	}
 	return s[:max]
+}
+
+// IsPlain says that Clean would leave a valid text as it is: ESC could steer a terminal, a line break make two lines of
+// a log, a mark of direction show a number backwards.
+func IsPlain(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return plain(r) != r }) < 0
+}
+
+// plain is what stands in the place of a character; -1: nothing.
+func plain(r rune) rune {
+	switch {
+	case r == '\t' || r == '\n' || r == '\r' || r == 0x85 || r == 0x2028 || r == 0x2029:
+		return ' '
+	case unicode.IsControl(r), r == 0x61C, r == 0x200E, r == 0x200F, r >= 0x202A && r <= 0x202E,
+		r >= 0x2066 && r <= 0x2069:
+		return -1
+	}
+	return r
 }

@@ -27,7 +27,8 @@ func JSONSchema(title string, always []string, fields map[string]Shape) []byte {
 	return append(b, '\n')
 }
 
-// EntrySchema describes an entry as it stands in the stream. A field that is always there is empty when it is not known.
+// EntrySchema describes an entry as it stands in the stream. A field that is always there is empty when it is not
+// known.
 func EntrySchema() []byte {
 	fields, always := map[string]Shape{}, []string{}
 	for _, c := range columns {
@@ -68,6 +69,9 @@ func shapeOf(c column) Shape {
 		return Shape{"enum": statuses}
 	case "result":
 		return Shape{"enum": results[1:]}
+	case "reason":
+		return Shape{"description": "why it failed: sip_CODE, taken_back, " + SwitchLost +
+			" (the switch ended with the call, which nobody could take up again); more may come"}
 	case "decision_basis":
 		return Shape{"enum": bases[1:]}
 	case "urgency":

@@ -2,8 +2,8 @@ package ticket
 
 import "sync"
 
-// Recent remembers the newest entry of each of the stubs that were written last, so that what comes later for one can be
-// told with all that is known of it, also while Redis is away. Safe for use by several goroutines.
+// Recent remembers the newest entry of each of the stubs that were written last, so that what comes later for one can
+// be told with all that is known of it, also while Redis is away. Safe for use by several goroutines.
 type Recent struct {
 	most int
 

@@ -28,9 +28,11 @@ func full() Entry {
 		CallerE164: "+8613812345678", CallerRaw: "tel:013812345678", CallerStatus: "ok", CallerSource: "pai",
 		Dialed: "110", FromAgent: "1101", CallAt: at(1), KeyAt: at(2),
 		Result: "answered", Reason: "sip_200", AnsweredAt: at(4), ToAgent: "2101",
-		DecidedOwner: "12345", DecisionBasis: Agreed, CategoryCode: "07", Category: "噪音", Urgency: Normal, Confidential: Open,
-		Place: "中山路1号", RegionCode: "130100", Title: "施工噪音", Content: "夜间施工", RecordingRef: "rec-1",
+		DecidedOwner: "12345", DecisionBasis: Agreed, CategoryCode: "07", Category: "噪音", Urgency: Normal,
+		Confidential: Open,
+		Place:        "中山路1号", RegionCode: "130100", Title: "施工噪音", Content: "夜间施工", RecordingRef: "rec-1",
 		FirstFeedbackDue: at(0).Add(2 * time.Hour), CloseDue: at(0).Add(48 * time.Hour),
+		Waited: "12", MissedCount: "3", MissedFirst: at(1), MissedLast: at(3),
 		Hotspot: "place", HotspotWindow: "7d", HotspotCount: "6",
 	}
 }
@@ -40,13 +42,18 @@ func TestFieldsFull(t *testing.T) {
 	want := []string{
 		"schema", "1", "event_id", "01HTHGQ7X0000000000000000A", "stub_id", "01HTHGQ7X0000000000000000B",
 		"event", "answered", "at", "2024-04-03T09:30:00.005+08:00", "direction", "110_to_12345", "mode", "direct",
-		"call_ref", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "caller_e164", "+8613812345678", "caller_raw", "tel:013812345678",
+		"call_ref", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "caller_e164", "+8613812345678", "caller_raw",
+		"tel:013812345678",
 		"caller_status", "ok", "caller_source", "pai", "dialed", "110", "from_agent", "1101",
 		"call_at", "2024-04-03T09:30:00.001+08:00", "key_at", "2024-04-03T09:30:00.002+08:00",
 		"result", "answered", "reason", "sip_200", "answered_at", "2024-04-03T09:30:00.004+08:00", "to_agent", "2101",
-		"decided_owner", "12345", "decision_basis", "agreed", "category_code", "07", "category", "噪音", "urgency", "normal",
+		"decided_owner", "12345", "decision_basis", "agreed", "category_code", "07", "category", "噪音", "urgency",
+		"normal",
 		"confidential", "0", "place", "中山路1号", "region_code", "130100", "title", "施工噪音", "content", "夜间施工",
-		"recording_ref", "rec-1", "first_feedback_due", "2024-04-03T11:30:00.000+08:00", "close_due", "2024-04-05T09:30:00.000+08:00",
+		"recording_ref", "rec-1", "first_feedback_due", "2024-04-03T11:30:00.000+08:00", "close_due",
+		"2024-04-05T09:30:00.000+08:00",
+		"waited_seconds", "12", "missed_count", "3", "missed_first", "2024-04-03T09:30:00.001+08:00",
+		"missed_last", "2024-04-03T09:30:00.003+08:00",
 		"hotspot", "place", "hotspot_window", "7d", "hotspot_count", "6",
 	}
 	if !slices.Equal(got, want) {
@@ -166,7 +173,8 @@ func TestValidate(t *testing.T) {
 func TestValidateReportsAll(t *testing.T) {
 	text := fmt.Sprint(Entry{}.Validate())
 	for _, want := range []string{
-		"ticket: event_id: must be a ULID", "ticket: mode: must be one of direct three_way ticket_only", "ticket: dialed: must be set",
+		"ticket: event_id: must be a ULID", "ticket: mode: must be one of direct three_way ticket_only",
+		"ticket: dialed: must be set",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %s", want, text)
@@ -240,7 +248,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("2", "a", "b", "c", "d", "e")
 	f.Fuzz(func(t *testing.T, schema, event, at, direction, caller, content string) {
 		e, err := Parse(map[string]string{
-			"schema": schema, "event": event, "at": at, "direction": direction, "caller_raw": caller, "content": content,
+			"schema": schema, "event": event, "at": at, "direction": direction, "caller_raw": caller,
+			"content": content,
 		})
 		if err != nil {
 			return
@@ -262,5 +271,18 @@ func BenchmarkFields(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		e.Fields()
+	}
+}
+
+// What steers a terminal, breaks a line or turns the direction of reading does not come through.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\x1b[31mb": "a[31mb", "a\r\nb\tc": "a  b c", "a\x00b": "ab", "a\u202e1381\u202cb": "a1381b",
+		"\u2066a\u2069\u200f\u061c": "a", "a\u2028b": "a b",
+		"中山路1号": "中山路1号", "a\x80b": "a\uFFFDb", "👨\u200d👩": "👨\u200d👩",
+	} {
+		if got := Clean(in, 100); got != want || !IsPlain(got) {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }

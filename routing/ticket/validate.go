@@ -44,18 +44,23 @@ func (e Entry) Validate() error {
 	if !e.afterwards() {
 		c.caller(e)
 		c.add(e.Dialed != "", "dialed", "must be set")
-		c.add(e.FromAgent != "", "from_agent", "must be set")
 		c.add(!e.CallAt.IsZero(), "call_at", "must be set")
-		c.add(!e.KeyAt.IsZero(), "key_at", "must be set")
+		c.add(e.FromAgent != "" || OfMissed(e.Event), "from_agent", "must be set")
+		c.add(!e.KeyAt.IsZero() || OfMissed(e.Event), "key_at", "must be set")
 	}
 	c.outcome(e)
 	return errors.Join(c...)
 }
 
-// afterwards says that more became known when the call was no longer at hand: who called, and when, the stub's first entry
-// says.
+// afterwards says that more became known when the call was no longer at hand: who called, and when, the stub's first
+// entry says.
 func (e Entry) afterwards() bool {
 	return e.CallerStatus == "" && slices.Contains([]Event{Enriched, Urgent}, e.Event)
+}
+
+// OfMissed says that an event is of a citizen whom nobody served: there was no desk and no key.
+func OfMissed(e Event) bool {
+	return slices.Contains([]Event{Missed, MissedAgain, CalledBack, Reached}, e)
 }
 
 // Deliverable reports what keeps the entry from being sent at all: without ids nobody can tell entries apart, and
@@ -86,7 +91,8 @@ func (c *checks) identity(e Entry) {
 }
 
 func (c *checks) caller(e Entry) {
-	c.add(e.CallerE164 == "" || e164.MatchString(e.CallerE164), "caller_e164", "must be + and digits, a short code, or empty")
+	c.add(e.CallerE164 == "" || e164.MatchString(e.CallerE164), "caller_e164",
+		"must be + and digits, a short code, or empty")
 	c.add(slices.Contains(statuses, e.CallerStatus), "caller_status", oneOf(statuses))
 	c.add(e.CallerStatus != "ok" || e.CallerE164 != "", "caller_e164", "must be set when caller_status is ok")
 }

@@ -20,21 +20,26 @@ const (
 // second attempt after it.
 const echoWindow = 1600 * time.Millisecond
 
+// longestPress is after what time a key is up though nobody has said so.
+const longestPress = 30 * time.Second
+
 // Collector gathers the digits of one desk leg. The zero value with Keys and
 // Gap set is ready. Owned by the call.
 type Collector struct {
-	Keys Keymap
+	Keys Keymap        `cbor:"-"` // of the config
 	Gap  time.Duration // how long a begun code waits for its next digit
 
-	pending string
-	last    time.Time
-	presses []press // those of which copies may still come
+	Down bool // the last digit's key is down: the time to the next one begins when it is up again
+
+	Pending string
+	Last    time.Time // the last digit came, or its key was released
+	Presses []press   // those of which copies may still come
 }
 
 type press struct {
-	digit   byte
-	methods Method // by which it came, added up
-	at      time.Time
+	Digit   byte
+	Methods Method // by which it came, added up
+	At      time.Time
 }
 
 // Press takes one digit. It returns the verbs that are now complete and the
@@ -44,47 +49,72 @@ func (c *Collector) Press(now time.Time, digit byte, m Method) (verbs []Verb, pa
 		return nil, ""
 	}
 	passed = c.Expire(now)
-	c.pending += string(rune(digit))
-	c.last = now
-	for c.pending != "" {
-		v, whole, more := c.Keys.match(c.pending)
+	c.Pending += string(rune(digit))
+	c.Last, c.Down = now, false
+	for c.Pending != "" {
+		v, whole, more := c.Keys.match(c.Pending)
 		if whole {
-			verbs, c.pending = append(verbs, v), ""
+			verbs, c.Pending = append(verbs, v), ""
 		} else if more {
 			break
 		} else {
-			passed, c.pending = passed+c.pending[:1], c.pending[1:]
+			passed, c.Pending = passed+c.Pending[:1], c.Pending[1:]
 		}
 	}
 	return verbs, passed
 }
 
+// Hold says that the key of the digit that came last is still down: somebody who holds it does not dawdle.
+func (c *Collector) Hold() { c.Down = true }
+
+// Release says that the key is up again: from now on the next digit is waited for, and copies of this one.
+func (c *Collector) Release(now time.Time) {
+	if !c.Down {
+		return
+	}
+	c.Down, c.Last = false, now
+	if n := len(c.Presses); n > 0 {
+		c.Presses[n-1].At = now
+	}
+}
+
+// Wait has the time to the next digit begin anew: nobody has listened since the last one.
+func (c *Collector) Wait(now time.Time) {
+	if c.Pending != "" {
+		c.Last = now
+	}
+}
+
 // Expire gives up a begun code whose next digit did not come in time and
 // returns its digits, to be passed on.
 func (c *Collector) Expire(now time.Time) (passed string) {
-	if c.pending == "" || now.Before(c.last.Add(c.Gap)) {
+	if at, ok := c.Deadline(); !ok || now.Before(at) {
 		return ""
 	}
-	passed, c.pending = c.pending, ""
+	passed, c.Pending = c.Pending, ""
 	return passed
 }
 
 // Deadline is when Expire has something to do.
 func (c *Collector) Deadline() (at time.Time, ok bool) {
-	return c.last.Add(c.Gap), c.pending != ""
+	wait := c.Gap
+	if c.Down {
+		wait = longestPress
+	}
+	return c.Last.Add(wait), c.Pending != ""
 }
 
 // echo reports whether the digit is another copy of a key press that already
 // came by another method, as phones that send RFC 4733 and INFO do. Copies go
 // to the first press that lacks them, so a fast "55" sent both ways stays "55".
 func (c *Collector) echo(now time.Time, digit byte, m Method) bool {
-	c.presses = slices.DeleteFunc(c.presses, func(p press) bool { return now.Sub(p.at) >= echoWindow })
-	for i := range c.presses {
-		if p := &c.presses[i]; p.digit == digit && p.methods&m == 0 {
-			p.methods |= m
+	c.Presses = slices.DeleteFunc(c.Presses, func(p press) bool { return now.Sub(p.At) >= echoWindow })
+	for i := range c.Presses {
+		if p := &c.Presses[i]; p.Digit == digit && p.Methods&m == 0 {
+			p.Methods |= m
 			return true
 		}
 	}
-	c.presses = append(c.presses, press{digit, m, now})
+	c.Presses = append(c.Presses, press{digit, m, now})
 	return false
 }

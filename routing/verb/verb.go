@@ -33,6 +33,23 @@ const (
 // call that has rung the desks of his line for longest.
 const Pickup = "pickup"
 
+// What the number of a service does to the seat of whoever dials it, in a call or not. NotReady may have a reason
+// behind it: "not_ready break".
+const (
+	Ready    = "ready"
+	NotReady = "not_ready"
+)
+
+// OfSeat reads a service by which a seat becomes ready or not; false: it is another one.
+func OfSeat(service string) (state, reason string, ok bool) {
+	state, reason, _ = strings.Cut(service, " ")
+	return state, reason, state == NotReady || service == Ready
+}
+
+// Monitor is no verb of a call either: whoever dials the number of that service with the number of a desk or of a line
+// behind it looks after the call there, as a supervisor.
+const Monitor = "monitor"
+
 // Names lists all verbs in the order in which they are documented.
 var Names = []Name{Handover, Consult, Conference, TakeBack, Accept, OtherAccepts, Urgent, Category, Record}
 
@@ -119,7 +136,8 @@ func (k Keymap) overlaps() (errs []error) {
 	for i, a := range k.codes {
 		for _, b := range k.codes[i+1:] {
 			if begins(a.pattern, b.pattern) || begins(b.pattern, a.pattern) {
-				errs = append(errs, fmt.Errorf("keys %q and %q: one begins the other, so the longer could never be pressed", a.pattern, b.pattern))
+				errs = append(errs, fmt.Errorf(
+					"keys %q and %q: one begins the other, so the longer could never be pressed", a.pattern, b.pattern))
 			}
 		}
 	}

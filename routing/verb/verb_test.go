@@ -16,7 +16,8 @@ func TestKeymapRefuses(t *testing.T) {
 		keys map[string]string
 		want string
 	}{
-		"unknown verb":   {map[string]string{"*1": "transfer"}, `verb "transfer" is unknown, allowed: handover, consult`},
+		"unknown verb": {map[string]string{"*1": "transfer"},
+			`verb "transfer" is unknown, allowed: handover, consult`},
 		"bad digit":      {map[string]string{"*x": "handover"}, "a code is 2 to 8"},
 		"too short":      {map[string]string{"1": "handover"}, "a code is 2 to 8"},
 		"prefix":         {map[string]string{"*1": "handover", "*12": "consult"}, "one begins the other"},
@@ -30,7 +31,8 @@ func TestKeymapRefuses(t *testing.T) {
 	}
 }
 
-// press is "5" by RTP, "5i" by INFO, "5t" as a tone, "_" a pause longer than the gap.
+// press is "5" by RTP, "5i" by INFO, "5t" as a tone, "5+" by RTP and held down until the next, or "^"; "_" a pause
+// longer than the gap.
 func TestCollector(t *testing.T) {
 	for _, c := range []struct{ in, verbs, passed string }{
 		{"* 1", "handover", ""},
@@ -53,6 +55,10 @@ func TestCollector(t *testing.T) {
 		{"5t 5 5i 5t 5i 5", "", "55"},       //
 		{"* *i *t 1 1i 1t * *t *i 1 1t 1i", "handover handover", ""},
 		{"* 9 * 5", "urgent accept", ""},
+		{"*+ _ 1", "handover", ""},       // held for longer than the gap
+		{"*+ _ *i 1 1i", "handover", ""}, // and told by INFO when it is up
+		{"* _ 1+ _ *", "", "*1"},         //
+		{"*+ _ ^ _ 1", "", "*1"},         // up, and then nothing
 	} {
 		keys, err := NewKeymap(defaults)
 		if err != nil {
@@ -69,6 +75,10 @@ func TestCollector(t *testing.T) {
 				passed += col.Expire(now)
 				continue
 			}
+			col.Release(now)
+			if f == "^" {
+				continue
+			}
 			m := ByRTP
 			switch f[1:] {
 			case "i":
@@ -81,6 +91,9 @@ func TestCollector(t *testing.T) {
 				verbs = append(verbs, v.String())
 			}
 			passed += p
+			if strings.HasSuffix(f, "+") {
+				col.Hold()
+			}
 		}
 		if got := strings.Join(verbs, " "); got != c.verbs || passed != c.passed {
 			t.Errorf("%q: verbs %q passed %q, want %q %q", c.in, got, passed, c.verbs, c.passed)

@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-func lookup(user string) (string, bool) {
+func lookup(user, _ string) (string, bool) {
 	return "lab-" + user, user == "1101" || user == "1102"
 }
 
@@ -28,7 +28,8 @@ func server() *Server {
 // answer is what a phone makes of a challenge.
 func answer(t *testing.T, challenge header.Field, user, password string, nc int) string {
 	t.Helper()
-	f, err := Credentials{user, password}.Respond([]header.Field{challenge}, "REGISTER", "sip:liandong.lab", nc, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
+	f, err := Credentials{user, password}.Respond([]header.Field{challenge}, "REGISTER", "sip:liandong.lab", nc,
+		"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
 	if err != nil || f.Name != "Authorization" {
 		t.Fatalf("%+v: %v", f, err)
 	}
@@ -43,11 +44,13 @@ func TestChallenge(t *testing.T) {
 	}
 	for i, algorithm := range []string{"SHA-256", "MD5"} {
 		c, err := digest.ParseChallenge(fields[i].Value)
-		if err != nil || fields[i].Name != "WWW-Authenticate" || c.Algorithm != algorithm || c.Realm != "liandong.lab" || !c.SupportsQOP("auth") || c.Stale || c.Nonce == "" {
+		if err != nil || fields[i].Name != "WWW-Authenticate" || c.Algorithm != algorithm ||
+			c.Realm != "liandong.lab" || !c.SupportsQOP("auth") || c.Stale || c.Nonce == "" {
 			t.Errorf("%+v: %v", fields[i], err)
 		}
 	}
-	if again := server().Challenge(noon, true); again[0].Value == fields[0].Value || !strings.Contains(again[1].Value, "stale=true") {
+	if again := server().Challenge(noon, true); again[0].Value == fields[0].Value ||
+		!strings.Contains(again[1].Value, "stale=true") {
 		t.Errorf("a second challenge: %s", again[1].Value)
 	}
 }
@@ -85,13 +88,16 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
-	if _, err := s.Verify(noon, "INVITE", answer(t, s.Challenge(noon, false)[0], "1101", "lab-1101", 1), lookup); !errors.Is(err, ErrDenied) {
+	if _, err := s.Verify(noon, "INVITE", answer(t, s.Challenge(noon, false)[0], "1101", "lab-1101", 1),
+		lookup); !errors.Is(err, ErrDenied) {
 		t.Errorf("an answer for another method: %v", err)
 	}
-	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "1101", "guess", 1), lookup); !errors.Is(err, ErrDenied) {
+	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "1101", "guess", 1),
+		lookup); !errors.Is(err, ErrDenied) {
 		t.Errorf("a wrong password: %v", err)
 	}
-	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "9999", "lab-9999", 1), lookup); !errors.Is(err, ErrDenied) {
+	if _, err := s.Verify(noon, "REGISTER", answer(t, s.Challenge(noon, false)[0], "9999", "lab-9999", 1),
+		lookup); !errors.Is(err, ErrDenied) {
 		t.Errorf("a user that does not exist: %v", err)
 	}
 }
@@ -104,7 +110,8 @@ func TestReplay(t *testing.T) {
 		nc   int
 		want error
 	}{{1, nil}, {1, ErrReplay}, {2, nil}, {5, nil}, {4, ErrReplay}, {6, nil}} {
-		if _, err := s.Verify(noon, "REGISTER", answer(t, c, "1101", "lab-1101", step.nc), lookup); !errors.Is(err, step.want) {
+		if _, err := s.Verify(noon, "REGISTER", answer(t, c, "1101", "lab-1101", step.nc), lookup); !errors.Is(err,
+			step.want) {
 			t.Errorf("step %d, nc %d: got %v, want %v", i, step.nc, err, step.want)
 		}
 	}
@@ -116,7 +123,8 @@ func TestOldDigest(t *testing.T) {
 	for _, algorithm := range []string{"", "MD5", "SHA-256"} {
 		chal, _ := digest.ParseChallenge(s.Challenge(noon, false)[1].Value)
 		chal.QOP, chal.Algorithm = nil, algorithm
-		cred, err := digest.Digest(chal, digest.Options{Method: "REGISTER", URI: "sip:x", Username: "1102", Password: "lab-1102"})
+		cred, err := digest.Digest(chal, digest.Options{Method: "REGISTER", URI: "sip:x", Username: "1102",
+			Password: "lab-1102"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +147,7 @@ func TestNonceLife(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  error
-	}{{5*time.Minute + 1, ErrStale}, {-6 * time.Minute, ErrStale}, {5 * time.Minute, nil}} {
+	}{{5 * time.Minute, nil}, {5*time.Minute + 1, ErrStale}, {-6 * time.Minute, ErrStale}} {
 		if _, err := s.Verify(noon.Add(step.after), "REGISTER", a, lookup); !errors.Is(err, step.want) {
 			t.Errorf("after %v: got %v, want %v", step.after, err, step.want)
 		}
@@ -183,7 +191,8 @@ func TestForgotten(t *testing.T) {
 		t.Errorf("%d nonces are remembered", len(s.used))
 	}
 	for i, a := range answers {
-		if _, err := s.Verify(noon.Add(20*time.Second), "REGISTER", a, lookup); !errors.Is(err, ErrStale) && !errors.Is(err, ErrReplay) {
+		if _, err := s.Verify(noon.Add(20*time.Second), "REGISTER", a, lookup); !errors.Is(err, ErrStale) &&
+			!errors.Is(err, ErrReplay) {
 			t.Errorf("replay of %d: %v", i, err)
 		}
 	}
@@ -203,13 +212,15 @@ func TestRespondVectors(t *testing.T) {
 		{`Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"`,
 			"", "", "Mufasa", "CircleOfLife", "1949323746fe6a43ef61f9606e7febea"},
 	} {
-		f, err := Credentials{c.user, c.password}.Respond([]header.Field{{Name: "WWW-Authenticate", Value: c.challenge}}, "GET", "/dir/index.html", 1, c.cnonce)
+		f, err := Credentials{c.user, c.password}.Respond([]header.Field{{Name: "WWW-Authenticate",
+			Value: c.challenge}}, "GET", "/dir/index.html", 1, c.cnonce)
 		if err != nil {
 			t.Errorf("%s: %v", c.challenge, err)
 			continue
 		}
 		got, err := digest.ParseCredentials(f.Value)
-		if err != nil || got.Response != c.want || got.URI != "/dir/index.html" || got.Opaque == "" || c.nonceCount != "" && !strings.Contains(f.Value, "nc="+c.nonceCount) {
+		if err != nil || got.Response != c.want || got.URI != "/dir/index.html" || got.Opaque == "" ||
+			c.nonceCount != "" && !strings.Contains(f.Value, "nc="+c.nonceCount) {
 			t.Errorf("%s: got %s %v, want %s", c.challenge, f.Value, err, c.want)
 		}
 	}
@@ -218,25 +229,33 @@ func TestRespondVectors(t *testing.T) {
 // RFC 8760 §2.4: the client answers the topmost challenge that it can.
 func TestRespondChooses(t *testing.T) {
 	field := func(name, algorithm, qop string) header.Field {
-		return header.Field{Name: name, Value: fmt.Sprintf(`Digest realm="r", nonce="n", algorithm=%s, qop="%s"`, algorithm, qop)}
+		return header.Field{Name: name, Value: fmt.Sprintf(`Digest realm="r", nonce="n", algorithm=%s, qop="%s"`,
+			algorithm, qop)}
 	}
 	me := Credentials{"u", "p"}
 	for name, c := range map[string]struct {
 		challenges      []header.Field
 		field, contains string
 	}{
-		"the first":            {[]header.Field{field("WWW-Authenticate", "SHA-256", "auth"), field("WWW-Authenticate", "MD5", "auth")}, "Authorization", "algorithm=SHA-256"},
-		"the first it knows":   {[]header.Field{{Name: "WWW-Authenticate", Value: "Basic x"}, field("WWW-Authenticate", "X-1", "auth"), field("WWW-Authenticate", "MD5", "auth")}, "Authorization", "algorithm=MD5"},
-		"the first it can":     {[]header.Field{field("WWW-Authenticate", "SHA-256", "auth-int"), field("WWW-Authenticate", "MD5", "auth")}, "Authorization", "algorithm=MD5"},
-		"a proxy's":            {[]header.Field{field("Proxy-Authenticate", "MD5", "auth")}, "Proxy-Authorization", "algorithm=MD5"},
-		"one that is not said": {[]header.Field{{Name: "WWW-Authenticate", Value: `Digest realm="r",nonce="n"`}}, "Authorization", `response="`},
+		"the first": {[]header.Field{field("WWW-Authenticate", "SHA-256", "auth"),
+			field("WWW-Authenticate", "MD5", "auth")}, "Authorization", "algorithm=SHA-256"},
+		"the first it knows": {[]header.Field{{Name: "WWW-Authenticate", Value: "Basic x"},
+			field("WWW-Authenticate", "X-1", "auth"), field("WWW-Authenticate", "MD5", "auth")}, "Authorization",
+			"algorithm=MD5"},
+		"the first it can": {[]header.Field{field("WWW-Authenticate", "SHA-256", "auth-int"),
+			field("WWW-Authenticate", "MD5", "auth")}, "Authorization", "algorithm=MD5"},
+		"a proxy's": {[]header.Field{field("Proxy-Authenticate", "MD5", "auth")}, "Proxy-Authorization",
+			"algorithm=MD5"},
+		"one that is not said": {[]header.Field{{Name: "WWW-Authenticate", Value: `Digest realm="r",nonce="n"`}},
+			"Authorization", `response="`},
 	} {
 		f, err := me.Respond(c.challenges, "INVITE", "sip:x", 1, "c")
 		if err != nil || f.Name != c.field || !strings.Contains(f.Value, c.contains) {
 			t.Errorf("%s: got %+v %v", name, f, err)
 		}
 	}
-	if f, err := me.Respond([]header.Field{field("WWW-Authenticate", "MD5", "auth-int")}, "INVITE", "sip:x", 1, "c"); !errors.Is(err, ErrChallenge) {
+	if f, err := me.Respond([]header.Field{field("WWW-Authenticate", "MD5", "auth-int")}, "INVITE", "sip:x", 1,
+		"c"); !errors.Is(err, ErrChallenge) {
 		t.Errorf("nothing to answer: %+v %v", f, err)
 	}
 }
@@ -245,7 +264,8 @@ func TestCredentialsAreMasked(t *testing.T) {
 	c := Credentials{"trunk", "hunter2"}
 	var b strings.Builder
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "credentials", c, "pointer", &c)
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "account", struct{ Credentials Credentials }{c}) // as a part of what is logged
+	// as a part of what is logged
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "account", struct{ Credentials Credentials }{c})
 	text := b.String() + fmt.Sprintf("%v %+v %#v %s", c, &c, c, c)
 	if strings.Contains(text, "hunter2") {
 		t.Error(text)
@@ -268,7 +288,8 @@ func FuzzVerify(f *testing.F) {
 func FuzzRespond(f *testing.F) {
 	f.Add(`Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth, auth-int", stale=TRUE`, "小王")
 	f.Fuzz(func(t *testing.T, challenge, user string) {
-		field, err := Credentials{user, "p"}.Respond([]header.Field{{Name: "WWW-Authenticate", Value: challenge}}, "INVITE", "sip:x", 1, "c")
+		field, err := Credentials{user, "p"}.Respond([]header.Field{{Name: "WWW-Authenticate", Value: challenge}},
+			"INVITE", "sip:x", 1, "c")
 		if err != nil {
 			return
 		}

@@ -32,9 +32,11 @@ func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), 
 // challenges are the WWW-Authenticate and Proxy-Authenticate fields of a 401
 // or 407; nc counts the uses of the nonce from 1; cnonce is of the caller's
 // random numbers.
-func (c Credentials) Respond(challenges []header.Field, method, uri string, nc int, cnonce string) (header.Field, error) {
+func (c Credentials) Respond(
+	challenges []header.Field, method, uri string, nc int, cnonce string,
+) (header.Field, error) {
 	for _, f := range challenges {
-		chal, err := digest.ParseChallenge(f.Value)
+		chal, err := parseChallenge(f.Value)
 		if err != nil || !chooseQOP(chal) || !digest.CanDigest(chal) {
 			continue
 		}
@@ -51,6 +53,13 @@ func (c Credentials) Respond(challenges []header.Field, method, uri string, nc i
 		return header.Field{Name: name, Value: cred.String()}, nil
 	}
 	return header.Field{}, ErrChallenge
+}
+
+// Stale says of a challenge that the credentials were right but for their nonce
+// (RFC 7616 §3.3).
+func Stale(challenge string) bool {
+	chal, err := digest.ParseChallenge(challenge)
+	return err == nil && chal.Stale
 }
 
 // chooseQOP settles for auth, or for none if none is offered.

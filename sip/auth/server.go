@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,6 +13,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +50,15 @@ type Config struct {
 	Secret []byte        // signs nonces; empty: random, so nonces end with the process
 	Life   time.Duration // of a nonce
 	Nonces int           // how many used nonces are remembered against replay
+
+	// Keep is told what a process after this one has to know to go on: the count that a nonce was used by last, or
+	// that it is [Forgotten]; of the nonce "" the time before which all are. It must not block. nil: nobody wants to
+	// know.
+	Keep func(nonce string, count int64)
 }
+
+// Forgotten is the count of a nonce that needs no memory any more.
+const Forgotten = -1
 
 // Default is the configuration for a realm.
 func Default(realm string) Config {
@@ -56,15 +67,17 @@ func Default(realm string) Config {
 
 // Server challenges and verifies. Nonces carry their own time and signature,
 // so a challenge costs no memory; only nonces that were used with success are
-// remembered, at most Config.Nonces of them. Safe for use by several goroutines.
+// remembered, at most Config.Nonces of them. Time does not go back for it, whatever the clock does: a nonce is never
+// older than one that was made before. Safe for use by several goroutines.
 type Server struct {
 	cfg Config
 
-	mu    sync.Mutex
-	used  map[string]int // guarded by mu: nonce → highest nc seen
-	ring  []string       // guarded by mu: the nonces of used, oldest at next
-	next  int            // guarded by mu
-	floor int64          // guarded by mu: nonces of this time and before have been forgotten; 0: none was made yet
+	mu     sync.Mutex
+	used   map[string]int // guarded by mu: nonce → highest nc seen
+	ring   []string       // guarded by mu: the nonces of used, oldest at next
+	next   int            // guarded by mu
+	latest int64          // guarded by mu: the latest time there was; nonces have one each
+	floor  int64          // guarded by mu: nonces of this time and before have been forgotten; 0: none was made yet
 }
 
 // NewServer makes a server.
@@ -82,8 +95,7 @@ func (s *Server) Challenge(now time.Time, stale bool, only ...string) []header.F
 	if len(only) == 0 {
 		only = algorithms
 	}
-	s.begin(now)
-	nonce := s.nonce(now)
+	nonce := s.nonce(s.begin(now))
 	fields := make([]header.Field, 0, len(only))
 	for _, a := range only {
 		c := digest.Challenge{Realm: s.cfg.Realm, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}
@@ -92,21 +104,24 @@ func (s *Server) Challenge(now time.Time, stale bool, only ...string) []header.F
 	return fields
 }
 
-// Verify checks an Authorization value. lookup gives a user's password. The
+// Passwords gives the password of a user who may prove it by an algorithm.
+type Passwords func(user, algorithm string) (password string, ok bool)
+
+// Verify checks an Authorization value. The
 // digest covers the URI that the phone names in it; that this is where the
 // request went is for the caller to say (phones rewrite it, so nobody does).
-func (s *Server) Verify(now time.Time, method, authorization string, lookup func(user string) (string, bool)) (user string, err error) {
-	if len(authorization) > 2048 || !digest.IsDigest(authorization) {
+func (s *Server) Verify(now time.Time, method, authorization string, lookup Passwords) (user string, err error) {
+	if len(authorization) > 2048 {
 		return "", ErrMissing
 	}
-	c, err := digest.ParseCredentials(authorization)
+	c, err := parseCredentials(authorization)
 	if err != nil || c.Realm != s.cfg.Realm || !offered(c) {
 		return "", ErrMissing
 	}
 	if err := s.check(now, c.Nonce); err != nil {
 		return "", err
 	}
-	password, known := lookup(c.Username)
+	password, known := lookup(c.Username, algorithmOf(c))
 	if !matches(c, method, password) || !known {
 		return "", ErrDenied
 	}
@@ -114,6 +129,13 @@ func (s *Server) Verify(now time.Time, method, authorization string, lookup func
 		return "", err
 	}
 	return c.Username, nil
+}
+
+func algorithmOf(c *digest.Credentials) string {
+	if strings.EqualFold(c.Algorithm, SHA256) {
+		return SHA256
+	}
+	return MD5
 }
 
 // offered tells whether the digest is of a kind that Challenge asks for, or the
@@ -141,9 +163,9 @@ func matches(c *digest.Credentials, method, password string) bool {
 // nonceSize: 8 bytes of time, 8 random ones, and half of an HMAC over both.
 const nonceSize = 8 + 8 + 16
 
-func (s *Server) nonce(now time.Time) string {
+func (s *Server) nonce(at int64) string {
 	b := make([]byte, 16, nonceSize)
-	binary.BigEndian.PutUint64(b, uint64(now.UnixNano()))
+	binary.BigEndian.PutUint64(b, uint64(at))
 	_, _ = rand.Read(b[8:16])
 	return base64.RawURLEncoding.EncodeToString(append(b, s.sign(b)...))
 }
@@ -154,13 +176,42 @@ func (s *Server) sign(b []byte) []byte {
 	return h.Sum(nil)[:16]
 }
 
-// begin forgets all nonces from before the first challenge: a server that has
-// just started cannot know how they were used.
-func (s *Server) begin(now time.Time) {
+// begin gives a nonce its time. All nonces from before the first challenge are
+// forgotten: a server that has just started, and has nothing restored, cannot know how they were used.
+func (s *Server) begin(now time.Time) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.latest = max(s.latest+1, now.UnixNano())
 	if s.floor == 0 {
-		s.floor = now.UnixNano() - 1
+		s.floor = s.latest - 1
+	}
+	return s.latest
+}
+
+// age is how old a nonce of ours is.
+func (s *Server) age(now time.Time, nonce string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = max(s.latest, now.UnixNano())
+	return time.Duration(s.latest - madeAt(nonce))
+}
+
+// Restore takes what Keep was told by a server with the same secret: all nonces that it has given are good here. It
+// comes before anything else.
+func (s *Server) Restore(used map[string]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.floor = max(used[""], 1)
+	nonces := slices.SortedFunc(maps.Keys(used), func(a, b string) int { return cmp.Compare(madeAt(a), madeAt(b)) })
+	nonces = slices.DeleteFunc(nonces, func(nonce string) bool { return madeAt(nonce) == 0 })
+	if gone := len(nonces) - len(s.ring); gone > 0 {
+		s.floor, nonces = madeAt(nonces[gone-1]), nonces[gone:]
+	}
+	for _, nonce := range nonces {
+		s.latest = max(s.latest, madeAt(nonce))
+		s.used[nonce] = int(used[nonce])
+		s.ring[s.next] = nonce
+		s.next = (s.next + 1) % len(s.ring)
 	}
 }
 
@@ -170,8 +221,7 @@ func (s *Server) check(now time.Time, nonce string) error {
 	if err != nil || len(b) != nonceSize || !hmac.Equal(b[16:], s.sign(b[:16])) {
 		return fmt.Errorf("%w: not one of ours", ErrStale)
 	}
-	age := now.Sub(time.Unix(0, madeAt(nonce)))
-	if age > s.cfg.Life || age < -s.cfg.Life {
+	if age := s.age(now, nonce); age > s.cfg.Life || age < -s.cfg.Life {
 		return ErrStale
 	}
 	return nil
@@ -199,6 +249,7 @@ func (s *Server) use(c *digest.Credentials) error {
 		return ErrStale // it may have been used and forgotten
 	}
 	s.used[c.Nonce] = c.Nc
+	s.keep(c.Nonce, int64(c.Nc))
 	if !seen {
 		s.forget(s.ring[s.next])
 		s.ring[s.next] = c.Nonce
@@ -213,5 +264,13 @@ func (s *Server) forget(nonce string) {
 	if nonce != "" {
 		delete(s.used, nonce)
 		s.floor = max(s.floor, madeAt(nonce))
+		s.keep(nonce, Forgotten)
+		s.keep("", s.floor)
+	}
+}
+
+func (s *Server) keep(nonce string, count int64) {
+	if s.cfg.Keep != nil {
+		s.cfg.Keep(nonce, count)
 	}
 }

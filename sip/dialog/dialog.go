@@ -2,28 +2,30 @@
 // between requests: tags, sequence numbers, routes and where the other one is
 // (RFC 3261 §12).
 //
-// A Dialog is a plain value: it can be copied, compared field by field, and
-// stored as JSON, and a restored one goes on where the stored one stood.
+// A Dialog is a plain value: it can be copied and written (package snapshot), and one
+// that has been read goes on where the written one stood.
 package dialog
 
 import (
 	"strings"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // Dialog is one side's view. Owned by the leg that it is part of.
 type Dialog struct {
-	CallID    string   `json:"call_id"`
-	LocalTag  string   `json:"local_tag"`
-	RemoteTag string   `json:"remote_tag"`
-	Local     string   `json:"local"`      // our name-addr without tag
-	Remote    string   `json:"remote"`     // theirs
-	LocalSeq  uint32   `json:"local_seq"`  // the last CSeq we used
-	RemoteSeq uint32   `json:"remote_seq"` // the highest CSeq they used; 0: none yet
-	Routes    []string `json:"routes,omitempty"`
-	Target    string   `json:"target"` // their Contact, the remote target
-	Secure    bool     `json:"secure,omitempty"`
+	CallID    string   `cbor:"call_id,omitzero"`
+	LocalTag  string   `cbor:"local_tag,omitzero"`
+	RemoteTag string   `cbor:"remote_tag,omitzero"`
+	Local     string   `cbor:"local,omitzero"`      // our name-addr without tag
+	Remote    string   `cbor:"remote,omitzero"`     // theirs
+	LocalSeq  uint32   `cbor:"local_seq,omitzero"`  // the last CSeq we used
+	RemoteSeq uint32   `cbor:"remote_seq,omitzero"` // the highest CSeq they used; 0: none yet
+	Routes    []string `cbor:"routes,omitzero"`
+	Target    string   `cbor:"target,omitzero"` // their Contact, the remote target
+	Secure    bool     `cbor:"secure,omitzero"`
 }
 
 // Answering is the dialog of the side that got the INVITE (RFC 3261 §12.1.1).
@@ -36,7 +38,7 @@ func Answering(invite *gosip.Request, localTag string) Dialog {
 		Local:     nameAddr(to.DisplayName, &to.Address),
 		Remote:    nameAddr(from.DisplayName, &from.Address),
 		RemoteSeq: invite.CSeq().SeqNo,
-		Routes:    routes(invite.GetHeaders("record-route")),
+		Routes:    routes(invite),
 		Secure:    invite.Recipient.IsEncrypted(),
 	}
 	// A caller without Contact breaks the RFC, but is not lost for that: its
@@ -73,7 +75,7 @@ func (d Dialog) With(res *gosip.Response) Dialog {
 // Settle takes route set and target from a response to the INVITE; those of
 // the 2xx replace what a provisional response said (RFC 3261 §13.2.2.4).
 func (d *Dialog) Settle(res *gosip.Response) {
-	d.Routes = routes(res.GetHeaders("record-route"))
+	d.Routes = routes(res)
 	// RFC 3261 §12.1.2: the caller's side takes the list in reverse order
 	for i, j := 0, len(d.Routes)-1; i < j; i, j = i+1, j-1 {
 		d.Routes[i], d.Routes[j] = d.Routes[j], d.Routes[i]
@@ -84,7 +86,7 @@ func (d *Dialog) Settle(res *gosip.Response) {
 // Refresh takes the other side's Contact as the new remote target (RFC 3261
 // §12.2: target refresh). A message without one changes nothing.
 func (d *Dialog) Refresh(msg gosip.Message) {
-	for _, h := range msg.GetHeaders("contact") {
+	for h := range header.All(msg, "contact") {
 		if c, ok := h.(*gosip.ContactHeader); ok && !c.Address.Wildcard && c.Address.Host != "" {
 			d.Target = c.Address.String()
 			return
@@ -143,9 +145,9 @@ func nameAddr(display string, uri *gosip.Uri) string {
 	return b.String()
 }
 
-func routes(headers []gosip.Header) []string {
+func routes(m gosip.Message) []string {
 	var list []string
-	for _, h := range headers {
+	for h := range header.All(m, "record-route") {
 		if rr, ok := h.(*gosip.RecordRouteHeader); ok {
 			list = append(list, rr.Address.String())
 		}

@@ -1,13 +1,14 @@
 package dialog
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/snapshot"
 )
 
 const invite = "INVITE sips:12345@10.0.0.1 SIP/2.0\r\n" +
@@ -37,8 +38,10 @@ func parse(t testing.TB, text string) gosip.Message {
 func TestAnswering(t *testing.T) {
 	got := Answering(parse(t, invite).(*gosip.Request), "us")
 	want := Dialog{
-		CallID: "c1", LocalTag: "us", RemoteTag: "caller", Local: "<sip:12345@10.0.0.1>", Remote: `"Wang" <tel:+8613812345678>`,
-		RemoteSeq: 77, Routes: []string{"sip:p1.example;lr", "sip:p2.example;lr"}, Target: "sip:wang@10.0.0.2:5070", Secure: true,
+		CallID: "c1", LocalTag: "us", RemoteTag: "caller", Local: "<sip:12345@10.0.0.1>",
+		Remote:    `"Wang" <tel:+8613812345678>`,
+		RemoteSeq: 77, Routes: []string{"sip:p1.example;lr", "sip:p2.example;lr"}, Target: "sip:wang@10.0.0.2:5070",
+		Secure: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -52,11 +55,14 @@ func TestAnswering(t *testing.T) {
 // MUST be empty".
 func TestInviting(t *testing.T) {
 	half := Inviting(parse(t, invite).(*gosip.Request))
-	got := half.With(parse(t, "SIP/2.0 200 OK\r\nRecord-Route: <sip:p1.example;lr>\r\nRecord-Route: <sip:p2.example;lr>\r\n"+
-		"To: <sip:12345@10.0.0.1>;tag=callee\r\nContact: <sip:desk@10.0.0.3>\r\n\r\n").(*gosip.Response))
+	got := half.With(parse(t,
+		"SIP/2.0 200 OK\r\nRecord-Route: <sip:p1.example;lr>\r\nRecord-Route: <sip:p2.example;lr>\r\n"+
+			"To: <sip:12345@10.0.0.1>;tag=callee\r\nContact: <sip:desk@10.0.0.3>\r\n\r\n").(*gosip.Response))
 	want := Dialog{
-		CallID: "c1", LocalTag: "caller", RemoteTag: "callee", Local: `"Wang" <tel:+8613812345678>`, Remote: "<sip:12345@10.0.0.1>",
-		LocalSeq: 77, Routes: []string{"sip:p2.example;lr", "sip:p1.example;lr"}, Target: "sip:desk@10.0.0.3", Secure: true,
+		CallID: "c1", LocalTag: "caller", RemoteTag: "callee", Local: `"Wang" <tel:+8613812345678>`,
+		Remote:   "<sip:12345@10.0.0.1>",
+		LocalSeq: 77, Routes: []string{"sip:p2.example;lr", "sip:p1.example;lr"}, Target: "sip:desk@10.0.0.3",
+		Secure: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -79,8 +85,10 @@ func TestRequest(t *testing.T) {
 	}
 	req.SetBody(nil)
 	want := strings.Join([]string{
-		"BYE sip:wang@10.0.0.2:5070 SIP/2.0", "Via: SIP/2.0/UDP 10.0.0.1", "Route: <sip:p1.example;lr>", "Route: <sip:p2.example;lr>",
-		"Max-Forwards: 70", "From: <sip:12345@10.0.0.1>;tag=us", `To: "Wang" <tel:+8613812345678>;tag=caller`, "Call-ID: c1", "CSeq: 2 BYE",
+		"BYE sip:wang@10.0.0.2:5070 SIP/2.0", "Via: SIP/2.0/UDP 10.0.0.1", "Route: <sip:p1.example;lr>",
+		"Route: <sip:p2.example;lr>",
+		"Max-Forwards: 70", "From: <sip:12345@10.0.0.1>;tag=us", `To: "Wang" <tel:+8613812345678>;tag=caller`,
+		"Call-ID: c1", "CSeq: 2 BYE",
 		"Content-Length: 0", "", "",
 	}, "\r\n")
 	if got := req.String(); got != want {
@@ -92,12 +100,12 @@ func TestRequest(t *testing.T) {
 func TestStoredDialogGoesOn(t *testing.T) {
 	d := Answering(parse(t, invite).(*gosip.Request), "us")
 	d.Next()
-	data, err := json.Marshal(d)
+	data, err := snapshot.Encode(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var back Dialog
-	if err := json.Unmarshal(data, &back); err != nil || !reflect.DeepEqual(d, back) {
+	if err := snapshot.Decode(data, &back); err != nil || !reflect.DeepEqual(d, back) {
 		t.Errorf("%v: %+v", err, back)
 	}
 }
@@ -105,12 +113,14 @@ func TestStoredDialogGoesOn(t *testing.T) {
 func TestMatchesAndOrder(t *testing.T) {
 	d := Dialog{LocalTag: "us", RemoteTag: "them", RemoteSeq: 5}
 	req := func(to, from string) *gosip.Request {
-		return parse(t, "BYE sip:a@b SIP/2.0\r\nFrom: <sip:x@y>"+from+"\r\nTo: <sip:a@b>"+to+"\r\n\r\n").(*gosip.Request)
+		text := "BYE sip:a@b SIP/2.0\r\nFrom: <sip:x@y>" + from + "\r\nTo: <sip:a@b>" + to + "\r\n\r\n"
+		return parse(t, text).(*gosip.Request)
 	}
 	if !d.Matches(req(";tag=us", ";tag=them")) {
 		t.Error("does not match")
 	}
-	for _, r := range []*gosip.Request{req(";tag=them", ";tag=us"), req("", ";tag=them"), req(";tag=us", ""), req(";tag=US", ";tag=them")} {
+	for _, r := range []*gosip.Request{req(";tag=them", ";tag=us"), req("", ";tag=them"), req(";tag=us", ""),
+		req(";tag=US", ";tag=them")} {
 		if d.Matches(r) {
 			t.Errorf("matches\n%s", r)
 		}
@@ -170,7 +180,8 @@ func FuzzDialog(f *testing.F) {
 		}
 		d := Answering(req, "us")
 		d.Hop()
-		bye, err := d.Request(gosip.BYE, d.Next(), &gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: "a"})
+		bye, err := d.Request(gosip.BYE, d.Next(), &gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0",
+			Transport: "UDP", Host: "a"})
 		if err != nil {
 			return
 		}

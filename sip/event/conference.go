@@ -27,10 +27,12 @@ type Attendee struct {
 // entity that no other one has.
 func (c ConferenceState) XML() []byte {
 	var b strings.Builder
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info"`)
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
+		`<conference-info xmlns="urn:ietf:params:xml:ns:conference-info"`)
 	attribute(&b, "entity", c.Entity)
 	b.WriteString(` state="full" version="` + strconv.FormatUint(uint64(c.Version), 10) + `"` + ">\n")
-	b.WriteString("<conference-description/>\n<conference-state>\n<user-count>" + strconv.Itoa(len(c.Users)) + "</user-count>\n<active>" +
+	b.WriteString("<conference-description/>\n<conference-state>\n<user-count>" + strconv.Itoa(len(c.Users)) +
+		"</user-count>\n<active>" +
 		strconv.FormatBool(c.Active) + "</active>\n</conference-state>\n<users>\n")
 	for _, u := range c.Users {
 		u.write(&b, c.Host)

@@ -30,11 +30,13 @@ func TestConferenceState(t *testing.T) {
 	if err := xml.Unmarshal(c.XML(), &got); err != nil {
 		t.Fatalf("%v\n%s", err, c.XML())
 	}
-	if got.Entity != c.Entity || got.State != "full" || got.Version != 7 || got.Count != 3 || !got.Active || len(got.Users) != 3 {
+	if got.Entity != c.Entity || got.State != "full" || got.Version != 7 || got.Count != 3 || !got.Active ||
+		len(got.Users) != 3 {
 		t.Fatalf("read %+v", got)
 	}
 	for i, entity := range []string{"sip:1101@10.0.0.1", "sip:anonymous@anonymous.invalid", `sip:2<"1@10.0.0.1`} {
-		if u := got.Users[i]; u.Entity != entity || len(u.Roles) != 1 || u.Roles[0] != c.Users[i].Role || u.Status != "connected" {
+		if u := got.Users[i]; u.Entity != entity || len(u.Roles) != 1 || u.Roles[0] != c.Users[i].Role ||
+			u.Status != "connected" {
 			t.Errorf("user %d: %+v", i, u)
 		}
 	}

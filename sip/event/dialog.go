@@ -41,7 +41,8 @@ const (
 func (d DialogState) XML() []byte {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0"?>` + "\n")
-	b.WriteString(`<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="` + strconv.FormatUint(uint64(d.Version), 10) + `" state="full"`)
+	b.WriteString(`<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="` +
+		strconv.FormatUint(uint64(d.Version), 10) + `" state="full"`)
 	attribute(&b, "entity", d.Entity)
 	b.WriteString(">\n<dialog")
 	attribute(&b, "id", d.ID)

@@ -36,7 +36,8 @@ func read(t *testing.T, d DialogState) document {
 	if err := xml.Unmarshal(d.XML(), &doc); err != nil {
 		t.Fatalf("%v\n%s", err, d.XML())
 	}
-	if len(doc.Dialogs) != 1 || doc.State != "full" || doc.Version != d.Version || doc.Entity != d.Entity || doc.Dialogs[0].ID != d.ID || doc.Dialogs[0].State != string(d.State) {
+	if len(doc.Dialogs) != 1 || doc.State != "full" || doc.Version != d.Version || doc.Entity != d.Entity ||
+		doc.Dialogs[0].ID != d.ID || doc.Dialogs[0].State != string(d.State) {
 		t.Fatalf("read %+v", doc)
 	}
 	return doc
@@ -46,13 +47,15 @@ func read(t *testing.T, d DialogState) document {
 // whole document is written.
 func TestRingingLamp(t *testing.T) {
 	doc := read(t, DialogState{
-		Entity: "sip:1102@10.0.0.1", Version: 4_000_000_000, ID: "1102", State: Early, CallID: `a<"&'@h`, Tags: [2]string{"desk", "us"}, Remote: "sip:13812345678@10.0.0.1",
+		Entity: "sip:1102@10.0.0.1", Version: 4_000_000_000, ID: "1102", State: Early, CallID: `a<"&'@h`,
+		Tags: [2]string{"desk", "us"}, Remote: "sip:13812345678@10.0.0.1",
 	})
 	d := doc.Dialogs[0]
 	if d.CallID != `a<"&'@h` || d.LocalTag != "desk" || d.RemoteTag != "us" || d.Direction != "recipient" {
 		t.Errorf("the dialog is %+v", d)
 	}
-	if d.Remote.Identity != "sip:13812345678@10.0.0.1" || d.Remote.Target.URI != d.Remote.Identity || d.Local.Identity != "sip:1102@10.0.0.1" {
+	if d.Remote.Identity != "sip:13812345678@10.0.0.1" || d.Remote.Target.URI != d.Remote.Identity ||
+		d.Local.Identity != "sip:1102@10.0.0.1" {
 		t.Errorf("the ends are %+v and %+v", d.Local, d.Remote)
 	}
 }
@@ -60,11 +63,13 @@ func TestRingingLamp(t *testing.T) {
 // A lamp that goes out says so, with the id that it was lit by, and nothing of
 // the dialog is left.
 func TestDarkLamp(t *testing.T) {
-	doc := read(t, DialogState{Entity: "sip:110@h", ID: "110", State: Terminated, CallID: "old", Tags: [2]string{"a", "b"}, Remote: "sip:13812345678@h"})
+	doc := read(t, DialogState{Entity: "sip:110@h", ID: "110", State: Terminated, CallID: "old",
+		Tags: [2]string{"a", "b"}, Remote: "sip:13812345678@h"})
 	if d := doc.Dialogs[0]; d.CallID != "" || d.Remote.Identity != "" {
 		t.Errorf("a lamp that is out says %+v", d)
 	}
-	if d := read(t, DialogState{Entity: "sip:1101@h", ID: "1101", State: Confirmed, Calls: true}).Dialogs[0]; d.Direction != "initiator" || d.CallID != "" {
+	if d := read(t, DialogState{Entity: "sip:1101@h", ID: "1101", State: Confirmed,
+		Calls: true}).Dialogs[0]; d.Direction != "initiator" || d.CallID != "" {
 		t.Errorf("a call of its own says %+v", d)
 	}
 }

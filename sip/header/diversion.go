@@ -49,6 +49,3 @@ func (d Diversion) String() string {
 	}
 	return who.String()
 }
-
-// FormatDiversions writes the value of one Diversion field.
-func FormatDiversions(list []Diversion) string { return join(list) }

@@ -29,9 +29,9 @@ func escape(s, marks string) string {
 	return b.String()
 }
 
-// unescape takes percent codes off. A percent sign that begins none stands for
+// Unescape takes percent codes off. A percent sign that begins none stands for
 // itself, as devices send it.
-func unescape(s string) string {
+func Unescape(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}

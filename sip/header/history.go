@@ -44,15 +44,15 @@ func (h *HistoryEntry) takeHeaders(s string) string {
 	var rest []string
 	for part := range strings.SplitSeq(s, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		switch strings.ToLower(unescape(name)) {
+		switch strings.ToLower(Unescape(name)) {
 		case "reason":
-			reasons, err := ParseReasons(unescape(value))
+			reasons, err := ParseReasons(Unescape(value))
 			if err == nil {
 				h.Reasons = append(h.Reasons, reasons...)
 				continue
 			}
 		case "privacy":
-			if words := ParsePrivacy(clean(unescape(value))); len(words) > 0 && h.Privacy == "" {
+			if words := ParsePrivacy(clean(Unescape(value))); len(words) > 0 && h.Privacy == "" {
 				h.Privacy = strings.Join(words, ";")
 				continue
 			}
@@ -93,9 +93,6 @@ func (h HistoryEntry) headers() string {
 	return strings.Join(parts, "&")
 }
 
-// FormatHistory writes the value of one History-Info field.
-func FormatHistory(list []HistoryEntry) string { return join(list) }
-
 // NextIndex is the index of a target that follows on the last entry: RFC 7044
 // §10.3, one level further.
 func NextIndex(list []HistoryEntry) string {
@@ -103,15 +100,4 @@ func NextIndex(list []HistoryEntry) string {
 		return "1"
 	}
 	return list[len(list)-1].Index + ".1"
-}
-
-// NextBranch is the index of another target tried from the same place: RFC
-// 7044 §10.3, the last number is one more.
-func NextBranch(index string) string {
-	dot := strings.LastIndexByte(index, '.')
-	n, err := strconv.ParseUint(index[dot+1:], 10, 31)
-	if err != nil {
-		return "1"
-	}
-	return index[:dot+1] + strconv.FormatUint(n+1, 10)
 }

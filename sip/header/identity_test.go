@@ -11,8 +11,8 @@ import (
 
 func invite(t *testing.T, fields ...string) *gosip.Request {
 	t.Helper()
-	text := "INVITE sip:110@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1\r\nTo: <sip:110@10.0.0.1>\r\n" +
-		"Call-ID: 1\r\nCSeq: 1 INVITE\r\n" + strings.Join(fields, "\r\n") + "\r\nContent-Length: 0\r\n\r\n"
+	text := "INVITE sip:110@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1\r\n" +
+		"To: <sip:110@10.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n" + strings.Join(fields, "\r\n") + "\r\nContent-Length: 0\r\n\r\n"
 	msg, err := gosip.ParseMessage([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -29,9 +29,12 @@ func TestReadIdentity(t *testing.T) {
 		`Remote-Party-ID: <sip:13812345678@h>;party=calling;privacy=off`,
 		`Privacy: ID;critical`))
 	want := Identity{
-		PAI:     []NameAddr{{Display: "Cullen Jennings", URI: sip("fluffy", "cisco.com")}, {URI: URI{Scheme: "tel", User: "+14085264000"}}},
-		RPID:    []NameAddr{{URI: sip("13812345678", "h"), Params: Params{param("party", "calling"), param("privacy", "off")}}},
-		From:    NameAddr{Display: "Anonymous", URI: sip("anonymous", "anonymous.invalid"), Params: Params{param("tag", "9802748")}},
+		PAI: []NameAddr{{Display: "Cullen Jennings", URI: sip("fluffy", "cisco.com")},
+			{URI: URI{Scheme: "tel", User: "+14085264000"}}},
+		RPID: []NameAddr{{URI: sip("13812345678", "h"),
+			Params: Params{param("party", "calling"), param("privacy", "off")}}},
+		From: NameAddr{Display: "Anonymous", URI: sip("anonymous", "anonymous.invalid"),
+			Params: Params{param("tag", "9802748")}},
 		Privacy: []string{"id", "critical"},
 	}
 	if err != nil || !reflect.DeepEqual(id, want) {
@@ -48,7 +51,8 @@ func TestReadTelFrom(t *testing.T) {
 }
 
 func TestReadIdentityInPart(t *testing.T) {
-	id, err := ReadIdentity(invite(t, `From: <sip:1@h>;tag=1`, `P-Asserted-Identity: <sip:broken`, `P-Asserted-Identity: <tel:110>`))
+	id, err := ReadIdentity(invite(t, `From: <sip:1@h>;tag=1`, `P-Asserted-Identity: <sip:broken`,
+		`P-Asserted-Identity: <tel:110>`))
 	if !errors.Is(err, ErrSyntax) || len(id.PAI) != 1 || id.From.URI.User != "1" {
 		t.Errorf("got %#v %v: what can be read is to be kept", id, err)
 	}

@@ -14,11 +14,11 @@ type NameAddr struct {
 
 // ParseNameAddr reads one party: RFC 3261 §25.1 name-addr or addr-spec.
 func ParseNameAddr(s string) (NameAddr, error) {
-	display, uri, params, err := splitNameAddr(unfold(s))
+	display, uri, params, err := SplitNameAddr(s)
 	if err != nil {
 		return NameAddr{}, err
 	}
-	n := NameAddr{Display: display}
+	n := NameAddr{Display: displayText(display)}
 	if n.URI, err = ParseURI(uri); err != nil {
 		return NameAddr{}, err
 	}
@@ -30,9 +30,6 @@ func ParseNameAddr(s string) (NameAddr, error) {
 
 // ParseNameAddrs reads a comma list of parties.
 func ParseNameAddrs(s string) ([]NameAddr, error) { return each(s, ParseNameAddr) }
-
-// FormatNameAddrs writes a comma list of parties.
-func FormatNameAddrs(list []NameAddr) string { return join(list) }
 
 // String always writes the angle brackets.
 func (n NameAddr) String() string {
@@ -54,35 +51,65 @@ func (n NameAddr) Tag() string {
 	return tag
 }
 
-// splitNameAddr finds the three parts of a trimmed value.
-func splitNameAddr(s string) (display, uri, params string, err error) {
+// SplitNameAddr finds the three parts of a value, each as written: the display name with its quotes, the URI, and the
+// parameters, which are empty or begin with a semicolon. RFC 3261 §25.1 name-addr or addr-spec.
+func SplitNameAddr(s string) (display, uri, params string, err error) {
+	s = unfold(s)
+	rest := s
 	if strings.HasPrefix(s, `"`) {
 		end := closingQuote(s)
 		if end < 0 {
 			return "", "", "", fmt.Errorf("%w: display name left open", ErrSyntax)
 		}
-		display, _ = unquote(s[:end+1])
-		if s = unfold(s[end+1:]); !strings.HasPrefix(s, "<") {
+		if rest = unfold(s[end+1:]); !strings.HasPrefix(rest, "<") {
 			return "", "", "", fmt.Errorf("%w: no URI behind the display name", ErrSyntax)
 		}
 	}
-	open := strings.IndexByte(s, '<')
-	if open < 0 {
-		// RFC 3261 §20: without brackets the parameters are the header's.
-		uri, params, _ = strings.Cut(s, ";")
-		if params != "" {
-			params = ";" + params
+	open := strings.IndexByte(rest, '<')
+	if open < 0 || isBare(rest[:open]) {
+		if uri, params = splitBare(s); strings.ContainsAny(uri, "?,") { // RFC 3261 §20: these MUST be in brackets
+			return "", "", "", fmt.Errorf("%w: no brackets around the URI", ErrSyntax)
 		}
-		return "", unfold(uri), params, nil
+		return "", uri, params, nil
 	}
-	if open > 0 {
-		display = strings.Trim(clean(s[:open]), " ")
+	display = unfold(s[:len(s)-len(rest)+open])
+	uri, params, closed := strings.Cut(rest[open+1:], ">")
+	params = unfold(params)
+	odd := strings.Count(rest[:open], `"`)%2 != 0
+	if !closed || odd || params != "" && params[0] != ';' {
+		return "", "", "", fmt.Errorf("%w: bracket left open, or something behind it", ErrSyntax)
 	}
-	uri, params, closed := strings.Cut(s[open+1:], ">")
-	if !closed || strings.Contains(s[:open], `"`) {
-		return "", "", "", fmt.Errorf("%w: quote or bracket left open", ErrSyntax)
+	return display, unfold(uri), params, nil
+}
+
+// isBare says that what stands before an angle bracket is a URI that stands by itself: the bracket is then in a
+// parameter of the header, as in +sip.instance="<urn:uuid:…>".
+func isBare(before string) bool {
+	uri, _, more := strings.Cut(before, ";")
+	scheme, _, ok := strings.Cut(uri, ":")
+	return more && ok && isScheme(scheme)
+}
+
+// splitBare: RFC 3261 §20, without brackets the parameters are the header's. A semicolon before the @ is the user's:
+// there is no @ in a parameter but in quotes.
+func splitBare(s string) (uri, params string) {
+	start := 0
+	if unquoted, _, _ := strings.Cut(s, `"`); strings.IndexByte(unquoted, '@') > 0 {
+		start = strings.IndexByte(unquoted, '@')
 	}
-	return display, unfold(uri), unfold(params), nil
+	end := strings.IndexByte(s[start:], ';')
+	if end < 0 {
+		return s, ""
+	}
+	return unfold(s[:start+end]), s[start+end:]
+}
+
+// displayText is the text of a display name as written.
+func displayText(s string) string {
+	if text, ok := unquote(s); ok {
+		return text
+	}
+	return strings.Trim(clean(strings.ReplaceAll(s, `"`, "")), " ")
 }
 
 func closingQuote(s string) int {

@@ -80,7 +80,7 @@ func genericValue(s string) string {
 // parseParams reads what follows a header value; s is empty or begins with the
 // semicolon.
 func parseParams(s string) (Params, error) {
-	parts, ok := cut(s, ';')
+	parts, ok := Split(s, ';')
 	if !ok || unfold(parts[0]) != "" {
 		return nil, fmt.Errorf("%w: parameters", ErrSyntax)
 	}
@@ -89,7 +89,7 @@ func parseParams(s string) (Params, error) {
 		if part = unfold(part); part == "" {
 			continue // ";;" and a last ";" are seen in the field
 		}
-		p, err := parseParam(part)
+		p, err := ParseParam(part)
 		if err != nil {
 			return nil, err
 		}
@@ -98,10 +98,11 @@ func parseParams(s string) (Params, error) {
 	return params, nil
 }
 
-func parseParam(s string) (Param, error) {
+// ParseParam reads one parameter: a name and perhaps a value, which may be quoted.
+func ParseParam(s string) (Param, error) {
 	key, value, has := strings.Cut(s, "=")
 	p := Param{Key: unfold(key), HasValue: has}
-	if !isToken(p.Key) {
+	if !IsToken(p.Key) {
 		return p, fmt.Errorf("%w: parameter name", ErrSyntax)
 	}
 	value = unfold(value)

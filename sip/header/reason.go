@@ -20,7 +20,7 @@ func ParseReasons(s string) ([]Reason, error) { return each(s, parseReason) }
 func parseReason(s string) (Reason, error) {
 	protocol, rest, more := strings.Cut(s, ";")
 	r := Reason{Protocol: unfold(protocol)}
-	if !isToken(r.Protocol) {
+	if !IsToken(r.Protocol) {
 		return Reason{}, fmt.Errorf("%w: protocol of a Reason", ErrSyntax)
 	}
 	if !more {

@@ -32,7 +32,7 @@ func ParseReferTo(s string) (ReferTo, error) {
 	}
 	if method, ok := r.URI.Params.Get("method"); ok {
 		r.Method = strings.ToUpper(method)
-		if r.URI.Params = r.URI.Params.Without("method"); !isToken(r.Method) {
+		if r.URI.Params = r.URI.Params.Without("method"); !IsToken(r.Method) {
 			return ReferTo{}, fmt.Errorf("%w: method", ErrSyntax)
 		}
 	}
@@ -48,7 +48,7 @@ func referredURI(s string) (string, error) {
 	if !strings.ContainsAny(s, `<"`) {
 		return s, nil
 	}
-	_, uri, _, err := splitNameAddr(s)
+	_, uri, _, err := SplitNameAddr(s)
 	if err != nil {
 		return "", err
 	}
@@ -63,10 +63,10 @@ func referredURI(s string) (string, error) {
 func replacesIn(headers string) (*Replaces, error) {
 	for h := range strings.SplitSeq(headers, "&") {
 		name, value, _ := strings.Cut(h, "=")
-		if !strings.EqualFold(unescape(name), "Replaces") {
+		if !strings.EqualFold(Unescape(name), "Replaces") {
 			continue
 		}
-		r, err := ParseReplaces(unescape(value))
+		r, err := ParseReplaces(Unescape(value))
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,8 @@ func ParseReplaces(s string) (Replaces, error) {
 			r.EarlyOnly = true
 		}
 	}
-	if !isCallID(r.CallID) || seen["to-tag"] != 1 || seen["from-tag"] != 1 || !isToken(r.To) || !isToken(r.From) {
+	if !isCallID(r.CallID) || seen["to-tag"] != 1 || seen["from-tag"] != 1 || r.To != "" && !IsToken(r.To) ||
+		!IsToken(r.From) {
 		return Replaces{}, fmt.Errorf("%w: Call-ID, one to-tag and one from-tag", ErrSyntax)
 	}
 	return r, nil

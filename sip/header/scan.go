@@ -16,9 +16,9 @@ func unfold(s string) string {
 	return strings.Trim(s, " ")
 }
 
-// cut splits s at each sep outside of quotes and angle brackets. ok is false
+// Split cuts s at each sep outside of quotes and angle brackets. ok is false
 // when a quote or bracket is left open.
-func cut(s string, sep byte) (parts []string, ok bool) {
+func Split(s string, sep byte) (parts []string, ok bool) {
 	start, quoted, angle := 0, false, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -42,7 +42,7 @@ func cut(s string, sep byte) (parts []string, ok bool) {
 // each runs read over the entries of a comma list; empty entries are passed
 // over (RFC 3261 §7.3.1 has none, devices do).
 func each[T any](s string, read func(string) (T, error)) ([]T, error) {
-	parts, ok := cut(unfold(s), ',')
+	parts, ok := Split(unfold(s), ',')
 	if !ok {
 		return nil, ErrSyntax
 	}
@@ -114,8 +114,8 @@ func printable(c byte) byte {
 	return c
 }
 
-// isToken: RFC 3261 §25.1.
-func isToken(s string) bool { return s != "" && only(s, "-.!%*_+`'~") }
+// IsToken: RFC 3261 §25.1 token.
+func IsToken(s string) bool { return s != "" && only(s, "-.!%*_+`'~") }
 
 // only says whether s is letters, digits and the given marks.
 func only(s, marks string) bool {

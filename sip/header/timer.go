@@ -29,25 +29,6 @@ func ParseSessionExpires(s string) (SessionExpires, error) {
 	return SessionExpires{Interval: interval, Refresher: refresher}, nil
 }
 
-func (s SessionExpires) String() string {
-	text := FormatMinSE(s.Interval)
-	if s.Refresher != "" {
-		text += ";refresher=" + s.Refresher
-	}
-	return text
-}
-
-// ParseMinSE reads the value of Min-SE: RFC 4028 §5.
-func ParseMinSE(s string) (time.Duration, error) {
-	interval, _, err := parseSeconds(s)
-	return interval, err
-}
-
-// FormatMinSE writes the value of Min-SE; a part of a second counts as one.
-func FormatMinSE(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
-}
-
 // parseSeconds reads delta-seconds (RFC 3261 §25.1) and parameters.
 func parseSeconds(s string) (time.Duration, Params, error) {
 	text, rest, more := strings.Cut(unfold(s), ";")

@@ -37,7 +37,8 @@ func TestTortureGood(t *testing.T) {
 		display, user, h string
 	}{
 		{"rfc4475/wsinv.dat", "From", `J Rosenberg \"`, "jdrosen", "example.com"},
-		{"rfc4475/intmeth.dat", "To", "BEL:  NUL:  DEL: ", "1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*", "example.com"},
+		{"rfc4475/intmeth.dat", "To", "BEL:  NUL:  DEL: ", "1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*",
+			"example.com"},
 		{"rfc4475/intmeth.dat", "From", "token1~` token2'+_ token3*%!.-", "mundane", "example.com"},
 		{"rfc4475/esc01.dat", "To", "", "user", "example.com"},
 		{"rfc4475/esc01.dat", "From", "", "I have spaces", "example.net"},

@@ -10,14 +10,14 @@ import (
 // URI is where a party is reached. All parts are plain text, without percent
 // codes.
 type URI struct {
-	Scheme   string // in lower case: sip, sips, tel, or another; empty is written as sip
-	User     string // the number of a tel URI, with its separators
-	Password string
-	Host     string // an IPv6 address without its brackets
-	Port     int    // 0: none
-	Params   Params
-	Headers  string // what follows the question mark, as written
-	Opaque   string // all behind the scheme, as written, when it is none of sip, sips and tel
+	Scheme   string `cbor:",omitzero"` // in lower case: sip, sips, tel, or another; empty is written as sip
+	User     string `cbor:",omitzero"` // the number of a tel URI, with its separators
+	Password string `cbor:",omitzero"`
+	Host     string `cbor:",omitzero"` // an IPv6 address without its brackets
+	Port     int    `cbor:",omitzero"` // 0: none
+	Params   Params `cbor:",omitzero"`
+	Headers  string `cbor:",omitzero"` // what follows the question mark, as written
+	Opaque   string `cbor:",omitzero"` // all behind the scheme, as written, when it is none of sip, sips and tel
 }
 
 // ParseURI reads one URI without angle brackets: RFC 3261 §19.1, RFC 3966.
@@ -59,7 +59,7 @@ func (u URI) parseSIP(s string) (URI, error) {
 		if user == "" {
 			return u, fmt.Errorf("%w: no user before the @", ErrURI)
 		}
-		u.User, u.Password, s = unescape(user), unescape(password), rest
+		u.User, u.Password, s = Unescape(user), Unescape(password), rest
 	}
 	s, u.Headers, _ = strings.Cut(s, "?")
 	hostport, params, _ := strings.Cut(s, ";")
@@ -98,7 +98,7 @@ func (u *URI) parsePort(s string) bool {
 
 func (u URI) parseTel(s string) (URI, error) {
 	number, params, _ := strings.Cut(s, ";")
-	if u.User = unescape(number); u.User == "" {
+	if u.User = Unescape(number); u.User == "" {
 		return u, fmt.Errorf("%w: tel without a number", ErrURI)
 	}
 	u.Params = parseURIParams(params)
@@ -110,7 +110,7 @@ func parseURIParams(s string) Params {
 	for part := range strings.SplitSeq(s, ";") {
 		key, value, has := strings.Cut(part, "=")
 		if key != "" {
-			params = append(params, Param{Key: unescape(key), Value: unescape(value), HasValue: has})
+			params = append(params, Param{Key: Unescape(key), Value: Unescape(value), HasValue: has})
 		}
 	}
 	return params

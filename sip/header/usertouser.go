@@ -19,7 +19,7 @@ type UserToUser struct {
 func ParseUserToUser(s string) ([]UserToUser, error) { return each(s, parseUserToUser) }
 
 func parseUserToUser(s string) (UserToUser, error) {
-	parts, ok := cut(s, ';')
+	parts, ok := Split(s, ';')
 	if !ok {
 		return UserToUser{}, ErrSyntax
 	}
@@ -27,7 +27,7 @@ func parseUserToUser(s string) (UserToUser, error) {
 	if strings.Contains(u.Data, `"`) {
 		u.Data, ok = unquote(u.Data)
 	} else {
-		ok = isToken(u.Data)
+		ok = IsToken(u.Data)
 	}
 	if !ok {
 		return UserToUser{}, fmt.Errorf("%w: data of User-to-User", ErrSyntax)
@@ -41,11 +41,6 @@ func parseUserToUser(s string) (UserToUser, error) {
 	u.Content, _ = params.Get("content")
 	u.Params = params.Without("encoding", "purpose", "content")
 	return u, nil
-}
-
-// NewUserToUser carries data of any kind: RFC 7433 §4.1, hex encoded.
-func NewUserToUser(data []byte, purpose, content string) UserToUser {
-	return UserToUser{Data: hex.EncodeToString(data), Encoding: "hex", Purpose: purpose, Content: content}
 }
 
 // Bytes is the data itself.
@@ -62,11 +57,12 @@ func (u UserToUser) Bytes() ([]byte, error) {
 
 func (u UserToUser) String() string {
 	data := u.Data
-	if !isToken(data) {
+	if !IsToken(data) {
 		data = quote(data)
 	}
 	params := u.Params
-	for _, p := range [...]Param{{Key: "encoding", Value: u.Encoding}, {Key: "purpose", Value: u.Purpose}, {Key: "content", Value: u.Content}} {
+	for _, p := range [...]Param{{Key: "encoding", Value: u.Encoding}, {Key: "purpose", Value: u.Purpose},
+		{Key: "content", Value: u.Content}} {
 		if p.Value != "" {
 			params = params.With(p.Key, p.Value)
 		}

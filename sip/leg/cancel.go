@@ -11,49 +11,52 @@ import (
 
 // cancelling is how far an INVITE of ours has been taken back.
 type cancelling struct {
-	wanted   bool
-	ready    bool // a provisional response has come: CANCEL may be sent
-	sent     bool
-	fields   []header.Field
-	patience time.Time // the INVITE is taken back then by itself
-	giveUp   time.Time // no final response is waited for any longer
+	Wanted   bool           `cbor:",omitzero"`
+	Ready    bool           `cbor:",omitzero"` // a provisional response has come: CANCEL may be sent
+	Sent     bool           `cbor:",omitzero"`
+	Fields   []header.Field `cbor:",omitzero"`
+	Patience time.Time      `cbor:",omitzero"` // the INVITE is taken back then by itself
+	GiveUp   time.Time      `cbor:",omitzero"` // no final response is waited for any longer
 }
 
 // cancel takes an INVITE back. RFC 3261 §9.1: "If no provisional response has
 // been received, the CANCEL request MUST NOT be sent; rather, the client MUST
 // wait for the arrival of a provisional response before sending the request."
 func (l *Leg) cancel(now time.Time, c *client, fields []header.Field) {
-	c.cancel.wanted, c.cancel.fields, c.cancel.patience = true, fields, time.Time{}
-	if c.cancel.ready {
+	if c == nil {
+		return
+	}
+	c.Cancel.Wanted, c.Cancel.Fields, c.Cancel.Patience = true, fields, time.Time{}
+	if c.Cancel.Ready {
 		l.sendCancel(now, c)
 	}
 }
 
 // cancelNow notes a provisional response.
 func (l *Leg) cancelNow(now time.Time, c *client) {
-	c.cancel.ready = true
-	if c.cancel.wanted {
+	c.Cancel.Ready = true
+	if c.Cancel.Wanted {
 		l.sendCancel(now, c)
 	}
 }
 
 func (l *Leg) sendCancel(now time.Time, c *client) {
-	if c.cancel.sent || c.req == nil {
+	if c.Cancel.Sent || c.pending() == nil {
 		return
 	}
-	c.cancel.sent = true
-	c.cancel.giveUp = now.Add(l.life())
-	l.start(now, &client{req: l.cancelRequest(c), flow: c.flow, target: c.target})
+	c.Cancel.Sent = true
+	c.Cancel.GiveUp = now.Add(l.life())
+	l.start(now, &client{Flow: c.Flow, Target: c.Target}, l.cancelRequest(c))
 }
 
 // cancelRequest: RFC 3261 §9.1: Request-URI, Call-ID, To, CSeq number and From
 // identical to those of the INVITE, a single Via equal to its top one, and its
 // Route headers.
 func (l *Leg) cancelRequest(c *client) *gosip.Request {
-	invite := c.req
+	invite := c.pending()
 	req := gosip.NewRequest(gosip.CANCEL, invite.Recipient)
 	req.AppendHeader(invite.Via())
-	for _, h := range invite.GetHeaders("route") {
+	for h := range header.All(invite, "route") {
 		req.AppendHeader(h)
 	}
 	hops := gosip.MaxForwardsHeader(70)
@@ -61,9 +64,9 @@ func (l *Leg) cancelRequest(c *client) *gosip.Request {
 	req.AppendHeader(invite.From())
 	req.AppendHeader(invite.To())
 	req.AppendHeader(invite.CallID())
-	req.AppendHeader(&gosip.CSeqHeader{SeqNo: c.seq, MethodName: gosip.CANCEL})
-	l.sign(req, "User-Agent")
-	addFields(req, c.cancel.fields)
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: c.Seq, MethodName: gosip.CANCEL})
+	l.addAgent(req, "User-Agent")
+	addFields(req, c.Cancel.Fields)
 	req.SetBody(nil)
 	return req
 }
@@ -78,7 +81,7 @@ func (l *Leg) receiveCancel(now time.Time, key txn.Key, p Packet, req *gosip.Req
 		return
 	}
 	l.respond(now, s, l.plain(p, 200))
-	if l.phase == ringing && target == l.accept.server {
+	if l.Phase == ringing && target.Key == l.Accept.Server {
 		l.refuseInvite(now, 487, "", nil)
 		l.tell(Ended{Cause: Cancel, Reasons: reasonsOf(req)})
 		l.close(now)

@@ -79,19 +79,75 @@ func TestWrongCredentialsAreGivenOnce(t *testing.T) {
 	s.want("INVITE ACK", "failed 401")
 }
 
+// RFC 7616 §3.3: a challenge with stale=true says that the credentials were right, and is
+// answered with the new nonce: not for ever.
+func TestStaleNonceIsAnsweredAnew(t *testing.T) {
+	stale := strings.NewReplacer("abc", "def", "algorithm", "stale=true, algorithm").Replace(challenge)
+	for _, method := range []string{"INVITE", "BYE"} {
+		s := outbound(t, known)
+		if method == "BYE" {
+			s.reply(s.last("INVITE"), 200, peerSDP)
+			s.do(End{})
+		}
+		s.reply(s.last(method), 401, "", challenge)
+		second := s.last(method)
+		s.reply(second, 401, "", stale)
+		third := s.last(method)
+		if third.CSeq().SeqNo != second.CSeq().SeqNo+1 || !strings.Contains(header1(t, third, "authorization"),
+			`nonce="def"`) || len(third.GetHeaders("authorization")) != 1 {
+			t.Errorf("\n%s", third)
+		}
+		s.take()
+		for n := 0; ; n++ {
+			if strings.HasPrefix(s.names(), "ACK") && !strings.Contains(s.names(), "INVITE") || n == 9 {
+				break
+			}
+			s.take()
+			s.reply(third, 401, "", stale)
+			if !strings.Contains(s.names(), method) {
+				break
+			}
+			third = s.last(method)
+			if n > 3 {
+				t.Fatalf("%s: it goes on for ever", method)
+			}
+		}
+		s.do(End{})
+		s.wantDone()
+	}
+}
+
+// Each of two proxies on the way may ask: RFC 3261 §22.3.
+func TestTwoProxiesAsk(t *testing.T) {
+	s := outbound(t, known)
+	s.reply(s.last("INVITE"), 407, "", strings.Replace(challenge, "WWW", "Proxy", 1))
+	s.reply(s.last("INVITE"), 401, "", challenge)
+	third := s.last("INVITE")
+	if header1(t, third, "authorization") == "" || header1(t, third, "proxy-authorization") == "" {
+		t.Errorf("\n%s", third)
+	}
+	s.take()
+	s.reply(third, 401, "", challenge)
+	s.want("ACK", "failed 401")
+}
+
 // A connection that is gone takes the call with it; a datagram that could not be sent
 // does not.
 func TestUnsendableInTheCall(t *testing.T) {
-	for transport, told := range map[string]string{"udp": "answered, refused 503", "tcp": "answered, transport failed"} {
+	for transport, told := range map[string]string{"udp": "answered, refused 503", "tcp": "answered, refused 503"} {
 		s := newScript(t)
 		s.way.Transport = transport
-		s.leg = NewOutbound(testConfig(1), localAt(addrA, mediaA, transport))
+		s.local = localAt(addrA, mediaA, transport)
+		s.leg = NewOutbound(testConfig(1), s.local)
 		s.callID = s.leg.CallID()
 		s.do(inviteTo(t, addrB, transport))
 		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
 		s.take()
 		s.do(Modify{Direction: sdp.SendOnly})
 		s.note(s.leg.Failed(s.now, s.sent[0]))
+		if transport == "tcp" && s.leg.Phase == talking { // by UDP
+			s.note(s.leg.Failed(s.now, s.sent[1]))
+		}
 		if got := s.told(); got != told {
 			t.Errorf("%s: told %q, want %q", transport, got, told)
 		}
@@ -135,9 +191,9 @@ func TestCopyIsAnsweredWhereItComesFrom(t *testing.T) {
 func TestEndedLegIsDroppedInTheEnd(t *testing.T) {
 	s := talkingOut(t)
 	s.do(End{})
-	stuck := &client{method: gosip.INVITE}
-	stuck.invite.Start(s.now, s.leg.timing(s.way), s.last("BYE"))
-	stuck.invite.Receive(s.now, gosip.NewResponse(180, "Ringing"))
-	s.leg.clients = append(s.leg.clients, stuck)
+	stuck := &client{Method: gosip.INVITE}
+	stuck.Invite.Start(s.now, s.leg.timing(s.way), s.last("BYE"))
+	stuck.Invite.Receive(s.now, gosip.NewResponse(180, "Ringing"))
+	s.leg.Clients = append(s.leg.Clients, stuck)
 	s.wantDone()
 }

@@ -1,7 +1,6 @@
 package leg
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
@@ -9,95 +8,114 @@ import (
 
 	"liandong/sip/dialog"
 	"liandong/sip/header"
-	"liandong/sip/sdp"
 	"liandong/sip/txn"
 )
 
 // client is a request of ours under way.
 type client struct {
-	method gosip.RequestMethod
-	branch string
-	seq    uint32
-	req    *gosip.Request // until a final response
-	flow   Flow
-	target string
-	dialog *dialog.Dialog // that the request is part of; nil: it is the first INVITE
+	ID       clientID            `cbor:",omitzero"`
+	Method   gosip.RequestMethod `cbor:",omitzero"`
+	Branch   string              `cbor:",omitzero"`
+	Seq      uint32              `cbor:",omitzero"`
+	Flow     Flow                `cbor:",omitzero"`
+	Target   string              `cbor:",omitzero"`
+	InDialog bool                `cbor:",omitzero"` // false: it is the first INVITE, or its CANCEL
+	Tag      string              `cbor:",omitzero"` // the party's of that dialog
+	Way      int                 `cbor:",omitzero"` // which of the dialog's ways Flow and Target are
+	Copies   int                 `cbor:",omitzero"` // sent again, without an answer
 
-	invite txn.ClientInvite // of an INVITE
-	other  txn.Client       // of anything else
-	cancel cancelling       // of an INVITE
-	acks   []acked          // of an INVITE
-	proofs []gosip.Header   // of an INVITE: its credentials, for the ACK
+	Invite txn.ClientInvite `cbor:",omitzero"` // of an INVITE
+	Other  txn.Client       `cbor:",omitzero"` // of anything else
+	Cancel cancelling       `cbor:",omitzero"` // of an INVITE
+	Acks   []acked          `cbor:",omitzero"` // of an INVITE
+	Proofs []header.Field   `cbor:",omitzero"` // of an INVITE: its credentials, for the ACK
 
-	tries  int  // sent again for a challenge or a longer session interval
-	authed bool // a challenge has been answered
-	// final takes the final response, every 2xx of an INVITE among them.
-	final func(*Leg, time.Time, *client, outcome)
+	Tries  int      `cbor:",omitzero"` // sent again for a challenge or a longer session interval
+	Proved []string `cbor:",omitzero"` // the credentials in it, by the names of their headers
+
+	For      purpose `cbor:",omitzero"` // what takes the final response, every 2xx of an INVITE among them
+	Referral uint32  `cbor:",omitzero"` // of a NOTIFY: the REFER that it is about
+	Last     bool    `cbor:",omitzero"` // and that it is the last one
 }
+
+// clientID tells the requests of a leg apart, in the order of their sending. 0: none.
+type clientID uint32
+
+// purpose is what a request of ours is for.
+type purpose uint8
+
+const (
+	toEnd          purpose = iota // CANCEL, BYE, PRACK: nothing depends on the outcome
+	toCall                        // the first INVITE
+	toModify                      // a Modify's re-INVITE
+	toShowIdentity                // a ConnectedIdentity's UPDATE or re-INVITE
+	toRefresh                     // the session timer's
+	toNotify                      // of a REFER
+	toProbe                       // a Probe's OPTIONS or UPDATE
+)
 
 // outcome is how a request ended. Without a response it is one of our own
 // making: 408 when none came, 503 when the request could not be sent.
 type outcome struct {
 	code int
 	res  *gosip.Response
+	req  *gosip.Request // that res answers
 }
 
 func (o outcome) ok() bool { return o.code/100 == 2 }
 
 // start sends a request in a transaction of its own.
-func (l *Leg) start(now time.Time, c *client) {
-	c.method = c.req.Method
-	c.branch = c.req.Via().Params.GetOr("branch", "")
-	c.seq = c.req.CSeq().SeqNo
-	c.req.SetTransport(strings.ToUpper(c.flow.Transport))
-	l.clients = append(l.clients, c)
-	if c.method == gosip.INVITE {
-		l.step(now, c, c.invite.Start(now, l.timing(c.flow), c.req), nil)
+func (l *Leg) start(now time.Time, c *client, req *gosip.Request) {
+	l.Begun++
+	c.ID = l.Begun
+	c.Method = req.Method
+	c.Branch = req.Via().Params.GetOr("branch", "")
+	c.Seq = req.CSeq().SeqNo
+	l.Clients = append(l.Clients, c)
+	if c.Method == gosip.INVITE {
+		l.step(now, c, c.Invite.Start(now, l.timing(c.Flow), req), outcome{})
 	} else {
-		l.step(now, c, c.other.Start(now, l.timing(c.flow), c.req), nil)
+		l.step(now, c, c.Other.Start(now, l.timing(c.Flow), req), outcome{})
 	}
+}
+
+// pending is the request until its final response.
+func (c *client) pending() *gosip.Request {
+	if c.Method == gosip.INVITE {
+		return c.Invite.Req.Msg
+	}
+	return c.Other.Req.Msg
 }
 
 // request begins a request in a dialog: everything up to the part that the
 // method decides. nil: the other side has given us an address that is none, and
 // cannot be reached.
-func (l *Leg) request(method gosip.RequestMethod, d *dialog.Dialog) *client {
-	flow, target := l.way(d)
-	req, err := d.Request(method, d.Next(), l.newVia(flow.Transport))
+func (l *Leg) request(method gosip.RequestMethod, d *dialog.Dialog) (*client, *gosip.Request) {
+	to := l.best(d)
+	req, err := d.Request(method, d.Next(), l.newVia(to.Flow.Transport))
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return &client{req: req, flow: flow, target: target, dialog: d}
-}
-
-// way is where the requests of a dialog go.
-func (l *Leg) way(d *dialog.Dialog) (Flow, string) {
-	hop, transport := d.Hop()
-	if l.flow.Symmetric || hop == "" {
-		return l.flow, l.target
-	}
-	if l.flow.Transport == "tls" && transport != "tls" {
-		return l.flow, l.target // what began by TLS does not go on in the open, whatever the Contact says
-	}
-	flow := l.flow
-	if (transport == "udp" || transport == "tcp") && transport != flow.Transport {
-		flow.Transport, flow.Local = transport, netip.AddrPort{}
-	}
-	flow.Remote, _ = netip.ParseAddrPort(hop) // a name is for ua to resolve
-	return flow, hop
+	return &client{Flow: to.Flow, Target: to.Target, InDialog: true, Tag: d.RemoteTag}, req
 }
 
 // move follows a phone that is reached the way it came. A request that waits
-// for its response is repeated by the new way too, as long as the transport is
-// the one that its Via names.
+// for its response, and a response to an INVITE that waits for its ACK, is
+// repeated by the new way too, as long as the transport is the one that its Via
+// names.
 func (l *Leg) move(f Flow) {
-	if !l.flow.Symmetric || !f.Remote.IsValid() {
+	if !l.Flow.Symmetric || !f.Remote.IsValid() {
 		return
 	}
-	l.flow.Transport, l.flow.Local, l.flow.Remote = f.Transport, f.Local, f.Remote
-	for _, c := range l.clients {
-		if c.flow.Symmetric && c.flow.Transport == f.Transport {
-			c.flow.Local, c.flow.Remote = f.Local, f.Remote
+	l.Flow.Transport, l.Flow.Local, l.Flow.Remote = f.Transport, f.Local, f.Remote
+	for _, c := range l.Clients {
+		if c.Flow.Symmetric && c.Flow.Transport == f.Transport {
+			c.Flow.Local, c.Flow.Remote = f.Local, f.Remote
+		}
+	}
+	for _, s := range l.Servers {
+		if s.Key.Method == gosip.INVITE && s.Flow.Symmetric && s.Flow.Transport == f.Transport {
+			s.Flow.Local, s.Flow.Remote = f.Local, f.Remote
 		}
 	}
 }
@@ -106,34 +124,50 @@ func (l *Leg) timing(f Flow) txn.Timing {
 	return txn.Timing{T1: l.cfg.T1, T2: l.cfg.T2, T4: l.cfg.T4, Reliable: !strings.EqualFold(f.Transport, "udp")}
 }
 
-// step carries out what a machine wants; res is the response it was given.
-func (l *Leg) step(now time.Time, c *client, s txn.Step, res *gosip.Response) {
+// step carries out what a machine wants; o is the response that it was given.
+func (l *Leg) step(now time.Time, c *client, s txn.Step, o outcome) {
 	if s.Send != nil {
-		l.put(s.Send, c.flow, c.target)
+		l.put(s.Send, c.Flow, c.Target)
 	}
 	switch {
 	case s.Timeout:
 		l.finish(now, c, outcome{code: 408})
 	case !s.Deliver:
-	case res.IsProvisional():
-		l.provisional(now, c, res)
-	case c.method == gosip.INVITE && res.IsSuccess():
-		l.acceptedBy(now, c, res)
+	case o.res.IsProvisional():
+		l.provisional(now, c, o.res)
+	case c.Method == gosip.INVITE && o.res.IsSuccess():
+		l.acceptedBy(now, c, o)
 	default:
-		l.finish(now, c, outcome{code: res.StatusCode, res: res})
+		l.finish(now, c, o)
 	}
 }
 
 // finish gives a final outcome to the act, unless the request can be sent
 // again in a form that the other side will take.
 func (l *Leg) finish(now time.Time, c *client, o outcome) {
-	c.cancel.giveUp = time.Time{}
-	if o.res == nil || !l.again(now, c, o.res) {
-		if c.final != nil {
-			c.final(l, now, c, o)
-		}
+	c.Cancel.GiveUp = time.Time{}
+	if o.res == nil || !l.again(now, c, o) {
+		l.concluded(now, c, o)
 	}
-	c.req, c.cancel = nil, cancelling{}
+	c.Cancel = cancelling{}
+}
+
+// concluded tells the act.
+func (l *Leg) concluded(now time.Time, c *client, o outcome) {
+	switch c.For {
+	case toCall:
+		l.inviteRefused(now, c, o)
+	case toModify:
+		l.modified(now, c, o)
+	case toShowIdentity:
+		l.identityShown(now, c, o)
+	case toRefresh:
+		l.refreshed(now, c, o)
+	case toNotify:
+		l.noticed(c, o)
+	case toProbe:
+		l.probed(now, c, o)
+	}
 }
 
 func (l *Leg) receiveResponse(now time.Time, p Packet, res *gosip.Response) {
@@ -141,22 +175,35 @@ func (l *Leg) receiveResponse(now time.Time, p Packet, res *gosip.Response) {
 	if c == nil {
 		return
 	}
-	if !c.flow.Remote.IsValid() {
+	l.heard(res.StatusCode)
+	l.prove(c, p.Flow.Remote)
+	if !c.Flow.Remote.IsValid() {
 		// RFC 3261 §9.1: a CANCEL goes where the INVITE went, whatever a name
 		// resolves to by then.
-		c.flow.Remote = p.Flow.Remote
+		c.Flow.Remote = p.Flow.Remote
 	}
-	if !l.flow.Remote.IsValid() {
-		l.flow.Remote = p.Flow.Remote
+	if !l.Flow.Remote.IsValid() {
+		l.Flow.Remote = p.Flow.Remote
 	}
-	if c == l.invite.client {
-		l.invite.patience = time.Time{}
+	if c.ID == l.Invite.Client {
+		l.Invite.Patience = time.Time{}
 	}
-	if c.method == gosip.INVITE {
-		l.step(now, c, c.invite.Receive(now, res), res)
+	o := outcome{code: res.StatusCode, res: res, req: c.pending()}
+	if c.Method == gosip.INVITE {
+		l.step(now, c, c.Invite.Receive(now, res), o)
 	} else {
-		l.step(now, c, c.other.Receive(now, res), res)
+		l.step(now, c, c.Other.Receive(now, res), o)
 	}
+}
+
+// client finds a request that is under way; nil: it is not.
+func (l *Leg) client(id clientID) *client {
+	for _, c := range l.Clients {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
 }
 
 // clientOf finds the transaction by branch and method (RFC 3261 §17.1.3).
@@ -167,8 +214,8 @@ func (l *Leg) clientOf(m gosip.Message) *client {
 	}
 	branch, _ := via.Params.Get("branch")
 	method := gosip.RequestMethod(strings.TrimSpace(string(seq.MethodName)))
-	for _, c := range l.clients {
-		if c.branch == branch && c.method == method {
+	for _, c := range l.Clients {
+		if c.Branch == branch && c.Method == method {
 			return c
 		}
 	}
@@ -177,160 +224,88 @@ func (l *Leg) clientOf(m gosip.Message) *client {
 
 // unsendable ends a request that the transport could not send.
 func (l *Leg) unsendable(now time.Time, req *gosip.Request) {
-	c := l.clientOf(req)
-	if c == nil || c.req == nil {
-		return // an ACK, or a copy of something finished
+	if req.Method == gosip.ACK {
+		l.ackUnsent(req)
+		return
 	}
-	c.invite.Abandon()
-	c.other.Abandon()
+	c := l.clientOf(req)
+	if c == nil || c.pending() == nil || l.reroute(now, c) {
+		return // a copy of something finished, or there is another way
+	}
+	c.Invite.Abandon()
+	c.Other.Abandon()
 	l.finish(now, c, outcome{code: 503})
 }
 
 func (l *Leg) tickClient(now time.Time, c *client) {
-	if due(c.cancel.giveUp, now) {
+	if due(c.Cancel.GiveUp, now) {
 		// RFC 3261 §9.1: "If there is no final response for the original
 		// request in 64*T1 seconds", the client should consider it cancelled
-		c.invite.Abandon()
+		c.Invite.Abandon()
 		l.finish(now, c, outcome{code: 408})
 		return
 	}
-	if due(c.cancel.patience, now) {
+	if due(c.Cancel.Patience, now) {
 		l.cancel(now, c, nil)
 	}
-	if c.method == gosip.INVITE {
-		if at, ok := c.invite.Deadline(); ok && due(at, now) {
-			l.step(now, c, c.invite.Tick(now), nil)
+	if c.Method == gosip.INVITE {
+		if at, ok := c.Invite.Deadline(); ok && due(at, now) {
+			l.detour(c)
+			l.step(now, c, c.Invite.Tick(now), outcome{})
 		}
-	} else if at, ok := c.other.Deadline(); ok && due(at, now) {
-		l.step(now, c, c.other.Tick(now), nil)
+	} else if at, ok := c.Other.Deadline(); ok && due(at, now) {
+		l.detour(c)
+		l.step(now, c, c.Other.Tick(now), outcome{})
 	}
 }
 
 func (c *client) deadline() (time.Time, bool) {
 	var d deadline
-	d.at(c.cancel.giveUp)
-	d.at(c.cancel.patience)
-	if c.method == gosip.INVITE {
-		d.any(c.invite.Deadline())
+	d.at(c.Cancel.GiveUp)
+	d.at(c.Cancel.Patience)
+	if c.Method == gosip.INVITE {
+		d.any(c.Invite.Deadline())
 	} else {
-		d.any(c.other.Deadline())
+		d.any(c.Other.Deadline())
 	}
 	return time.Time(d), !time.Time(d).IsZero()
 }
 
 func (c *client) terminated() bool {
-	if c.method == gosip.INVITE {
-		return c.invite.State() == txn.Terminated
+	if c.Method == gosip.INVITE {
+		return c.Invite.State == txn.Terminated
 	}
-	return c.other.State() == txn.Terminated
+	return c.Other.State == txn.Terminated
 }
 
-// again sends a refused request once more with what the refusal asks for: an
-// answer to its challenge, or a longer session interval.
-func (l *Leg) again(now time.Time, c *client, res *gosip.Response) bool {
-	if c.req == nil || c.tries >= 4 || (l.phase == over && c.method != gosip.BYE) {
-		return false
-	}
-	next := *c
-	next.authed = c.authed || res.StatusCode == 401 || res.StatusCode == 407
-	var fields []header.Field
-	switch res.StatusCode {
-	case 401, 407:
-		if c.authed {
-			return false // refused with an answer: it is not going to like it better
-		}
-		fields = l.credentials(c, res)
-	case 422:
-		fields = l.longer(c, res)
-	case 488, 606:
-		if fields = l.inTheOpen(c); fields != nil {
-			next.authed = false // its answer to a challenge was for the INVITE that was refused
-		}
-	}
-	if fields == nil {
-		return false
-	}
-	next.invite, next.other, next.acks = txn.ClientInvite{}, txn.Client{}, nil
-	next.cancel = cancelling{patience: c.cancel.patience}
-	next.tries++
-	next.req = l.rebuild(c, fields)
-	if res.StatusCode == 488 || res.StatusCode == 606 {
-		next.req.SetBody(l.media.offer(true))
-	}
-	l.resent(c, &next)
-	l.start(now, &next)
-	return true
-}
-
-// inTheOpen says that a first INVITE which was refused for its SRTP may be sent
-// again without, as far as SRTP was only preferred; nil: it may not.
-func (l *Leg) inTheOpen(c *client) []header.Field {
-	if c != l.invite.client || l.invite.delayed || l.media.local.Protection != sdp.Preferred || l.media.local.Profile != sdp.Secure {
+// dialogBy is the dialog that a request is part of; nil: none any more.
+func (l *Leg) dialogBy(c *client) *dialog.Dialog {
+	if !c.InDialog {
 		return nil
 	}
-	l.media.opened = true
-	return []header.Field{}
+	return l.dialogTagged(c.Tag)
 }
 
-// rebuild copies a request with a new Via and CSeq, replacing the headers that
-// fields name.
-func (l *Leg) rebuild(c *client, fields []header.Field) *gosip.Request {
-	old := c.req
-	req := gosip.NewRequest(old.Method, old.Recipient)
-	req.AppendHeader(l.newVia(c.flow.Transport))
-	for _, h := range old.Headers() {
-		switch h := h.(type) {
-		case *gosip.ViaHeader, *gosip.ContentLengthHeader:
-		case *gosip.CSeqHeader:
-			req.AppendHeader(&gosip.CSeqHeader{SeqNo: l.nextSeq(c), MethodName: h.MethodName})
-		default:
-			if !named(fields, h.Name()) {
-				req.AppendHeader(h)
-			}
+// dialogTagged is the dialog with that tag of the party's.
+func (l *Leg) dialogTagged(tag string) *dialog.Dialog {
+	for _, f := range l.Invite.Forks {
+		if f.Dialog.RemoteTag == tag {
+			return &f.Dialog
 		}
 	}
-	addFields(req, fields)
-	req.SetBody(old.Body())
-	return req
-}
-
-func (l *Leg) nextSeq(c *client) uint32 {
-	if c.dialog == nil {
-		return c.seq + 1 // the first INVITE: there is no dialog yet
+	if tag == l.Dialog.RemoteTag {
+		return &l.Dialog
 	}
-	return c.dialog.Next()
-}
-
-func named(fields []header.Field, name string) bool {
-	for _, f := range fields {
-		if strings.EqualFold(f.Name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// resent lets the acts that wait for a client wait for the one that takes its
-// place.
-func (l *Leg) resent(old, next *client) {
-	if l.invite.client == old {
-		l.invite.client = next
-		// early dialogs of the refused INVITE went with it
-		l.invite.forks = nil
-		l.invite.half.LocalSeq = next.req.CSeq().SeqNo
-	}
-	if l.notice == old {
-		l.notice = next
-	}
-	if l.modify.client == old {
-		l.modify.client = next
-	}
+	return nil
 }
 
 // sweep drops finished transactions.
 func (l *Leg) sweep() {
-	l.clients = kept(l.clients)
-	l.servers = kept(l.servers)
+	l.Clients = kept(l.Clients)
+	l.Servers = kept(l.Servers)
+	if l.Phase != calling && l.Invite.Client != 0 && l.client(l.Invite.Client) == nil {
+		l.Invite = inviting{Credentials: l.Invite.Credentials} // no fork can answer any more
+	}
 }
 
 func kept[T interface{ terminated() bool }](list []T) []T {

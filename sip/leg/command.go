@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"liandong/media/codec"
 	"liandong/sip/auth"
 	"liandong/sip/header"
 	"liandong/sip/sdp"
@@ -29,14 +30,15 @@ type Invite struct {
 
 // Progress tells the caller of an inbound leg how its call is doing.
 type Progress struct {
-	Code   int  // 180, 181, 182 or 183
-	Media  bool // with our SDP: early media
-	Fields []header.Field
+	Code   int            `cbor:",omitzero"` // 180, 181, 182 or 183
+	Media  bool           `cbor:",omitzero"` // with our SDP: early media
+	Fields []header.Field `cbor:",omitzero"`
 }
 
 // Answer accepts the call of an inbound leg.
 type Answer struct {
-	Fields []header.Field
+	Fields []header.Field `cbor:",omitzero"`
+	Codecs []codec.ID     `cbor:",omitzero"` // what to answer by, in this order; nil: in the offer's
 }
 
 // Reject refuses the call of an inbound leg. Once answered it is as End.
@@ -67,16 +69,24 @@ type Report struct {
 type Modify struct {
 	Direction sdp.Direction
 	Addr      netip.AddrPort // where we receive from now on; zero: as before
-	Identity  []header.Field // as of [Identify]; nil: nothing new
+	Identity  []header.Field // as of [ConnectedIdentity]; nil: nothing new
+	Codecs    []codec.ID     // in our order of preference from now on, whatever the party makes of it; nil: as before
 }
 
-// Identify tells the party whom it talks with now: by UPDATE where the party
+// ConnectedIdentity tells the party whom it talks with now: by UPDATE where the party
 // takes it, else by a re-INVITE that changes nothing else. RFC 4916 would change
 // From, which half of the phones do not read; P-Asserted-Identity is what they do.
 // It waits for its turn; a later one replaces one that still waits. Nothing follows,
 // whatever the party makes of it.
-type Identify struct {
+type ConnectedIdentity struct {
 	Identity []header.Field
+}
+
+// Probe asks a party that has answered whether it is still there, and changes nothing
+// of the session. [Alive] follows, or [Unanswered], or [Ended] where it knows of no call.
+// Until one of them has, another Probe begins anew.
+type Probe struct {
+	Patience time.Duration // how long an answer is waited for; 0: 3 s
 }
 
 // Move says that the party is reached by another way now: its phone has
@@ -99,7 +109,8 @@ type Conference struct {
 	Name string // a user part
 }
 
-func (Conference) command() {}
-func (Modify) command()     {}
-func (Identify) command()   {}
-func (Move) command()       {}
+func (Conference) command()        {}
+func (Modify) command()            {}
+func (ConnectedIdentity) command() {}
+func (Move) command()              {}
+func (Probe) command()             {}

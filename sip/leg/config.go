@@ -53,4 +53,5 @@ type Local struct {
 	ViaHost   string // host:port for Via
 	Transport string // "udp", "tcp" or "tls", for Via
 	Media     sdp.Local
+	Others    []Hop // of a trunk: its targets, for when its Contact leads nowhere
 }

@@ -26,9 +26,11 @@ type Invited struct {
 	MaxForwards int
 	UserAgent   string
 	HasOffer    bool
-	Enters      bool             // meant for a dialog that there is, not for a new call: Replaces or Join follows, if it can be read
-	Replaces    *header.Replaces // whose place the call takes (RFC 3891)
-	Join        *header.Replaces // with whom it makes a conference (RFC 3911)
+	Wideband    bool // with a codec of wideband that is ours as well
+	// meant for a dialog that there is, not for a new call: Replaces or Join follows, if it can be read
+	Enters   bool
+	Replaces *header.Replaces // whose place the call takes (RFC 3891)
+	Join     *header.Replaces // with whom it makes a conference (RFC 3911)
 }
 
 // Progressed is a provisional response to our INVITE other than 100.
@@ -64,6 +66,14 @@ type InfoReceived struct {
 	Keys         string // the digits, if it was a DTMF body
 	RecordHeader string // value of a Record header: on, off
 }
+
+// Alive says that a party that was asked by Probe is there: whatever has come of it. It
+// comes once for each Probe, also after Unanswered.
+type Alive struct{}
+
+// Unanswered says that a Probe has not been answered in time. The leg goes on: it is
+// for its owner to end it, or to ask again.
+type Unanswered struct{}
 
 // Referred says that the party asks by REFER for a call to somebody else. The
 // first Report answers it, and has to come before the leg's next input.
@@ -129,6 +139,8 @@ func (Answered) event()      {}
 func (MediaChanged) event()  {}
 func (ModifyRefused) event() {}
 func (InfoReceived) event()  {}
+func (Alive) event()         {}
+func (Unanswered) event()    {}
 func (Referred) event()      {}
 func (Failed) event()        {}
 func (Ended) event()         {}

@@ -69,8 +69,8 @@ var states = []func(t *testing.T) *script{
 // not always a stranger's.
 func (s *script) fill(text string) string {
 	branch := ""
-	if len(s.leg.clients) > 0 {
-		branch = s.leg.clients[len(s.leg.clients)-1].branch
+	if len(s.leg.Clients) > 0 {
+		branch = s.leg.Clients[len(s.leg.Clients)-1].Branch
 	}
 	return strings.NewReplacer("{id}", s.callID, "{us}", s.ourTag, "{branch}", branch).Replace(text)
 }
@@ -81,14 +81,17 @@ func FuzzReceive(f *testing.F) {
 	t := &testing.T{}
 	seed := newScript(t)
 	seed.callID = "{id}"
-	for _, method := range []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "HELLO"} {
+	for _, method := range []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER",
+		"HELLO"} {
 		f.Add(seed.text(method, 20, "{us}", peerSDP, "Session-Expires: 100;refresher=uas", "Supported: timer"))
 		f.Add(seed.text(method, 20, "", "", "RAck: 1 10 INVITE", "Require: 100rel"))
 	}
 	for _, code := range []string{"100", "183", "200", "401", "422", "481", "491", "500"} {
 		for _, method := range []string{"INVITE", "BYE", "UPDATE", "PRACK"} {
-			f.Add("SIP/2.0 " + code + " X\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch={branch}\r\nFrom: <sip:a@b>;tag={us}\r\n" +
-				"To: <sip:c@d>;tag=peer\r\nCall-ID: {id}\r\nCSeq: 1 " + method + "\r\nRequire: 100rel\r\nRSeq: 2\r\nMin-SE: 3000\r\n" +
+			f.Add("SIP/2.0 " + code +
+				" X\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch={branch}\r\nFrom: <sip:a@b>;tag={us}\r\n" +
+				"To: <sip:c@d>;tag=peer\r\nCall-ID: {id}\r\nCSeq: 1 " + method +
+				"\r\nRequire: 100rel\r\nRSeq: 2\r\nMin-SE: 3000\r\n" +
 				"Session-Expires: 90\r\nContact: <sip:x@10.0.0.2;transport=tcp>\r\nContent-Type: application/sdp\r\n\r\n" + peerSDP)
 		}
 	}
@@ -146,7 +149,8 @@ func feed(t *testing.T, state int, s *script, m gosip.Message) {
 
 func answers(out Out, req *gosip.Request) bool {
 	for _, p := range out.Packets {
-		if res, ok := p.Msg.(*gosip.Response); ok && (req.CSeq() == nil || res.CSeq() != nil && res.CSeq().Value() == req.CSeq().Value()) {
+		if res, ok := p.Msg.(*gosip.Response); ok && (req.CSeq() == nil ||
+			res.CSeq() != nil && res.CSeq().Value() == req.CSeq().Value()) {
 			return true
 		}
 	}
@@ -159,7 +163,8 @@ func FuzzNewInbound(f *testing.F) {
 	seed.callID = "in-1"
 	f.Add(seed.invite())
 	f.Add(seed.invite("Require: 100rel", "Diversion: <sip:110@x>;reason=no-answer", "History-Info: <sip:a@b>;index=1"))
-	f.Add(seed.invite("-Contact", "P-Asserted-Identity: <tel:+8613812345678>", "Call-Info: <urn:x>;purpose=emergency-CallId"))
+	f.Add(seed.invite("-Contact", "P-Asserted-Identity: <tel:+8613812345678>",
+		"Call-Info: <urn:x>;purpose=emergency-CallId"))
 	torture, _ := filepath.Glob("../../../shared/testdata/rfc4475/*.dat")
 	for _, name := range torture {
 		if data, err := os.ReadFile(name); err == nil {

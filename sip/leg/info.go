@@ -2,7 +2,6 @@ package leg
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -24,7 +23,7 @@ func (l *Leg) receiveInfo(now time.Time, s *server, p Packet, req *gosip.Request
 	case errors.Is(err, header.ErrNotDigits):
 		res := l.begin(p, 415)
 		res.AppendHeader(acceptInfo)
-		l.respond(now, s, finished(res))
+		l.respond(now, s, withoutBody(res))
 	default:
 		l.refuse(now, s, p, 400)
 	}
@@ -34,10 +33,8 @@ func (l *Leg) receiveInfo(now time.Time, s *server, p Packet, req *gosip.Request
 // receiveOptions: RFC 3261 §11.2: as an INVITE would be answered, with what we
 // can do.
 func (l *Leg) receiveOptions(now time.Time, s *server, p Packet) {
-	res := Reply(p, 200, "", l.dialog.LocalTag)
-	l.introduceAs(res)
+	res := Reply(p, 200, "", l.Dialog.LocalTag)
+	l.addCapabilitiesAs(res)
 	res.AppendHeader(acceptSDP)
-	l.respond(now, s, finished(res))
+	l.respond(now, s, withoutBody(res))
 }
-
-func transportName(f Flow) string { return strings.ToUpper(f.Transport) }

@@ -2,6 +2,7 @@ package leg
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -14,36 +15,36 @@ import (
 
 // inviting is our first INVITE and what comes back on it.
 type inviting struct {
-	client      *client
-	credentials *auth.Credentials
-	delayed     bool          // without an offer: the party makes it
-	half        dialog.Dialog // what each fork's dialog begins with
-	forks       []*fork
-	won         bool      // one fork has the call
-	patience    time.Time // nothing has come back, and is not waited for any longer then
+	Client      clientID          `cbor:",omitzero"`
+	Credentials *auth.Credentials `cbor:",omitzero"`
+	Delayed     bool              `cbor:",omitzero"` // without an offer: the party makes it
+	Half        dialog.Dialog     `cbor:",omitzero"` // what each fork's dialog begins with
+	Forks       []*fork           `cbor:",omitzero"`
+	Won         bool              `cbor:",omitzero"` // one fork has the call
+	Patience    time.Time         `cbor:",omitzero"` // nothing has come back, and is not waited for any longer then
 
-	lastCode int // the provisional response told last
-	lastTag  string
-	lastBody []byte
+	LastCode int    `cbor:",omitzero"` // the provisional response told last
+	LastTag  string `cbor:",omitzero"`
+	LastBody []byte `cbor:",omitzero"`
 }
 
 // fork is one phone that the INVITE has reached; a proxy may reach several.
 type fork struct {
-	dialog  dialog.Dialog
-	rseq    uint32 // of the last reliable provisional response
-	agreed  bool   // offer and answer are complete, session is the outcome
-	firm    bool   // and so by a reliable response: another offer may follow
-	session sdp.Session
+	Dialog  dialog.Dialog `cbor:",omitzero"`
+	RSeq    uint32        `cbor:",omitzero"` // of the last reliable provisional response
+	Agreed  bool          `cbor:",omitzero"` // offer and answer are complete, session is the outcome
+	Firm    bool          `cbor:",omitzero"` // and so by a reliable response: another offer may follow
+	Session sdp.Session   `cbor:",omitzero"`
 }
 
 func (l *Leg) doInvite(now time.Time, cmd Invite) {
-	if l.phase != idle || !l.caller {
+	if l.Phase != idle || !l.Caller {
 		return
 	}
-	l.flow, l.target = cmd.Flow, cmd.Target
-	l.phase = calling
-	l.invite = inviting{credentials: cmd.Credentials, delayed: cmd.DelayedOffer}
-	if l.media.exposed() {
+	l.Flow, l.Target = cmd.Flow, cmd.Target
+	l.Phase = calling
+	l.Invite = inviting{Credentials: cmd.Credentials, Delayed: cmd.DelayedOffer}
+	if l.Media.exposed() {
 		l.fail(now, Failed{Code: 488, Phrase: "SRTP Needs TLS"})
 		return
 	}
@@ -52,23 +53,22 @@ func (l *Leg) doInvite(now time.Time, cmd Invite) {
 		l.fail(now, Failed{Code: 400, Phrase: "Unusable Address"})
 		return
 	}
-	c := &client{req: req, flow: cmd.Flow, target: cmd.Target, final: (*Leg).inviteRefused}
-	l.invite.client = c
-	l.invite.half = dialog.Inviting(req)
+	l.Invite.Client = l.Begun + 1
+	l.Invite.Half = dialog.Inviting(req)
 	if cmd.Patience > 0 {
-		l.invite.patience = now.Add(cmd.Patience)
+		l.Invite.Patience = now.Add(cmd.Patience)
 	}
-	l.start(now, c)
+	l.start(now, &client{Flow: cmd.Flow, Target: cmd.Target, For: toCall}, req)
 }
 
 // tickInvite gives up on a party that has not said a word. The INVITE is still
 // repeated, so that a party which hears it after all can be sent the CANCEL, and
 // a 2xx that comes late its ACK and BYE.
 func (l *Leg) tickInvite(now time.Time) {
-	if !due(l.invite.patience, now) {
+	if !due(l.Invite.Patience, now) {
 		return
 	}
-	c := l.invite.client
+	c := l.client(l.Invite.Client)
 	l.fail(now, Failed{Code: 408, Phrase: phraseOf(408), Silent: true})
 	l.cancel(now, c, reasonField(408, phraseOf(408)))
 }
@@ -78,8 +78,8 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.dialog.LocalTag, l.dialog.Secure = l.word(), uri.IsEncrypted()
-	from.Params.Add("tag", l.dialog.LocalTag)
+	l.Dialog.LocalTag, l.Dialog.Secure = l.token(), uri.IsEncrypted()
+	from.Params.Add("tag", l.Dialog.LocalTag)
 	// RFC 3261 §8.1.1.5: the first CSeq is any number under 2^31; a small one
 	// leaves room to count.
 	seq := uint32(l.cfg.Rand()%1_000_000) + 1
@@ -92,17 +92,17 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 	req.AppendHeader(&hops)
 	req.AppendHeader(from)
 	req.AppendHeader(to)
-	id := gosip.CallIDHeader(l.callID)
+	id := gosip.CallIDHeader(l.Name)
 	req.AppendHeader(&id)
 	req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: gosip.INVITE})
-	l.introduce(req)
+	l.addCapabilities(req)
 	l.askTimer(req)
 	addFields(req, cmd.Fields)
 	if cmd.DelayedOffer {
 		req.AppendHeader(acceptSDP)
 		req.SetBody(nil)
 	} else {
-		addBody(req, mediaSDP, l.media.offer(true))
+		addBody(req, mediaSDP, l.Media.offer(true))
 	}
 	return req, nil
 }
@@ -121,11 +121,11 @@ func addresses(cmd Invite) (uri gosip.Uri, from *gosip.FromHeader, to *gosip.ToH
 
 // provisional takes a 1xx of any request of ours.
 func (l *Leg) provisional(now time.Time, c *client, res *gosip.Response) {
-	if c.method != gosip.INVITE {
+	if c.Method != gosip.INVITE {
 		return
 	}
 	l.cancelNow(now, c)
-	if c != l.invite.client || res.StatusCode == 100 || l.phase != calling {
+	if c.ID != l.Invite.Client || res.StatusCode == 100 || l.Phase != calling {
 		return
 	}
 	tag := toTag(res)
@@ -154,59 +154,60 @@ func (l *Leg) earlyMedia(f *fork, res *gosip.Response) (answer []byte, news *sdp
 	}
 	var s sdp.Session
 	switch {
-	case !l.invite.delayed:
-		s, err = l.media.accept(body)
-	case isReliable(res) && !f.agreed:
-		answer, s, err = l.media.answer(body)
+	case !l.Invite.Delayed:
+		s, err = l.Media.accept(body)
+	case isReliable(res) && !f.Agreed:
+		answer, s, err = l.Media.answer(body)
 	default:
 		return nil, nil
 	}
 	if err != nil {
 		return nil, nil // the 2xx decides
 	}
-	f.session, f.agreed, f.firm = s, true, f.firm || isReliable(res)
+	f.Session, f.Agreed, f.Firm = s, true, f.Firm || isReliable(res)
 	return answer, &s
 }
 
 // progressed tells a provisional response once, however often it comes.
 func (l *Leg) progressed(res *gosip.Response, media *sdp.Session, tag string) {
-	in := &l.invite
-	if in.lastCode == res.StatusCode && in.lastTag == tag && bytes.Equal(in.lastBody, res.Body()) {
+	in := &l.Invite
+	if in.LastCode == res.StatusCode && in.LastTag == tag && bytes.Equal(in.LastBody, res.Body()) {
 		return
 	}
-	in.lastCode, in.lastTag, in.lastBody = res.StatusCode, tag, res.Body()
+	in.LastCode, in.LastTag, in.LastBody = res.StatusCode, tag, res.Body()
 	l.tell(Progressed{Code: res.StatusCode, Media: media})
 }
 
 func (l *Leg) fork(res *gosip.Response, tag string) *fork {
-	for _, f := range l.invite.forks {
-		if f.dialog.RemoteTag == tag {
+	for _, f := range l.Invite.Forks {
+		if f.Dialog.RemoteTag == tag {
 			return f
 		}
 	}
-	f := &fork{dialog: l.invite.half.With(res)}
-	l.invite.forks = append(l.invite.forks, f)
+	f := &fork{Dialog: l.Invite.Half.With(res)}
+	l.Invite.Forks = append(l.Invite.Forks, f)
 	return f
 }
 
 // acceptedBy takes a 2xx of an INVITE of ours, first or re-INVITE, new or copy.
-func (l *Leg) acceptedBy(now time.Time, c *client, res *gosip.Response) {
-	c.cancel = cancelling{}
-	c.keepProofs()
+func (l *Leg) acceptedBy(now time.Time, c *client, o outcome) {
+	res := o.res
+	c.Cancel = cancelling{}
+	c.keepProofs(o.req)
 	tag := toTag(res)
 	if l.ackAgain(c, tag) {
 		return
 	}
-	if c != l.invite.client {
-		l.finish(now, c, outcome{code: res.StatusCode, res: res})
+	if c.ID != l.Invite.Client {
+		l.finish(now, c, o)
 		return
 	}
 	f := l.fork(res, tag)
-	f.dialog.Settle(res)
-	if l.invite.won || l.phase != calling {
+	f.Dialog.Settle(res)
+	if l.Invite.Won || l.Phase != calling {
 		// RFC 3261 §13.2.2.4: another fork answered too, or the answer crossed
 		// our CANCEL: the caller "MUST" ACK, and ends what it does not want
-		l.decline(now, c, f, res, l.farewell.fields)
+		l.decline(now, c, f, res, l.Farewell.Fields)
 		return
 	}
 	l.answered(now, c, f, res)
@@ -214,25 +215,21 @@ func (l *Leg) acceptedBy(now time.Time, c *client, res *gosip.Response) {
 
 // answered is the first 2xx: the call is the phone's that sent it.
 func (l *Leg) answered(now time.Time, c *client, f *fork, res *gosip.Response) {
-	l.invite.won = true
+	l.Invite.Won = true
 	answer, ok := l.finalMedia(f, res)
 	if !ok {
 		l.decline(now, c, f, res, reasonField(488, phraseOf(488)))
 		l.fail(now, Failed{Code: 488, Phrase: phraseOf(488)})
 		return
 	}
-	l.dialog = f.dialog
-	for _, other := range l.clients {
-		if other.dialog == &f.dialog { // a PRACK
-			other.dialog = &l.dialog
-		}
-	}
-	l.ack(c, &l.dialog, l.dialog.RemoteTag, answer)
-	l.media.keep(f.session)
-	l.phase = talking
+	l.Dialog = f.Dialog
+	l.Invite.Forks = slices.DeleteFunc(l.Invite.Forks, func(g *fork) bool { return g == f })
+	l.ack(c, &l.Dialog, l.Dialog.RemoteTag, answer)
+	l.Media.keep(f.Session)
+	l.Phase = talking
 	l.timerAgreed(now, res)
-	l.tell(Answered{Media: f.session})
-	l.invite.release()
+	l.tell(Answered{Media: f.Session})
+	l.Invite.LastBody = nil
 }
 
 // finalMedia completes offer and answer by the 2xx.
@@ -242,16 +239,16 @@ func (l *Leg) finalMedia(f *fork, res *gosip.Response) (answer []byte, ok bool) 
 	case err != nil:
 		return nil, false
 	case body == nil:
-		return nil, f.agreed
-	case l.invite.delayed && f.agreed:
+		return nil, f.Agreed
+	case l.Invite.Delayed && f.Agreed:
 		return nil, true // the PRACK has answered the offer
-	case l.invite.delayed:
-		answer, f.session, err = l.media.answer(body)
+	case l.Invite.Delayed:
+		answer, f.Session, err = l.Media.answer(body)
 	default:
 		// RFC 3261 §13.2.1 has the first description count and the later ones
 		// ignored. Phones behind a gateway do send another one in the 2xx, and
 		// mean it: where they listen now is what matters.
-		f.session, err = l.media.accept(body)
+		f.Session, err = l.Media.accept(body)
 	}
 	return answer, err == nil
 }
@@ -259,18 +256,18 @@ func (l *Leg) finalMedia(f *fork, res *gosip.Response) (answer []byte, ok bool) 
 // decline acknowledges a 2xx and ends the dialog that it made.
 func (l *Leg) decline(now time.Time, c *client, f *fork, res *gosip.Response, reason []header.Field) {
 	var answer []byte
-	if body, err := bodyOf(res); l.invite.delayed && !f.agreed && err == nil && body != nil {
+	if body, err := bodyOf(res); l.Invite.Delayed && !f.Agreed && err == nil && body != nil {
 		// RFC 3261 §13.2.2.4: also an offer that is not wanted gets "a valid answer
 		// in the ACK" before the BYE
-		answer, _, _ = l.media.answer(body)
+		answer, _, _ = l.Media.answer(body)
 	}
-	l.ack(c, &f.dialog, f.dialog.RemoteTag, answer)
-	l.bye(now, &f.dialog, reason)
+	l.ack(c, &f.Dialog, f.Dialog.RemoteTag, answer)
+	l.bye(now, &f.Dialog, reason)
 }
 
 // inviteRefused is the end of our first INVITE without an answer.
 func (l *Leg) inviteRefused(now time.Time, c *client, o outcome) {
-	if l.phase != calling || c != l.invite.client {
+	if l.Phase != calling || c.ID != l.Invite.Client {
 		return
 	}
 	l.fail(now, failure(o))
@@ -288,12 +285,6 @@ func failure(o outcome) Failed {
 	return f
 }
 
-// release drops what is of no use once the party has answered. What other
-// forks need to be acknowledged and ended stays.
-func (in *inviting) release() {
-	in.forks, in.lastBody = nil, nil
-}
-
 // fail ends an outbound leg that was never answered.
 func (l *Leg) fail(now time.Time, f Failed) {
 	l.tell(f)
@@ -308,17 +299,17 @@ func toTag(res *gosip.Response) string {
 }
 
 // credentials answers the challenge of a 401 or 407; nil: we have none to give.
-func (l *Leg) credentials(c *client, res *gosip.Response) []header.Field {
-	if l.invite.credentials == nil {
+func (l *Leg) credentials(o outcome) []header.Field {
+	if l.Invite.Credentials == nil {
 		return nil
 	}
 	var challenges []header.Field
 	for _, name := range [...]string{"WWW-Authenticate", "Proxy-Authenticate"} {
-		for _, v := range values(res, name) {
+		for _, v := range values(o.res, name) {
 			challenges = append(challenges, header.Field{Name: name, Value: v})
 		}
 	}
-	f, err := l.invite.credentials.Respond(challenges, string(c.method), c.req.Recipient.String(), 1, l.word())
+	f, err := l.Invite.Credentials.Respond(challenges, string(o.req.Method), o.req.Recipient.String(), 1, l.token())
 	if err != nil {
 		return nil
 	}

@@ -24,55 +24,22 @@ import (
 	"liandong/sip/header"
 )
 
-// phase is how far the leg has come.
-type phase uint8
-
-const (
-	idle    phase = iota // outbound, not yet invited
-	calling              // outbound, our INVITE has no final response
-	ringing              // inbound, the INVITE has no final response
-	talking              // answered
-	over                 // nothing more to tell, only copies to resend and farewells to say
-)
-
 // Leg is one party's signalling. Owned by one goroutine.
 type Leg struct {
-	cfg    Config
-	self   self
-	callID string
-	phase  phase
-	caller bool // we sent the first INVITE, and own the Call-ID
+	cfg  Config
+	self self
+	out  Out
 
-	// Where the party is and what we know of each other.
-	dialog dialog.Dialog // inbound from the start, outbound from the answer on
-	flow   Flow
-	target string // host:port, while flow.Remote is not known
-
-	// Transactions under way.
-	clients []*client
-	servers []*server
-
-	// Acts.
-	invite  inviting
-	accept  accepting
-	early   reliable
-	unacked []acceptance
-	media   negotiation
-	modify  modifying
-	timer   sessionTimer
-	referring
-	farewell
-
-	out Out
+	State // what a leg is restored from; only the leg changes it
 }
 
 // NewOutbound is a leg that will call: Do(Invite) begins. Its Call-ID is known
 // at once.
 func NewOutbound(cfg Config, local Local) *Leg {
-	l := &Leg{cfg: cfg, caller: true}
+	l := &Leg{cfg: cfg, State: State{Caller: true, Others: local.Others}}
 	l.self = newSelf(&l.cfg, local)
-	l.callID = l.word() + l.word()
-	l.media.begin(local, cfg.Rand)
+	l.Name = l.token() + l.token()
+	l.Media.begin(local, cfg.Rand)
 	return l
 }
 
@@ -81,43 +48,51 @@ func NewOutbound(cfg Config, local Local) *Leg {
 // like any other, as the refusal may have to be resent, and the caller may mend
 // its INVITE, which then gives Invited from Receive.
 func NewInbound(cfg Config, now time.Time, p Packet, local Local) (*Leg, Out) {
-	l := &Leg{cfg: cfg, phase: over, flow: p.Flow}
+	l := &Leg{cfg: cfg, State: State{Phase: over, Flow: p.Flow, Others: local.Others}}
 	l.self = newSelf(&l.cfg, local)
-	l.media.begin(local, cfg.Rand)
-	l.dialog.LocalTag = l.word()
-	l.accept.open = true
+	l.Media.begin(local, cfg.Rand)
+	l.Dialog.LocalTag = l.token()
+	l.Accept.Open = true
 	if id := p.Msg.CallID(); id != nil {
-		l.callID = id.Value()
+		l.Name = id.Value()
 	}
 	return l, l.Receive(now, p)
 }
 
 // CallID names the leg on the wire.
-func (l *Leg) CallID() string { return l.callID }
+func (l *Leg) CallID() string { return l.Name }
 
 // Named says whether a Replaces names the leg's dialog. RFC 3891 §3: to-tag is
 // the local tag and from-tag the remote one; phones that write them the other way
 // round are understood too, as the Call-ID is hard to guess.
 func (l *Leg) Named(r header.Replaces) bool {
-	if l.phase == over || r.CallID != l.callID {
+	if l.Phase == over || r.CallID != l.Name {
 		return false
+	}
+	if l.Phase == ringing && (r.To == "" || r.To == "0") {
+		// RFC 3891 §3: "0" is a tag that is not there. A phone that has had no more than a
+		// 100 knows none of ours.
+		return r.From == l.Dialog.RemoteTag
 	}
 	is := func(d *dialog.Dialog) bool {
 		ours := r.To == d.LocalTag && r.From == d.RemoteTag || r.From == d.LocalTag && r.To == d.RemoteTag
 		return d.RemoteTag != "" && ours
 	}
-	return is(&l.dialog) || slices.ContainsFunc(l.invite.forks, func(f *fork) bool { return is(&f.dialog) })
+	return is(&l.Dialog) || slices.ContainsFunc(l.Invite.Forks, func(f *fork) bool { return is(&f.Dialog) })
 }
 
 // Tags are ours and the party's of the leg's dialog, of an early one too; "" while
 // there is none.
 func (l *Leg) Tags() (ours, theirs string) {
-	d := &l.dialog
-	if n := len(l.invite.forks); l.phase == calling && n > 0 {
-		d = &l.invite.forks[n-1].dialog
+	d := &l.Dialog
+	if n := len(l.Invite.Forks); l.Phase == calling && n > 0 {
+		d = &l.Invite.Forks[n-1].Dialog
 	}
 	return d.LocalTag, d.RemoteTag
 }
+
+// Answered says that the call was taken, by either side, and goes on.
+func (l *Leg) Answered() bool { return l.Phase == talking }
 
 // Do carries out a command.
 func (l *Leg) Do(now time.Time, c Command) Out {
@@ -135,11 +110,14 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 	case Modify:
 		l.doModify(c)
 	case Conference:
-		l.self.contact = l.self.focus(c.Name)
-	case Identify:
-		l.doIdentify(c)
+		l.Focus = c.Name
+		l.self.setFocus(l.Focus)
+	case ConnectedIdentity:
+		l.doConnectedIdentity(c)
 	case Report:
 		l.doReport(now, c)
+	case Probe:
+		l.doProbe(now, c)
 	case Move:
 		l.move(c.Flow)
 	}
@@ -180,20 +158,21 @@ func (l *Leg) Tick(now time.Time) Out {
 }
 
 func (l *Leg) tick(now time.Time) {
-	if due(l.limit, now) {
+	if due(l.Farewell.Limit, now) {
 		l.drop()
 		return
 	}
-	for _, c := range l.clients {
+	for _, c := range l.Clients {
 		l.tickClient(now, c)
 	}
-	for _, s := range l.servers {
+	for _, s := range l.Servers {
 		l.tickServer(now, s)
 	}
 	l.tickInvite(now)
 	l.tickAccept(now)
-	l.tickEarly(now)
+	l.tickProvisional(now)
 	l.tickUnacked(now)
+	l.tickProbe(now)
 	l.tickModify(now)
 	l.tickTimer(now)
 	l.tickReferrals(now)
@@ -204,34 +183,36 @@ func (l *Leg) tick(now time.Time) {
 // Deadline is when Tick wants to be called; false: never, as things stand.
 func (l *Leg) Deadline() (time.Time, bool) {
 	var d deadline
-	d.at(l.limit)
-	for _, c := range l.clients {
+	d.at(l.Farewell.Limit)
+	for _, c := range l.Clients {
 		d.any(c.deadline())
 	}
-	for _, s := range l.servers {
+	for _, s := range l.Servers {
 		d.any(s.deadline())
 	}
-	for i := range l.unacked {
-		d.at(l.unacked[i].resend)
-		d.at(l.unacked[i].end)
+	for i := range l.Unacked {
+		d.at(l.Unacked[i].Resend)
+		d.at(l.Unacked[i].End)
 	}
-	d.at(l.invite.patience)
-	d.at(l.accept.repeat)
-	d.at(l.accept.expires)
-	d.at(l.early.resend)
-	d.at(l.early.end)
-	d.at(l.modify.retry)
-	d.at(l.timer.refresh)
-	d.at(l.timer.expire)
+	d.at(l.Invite.Patience)
+	d.at(l.Accept.Repeat)
+	d.at(l.Accept.Expires)
+	d.at(l.Provisional.Resend)
+	d.at(l.Provisional.End)
+	d.at(l.Probe.Until)
+	d.at(l.Modify.Retry)
+	d.at(l.Timer.Refresh)
+	d.at(l.Timer.Expire)
 	d.at(l.referralDeadline())
-	d.at(l.grace)
+	d.at(l.Farewell.Grace)
 	return time.Time(d), !time.Time(d).IsZero()
 }
 
 // Done says that the leg has ended and has nothing left to resend: it may be
 // forgotten.
 func (l *Leg) Done() bool {
-	return l.phase == over && len(l.clients) == 0 && len(l.servers) == 0 && len(l.unacked) == 0 && len(l.referrals) == 0 && !l.late
+	return l.Phase == over && len(l.Clients) == 0 && len(l.Servers) == 0 && len(l.Unacked) == 0 &&
+		len(l.Refer.Referrals) == 0 && !l.Farewell.Late
 }
 
 // flush hands out what has come up.
@@ -240,12 +221,12 @@ func (l *Leg) flush(now time.Time) Out {
 	l.takeTurn(now)
 	l.takeNotice(now)
 	if l.Done() {
-		l.limit = time.Time{}
-	} else if l.phase == over && l.limit.IsZero() {
+		l.Farewell.Limit = time.Time{}
+	} else if l.Phase == over && l.Farewell.Limit.IsZero() {
 		// Each transaction ends by itself after 64*T1, and there are at most
 		// four in a row (INVITE, CANCEL, late answer, BYE): this is the net
 		// under all of them.
-		l.limit = now.Add(5 * l.life())
+		l.Farewell.Limit = now.Add(5 * l.life())
 	}
 	out := l.out
 	l.out = Out{}
@@ -253,7 +234,7 @@ func (l *Leg) flush(now time.Time) Out {
 }
 
 func (l *Leg) tell(e Event) {
-	if l.phase != over {
+	if l.Phase != over {
 		l.out.Events = append(l.out.Events, e)
 	}
 }

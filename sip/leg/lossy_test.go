@@ -109,12 +109,13 @@ func (w *world) take(p *party, out Out) {
 		w.notef("%s: %T%+v", p.name, e, e)
 		p.events = append(p.events, e)
 	}
-	p.took = p.took || p.leg.phase == talking
-	if p.leg.phase != over {
+	p.took = p.took || p.leg.Phase == talking
+	if p.leg.Phase != over {
 		p.over = time.Time{}
 	} else if p.over.IsZero() {
 		p.over = w.now
 	}
+	reborn(w.t, p.leg, p.local)
 	if p.leg.Done() {
 		p.gone = true
 		if w.now.Sub(p.over) > 5*p.leg.life() {
@@ -146,7 +147,8 @@ func (w *world) send(p *party, m gosip.Message) {
 
 func (w *world) deliver(f flight) {
 	p := f.to
-	packet := Packet{Msg: f.msg, Flow: Flow{Network: "lab", Transport: w.transport(), Local: p.addr, Remote: f.from.addr}}
+	packet := Packet{Msg: f.msg, Flow: Flow{Network: "lab", Transport: w.transport(), Local: p.addr,
+		Remote: f.from.addr}}
 	req, isRequest := f.msg.(*gosip.Request)
 	switch {
 	case p.leg != nil && !p.gone:
@@ -159,7 +161,7 @@ func (w *world) deliver(f flight) {
 		}
 		w.take(p, out)
 	case isRequest && req.Method != gosip.ACK:
-		w.send(p, finished(Reply(packet, 481, "", "stray")))
+		w.send(p, withoutBody(Reply(packet, 481, "", "stray")))
 	}
 }
 
@@ -209,9 +211,9 @@ func (w *world) turn(p *party) {
 		p.script = p.script[1:]
 		if !p.gone {
 			w.notef("%s! %T%+v", p.name, cmd, cmd)
-			before := p.leg.phase
+			before := p.leg.Phase
 			w.take(p, p.leg.Do(w.now, cmd))
-			p.quit = p.quit || before != over && p.leg.phase == over
+			p.quit = p.quit || before != over && p.leg.Phase == over
 		}
 	}
 }
@@ -324,8 +326,11 @@ func ms(r *rand.Rand, most int64) time.Duration {
 // doubles and reorders, and holds them to what must be true whatever it does.
 func TestTwoLegsAgree(t *testing.T) {
 	first, seeds := uint64(0), uint64(2000)
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		seeds = 300
+	case rebirth:
+		seeds = 700
 	}
 	if *oneSeed != 0 {
 		first, seeds = *oneSeed, *oneSeed+1
@@ -363,20 +368,21 @@ func (w *world) check(seed uint64) {
 	if a == nil || b == nil || !quiet(a) || !quiet(b) || len(w.air) > 0 {
 		return
 	}
-	if a.media.session.Direction != mirror(b.media.session.Direction) {
-		w.fatalf("seed %d: A has %d, B has %d", seed, a.media.session.Direction, b.media.session.Direction)
+	if a.Media.Session.Direction != mirror(b.Media.Session.Direction) {
+		w.fatalf("seed %d: A has %d, B has %d", seed, a.Media.Session.Direction, b.Media.Session.Direction)
 	}
-	if want := common(a.media.local.Direction, mirror(b.media.local.Direction)); a.media.session.Direction != want {
-		w.fatalf("seed %d: A wants %d, B wants %d, A has %d", seed, a.media.local.Direction, b.media.local.Direction, a.media.session.Direction)
+	if want := common(a.Media.Local.Direction, mirror(b.Media.Local.Direction)); a.Media.Session.Direction != want {
+		w.fatalf("seed %d: A wants %d, B wants %d, A has %d", seed, a.Media.Local.Direction, b.Media.Local.Direction,
+			a.Media.Session.Direction)
 	}
 	w.checked++
-	if a.media.session.Remote != mediaB || b.media.session.Remote != mediaA {
-		w.fatalf("seed %d: remote of A %v, of B %v", seed, a.media.session.Remote, b.media.session.Remote)
+	if a.Media.Session.Remote != mediaB || b.Media.Session.Remote != mediaA {
+		w.fatalf("seed %d: remote of A %v, of B %v", seed, a.Media.Session.Remote, b.Media.Session.Remote)
 	}
 }
 
 func quiet(l *Leg) bool {
-	return l.phase == talking && len(l.unacked) == 0 && l.modify.client == nil && !l.modify.wanted
+	return l.Phase == talking && len(l.Unacked) == 0 && l.Modify.Client == 0 && !l.Modify.Wanted
 }
 
 func mirror(d sdp.Direction) sdp.Direction {
@@ -474,6 +480,10 @@ func kindOf(e Event) string {
 		return "refused"
 	case Progressed:
 		return "progressed"
+	case Alive:
+		return "alive"
+	case Unanswered:
+		return "unanswered"
 	}
 	return "other"
 }

@@ -18,7 +18,8 @@ var extensions = []string{"replaces", "join", "timer", "100rel", "norefersub"}
 // What we can do, in every message that says so. The headers are shared by all
 // messages and never changed.
 var (
-	allowHeader     = gosip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY")
+	allowHeader = gosip.NewHeader("Allow",
+		"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY")
 	supportedHeader = gosip.NewHeader("Supported", strings.Join(extensions, ", "))
 	acceptSDP       = gosip.NewHeader("Accept", mediaSDP)
 	acceptInfo      = gosip.NewHeader("Accept", "application/dtmf-relay, application/dtmf, "+
@@ -53,12 +54,14 @@ func newSelf(cfg *Config, local Local) self {
 	return s
 }
 
-// focus is our Contact as that of a conference.
-func (s *self) focus(name string) *gosip.ContactHeader {
-	c := s.contact.Clone()
-	c.Address.User = name
-	c.Params.Add("isfocus", "")
-	return c
+// setFocus makes our Contact that of a conference, unless the name is "".
+func (s *self) setFocus(focus string) {
+	if focus == "" {
+		return
+	}
+	s.contact = s.contact.Clone()
+	s.contact.Address.User = focus
+	s.contact.Params.Add("isfocus", "")
 }
 
 // newVia is the Via of a new request: RFC 3261 §8.1.1.7 with a branch of its
@@ -70,12 +73,12 @@ func (l *Leg) newVia(transport string) *gosip.ViaHeader {
 	return &gosip.ViaHeader{
 		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(transport),
 		Host: l.self.viaHost, Port: l.self.viaPort,
-		Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK" + l.word()}, {K: "rport"}},
+		Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK" + l.token()}, {K: "rport"}},
 	}
 }
 
-// word is a random token of 64 bits.
-func (l *Leg) word() string {
+// token is a random token of 64 bits.
+func (l *Leg) token() string {
 	b := strconv.AppendUint(make([]byte, 0, 16), l.cfg.Rand(), 36)
 	return string(b)
 }
@@ -104,24 +107,24 @@ func addBody(m gosip.Message, contentType string, body []byte) {
 	m.SetBody(body)
 }
 
-// introduce adds who we are and what we can do to a request of the INVITE kind.
-func (l *Leg) introduce(m gosip.Message) {
+// addCapabilities adds who we are and what we can do to a request of the INVITE kind.
+func (l *Leg) addCapabilities(m gosip.Message) {
 	m.AppendHeader(l.contact())
 	m.AppendHeader(allowHeader)
 	m.AppendHeader(supportedHeader)
-	l.sign(m, "User-Agent")
+	l.addAgent(m, "User-Agent")
 }
 
 // contact is what the party is to reach us at. RFC 3261 §8.1.1.8, §12.1.1: where
 // the Request-URI is a sips one, our Contact "MUST" be too.
 func (l *Leg) contact() *gosip.ContactHeader {
-	if l.dialog.Secure {
+	if l.Dialog.Secure {
 		return l.self.secure
 	}
 	return l.self.contact
 }
 
-func (l *Leg) sign(m gosip.Message, name string) {
+func (l *Leg) addAgent(m gosip.Message, name string) {
 	if l.self.agent != "" {
 		add(m, name, l.self.agent)
 	}
@@ -159,7 +162,7 @@ func Reply(p Packet, code int, phrase, tag string) *gosip.Response {
 }
 
 func copyAll(res *gosip.Response, req *gosip.Request, name string) {
-	for _, h := range req.GetHeaders(name) {
+	for h := range header.All(req, name) {
 		res.AppendHeader(h)
 	}
 }
@@ -168,7 +171,7 @@ func copyAll(res *gosip.Response, req *gosip.Request, name string) {
 // (RFC 3261 §18.2.1, RFC 3581 §4).
 func copyVias(res *gosip.Response, req *gosip.Request, source netip.AddrPort) {
 	top := true
-	for _, h := range req.GetHeaders("via") {
+	for h := range header.All(req, "via") {
 		via, ok := h.(*gosip.ViaHeader)
 		if !ok {
 			continue
@@ -201,7 +204,8 @@ func tagged(to *gosip.ToHeader, tag string) *gosip.ToHeader {
 	}
 	params := make(gosip.HeaderParams, 0, len(to.Params)+1)
 	params = append(params, to.Params...)
-	return &gosip.ToHeader{DisplayName: to.DisplayName, Address: to.Address, Params: append(params, gosip.HeaderKV{K: "tag", V: tag})}
+	return &gosip.ToHeader{DisplayName: to.DisplayName, Address: to.Address,
+		Params: append(params, gosip.HeaderKV{K: "tag", V: tag})}
 }
 
 // ReplyFlow is the way of a response to a request that came by p. RFC 3261
@@ -238,7 +242,7 @@ func tokens(m gosip.Message, entry string, names ...string) bool {
 // each walks the entries of comma list headers.
 func each(m gosip.Message, f func(entry string), names ...string) {
 	for _, name := range names {
-		for _, h := range m.GetHeaders(name) {
+		for h := range header.All(m, name) {
 			for entry := range strings.SplitSeq(h.Value(), ",") {
 				if entry = strings.TrimSpace(entry); entry != "" {
 					f(entry)
@@ -250,8 +254,8 @@ func each(m gosip.Message, f func(entry string), names ...string) {
 
 // value is the first header of a name, "" when there is none.
 func value(m gosip.Message, name string) string {
-	if list := m.GetHeaders(name); len(list) > 0 {
-		return strings.TrimSpace(list[0].Value())
+	for h := range header.All(m, name) {
+		return strings.TrimSpace(h.Value())
 	}
 	return ""
 }

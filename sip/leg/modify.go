@@ -13,46 +13,49 @@ import (
 // modifying is our own change of the session in the middle of the call: a new
 // direction or address, who is there, or the refresh that a session timer asks for.
 type modifying struct {
-	wanted  bool // a Modify waits for its turn
-	side    side
-	refresh bool           // a refresh does
-	show    []header.Field // an identity does; nil: none
+	Wanted   bool           `cbor:",omitzero"` // a Modify waits for its turn
+	Side     side           `cbor:",omitzero"`
+	Refresh  bool           `cbor:",omitzero"`     // a refresh does
+	Identity []header.Field `cbor:"Show,omitzero"` // an identity does; nil: none
 
-	client *client // the re-INVITE or UPDATE under way
-	before side
-	shown  []header.Field // the identity in it
-	retry  time.Time      // after a glare: not before then
-	tries  int            // since the last one that was not put off
-	update bool           // the party takes UPDATE
+	Client       clientID       `cbor:",omitzero"` // the re-INVITE or UPDATE under way
+	Before       side           `cbor:",omitzero"`
+	SentIdentity []header.Field `cbor:"Shown,omitzero"` // the identity in it
+	Retry        time.Time      `cbor:",omitzero"`      // after a glare: not before then
+	Tries        int            `cbor:",omitzero"`      // since the last one that was not put off
+	Update       bool           `cbor:",omitzero"`      // the party takes UPDATE
 }
 
 // side is what a Modify changes of ours.
 type side struct {
-	direction sdp.Direction
-	addr      netip.AddrPort
+	Direction sdp.Direction  `cbor:",omitzero"`
+	Addr      netip.AddrPort `cbor:",omitzero"`
 }
 
-func (l *Leg) side() side { return side{l.media.local.Direction, l.media.local.Addr} }
+func (l *Leg) side() side { return side{l.Media.Local.Direction, l.Media.Local.Addr} }
 
-func (l *Leg) setSide(s side) { l.media.local.Direction, l.media.local.Addr = s.direction, s.addr }
+func (l *Leg) setSide(s side) { l.Media.Local.Direction, l.Media.Local.Addr = s.Direction, s.Addr }
 
 func (l *Leg) doModify(cmd Modify) {
-	if l.phase == over || l.phase == idle {
+	if l.Phase == over || l.Phase == idle {
 		return
 	}
 	if !cmd.Addr.IsValid() {
-		cmd.Addr = l.media.local.Addr
-		if l.modify.wanted {
-			cmd.Addr = l.modify.side.addr
+		cmd.Addr = l.Media.Local.Addr
+		if l.Modify.Wanted {
+			cmd.Addr = l.Modify.Side.Addr
 		}
 	}
-	l.modify.wanted, l.modify.side = true, side{cmd.Direction, cmd.Addr}
-	l.doIdentify(Identify{Identity: cmd.Identity})
+	if cmd.Codecs != nil {
+		l.Media.Local.Codecs, l.Media.Local.Insists = cmd.Codecs, true
+	}
+	l.Modify.Wanted, l.Modify.Side = true, side{cmd.Direction, cmd.Addr}
+	l.doConnectedIdentity(ConnectedIdentity{Identity: cmd.Identity})
 }
 
-func (l *Leg) doIdentify(cmd Identify) {
-	if l.phase != over && l.phase != idle && cmd.Identity != nil {
-		l.modify.show = cmd.Identity
+func (l *Leg) doConnectedIdentity(cmd ConnectedIdentity) {
+	if l.Phase != over && l.Phase != idle && cmd.Identity != nil {
+		l.Modify.Identity = cmd.Identity
 	}
 }
 
@@ -60,68 +63,75 @@ func (l *Leg) doIdentify(cmd Identify) {
 // NOT initiate a new INVITE transaction within a dialog while another INVITE
 // transaction is in progress in either direction."
 func (l *Leg) takeTurn(now time.Time) {
-	m := &l.modify
-	if l.phase != talking || m.client != nil || !m.retry.IsZero() || len(l.unacked) > 0 {
+	m := &l.Modify
+	if l.Phase != talking || m.Client != 0 || !m.Retry.IsZero() || len(l.Unacked) > 0 {
 		return
 	}
 	switch {
-	case m.wanted:
-		m.wanted, m.refresh = false, false
-		m.before = l.side()
-		l.setSide(m.side)
-		l.reinvite(now, (*Leg).modified)
-	case m.show != nil:
-		l.refreshBy(now, (*Leg).identified)
-	case m.refresh:
-		m.refresh = false
-		l.refreshBy(now, (*Leg).refreshed)
+	case m.Wanted:
+		m.Wanted, m.Refresh = false, false
+		m.Before = l.side()
+		l.setSide(m.Side)
+		l.reinvite(now, toModify)
+	case m.Identity != nil:
+		l.refreshBy(now, toShowIdentity)
+	case m.Refresh:
+		m.Refresh = false
+		l.refreshBy(now, toRefresh)
 	}
 }
 
 // refreshBy sends what leaves the session as it is. RFC 4028 §7.4 recommends an
 // UPDATE without an offer where the party takes UPDATE.
-func (l *Leg) refreshBy(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
-	if l.modify.update {
-		l.update(now, final)
+func (l *Leg) refreshBy(now time.Time, what purpose) {
+	if l.Modify.Update {
+		l.update(now, what)
 	} else {
-		l.reinvite(now, final)
+		l.reinvite(now, what)
 	}
 }
 
-// identify adds what the party is to know of the other side.
-func (l *Leg) identify(req *gosip.Request) {
-	addFields(req, l.modify.show)
-	l.modify.show, l.modify.shown = nil, l.modify.show
+// addIdentity adds what the party is to know of the other side.
+func (l *Leg) addIdentity(req *gosip.Request) {
+	addFields(req, l.Modify.Identity)
+	l.Modify.Identity, l.Modify.SentIdentity = nil, l.Modify.Identity
 }
 
 // showAgain: what the party has put off it has not read. A newer identity takes
 // its place.
-func (l *Leg) showAgain() {
-	if l.modify.show == nil {
-		l.modify.show = l.modify.shown
+func (l *Leg) showIdentityAgain() {
+	if l.Modify.Identity == nil {
+		l.Modify.Identity = l.Modify.SentIdentity
 	}
 }
 
 // reinvite offers the session anew.
-func (l *Leg) reinvite(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
-	c := l.request(gosip.INVITE, &l.dialog)
+func (l *Leg) reinvite(now time.Time, what purpose) {
+	l.modify(now, what, gosip.INVITE, func(c *client, req *gosip.Request) {
+		addBody(req, mediaSDP, l.Media.offer(false))
+		c.Cancel.Patience = now.Add(l.life()) // nobody has to be asked there: it is stuck
+	})
+}
+
+// modify sends a request that changes or refreshes the session, with the body that it is given.
+func (l *Leg) modify(now time.Time, what purpose, method gosip.RequestMethod, fill func(*client, *gosip.Request)) {
+	c, req := l.request(method, &l.Dialog)
 	if c == nil {
 		l.lost(now, Lost)
 		return
 	}
-	l.introduce(c.req)
-	l.repeatTimer(c.req)
-	l.identify(c.req)
-	addBody(c.req, mediaSDP, l.media.offer(false))
-	c.final = final
-	c.cancel.patience = now.Add(l.life()) // nobody has to be asked there: it is stuck
-	l.modify.client = c
-	l.start(now, c)
+	l.addCapabilities(req)
+	l.repeatTimer(req)
+	l.addIdentity(req)
+	fill(c, req)
+	c.For = what
+	l.Modify.Client = l.Begun + 1
+	l.start(now, c, req)
 }
 
 // modified is the outcome of a Modify.
 func (l *Leg) modified(now time.Time, c *client, o outcome) {
-	l.modify.client = nil
+	l.Modify.Client = 0
 	if !l.settled(now, c, o, l.modifyLater) {
 		return
 	}
@@ -138,34 +148,34 @@ func (l *Leg) modified(now time.Time, c *client, o outcome) {
 		}
 		code = 488
 	}
-	l.setSide(l.modify.before)
+	l.setSide(l.Modify.Before)
 	l.tell(ModifyRefused{Code: code})
 }
 
 // modifyLater takes a Modify back until it can be tried again. A newer one
 // takes its place.
 func (l *Leg) modifyLater() {
-	m := &l.modify
-	if !m.wanted {
-		m.wanted, m.side = true, l.side()
+	m := &l.Modify
+	if !m.Wanted {
+		m.Wanted, m.Side = true, l.side()
 	}
-	l.showAgain()
-	l.setSide(m.before)
+	l.showIdentityAgain()
+	l.setSide(m.Before)
 }
 
-// identified is the outcome of an Identify. The talk goes on whatever the party
+// identityShown is the outcome of a ConnectedIdentity. The talk goes on whatever the party
 // makes of it, also when it says nothing: it may know of no such request.
-func (l *Leg) identified(now time.Time, c *client, o outcome) {
-	l.modify.client = nil
-	if o.code == 408 && o.res == nil || !l.settled(now, c, o, l.showAgain) {
+func (l *Leg) identityShown(now time.Time, c *client, o outcome) {
+	l.Modify.Client = 0
+	if o.code == 408 && o.res == nil || !l.settled(now, c, o, l.showIdentityAgain) {
 		return
 	}
 	switch {
-	case o.ok() && c.method == gosip.INVITE:
+	case o.ok() && c.Method == gosip.INVITE:
 		l.answerRead(o.res)
-	case !o.ok() && c.method == gosip.UPDATE && (o.code == 405 || o.code == 501):
-		l.modify.update = false
-		l.showAgain()
+	case !o.ok() && c.Method == gosip.UPDATE && (o.code == 405 || o.code == 501):
+		l.Modify.Update = false
+		l.showIdentityAgain()
 	}
 }
 
@@ -179,15 +189,15 @@ func (l *Leg) answerRead(res *gosip.Response) {
 
 // refreshed is the outcome of a session refresh (RFC 4028 §10).
 func (l *Leg) refreshed(now time.Time, c *client, o outcome) {
-	l.modify.client = nil
-	if !l.settled(now, c, o, func() { l.modify.refresh = true }) {
+	l.Modify.Client = 0
+	if !l.settled(now, c, o, func() { l.Modify.Refresh = true }) {
 		return
 	}
 	if !o.ok() {
 		l.notRefreshed(now, c, o)
 		return
 	}
-	if c.method == gosip.INVITE {
+	if c.Method == gosip.INVITE {
 		l.answerRead(o.res)
 	}
 }
@@ -196,18 +206,18 @@ func (l *Leg) refreshed(now time.Time, c *client, o outcome) {
 // refreshes, and says whether the act has anything left to do.
 func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
 	if o.ok() {
-		l.dialog.Refresh(o.res)
-		if c.method == gosip.INVITE {
-			l.ack(c, &l.dialog, l.dialog.RemoteTag, nil)
+		l.Dialog.Refresh(o.res)
+		if c.Method == gosip.INVITE {
+			l.ack(c, &l.Dialog, l.Dialog.RemoteTag, nil)
 		}
-		if l.phase != talking {
+		if l.Phase != talking {
 			return false
 		}
-		l.modify.tries = 0
+		l.Modify.Tries = 0
 		l.timerAgreed(now, o.res)
 		return true
 	}
-	if l.phase != talking {
+	if l.Phase != talking {
 		return false
 	}
 	switch {
@@ -215,17 +225,17 @@ func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
 		// RFC 3261 §12.2.1.2: on 481, 408 or no response at all "the UAC SHOULD
 		// terminate the dialog"
 		l.lost(now, Lost)
-	case o.res == nil && l.timing(c.flow).Reliable:
+	case o.res == nil && l.timing(c.Flow).Reliable:
 		l.lost(now, TransportFailed)
-	case o.code == 491 && l.modify.again():
-		l.modify.retry = now.Add(l.glare())
+	case o.code == 491 && l.Modify.again():
+		l.Modify.Retry = now.Add(l.glare())
 		later()
-	case o.code == 500 && o.res != nil && value(o.res, "retry-after") != "" && l.modify.again():
+	case o.code == 500 && o.res != nil && value(o.res, "retry-after") != "" && l.Modify.again():
 		s, _ := number(o.res, "retry-after")
-		l.modify.retry = now.Add(time.Duration(min(s, 10))*time.Second + l.cfg.T1)
+		l.Modify.Retry = now.Add(time.Duration(min(s, 10))*time.Second + l.cfg.T1)
 		later()
 	default:
-		l.modify.tries = 0
+		l.Modify.Tries = 0
 		return true
 	}
 	return false
@@ -234,15 +244,15 @@ func (l *Leg) settled(now time.Time, c *client, o outcome, later func()) bool {
 // again says whether to try once more what the party has put off: a party that
 // is never ready has refused.
 func (m *modifying) again() bool {
-	m.tries++
-	return m.tries <= 10
+	m.Tries++
+	return m.Tries <= 10
 }
 
 // glare: RFC 3261 §14.1: the owner of the Call-ID waits "between 2.1 and 4
 // seconds in units of 10 ms", the other one "between 0 and 2 seconds in units
 // of 10 ms".
 func (l *Leg) glare() time.Duration {
-	if l.caller {
+	if l.Caller {
 		return time.Duration(210+l.cfg.Rand()%191) * 10 * time.Millisecond
 	}
 	return time.Duration(l.cfg.Rand()%201) * 10 * time.Millisecond
@@ -252,19 +262,19 @@ func (l *Leg) glare() time.Duration {
 // it may only be our view of the party that is lost.
 func (l *Leg) lost(now time.Time, cause Cause) {
 	l.tell(Ended{Cause: cause})
-	l.referrals = nil // nobody is there to be told
+	l.Refer.Referrals = nil // nobody is there to be told
 	l.closeWithBye(now, reasonField(408, "Dialog Lost"))
 }
 
 func (l *Leg) tickModify(now time.Time) {
-	if due(l.modify.retry, now) {
-		l.modify.retry = time.Time{} // flush gives it its turn
+	if due(l.Modify.Retry, now) {
+		l.Modify.Retry = time.Time{} // flush gives it its turn
 	}
 }
 
 // noteAllowed learns whether the party takes UPDATE.
 func (l *Leg) noteAllowed(m gosip.Message) {
-	if len(m.GetHeaders("allow")) > 0 {
-		l.modify.update = tokens(m, "UPDATE", "allow")
+	if value(m, "allow") != "" {
+		l.Modify.Update = tokens(m, "UPDATE", "allow")
 	}
 }

@@ -15,7 +15,8 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		UserAgent:   value(req, "user-agent"),
 		UserToUser:  value(req, "user-to-user"),
 		AlertInfo:   values(req, "alert-info"),
-		HasOffer:    l.accept.offered,
+		HasOffer:    l.Accept.Offered,
+		Wideband:    l.Accept.Session.Wideband,
 		Enters:      len(values(req, "replaces"))+len(values(req, "join")) > 0,
 		Replaces:    dialogIn(req, "replaces"),
 		Join:        dialogIn(req, "join"),
@@ -45,6 +46,21 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 	return e
 }
 
+// namesOneDialog says that an INVITE which is meant for a dialog says well which. RFC
+// 3891 §3, RFC 3911 §4: more than one Replaces or Join, or both, "MUST" get 400.
+func namesOneDialog(req *gosip.Request) bool {
+	replaces, join := values(req, "replaces"), values(req, "join")
+	switch {
+	case len(replaces)+len(join) == 0:
+		return true
+	case len(replaces)+len(join) > 1:
+		return false
+	case len(replaces) == 1:
+		return dialogIn(req, "replaces") != nil
+	}
+	return dialogIn(req, "join") != nil
+}
+
 // dialogIn is the dialog that a header names; nil: none, or not just one that can
 // be read.
 func dialogIn(m gosip.Message, name string) *header.Replaces {
@@ -57,6 +73,22 @@ func dialogIn(m gosip.Message, name string) *header.Replaces {
 		return nil
 	}
 	return &r
+}
+
+// Claimed is who an INVITE says calls, the Request-URI and To.
+func Claimed(p Packet) (id header.Identity, called, to header.URI) {
+	req, ok := p.Msg.(*gosip.Request)
+	if !ok {
+		return id, called, to
+	}
+	id, _ = header.ReadIdentity(req)
+	called, _ = header.ParseURI(req.Recipient.String())
+	if h := req.To(); h != nil {
+		if who, err := header.ParseNameAddr(h.Value()); err == nil {
+			to = who.URI
+		}
+	}
+	return id, called, to
 }
 
 // Entered is the Call-ID of the dialog that an INVITE is meant for, by Replaces
@@ -94,10 +126,9 @@ func reasonsOf(m gosip.Message) []header.Reason {
 }
 
 func values(m gosip.Message, name string) []string {
-	headers := m.GetHeaders(name)
-	list := make([]string, len(headers))
-	for i, h := range headers {
-		list[i] = h.Value()
+	var list []string
+	for h := range header.All(m, name) {
+		list = append(list, h.Value())
 	}
 	return list
 }

@@ -27,6 +27,7 @@ func (l *Leg) receiveRequest(now time.Time, p Packet, req *gosip.Request) {
 		return
 	}
 	if s := l.serverOf(key); s != nil {
+		l.heard(0)
 		l.receiveCopy(now, s, p, req)
 		return
 	}
@@ -47,19 +48,19 @@ func (l *Leg) malformed(p Packet, req *gosip.Request) {
 	if req.Method == gosip.ACK || req.Via() == nil {
 		return
 	}
-	l.put(finished(Reply(p, 400, "", l.dialog.LocalTag)), ReplyFlow(p), "")
+	l.put(withoutBody(Reply(p, 400, "", l.Dialog.LocalTag)), ReplyFlow(p), "")
 }
 
 func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request) {
-	s.flow = ReplyFlow(p)
+	s.Flow = ReplyFlow(p)
 	var step txn.Step
-	if s.key.Method == gosip.INVITE {
-		step = s.invite.Receive(now, req)
+	if s.Key.Method == gosip.INVITE {
+		step = s.Invite.Receive(now, req)
 	} else {
-		step = s.other.Receive()
+		step = s.Other.Receive()
 	}
 	if step.Send != nil {
-		l.put(step.Send, s.flow, "")
+		l.put(step.Send, s.Flow, "")
 	}
 }
 
@@ -67,13 +68,15 @@ func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request
 func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Request) {
 	d := l.dialogOf(req)
 	switch {
-	case d == nil, l.phase == over && req.Method != gosip.BYE && (req.Method != gosip.SUBSCRIBE || len(l.referrals) == 0):
+	case d == nil, l.Phase == over && req.Method != gosip.BYE &&
+		(req.Method != gosip.SUBSCRIBE || len(l.Refer.Referrals) == 0):
 		l.refuse(now, s, p, 481) // RFC 3261 §12.2.2
 		return
 	case !d.InOrder(req.CSeq().SeqNo):
 		l.refuseFor(now, s, p, 500)
 		return
 	}
+	l.heard(0)
 	if d.Matches(req) {
 		l.move(p.Flow) // the phone's router may have moved it
 	}
@@ -119,7 +122,7 @@ func (l *Leg) objectionToForm(p Packet, req *gosip.Request) *gosip.Response {
 	if len(unsupported) > 0 {
 		res := l.begin(p, 420)
 		add(res, "Unsupported", strings.Join(unsupported, ", "))
-		return finished(res)
+		return withoutBody(res)
 	}
 	switch req.Method {
 	case gosip.INVITE, gosip.UPDATE, gosip.PRACK:
@@ -127,7 +130,7 @@ func (l *Leg) objectionToForm(p Packet, req *gosip.Request) *gosip.Response {
 			res := l.begin(p, 415)
 			res.AppendHeader(acceptSDP)
 			res.AppendHeader(acceptIdentity)
-			return finished(res)
+			return withoutBody(res)
 		}
 	}
 	return nil
@@ -143,15 +146,15 @@ func (l *Leg) refuse(now time.Time, s *server, p Packet, code int) {
 func (l *Leg) refuseFor(now time.Time, s *server, p Packet, code int) {
 	res := l.begin(p, code)
 	add(res, "Retry-After", strconv.FormatUint(l.cfg.Rand()%11, 10))
-	l.respond(now, s, finished(res))
+	l.respond(now, s, withoutBody(res))
 }
 
 // refuseInvite is the final failure of the party's first INVITE.
 func (l *Leg) refuseInvite(now time.Time, code int, phrase string, fields []header.Field) {
-	res := Reply(l.accept.packet, code, phrase, l.dialog.LocalTag)
-	l.sign(res, "Server")
+	res := Reply(l.Accept.Invite.packet(), code, phrase, l.Dialog.LocalTag)
+	l.addAgent(res, "Server")
 	addFields(res, fields)
-	l.respond(now, l.accept.server, finished(res))
+	l.respond(now, l.serverOf(l.Accept.Server), withoutBody(res))
 }
 
 // unacceptable refuses an offer, and says why where its owner can mend it. RFC
@@ -159,9 +162,9 @@ func (l *Leg) refuseInvite(now time.Time, code int, phrase string, fields []head
 func (l *Leg) unacceptable(p Packet, err error) *gosip.Response {
 	res := l.begin(p, 488)
 	if errors.Is(err, sdp.ErrProtection) {
-		add(res, "Warning", "302 "+l.self.viaHost+` "`+l.media.wants()+`"`)
+		add(res, "Warning", "302 "+l.self.viaHost+` "`+l.Media.wants()+`"`)
 	}
-	return finished(res)
+	return withoutBody(res)
 }
 
 // wants says what about SRTP an offer has to have.
@@ -169,9 +172,9 @@ func (n *negotiation) wants() string {
 	switch {
 	case n.exposed():
 		return "SRTP is required, and its keys need SIP over TLS"
-	case n.local.Protection == sdp.Required:
+	case n.Local.Protection == sdp.Required:
 		return "SRTP is required, with a key by SDES"
-	case n.local.Protection == sdp.Off:
+	case n.Local.Protection == sdp.Off:
 		return "no SRTP here"
 	}
 	return "no usable key for SRTP"
@@ -179,18 +182,18 @@ func (n *negotiation) wants() string {
 
 // plain is a whole response without a body.
 func (l *Leg) plain(p Packet, code int) *gosip.Response {
-	return finished(l.begin(p, code))
+	return withoutBody(l.begin(p, code))
 }
 
 // begin is a response up to what its code asks for.
 func (l *Leg) begin(p Packet, code int) *gosip.Response {
-	res := Reply(p, code, "", l.dialog.LocalTag)
+	res := Reply(p, code, "", l.Dialog.LocalTag)
 	switch code {
 	case 405, 501:
 		res.AppendHeader(allowHeader)
 	case 489:
 		add(res, "Allow-Events", event.Allowed) // RFC 6665 §8.3.2
 	}
-	l.sign(res, "Server")
+	l.addAgent(res, "Server")
 	return res
 }

@@ -16,12 +16,12 @@ const maxUnacked = 4
 // a refresh.
 func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Request) {
 	switch {
-	case l.phase == ringing, len(l.unacked) >= maxUnacked:
+	case l.Phase == ringing, len(l.Unacked) >= maxUnacked:
 		// RFC 3261 §14.2: a second INVITE before the final response to a first
 		// one "MUST" get 500 with Retry-After
 		l.refuseFor(now, s, p, 500)
 		return
-	case l.phase != talking, l.offering():
+	case l.Phase != talking, l.offering():
 		// RFC 3261 §14.2: "A UAS that receives an INVITE on a dialog while an
 		// INVITE it had sent on that dialog is in progress MUST return a 491"
 		l.refuse(now, s, p, 491)
@@ -36,10 +36,10 @@ func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Req
 		l.respond(now, s, l.unacceptable(p, err)) // RFC 3261 §14.2: the session goes on as it was
 		return
 	}
-	l.dialog.Refresh(req)
+	l.Dialog.Refresh(req)
 	l.noteAllowed(req)
-	res := Reply(p, 200, "", l.dialog.LocalTag)
-	l.introduceAs(res)
+	res := Reply(p, 200, "", l.Dialog.LocalTag)
+	l.addCapabilitiesAs(res)
 	l.timerAccepted(now, req, res)
 	addBody(res, mediaSDP, body)
 	l.accepted(now, s, res, !offered)
@@ -56,20 +56,20 @@ func (l *Leg) reanswer(req *gosip.Request) (body []byte, s sdp.Session, offered 
 		return nil, s, false, err
 	}
 	if offer == nil {
-		return l.media.offer(false), s, false, nil
+		return l.Media.offer(false), s, false, nil
 	}
-	body, s, err = l.media.answer(offer)
+	body, s, err = l.Media.answer(offer)
 	return body, s, true, err
 }
 
 // offering says that an offer of ours is out without an answer, or an INVITE
 // of ours is in progress.
 func (l *Leg) offering() bool {
-	if c := l.modify.client; c != nil && c.method == gosip.INVITE {
+	if c := l.client(l.Modify.Client); c != nil && c.Method == gosip.INVITE {
 		return true
 	}
-	for i := range l.unacked {
-		if l.unacked[i].offered {
+	for i := range l.Unacked {
+		if l.Unacked[i].Offered {
 			return true
 		}
 	}

@@ -20,9 +20,12 @@ func TestInviteIsCompleteOnTheWire(t *testing.T) {
 	s := outbound(t)
 	text := s.sent[0].Msg.String()
 	for _, want := range []string{
-		"INVITE sip:12345@10.0.0.2:5060 SIP/2.0\r\n", "\r\nMax-Forwards: 70\r\n", "\r\nTo: <sip:12345@10.0.0.2:5060>\r\n",
-		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n", "\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY\r\n",
-		"\r\nSupported: replaces, join, timer, 100rel, norefersub\r\n", "\r\nContent-Type: application/sdp\r\n", "\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
+		"INVITE sip:12345@10.0.0.2:5060 SIP/2.0\r\n", "\r\nMax-Forwards: 70\r\n",
+		"\r\nTo: <sip:12345@10.0.0.2:5060>\r\n",
+		"\r\nContact: <sip:10.0.0.1:5060;transport=udp>\r\n",
+		"\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY\r\n",
+		"\r\nSupported: replaces, join, timer, 100rel, norefersub\r\n", "\r\nContent-Type: application/sdp\r\n",
+		"\r\nContent-Length: ", "\r\nUser-Agent: liandong\r\n",
 		"Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK", ";rport\r\n", "\r\nCall-ID: " + s.callID + "\r\n",
 	} {
 		if !strings.Contains(text, want) {
@@ -48,7 +51,7 @@ func TestAnswerIsResentUntilAck(t *testing.T) {
 			leg, out := NewInbound(cfg, s.now, s.packet(s.invite()), localAt(addrA, mediaA, transport))
 			s.leg = leg
 			s.note(out)
-			s.ourTag = leg.dialog.LocalTag
+			s.ourTag = leg.Dialog.LocalTag
 			s.do(Answer{})
 			s.take()
 			var at []time.Duration
@@ -211,7 +214,8 @@ func TestCancelEndsTheInvite(t *testing.T) {
 	s := inbound(t)
 	s.do(Progress{Code: 180})
 	s.take()
-	s.receive(s.textVia("z9hG4bKp1", "CANCEL", s.seq, "", "", "Reason: SIP ;cause=200 ;text=\"Call completed elsewhere\""))
+	s.receive(s.textVia("z9hG4bKp1", "CANCEL", s.seq, "", "",
+		"Reason: SIP ;cause=200 ;text=\"Call completed elsewhere\""))
 	if got := s.names(); got != "200/CANCEL 487/INVITE" {
 		t.Fatalf("sent %q", got)
 	}
@@ -393,11 +397,11 @@ func TestReinviteWaitsForItsTurn(t *testing.T) {
 func TestRefusedModifyChangesNothing(t *testing.T) {
 	s := talkingOut(t)
 	s.events = nil
-	before := s.leg.media.session.Direction
+	before := s.leg.Media.Session.Direction
 	s.do(Modify{Direction: sdp.Inactive})
 	s.reply(s.last("INVITE"), 488, "")
 	s.want("INVITE ACK", "refused 488")
-	if s.leg.media.session.Direction != before {
+	if s.leg.Media.Session.Direction != before {
 		t.Error("the session has changed")
 	}
 	s.take()
@@ -547,7 +551,8 @@ func TestRouteSet(t *testing.T) {
 		}
 		s.ack(s.seq, "")
 		s.do(End{})
-		wantRoutes(t, s.last("BYE"), "sip:110@10.0.0.2:5060", "<sip:p1.example;lr>", "<sip:10.0.0.3:5070;lr>", "<sip:10.0.0.4;lr>")
+		wantRoutes(t, s.last("BYE"), "sip:110@10.0.0.2:5060", "<sip:p1.example;lr>", "<sip:10.0.0.3:5070;lr>",
+			"<sip:10.0.0.4;lr>")
 		if p := s.sent[len(s.sent)-1]; p.Target != "p1.example:5060" || p.Flow.Remote.IsValid() {
 			t.Errorf("sent to %+v", p)
 		}
@@ -555,7 +560,8 @@ func TestRouteSet(t *testing.T) {
 	t.Run("caller", func(t *testing.T) {
 		s := outbound(t)
 		s.reply(s.last("INVITE"), 200, peerSDP, routes...)
-		wantRoutes(t, s.last("ACK"), "sip:110@10.0.0.2:5060", "<sip:10.0.0.4;lr>", "<sip:10.0.0.3:5070;lr>", "<sip:p1.example;lr>")
+		wantRoutes(t, s.last("ACK"), "sip:110@10.0.0.2:5060", "<sip:10.0.0.4;lr>", "<sip:10.0.0.3:5070;lr>",
+			"<sip:p1.example;lr>")
 		if p := s.sent[len(s.sent)-1]; p.Flow.Remote.String() != "10.0.0.4:5060" {
 			t.Errorf("sent to %+v", p)
 		}
@@ -629,7 +635,8 @@ func TestTLSIsNotLeft(t *testing.T) {
 		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <"+contact+">")
 		s.take()
 		s.do(End{})
-		if got := s.sent[0].Flow; got.Network != want.Network || got.Transport != want.Transport || got.Remote != want.Remote {
+		if got := s.sent[0].Flow; got.Network != want.Network || got.Transport != want.Transport ||
+			got.Remote != want.Remote {
 			t.Errorf("Contact %s: BYE by %+v", contact, got)
 		}
 	}
@@ -651,12 +658,13 @@ func TestSipsContact(t *testing.T) {
 // 'secure' flag is set to TRUE." In the open it is not, and the caller, who is taken all the same, is told
 // a Contact that can be reached: by a sips one its ACK would go to a port for TLS that is not there.
 func TestSipsInTheOpenIsTaken(t *testing.T) {
-	for transport, want := range map[string]string{"tls": "sips:10.0.0.1:5060", "udp": "sip:10.0.0.1:5060;transport=udp"} {
+	for transport, want := range map[string]string{"tls": "sips:10.0.0.1:5060",
+		"udp": "sip:10.0.0.1:5060;transport=udp"} {
 		s := newScript(t)
 		s.callID, s.way.Transport = "in-1", transport
 		invite := strings.Replace(s.invite(), "INVITE sip:", "INVITE sips:", 1)
 		leg, out := NewInbound(testConfig(1), s.now, s.packet(invite), localAt(addrA, mediaA, "udp"))
-		s.leg, s.ourTag = leg, leg.dialog.LocalTag
+		s.leg, s.ourTag = leg, leg.Dialog.LocalTag
 		s.note(out)
 		s.do(Answer{})
 		if got := s.answer().Contact().Address.String(); got != want {
@@ -669,8 +677,9 @@ func TestSipsInTheOpenIsTaken(t *testing.T) {
 func TestSymmetricFlow(t *testing.T) {
 	s := newScript(t)
 	s.callID, s.way.Symmetric = "in-1", true
-	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")), localAt(addrA, mediaA, "udp"))
-	s.leg, s.ourTag = leg, leg.dialog.LocalTag
+	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")),
+		localAt(addrA, mediaA, "udp"))
+	s.leg, s.ourTag = leg, leg.Dialog.LocalTag
 	s.note(out)
 	s.do(Answer{})
 	s.ack(s.seq, "")
@@ -688,10 +697,17 @@ func TestSymmetricFlow(t *testing.T) {
 func TestMovedFlow(t *testing.T) {
 	s := newScript(t)
 	s.callID, s.way.Symmetric = "in-1", true
-	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")), localAt(addrA, mediaA, "udp"))
-	s.leg, s.ourTag = leg, leg.dialog.LocalTag
+	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")),
+		localAt(addrA, mediaA, "udp"))
+	s.leg, s.ourTag = leg, leg.Dialog.LocalTag
 	s.note(out)
 	s.do(Answer{})
+	s.do(Move{Flow: Flow{Network: "lab", Transport: "udp", Remote: addrNAT}})
+	s.take()
+	s.pass(600 * time.Millisecond)
+	if p := s.sent[0]; s.answer().StatusCode != 200 || p.Flow.Remote != addrNAT {
+		t.Errorf("the 200 is repeated to %v", p.Flow)
+	}
 	s.ack(s.seq, "")
 	s.take()
 	s.do(Modify{Direction: sdp.SendRecv})
@@ -754,11 +770,13 @@ func TestRefusals(t *testing.T) {
 		// rules for a SIP response"; "Allow, Accept, [...] Supported header
 		// fields SHOULD be present in a 200 (OK) response".
 		{"options", "OPTIONS", "", nil, 200, "Accept", "application/sdp"},
-		{"options allow", "OPTIONS", "", nil, 200, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
+		{"options allow", "OPTIONS", "", nil, 200, "Allow",
+			"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
 		// §8.2.1: "If the UAS recognizes but does not support the method of a
 		// request, it MUST generate a 405 (Method Not Allowed) response. [...]
 		// The UAS MUST also add an Allow header field to the 405".
-		{"message", "MESSAGE", "", nil, 405, "Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
+		{"message", "MESSAGE", "", nil, 405, "Allow",
+			"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"},
 		// RFC 6665 §8.3.2: a 489 "MUST" list in Allow-Events what there is
 		{"subscribe", "SUBSCRIBE", "", []string{"Event: presence"}, 489, "Allow-Events", "conference, dialog, refer"},
 		{"notify", "NOTIFY", "", nil, 481, "", ""},
@@ -769,16 +787,19 @@ func TestRefusals(t *testing.T) {
 		// Require header field, it MUST respond by generating a response with
 		// status code 420 (Bad Extension). The UAS MUST add an Unsupported
 		// header field, and list in it those options it does not understand".
-		{"require", "INVITE", peerSDP, []string{"Require: timer, precondition, 100rel, foo"}, 420, "Unsupported", "precondition, foo"},
+		{"require", "INVITE", peerSDP, []string{"Require: timer, precondition, 100rel, foo"}, 420, "Unsupported",
+			"precondition, foo"},
 		// §8.2.3: "the UAS MUST reject the request with a 415 (Unsupported Media
 		// Type) response. The response MUST contain an Accept header field
 		// listing the types of all bodies it understands".
 		{"body", "INVITE", "hello", []string{"Content-Type: text/plain"}, 415, "Accept", "application/sdp"},
 		{"encoding", "INVITE", peerSDP, []string{"Content-Encoding: gzip"}, 415, "Accept-Encoding", "identity"},
-		{"optional body", "INVITE", "hello", []string{"Content-Type: text/plain", "Content-Disposition: render;handling=optional"}, 200, "", ""},
+		{"optional body", "INVITE", "hello", []string{"Content-Type: text/plain",
+			"Content-Disposition: render;handling=optional"}, 200, "", ""},
 		{"no codec", "INVITE", badSDP, nil, 488, "", ""},
 		{"method and CSeq differ", "INFO", "", []string{"CSeq: 99 OPTIONS"}, 400, "", ""},
-		{"info", "INFO", "hello", []string{"Content-Type: text/plain"}, 415, "Accept", "application/dtmf-relay, application/dtmf, application/vnd.nortelnetworks.digits, audio/telephone-event, application/hook-flash"},
+		{"info", "INFO", "hello", []string{"Content-Type: text/plain"}, 415, "Accept",
+			"application/dtmf-relay, application/dtmf, application/vnd.nortelnetworks.digits, audio/telephone-event, application/hook-flash"},
 		{"empty info", "INFO", "", nil, 200, "", ""},
 		{"key", "INFO", "Signal=5\r\nDuration=160\r\n", []string{"Content-Type: application/dtmf-relay"}, 200, "", ""},
 		{"record", "INFO", "", []string{"Record: on"}, 200, "", ""},
@@ -811,7 +832,7 @@ func TestStrangersGet481(t *testing.T) {
 	}
 	s.theirTag = "stranger"
 	s.request("BYE", "")
-	if s.answer().StatusCode != 481 || s.leg.phase != talking {
+	if s.answer().StatusCode != 481 || s.leg.Phase != talking {
 		t.Errorf("BYE of a stranger answered %d", s.answer().StatusCode)
 	}
 }
@@ -839,7 +860,8 @@ func TestFirstInviteRefused(t *testing.T) {
 	}
 	s := newScript(t)
 	s.callID = "in-1"
-	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.text("INVITE", 10, "", badSDP)), localAt(addrA, mediaA, "udp"))
+	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.text("INVITE", 10, "", badSDP)),
+		localAt(addrA, mediaA, "udp"))
 	s.leg = leg
 	s.note(out)
 	s.want("488/INVITE", "")
@@ -979,7 +1001,8 @@ func TestOfferInMultipart(t *testing.T) {
 	body := "--b1\r\nContent-Type: application/pidf+xml\r\n\r\n<presence/>\r\n--b1\r\nContent-Type: application/sdp\r\n\r\n" + peerSDP + "\r\n--b1--\r\n"
 	s := newScript(t)
 	s.callID = "in-1"
-	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.text("INVITE", 10, "", body, "Content-Type: multipart/mixed;boundary=b1")), localAt(addrA, mediaA, "udp"))
+	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.text("INVITE", 10, "", body,
+		"Content-Type: multipart/mixed;boundary=b1")), localAt(addrA, mediaA, "udp"))
 	s.leg = leg
 	s.note(out)
 	if len(s.events) != 1 || !s.events[0].(Invited).HasOffer {

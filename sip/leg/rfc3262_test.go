@@ -187,3 +187,18 @@ func TestPrackAnswersAnOffer(t *testing.T) {
 		t.Error("another answer in the ACK")
 	}
 }
+
+// RFC 3262 §7.1: RSeq is a number of 32 bits; only the first one of a server that follows
+// §3 is below 2^31.
+func TestHighRSeqIsAcknowledged(t *testing.T) {
+	for _, rseq := range []string{"1", "2147483647", "2147483648", "4294967295"} {
+		s := outbound(t)
+		s.reply(s.last("INVITE"), 180, "", "Require: 100rel", "RSeq: "+rseq)
+		if rack := header1(t, s.last("PRACK"), "rack"); !strings.HasPrefix(rack, rseq+" ") {
+			t.Errorf("RSeq %s: RAck %q", rseq, rack)
+		}
+	}
+	s := outbound(t)
+	s.reply(s.last("INVITE"), 180, "", "Require: 100rel", "RSeq: 4294967296")
+	s.want("INVITE", "progressed 180")
+}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // refer lets the party send a REFER and gives its id; the owner has not spoken.
@@ -67,9 +69,11 @@ func TestReferProgress(t *testing.T) {
 // The event carries what the party has asked for.
 func TestReferTold(t *testing.T) {
 	s := talkingIn(t)
-	s.request("REFER", "", "Refer-To: <sip:2101@10.0.0.1?Replaces=c%40h%3Bto-tag%3Da%3Bfrom-tag%3Db>", "Referred-By: \"Desk\" <sip:1101@10.0.0.1>")
+	s.request("REFER", "", "Refer-To: <sip:2101@10.0.0.1?Replaces=c%40h%3Bto-tag%3Da%3Bfrom-tag%3Db>",
+		"Referred-By: \"Desk\" <sip:1101@10.0.0.1>")
 	e, ok := s.events[len(s.events)-1].(Referred)
-	if !ok || e.To.Number() != "2101" || e.To.Replaces == nil || e.To.Replaces.CallID != "c@h" || e.By.URI.User != "1101" || e.By.Display != "Desk" {
+	if !ok || e.To.Number() != "2101" || e.To.Replaces == nil || e.To.Replaces.CallID != "c@h" ||
+		e.By.URI.User != "1101" || e.By.Display != "Desk" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -318,4 +322,84 @@ func TestReferUnsubscribedById(t *testing.T) {
 	s.do(Report{ID: one, Code: 200})
 	s.notified("refer", "terminated;reason=noresource", "200 OK")
 	s.wantDone()
+}
+
+// A phone that answers no NOTIFY still hears what has become of its transfer, not only
+// when the first one has been given up after 32 s.
+func TestUnansweredNotifyKeepsNothingBack(t *testing.T) {
+	s := talkingIn(t)
+	s.request("REFER", "", "Refer-To: <sip:12345@10.0.0.1>")
+	id := uint32(s.seq)
+	s.do(Report{ID: id, Code: 100})
+	s.do(Report{ID: id, Code: 180})
+	s.do(Report{ID: id, Code: 200})
+	s.take()
+	s.pass(2 * noticePatience)
+	last := s.last("NOTIFY")
+	if body := string(last.Body()); !strings.HasPrefix(body, "SIP/2.0 200") {
+		t.Errorf("after %v the last NOTIFY says %q", 2*noticePatience, body)
+	}
+	s.take()
+	s.pass(time.Second)
+	if got := s.last("NOTIFY"); got.CSeq().SeqNo != last.CSeq().SeqNo {
+		t.Errorf("an old one is repeated\n%s", got)
+	}
+	s.reply(last, 200, "")
+	s.do(End{})
+	s.reply(s.last("BYE"), 200, "")
+	s.wantDone()
+}
+
+// The last NOTIFY of one transfer does not keep another's back, and is not given up.
+func TestTwoTransfersOfASilentPhone(t *testing.T) {
+	s := talkingIn(t)
+	for range 2 {
+		s.request("REFER", "", "Refer-To: <sip:12345@10.0.0.1>")
+		s.do(Report{ID: uint32(s.seq), Code: 503})
+		s.request("REFER", "", "Refer-To: <sip:12345@10.0.0.1>")
+		s.do(Report{ID: uint32(s.seq), Code: 100})
+		s.do(Report{ID: uint32(s.seq), Code: 486})
+	}
+	s.pass(40 * time.Second)
+	if n := len(s.leg.Refer.Referrals) + len(s.leg.Clients); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+	s.do(End{})
+	s.wantDone()
+}
+
+// RFC 3891 §3: "the value "0" for a tag" is one that is not there, as for a phone whose
+// second line has got no more than a 100.
+func TestNamedBeforeTheFirstTag(t *testing.T) {
+	s := inbound(t)
+	for _, to := range []string{"", "0", s.ourTag} {
+		if !s.leg.Named(header.Replaces{CallID: s.callID, To: to, From: s.theirTag}) {
+			t.Errorf("to-tag %q: not named", to)
+		}
+	}
+	if s.leg.Named(header.Replaces{CallID: s.callID, From: "other"}) {
+		t.Error("a stranger's tag names it")
+	}
+	s.do(Answer{})
+	if s.leg.Named(header.Replaces{CallID: s.callID, From: s.theirTag}) {
+		t.Error("once answered the tag is known")
+	}
+}
+
+// RFC 3891 §3: "If the Replaces header field is present in a request other than INVITE, or
+// more than one Replaces header field is present [...] the UAS MUST reject the request with
+// a 400 Bad Request response." RFC 3911 §4: the same for Join, and for both together.
+func TestReplacesThatNamesNoOneDialog(t *testing.T) {
+	for _, lines := range [][]string{
+		{"Replaces: a@b;to-tag=1;from-tag=2", "REPLACES: c@d;to-tag=1;from-tag=2"},
+		{"Replaces: a@b;to-tag=1"},
+		{"Replaces: a@b;to-tag=1;to-tag=2;from-tag=3"},
+		{"Replaces: a@b;to-tag=1;from-tag=2", "Join: a@b;to-tag=1;from-tag=2"},
+		{"Join: ;to-tag=1;from-tag=2"},
+	} {
+		s := inbound(t, lines...)
+		s.want("400/INVITE", "")
+	}
+	s := inbound(t, "Replaces: a@b;to-tag=1;from-tag=2")
+	s.want("100/INVITE", "invited")
 }

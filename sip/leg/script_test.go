@@ -14,6 +14,7 @@ type script struct {
 	t      *testing.T
 	now    time.Time
 	leg    *Leg
+	local  Local
 	sent   []Packet // by the leg, since the last take
 	events []Event
 
@@ -36,7 +37,7 @@ func heldSDP() string {
 func newScript(t *testing.T) *script {
 	t.Helper()
 	return &script{
-		t: t, now: epoch, seq: 10, theirTag: "peer",
+		t: t, now: epoch, local: localAt(addrA, mediaA, "udp"), seq: 10, theirTag: "peer",
 		way: Flow{Network: "lab", Transport: "udp", Local: addrA, Remote: addrB},
 	}
 }
@@ -51,10 +52,10 @@ func outbound(t *testing.T, change ...func(*Config, *Invite)) *script {
 	for _, f := range change {
 		f(&cfg, &cmd)
 	}
-	s.leg = NewOutbound(cfg, localAt(addrA, mediaA, "udp"))
+	s.leg = NewOutbound(cfg, s.local)
 	s.callID = s.leg.CallID()
 	s.do(cmd)
-	s.ourTag = s.leg.dialog.LocalTag
+	s.ourTag = s.leg.Dialog.LocalTag
 	return s
 }
 
@@ -72,10 +73,10 @@ func inboundWith(t *testing.T, change func(*Config), lines ...string) *script {
 	cfg := testConfig(1)
 	cfg.SessionExpires = 0
 	change(&cfg)
-	leg, out := NewInbound(cfg, s.now, s.packet(s.invite(lines...)), localAt(addrA, mediaA, "udp"))
+	leg, out := NewInbound(cfg, s.now, s.packet(s.invite(lines...)), s.local)
 	s.leg = leg
 	s.note(out)
-	s.ourTag = leg.dialog.LocalTag
+	s.ourTag = leg.Dialog.LocalTag
 	return s
 }
 
@@ -117,6 +118,9 @@ func (s *script) note(out Out) {
 		s.sent = append(s.sent, p)
 	}
 	s.events = append(s.events, out.Events...)
+	if s.leg != nil {
+		reborn(s.t, s.leg, s.local)
+	}
 }
 
 func (s *script) do(c Command) { s.note(s.leg.Do(s.now, c)) }

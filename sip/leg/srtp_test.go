@@ -19,10 +19,11 @@ func secureOut(t *testing.T, p sdp.Protection, transport string, change ...func(
 	}
 	local := localAt(addrA, mediaA, transport)
 	local.Media.Protection = p
+	s.local = local
 	s.leg = NewOutbound(cfg, local)
 	s.callID = s.leg.CallID()
 	s.do(cmd)
-	s.ourTag = s.leg.dialog.LocalTag
+	s.ourTag = s.leg.Dialog.LocalTag
 	return s
 }
 
@@ -33,8 +34,9 @@ func secureIn(t *testing.T, p sdp.Protection, transport, body string) *script {
 	s.callID, s.way.Transport = "in-1", transport
 	local := localAt(addrA, mediaA, transport)
 	local.Media.Protection = p
+	s.local = local
 	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.text("INVITE", s.seq, "", body)), local)
-	s.leg, s.ourTag = leg, leg.dialog.LocalTag
+	s.leg, s.ourTag = leg, leg.Dialog.LocalTag
 	s.note(out)
 	return s
 }

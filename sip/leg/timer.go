@@ -11,13 +11,13 @@ import (
 
 // sessionTimer ends a call whose other side has gone without a word (RFC 4028).
 type sessionTimer struct {
-	interval time.Duration
-	floor    time.Duration // the party's network wants no shorter interval (422)
-	ours     bool          // we refresh
-	asked    bool          // the party has agreed to it, else we refresh for ourselves
+	Interval time.Duration `cbor:",omitzero"`
+	Floor    time.Duration `cbor:",omitzero"` // the party's network wants no shorter interval (422)
+	Ours     bool          `cbor:",omitzero"` // we refresh
+	Asked    bool          `cbor:",omitzero"` // the party has agreed to it, else we refresh for ourselves
 
-	refresh time.Time // we send a refresh then
-	expire  time.Time // the session is over then
+	Refresh time.Time `cbor:",omitzero"` // we send a refresh then
+	Expire  time.Time `cbor:",omitzero"` // the session is over then
 }
 
 // ask is the interval that we put into a request.
@@ -25,7 +25,7 @@ func (l *Leg) ask() time.Duration {
 	if l.cfg.SessionExpires == 0 {
 		return 0
 	}
-	return max(l.cfg.SessionExpires, l.timer.floor)
+	return max(l.cfg.SessionExpires, l.Timer.Floor)
 }
 
 // askTimer adds the session timer to our first INVITE. RFC 4028 §7.1: without
@@ -33,14 +33,14 @@ func (l *Leg) ask() time.Duration {
 func (l *Leg) askTimer(req *gosip.Request) {
 	if ask := l.ask(); ask > 0 {
 		add(req, "Session-Expires", seconds(ask))
-		add(req, "Min-SE", seconds(max(l.cfg.MinSE, l.timer.floor)))
+		add(req, "Min-SE", seconds(max(l.cfg.MinSE, l.Timer.Floor)))
 	}
 }
 
 // repeatTimer adds it to a later request. RFC 4028 §7.4: the refresher keeps
 // its part.
 func (l *Leg) repeatTimer(req *gosip.Request) {
-	interval := l.timer.interval
+	interval := l.Timer.Interval
 	if interval == 0 {
 		interval = l.ask()
 	}
@@ -48,26 +48,26 @@ func (l *Leg) repeatTimer(req *gosip.Request) {
 		return
 	}
 	refresher := ";refresher=uac"
-	if l.timer.asked && !l.timer.ours {
+	if l.Timer.Asked && !l.Timer.Ours {
 		refresher = ";refresher=uas"
 	}
-	add(req, "Session-Expires", seconds(max(interval, l.timer.floor))+refresher)
-	add(req, "Min-SE", seconds(max(l.cfg.MinSE, l.timer.floor)))
+	add(req, "Session-Expires", seconds(max(interval, l.Timer.Floor))+refresher)
+	add(req, "Min-SE", seconds(max(l.cfg.MinSE, l.Timer.Floor)))
 }
 
 // longer mends a request that got 422. RFC 4028 §7.3: the session interval is
 // to be at least the Min-SE of the response, and Min-SE the same.
-func (l *Leg) longer(c *client, res *gosip.Response) []header.Field {
-	s, ok := number(res, "min-se")
-	if !ok || s > 24*3600 || l.cfg.SessionExpires == 0 && l.timer.interval == 0 {
+func (l *Leg) longer(o outcome) []header.Field {
+	s, ok := number(o.res, "min-se")
+	if !ok || s > 24*3600 || l.cfg.SessionExpires == 0 && l.Timer.Interval == 0 {
 		return nil
 	}
-	l.timer.floor = max(l.timer.floor, time.Duration(s)*time.Second)
-	interval := seconds(max(l.ask(), l.timer.floor))
-	if old, err := header.ParseSessionExpires(value(c.req, "session-expires")); err == nil && old.Refresher != "" {
+	l.Timer.Floor = max(l.Timer.Floor, time.Duration(s)*time.Second)
+	interval := seconds(max(l.ask(), l.Timer.Floor))
+	if old, err := header.ParseSessionExpires(value(o.req, "session-expires")); err == nil && old.Refresher != "" {
 		interval += ";refresher=" + old.Refresher
 	}
-	return []header.Field{{Name: "Session-Expires", Value: interval}, {Name: "Min-SE", Value: seconds(l.timer.floor)}}
+	return []header.Field{{Name: "Session-Expires", Value: interval}, {Name: "Min-SE", Value: seconds(l.Timer.Floor)}}
 }
 
 // sessionExpires reads the header of either form.
@@ -92,7 +92,7 @@ func (l *Leg) tooBrief(p Packet, req *gosip.Request) *gosip.Response {
 	}
 	res := l.begin(p, 422)
 	add(res, "Min-SE", seconds(l.cfg.MinSE))
-	return finished(res)
+	return withoutBody(res)
 }
 
 // timerAccepted puts what holds from now on into our 2xx (RFC 4028 §9).
@@ -100,7 +100,7 @@ func (l *Leg) timerAccepted(now time.Time, req *gosip.Request, res *gosip.Respon
 	se, given := sessionExpires(req)
 	switch ours := l.cfg.SessionExpires; {
 	case !given && ours == 0:
-		l.timer = sessionTimer{floor: l.timer.floor}
+		l.Timer = sessionTimer{Floor: l.Timer.Floor}
 		return
 	case !given:
 		se.Interval = ours
@@ -134,53 +134,53 @@ func (l *Leg) timerAgreed(now time.Time, res *gosip.Response) {
 	case l.cfg.SessionExpires > 0:
 		l.arm(now, l.ask(), true, false)
 	default:
-		l.timer = sessionTimer{floor: l.timer.floor}
+		l.Timer = sessionTimer{Floor: l.Timer.Floor}
 	}
 }
 
 // arm begins the interval anew.
 func (l *Leg) arm(now time.Time, interval time.Duration, ours, asked bool) {
-	t := &l.timer
-	*t = sessionTimer{interval: interval, floor: t.floor, ours: ours, asked: asked}
+	t := &l.Timer
+	*t = sessionTimer{Interval: interval, Floor: t.Floor, Ours: ours, Asked: asked}
 	if ours {
-		t.refresh = now.Add(interval / 2) // RFC 4028 §7.2: "half the session interval"
+		t.Refresh = now.Add(interval / 2) // RFC 4028 §7.2: "half the session interval"
 	}
 	if asked {
 		// RFC 4028 §10: BYE "slightly before" the end: "the minimum of 32
 		// seconds and one third of the session interval" before it
-		t.expire = now.Add(interval - min(32*time.Second, interval/3))
+		t.Expire = now.Add(interval - min(32*time.Second, interval/3))
 	}
 }
 
 func (l *Leg) tickTimer(now time.Time) {
-	t := &l.timer
-	if l.phase != talking {
+	t := &l.Timer
+	if l.Phase != talking {
 		return
 	}
-	if due(t.expire, now) {
+	if due(t.Expire, now) {
 		l.tell(Ended{Cause: Expired})
 		l.closeWithBye(now, reasonField(408, "Session Timer Expired"))
 		return
 	}
-	if due(t.refresh, now) {
-		t.refresh = time.Time{}
-		l.modify.refresh = true // flush gives it its turn
+	if due(t.Refresh, now) {
+		t.Refresh = time.Time{}
+		l.Modify.Refresh = true // flush gives it its turn
 	}
 }
 
 // notRefreshed: RFC 4028 §10: the session goes on while there is time, and the
 // refresh is tried again. A refusal shows that the party is alive.
 func (l *Leg) notRefreshed(now time.Time, c *client, o outcome) {
-	if c.method == gosip.UPDATE && (o.code == 405 || o.code == 501) {
-		l.modify.update, l.modify.refresh = false, true
+	if c.Method == gosip.UPDATE && (o.code == 405 || o.code == 501) {
+		l.Modify.Update, l.Modify.Refresh = false, true
 		return
 	}
-	if !l.timer.asked {
-		l.timer.refresh = now.Add(l.timer.interval / 2)
+	if !l.Timer.Asked {
+		l.Timer.Refresh = now.Add(l.Timer.Interval / 2)
 		return
 	}
-	if left := l.timer.expire.Sub(now) / 2; left > 5*time.Second {
-		l.timer.refresh = now.Add(left)
+	if left := l.Timer.Expire.Sub(now) / 2; left > 5*time.Second {
+		l.Timer.Refresh = now.Add(left)
 	}
 }
 

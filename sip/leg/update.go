@@ -9,19 +9,8 @@ import (
 )
 
 // update refreshes the session without touching it.
-func (l *Leg) update(now time.Time, final func(*Leg, time.Time, *client, outcome)) {
-	c := l.request(gosip.UPDATE, &l.dialog)
-	if c == nil {
-		l.lost(now, Lost)
-		return
-	}
-	l.introduce(c.req)
-	l.repeatTimer(c.req)
-	l.identify(c.req)
-	c.req.SetBody(nil)
-	c.final = final
-	l.modify.client = c
-	l.start(now, c)
+func (l *Leg) update(now time.Time, what purpose) {
+	l.modify(now, what, gosip.UPDATE, func(_ *client, req *gosip.Request) { req.SetBody(nil) })
 }
 
 // receiveUpdate answers the party's UPDATE (RFC 3311 §5.2).
@@ -43,7 +32,7 @@ func (l *Leg) receiveUpdate(now time.Time, s *server, p Packet, req *gosip.Reque
 	}
 	var answer []byte
 	if offer != nil {
-		body, session, err := l.media.answer(offer)
+		body, session, err := l.Media.answer(offer)
 		if err != nil {
 			l.respond(now, s, l.unacceptable(p, err))
 			return
@@ -53,9 +42,9 @@ func (l *Leg) receiveUpdate(now time.Time, s *server, p Packet, req *gosip.Reque
 	}
 	d.Refresh(req)
 	l.noteAllowed(req)
-	res := Reply(p, 200, "", l.dialog.LocalTag)
-	l.introduceAs(res)
-	if l.phase == talking {
+	res := Reply(p, 200, "", l.Dialog.LocalTag)
+	l.addCapabilitiesAs(res)
+	if l.Phase == talking {
 		l.timerAccepted(now, req, res)
 	}
 	addBody(res, mediaSDP, answer)
@@ -67,13 +56,13 @@ func (l *Leg) receiveUpdate(now time.Time, s *server, p Packet, req *gosip.Reque
 // theirs not yet answered by us → 500 with Retry-After.
 func (l *Leg) untimely(d *dialog.Dialog) int {
 	switch {
-	case l.phase == talking && l.offering():
+	case l.Phase == talking && l.offering():
 		return 491
-	case l.phase == ringing && !l.accept.agreed && l.accept.offered:
+	case l.Phase == ringing && !l.Accept.Agreed && l.Accept.Offered:
 		return 500
-	case l.phase == ringing && !l.accept.agreed:
+	case l.Phase == ringing && !l.Accept.Agreed:
 		return 491
-	case l.phase == calling && !l.firm(d):
+	case l.Phase == calling && !l.firm(d):
 		return 491
 	}
 	return 0
@@ -81,9 +70,9 @@ func (l *Leg) untimely(d *dialog.Dialog) int {
 
 // firm says that offer and answer of an early dialog of ours are complete.
 func (l *Leg) firm(d *dialog.Dialog) bool {
-	for _, f := range l.invite.forks {
-		if &f.dialog == d {
-			return f.firm
+	for _, f := range l.Invite.Forks {
+		if &f.Dialog == d {
+			return f.Firm
 		}
 	}
 	return false
@@ -92,16 +81,16 @@ func (l *Leg) firm(d *dialog.Dialog) bool {
 // dialogOf is the dialog that a request of the party belongs to, one of an
 // unanswered fork among them; nil: none of ours.
 func (l *Leg) dialogOf(req *gosip.Request) *dialog.Dialog {
-	if l.phase == calling {
-		for _, f := range l.invite.forks {
-			if f.dialog.Matches(req) {
-				return &f.dialog
+	if l.Phase == calling {
+		for _, f := range l.Invite.Forks {
+			if f.Dialog.Matches(req) {
+				return &f.Dialog
 			}
 		}
 		return nil
 	}
-	if !l.accept.open && l.phase != idle && l.dialog.Matches(req) {
-		return &l.dialog
+	if !l.Accept.Open && l.Phase != idle && l.Dialog.Matches(req) {
+		return &l.Dialog
 	}
 	return nil
 }

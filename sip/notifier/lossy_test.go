@@ -21,7 +21,7 @@ func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 // it is, and never took an older one for a newer.
 func TestLossy(t *testing.T) {
 	seeds := uint64(150)
-	if testing.Short() {
+	if testing.Short() || rebirth {
 		seeds = 20
 	}
 	for seed := range seeds {
@@ -80,7 +80,8 @@ func lossy(t *testing.T, seed uint64) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			packet := leg.Packet{Msg: m, Flow: leg.Flow{Network: "lab", Transport: "udp", Remote: addrPort("10.0.0.2:5060")}}
+			packet := leg.Packet{Msg: m, Flow: leg.Flow{Network: "lab", Transport: "udp",
+				Remote: addrPort("10.0.0.2:5060")}}
 			req, isRequest := m.(*gosip.Request)
 			switch {
 			case p.up && isRequest && r.server.subs[packet.CallID()] == nil:

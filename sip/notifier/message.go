@@ -16,42 +16,41 @@ import (
 // notify sends the state as it is now.
 func (s *Server) notify(now time.Time, sub *subscription) {
 	via := s.via(sub)
-	req, err := sub.dialog.Request(gosip.NOTIFY, sub.dialog.Next(), via)
+	req, err := sub.Dialog.Request(gosip.NOTIFY, sub.Dialog.Next(), via)
 	if err != nil { // the phone has given an address that is none
 		s.drop(sub)
 		return
 	}
-	add(req, "Event", sub.event)
+	add(req, "Event", sub.Event)
 	add(req, "Subscription-State", sub.state(now))
-	add(req, "Contact", "<"+sub.local.Contact+">")
+	add(req, "Contact", "<"+sub.Local.Contact+">")
 	add(req, "Allow-Events", s.Events())
 	add(req, "User-Agent", s.cfg.Leg.UserAgent)
 	add(req, "Content-Type", sub.pack.Type())
-	req.SetBody(sub.pack.Write(View{Resource: sub.what.name, To: sub.to, Version: s.next(sub)}))
-	req.SetTransport(strings.ToUpper(sub.flow.Transport))
+	req.SetBody(sub.pack.Write(View{Resource: sub.What.Name, To: sub.To, Version: s.next(sub)}))
 	s.stats.Sent++
-	sub.notice = &notice{branch: via.Params.GetOr("branch", ""), flow: sub.flow, last: sub.last != ""}
-	s.step(now, sub, sub.notice.txn.Start(now, s.timing(sub.flow), req), nil)
+	sub.Notice = &notice{Branch: via.Params.GetOr("branch", ""), Flow: sub.Flow, Last: sub.Last != ""}
+	s.step(now, sub, sub.Notice.Txn.Start(now, s.timing(sub.Flow), req), nil)
 }
 
 // state is Subscription-State (RFC 6665 §4.1.3).
 func (sub *subscription) state(now time.Time) string {
-	if sub.last != "" {
-		return "terminated;reason=" + sub.last
+	if sub.Last != "" {
+		return "terminated;reason=" + sub.Last
 	}
-	return "active;expires=" + seconds(sub.until.Sub(now))
+	return "active;expires=" + seconds(sub.Until.Sub(now))
 }
 
 // next is the version of a body: none that this user was sent of the resource is
 // as high.
 func (s *Server) next(sub *subscription) uint32 {
-	key := version{sub.what, sub.user}
+	key := version{sub.What, sub.User}
 	v, ok := s.versions[key]
 	if !ok {
 		v = s.top
 	}
 	v++
-	s.versions[key], s.top = v, max(s.top, v)
+	s.versions[key], s.top, sub.Version = v, max(s.top, v), v
 	return v
 }
 
@@ -63,10 +62,11 @@ func (s *Server) timing(f leg.Flow) txn.Timing {
 // via: RFC 3261 §8.1.1.7, RFC 3581 §3.
 func (s *Server) via(sub *subscription) *gosip.ViaHeader {
 	via := &gosip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(sub.flow.Transport), Host: sub.local.ViaHost,
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(sub.Flow.Transport),
+		Host:   sub.Local.ViaHost,
 		Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK" + s.word()}, {K: "rport"}},
 	}
-	if host, port, err := net.SplitHostPort(sub.local.ViaHost); err == nil {
+	if host, port, err := net.SplitHostPort(sub.Local.ViaHost); err == nil {
 		via.Host = host
 		via.Port, _ = strconv.Atoi(port)
 	}
@@ -79,26 +79,25 @@ func (s *Server) word() string { return strconv.FormatUint(s.cfg.Leg.Rand(), 36)
 // accepted is the 200 to a SUBSCRIBE. RFC 6665 §4.2.1.1: Expires says how long the
 // subscription lasts.
 func (s *Server) accepted(sub *subscription, p leg.Packet, life time.Duration) *gosip.Response {
-	res := leg.Reply(p, 200, "", sub.dialog.LocalTag)
-	add(res, "Contact", "<"+sub.local.Contact+">")
+	res := leg.Reply(p, 200, "", sub.Dialog.LocalTag)
+	add(res, "Contact", "<"+sub.Local.Contact+">")
 	add(res, "Expires", seconds(life))
-	return s.finished(res, p, nil)
+	return s.finished(res, nil)
 }
 
 // refuse answers a request without keeping anything of it. It is always false.
 func (s *Server) refuse(p leg.Packet, code int, fields ...header.Field) bool {
 	if p.Msg.Via() != nil {
-		s.put(s.finished(leg.Reply(p, code, "", s.word()), p, fields), leg.ReplyFlow(p))
+		s.put(s.finished(leg.Reply(p, code, "", s.word()), fields), leg.ReplyFlow(p))
 	}
 	return false
 }
 
-func (s *Server) finished(res *gosip.Response, p leg.Packet, fields []header.Field) *gosip.Response {
+func (s *Server) finished(res *gosip.Response, fields []header.Field) *gosip.Response {
 	for _, f := range fields {
 		add(res, f.Name, f.Value)
 	}
 	add(res, "Server", s.cfg.Leg.UserAgent)
-	res.SetTransport(strings.ToUpper(p.Flow.Transport))
 	res.SetBody(nil)
 	return res
 }

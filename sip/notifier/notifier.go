@@ -43,6 +43,11 @@ type Package interface {
 	Write(v View) []byte
 }
 
+// Asker is a package whose subscribers ask for something besides, in the body of a SUBSCRIBE.
+type Asker interface {
+	Asked(user, resource string, body []byte)
+}
+
 // View is one subscriber's look at a resource.
 type View struct {
 	Resource string     // as Package.Find has named it
@@ -60,9 +65,10 @@ type Config struct {
 	MaxExpires time.Duration // longer ones, and those that ask for nothing, get this
 	Pause      time.Duration // between two NOTIFYs of a subscription, on average
 	Burst      int           // that many may come at once
-	PerUser    int           // subscriptions of one user; the oldest gives way. As many may wait for the answer to their last NOTIFY
-	Total      int           // more are refused with 503
-	Floor      uint32        // versions are above it
+	// subscriptions of one user; the oldest gives way. As many may wait for the answer to their last NOTIFY
+	PerUser int
+	Total   int    // more are refused with 503
+	Floor   uint32 // versions are above it
 }
 
 // Default is a Config without packages.
@@ -79,12 +85,16 @@ func Default() Config {
 
 // Server is all subscriptions. Owned by one goroutine.
 type Server struct {
-	cfg      Config
-	subs     map[string]*subscription     // by Call-ID
-	held     map[string]int               // how many of them a user has, with those that are over and wait for an answer
+	cfg  Config
+	subs map[string]*subscription // by Call-ID
+	// how many of them a user has, with those that are over and wait for an answer
+	held     map[string]int
 	users    map[string][]*subscription   // oldest first; those that are not over
 	watched  map[resource][]*subscription // the same
-	active   []*subscription              // those that have something to say, or wait for an answer
+	begun    uint64                       // how many there have been
+	touched  []*subscription              // those whose state is another than Out has told
+	active   agenda                       // those that have something to say, or wait for an answer
+	planned  uint64                       // how many have come there
 	sweep    time.Time                    // when those that have run out are looked for
 	versions map[version]uint32           // told last, by subscriptions that there are
 	top      uint32                       // of all that have been told
@@ -95,8 +105,6 @@ type Server struct {
 // sweepEvery is how late a subscription may be found to have run out.
 const sweepEvery = time.Second
 
-type resource struct{ event, name string }
-
 type version struct {
 	resource
 	user string
@@ -105,6 +113,7 @@ type version struct {
 // Out is what the Server wants done after one input.
 type Out struct {
 	Packets []leg.Packet
+	Changed []State  // of subscriptions that are not as they were: for who keeps them
 	Gone    []string // Call-IDs that are of no subscription any more
 }
 
@@ -117,7 +126,8 @@ type Stats struct {
 // New is a Server without subscriptions.
 func New(cfg Config) *Server {
 	return &Server{
-		cfg: cfg, top: cfg.Floor, subs: map[string]*subscription{}, held: map[string]int{}, users: map[string][]*subscription{},
+		cfg: cfg, top: cfg.Floor, subs: map[string]*subscription{}, held: map[string]int{},
+		users:   map[string][]*subscription{},
 		watched: map[resource][]*subscription{}, versions: map[version]uint32{},
 	}
 }
@@ -171,12 +181,22 @@ func (s *Server) Changed(now time.Time, event, name string) Out {
 	return s.flush(now)
 }
 
+// Over says that a resource is no more. Its subscribers are told how it ended, and that
+// nothing follows (RFC 6665 §4.1.3).
+func (s *Server) Over(now time.Time, event, name string) Out {
+	for _, sub := range slices.Clone(s.watched[resource{event, name}]) {
+		s.end(sub, "noresource")
+	}
+	return s.flush(now)
+}
+
 // Moved says that a phone of a user has registered anew and is reached by flow
 // now. It is known by its Contact.
 func (s *Server) Moved(now time.Time, user, contact string, flow leg.Flow) Out {
 	at, err := header.ParseURI(contact)
 	for _, sub := range s.users[user] {
-		if to, bad := header.ParseURI(sub.dialog.Target); err == nil && bad == nil && to.Host == at.Host && to.Port == at.Port {
+		if to, bad := header.ParseURI(sub.Dialog.Target); err == nil && bad == nil && to.Host == at.Host &&
+			to.Port == at.Port {
 			s.move(now, sub, flow)
 		}
 	}
@@ -188,7 +208,7 @@ func (s *Server) Moved(now time.Time, user, contact string, flow leg.Flow) Out {
 func (s *Server) Close(now time.Time, again time.Duration) Out {
 	for _, user := range slices.Sorted(maps.Keys(s.users)) {
 		for _, sub := range slices.Clone(s.users[user]) {
-			sub.spent = time.Time{}
+			sub.Spent = time.Time{}
 			s.end(sub, "probation;retry-after="+seconds(again))
 		}
 	}
@@ -198,18 +218,17 @@ func (s *Server) Close(now time.Time, again time.Duration) Out {
 // Deadline is when Tick wants to be called; false: never, as things stand.
 func (s *Server) Deadline() (at time.Time, ok bool) {
 	at = s.sweep
-	for _, sub := range s.active {
-		if t := sub.deadline(s.cfg); !t.IsZero() && (at.IsZero() || t.Before(at)) {
-			at = t
-		}
+	if len(s.active) > 0 && (at.IsZero() || s.active[0].due.Before(at)) {
+		at = s.active[0].due
 	}
 	return at, !at.IsZero()
 }
 
 // Tick lets everything act that is due.
 func (s *Server) Tick(now time.Time) Out {
-	for _, sub := range slices.Clone(s.active) {
+	for _, sub := range s.acts(now) {
 		s.tick(now, sub)
+		s.activate(sub)
 	}
 	if due(s.sweep, now) {
 		s.expire(now)
@@ -221,7 +240,7 @@ func (s *Server) Tick(now time.Time) Out {
 func (s *Server) expire(now time.Time) {
 	for _, user := range slices.Sorted(maps.Keys(s.users)) {
 		for _, sub := range slices.Clone(s.users[user]) {
-			if due(sub.until, now) {
+			if due(sub.Until, now) {
 				s.end(sub, "timeout")
 			}
 		}
@@ -247,14 +266,12 @@ func (s *Server) Events() string {
 
 // flush sends what is owed and may be sent, and hands everything out.
 func (s *Server) flush(now time.Time) Out {
-	s.active = slices.DeleteFunc(s.active, func(sub *subscription) bool {
+	for _, sub := range s.touched {
 		s.turn(now, sub)
-		sub.active = !sub.done() && (sub.owed || sub.notice != nil)
-		if sub.done() {
+		if s.plan(sub); sub.done() && s.subs[sub.Dialog.CallID] == sub {
 			s.bury(sub)
 		}
-		return !sub.active
-	})
+	}
 	switch {
 	case len(s.users) == 0:
 		s.sweep = time.Time{}
@@ -262,6 +279,7 @@ func (s *Server) flush(now time.Time) Out {
 		s.sweep = now.Add(sweepEvery)
 	}
 	out := s.out
+	out.Changed = s.takeTouched()
 	s.out = Out{}
 	return out
 }
@@ -269,14 +287,14 @@ func (s *Server) flush(now time.Time) Out {
 // bury takes what nobody has to be told of any more out of all books. What its user is
 // told next of the resource begins above everything told so far.
 func (s *Server) bury(sub *subscription) {
-	delete(s.subs, sub.dialog.CallID)
-	if s.held[sub.user]--; s.held[sub.user] == 0 {
-		delete(s.held, sub.user)
+	delete(s.subs, sub.Dialog.CallID)
+	if s.held[sub.User]--; s.held[sub.User] == 0 {
+		delete(s.held, sub.User)
 	}
-	if !slices.ContainsFunc(s.watched[sub.what], func(o *subscription) bool { return o.user == sub.user }) {
-		delete(s.versions, version{sub.what, sub.user})
+	if !slices.ContainsFunc(s.watched[sub.What], func(o *subscription) bool { return o.User == sub.User }) {
+		delete(s.versions, version{sub.What, sub.User})
 	}
-	s.gone(sub.dialog.CallID)
+	s.gone(sub.Dialog.CallID)
 }
 
 func (s *Server) gone(callID string) { s.out.Gone = append(s.out.Gone, callID) }

@@ -103,7 +103,8 @@ func TestRefused(t *testing.T) {
 			r := newRig(t, nil)
 			w := r.watcher("1101", c.to)
 			w.send(w.text(c.line))
-			if res := r.code(c.code); c.field != "" && (res.GetHeader(c.field) == nil || res.GetHeader(c.field).Value() != c.value) {
+			if res := r.code(c.code); c.field != "" && (res.GetHeader(c.field) == nil ||
+				res.GetHeader(c.field).Value() != c.value) {
 				t.Errorf("%s is not %s:\n%s", c.field, c.value, res)
 			}
 			w.forgotten()
@@ -112,14 +113,16 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range []string{"Accept:", "Accept: application/x, text/state;q=0.5", "Accept: */*", "Expires:", "Expires: 60"} {
+	for _, line := range []string{"Accept:", "Accept: application/x, text/state;q=0.5", "Accept: */*", "Expires:",
+		"Expires: 60"} {
 		newRig(t, nil).watcher("1101", "110").subscribed(line)
 	}
 }
 
 // RFC 6665 §4.2.1.1: the interval may be shorter than asked for, never longer.
 func TestLifetime(t *testing.T) {
-	for asked, want := range map[string]string{"Expires: 3600": "300", "Expires:": "300", "Expires: 120": "120", "Expires: 4294967295": "300"} {
+	for asked, want := range map[string]string{"Expires: 3600": "300", "Expires:": "300", "Expires: 120": "120",
+		"Expires: 4294967295": "300"} {
 		r := newRig(t, nil)
 		w := r.watcher("1101", "110")
 		w.send(w.text(asked))
@@ -131,7 +134,8 @@ func TestLifetime(t *testing.T) {
 
 // RFC 6665 §4.2.2, RFC 5057 §5.1: what an answer to a NOTIFY means.
 func TestNotifyRefused(t *testing.T) {
-	for code, ends := range map[int]bool{481: true, 404: true, 489: true, 501: true, 603: true, 503: false, 500: false} {
+	for code, ends := range map[int]bool{481: true, 404: true, 489: true, 501: true, 603: true, 503: false,
+		500: false} {
 		r := newRig(t, nil)
 		w := r.watcher("1101", "110")
 		w.subscribed()
@@ -414,12 +418,26 @@ func TestClose(t *testing.T) {
 	w.forgotten()
 }
 
+// RFC 6665 §4.1.3: what is watched is no more, and nothing will follow.
+func TestOver(t *testing.T) {
+	r := newRig(t, nil)
+	w := r.watcher("1101", "110")
+	w.subscribed()
+	r.note(r.server.Over(r.now, "state", "another"))
+	r.note(r.server.Over(r.now, "state", "110"))
+	w.hears(0)
+	if w.over != "noresource" {
+		t.Errorf("told %q", w.over)
+	}
+	w.forgotten()
+}
+
 // RFC 6665 §4.2.2: what was allowed once may be no more.
 func TestNoLongerAllowed(t *testing.T) {
 	r := newRig(t, nil)
 	w := r.watcher("1101", "110")
 	w.subscribed()
-	r.server.subs[w.callID].to.User = "secret"
+	r.server.subs[w.callID].To.User = "secret"
 	w.send(w.text())
 	all := r.take()
 	if len(all) != 2 || all[0].(*gosip.Response).StatusCode != 403 {
@@ -438,7 +456,9 @@ func TestRubbish(t *testing.T) {
 	r := newRig(t, nil)
 	w := r.watcher("1101", "110")
 	w.subscribed()
-	m, err := gosip.ParseMessage([]byte("SUBSCRIBE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKq\r\nCall-ID: " + w.callID + "\r\n\r\n"))
+	m, err := gosip.ParseMessage(
+		[]byte("SUBSCRIBE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKq\r\nCall-ID: " + w.callID +
+			"\r\n\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

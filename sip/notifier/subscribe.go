@@ -11,27 +11,28 @@ import (
 	"liandong/sip/dialog"
 	"liandong/sip/header"
 	"liandong/sip/leg"
+	"liandong/sip/snapshot"
 	"liandong/sip/txn"
 )
 
 // begin takes the first SUBSCRIBE of a subscription; false: it is refused.
 func (s *Server) begin(now time.Time, user string, key txn.Key, p leg.Packet, req *gosip.Request) bool {
-	sub := &subscription{user: user, flow: p.Flow, key: key}
-	sub.flow.Symmetric = true
+	s.begun++
+	sub := &subscription{State: State{Begun: s.begun, User: user, Flow: p.Flow, Key: key}}
+	sub.Flow.Symmetric = true
 	life, ok := s.admit(sub, p, req)
 	if !ok {
 		return false
 	}
-	sub.dialog = dialog.Answering(req, s.word())
-	if sub.local, ok = s.cfg.Local(p.Flow.Network, p.Flow.Transport); !ok {
+	sub.Dialog = dialog.Answering(req, s.word())
+	if sub.Local, ok = s.cfg.Local(p.Flow.Network, p.Flow.Transport); !ok {
 		return s.refuse(p, 503)
 	}
 	s.makeRoom(user)
 	s.subs[p.CallID()] = sub
 	s.held[user]++
-	s.stats.On++
-	s.users[user] = append(s.users[user], sub)
-	s.watched[sub.what] = append(s.watched[sub.what], sub)
+	s.list(sub)
+	sub.asks(req)
 	s.accept(now, sub, p, life)
 	return true
 }
@@ -60,16 +61,16 @@ func (s *Server) admit(sub *subscription, p leg.Packet, req *gosip.Request) (lif
 	if err != nil {
 		return 0, s.refuse(p, 400)
 	}
-	found, code := pack.Find(sub.user, to)
+	found, code := pack.Find(sub.User, to)
 	switch {
 	case code >= 300:
 		return 0, s.refuse(p, code)
-	case len(s.subs) >= s.cfg.Total, s.held[sub.user] >= 2*s.cfg.PerUser:
+	case len(s.subs) >= s.cfg.Total, s.held[sub.User] >= 2*s.cfg.PerUser:
 		return 0, s.refuse(p, 503, header.Field{Name: "Retry-After", Value: "60"})
 	}
-	sub.what, sub.event, sub.pack, sub.to = resource{name, found}, name, pack, to
+	sub.What, sub.Event, sub.pack, sub.To = resource{name, found}, name, pack, to
 	if id != "" {
-		sub.event += ";id=" + id
+		sub.Event += ";id=" + id
 	}
 	return life, true
 }
@@ -102,9 +103,10 @@ func (s *Server) makeRoom(user string) {
 // accept answers a SUBSCRIBE. RFC 6665 §4.2.1.2: it is followed by a NOTIFY at
 // once, the last one if nothing more is wanted.
 func (s *Server) accept(now time.Time, sub *subscription, p leg.Packet, life time.Duration) {
-	sub.until = now.Add(life)
-	sub.reply = s.accepted(sub, p, life)
-	s.put(sub.reply, leg.ReplyFlow(p))
+	sub.Until = now.Add(life)
+	res := s.accepted(sub, p, life)
+	sub.Reply = snapshot.Keep(res)
+	s.put(res, leg.ReplyFlow(p))
 	if life == 0 {
 		s.end(sub, "timeout")
 		return
@@ -115,8 +117,8 @@ func (s *Server) accept(now time.Time, sub *subscription, p leg.Packet, life tim
 // again is a SUBSCRIBE without a To tag for a subscription that there is: a copy,
 // or one that makes no sense.
 func (s *Server) again(_ time.Time, sub *subscription, key txn.Key, p leg.Packet, _ *gosip.Request) {
-	if key == sub.key {
-		s.put(sub.reply, leg.ReplyFlow(p))
+	if key == sub.Key {
+		s.put(sub.Reply.Msg, leg.ReplyFlow(p))
 		return
 	}
 	s.refuse(p, 482) // RFC 3261 §8.2.2.2
@@ -129,11 +131,11 @@ func (s *Server) request(now time.Time, sub *subscription, p leg.Packet, req *go
 	case req.Method == gosip.ACK:
 	case !whole || req.To() == nil:
 		s.refuse(p, 400)
-	case sub != nil && key == sub.key:
-		s.put(sub.reply, leg.ReplyFlow(p))
-	case sub == nil || sub.last != "" || !sub.dialog.Matches(req):
+	case sub != nil && key == sub.Key:
+		s.put(sub.Reply.Msg, leg.ReplyFlow(p))
+	case sub == nil || sub.Last != "" || !sub.Dialog.Matches(req):
 		s.refuse(p, 481)
-	case !sub.dialog.InOrder(req.CSeq().SeqNo):
+	case !s.inOrder(sub, req.CSeq().SeqNo):
 		s.refuse(p, 500)
 	case req.Method == gosip.SUBSCRIBE:
 		s.refresh(now, sub, key, p, req)
@@ -144,10 +146,16 @@ func (s *Server) request(now time.Time, sub *subscription, p leg.Packet, req *go
 	}
 }
 
+// inOrder: RFC 3261 §12.2.2.
+func (s *Server) inOrder(sub *subscription, seq uint32) bool {
+	s.touch(sub)
+	return sub.Dialog.InOrder(seq)
+}
+
 // refresh prolongs a subscription, or ends it (RFC 6665 §4.1.2).
 func (s *Server) refresh(now time.Time, sub *subscription, key txn.Key, p leg.Packet, req *gosip.Request) {
 	name, id := eventOf(req)
-	if name != sub.what.event || id != "" && name+";id="+id != sub.event {
+	if name != sub.What.Event || id != "" && name+";id="+id != sub.Event {
 		s.refuse(p, 489, header.Field{Name: "Allow-Events", Value: s.Events()})
 		return
 	}
@@ -155,15 +163,23 @@ func (s *Server) refresh(now time.Time, sub *subscription, key txn.Key, p leg.Pa
 	if !ok {
 		return
 	}
-	sub.dialog.Refresh(req)
+	sub.Dialog.Refresh(req)
 	s.move(now, sub, p.Flow)
-	sub.key = key
-	if _, code := sub.pack.Find(sub.user, sub.to); code >= 300 { // it may not be watched any more
+	sub.Key = key
+	if _, code := sub.pack.Find(sub.User, sub.To); code >= 300 { // it may not be watched any more
 		s.refuse(p, code)
 		s.end(sub, "rejected")
 		return
 	}
+	sub.asks(req)
 	s.accept(now, sub, p, life)
+}
+
+// asks gives a package what a SUBSCRIBE that was taken asks for besides, before its NOTIFY is written.
+func (sub *subscription) asks(req *gosip.Request) {
+	if pack, ok := sub.pack.(Asker); ok && len(req.Body()) > 0 {
+		pack.Asked(sub.User, sub.What.Name, req.Body())
+	}
 }
 
 // eventOf is the package and the id in Event (RFC 6665 §8.2.1).

@@ -58,7 +58,8 @@ var suites = []struct {
 	name   string
 	length int
 }{
-	{"AEAD_AES_256_GCM", 44}, {"AEAD_AES_128_GCM", 28}, {"AES_256_CM_HMAC_SHA1_80", 46}, {"AES_CM_128_HMAC_SHA1_80", 30},
+	{"AEAD_AES_256_GCM", 44}, {"AEAD_AES_128_GCM", 28}, {"AES_256_CM_HMAC_SHA1_80", 46},
+	{"AES_CM_128_HMAC_SHA1_80", 30},
 }
 
 // NewKeys makes a key of ours for each suite. rand has to be unguessable. A leg

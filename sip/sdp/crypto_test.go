@@ -59,14 +59,22 @@ func TestAnswerWithKeys(t *testing.T) {
 	}{
 		{"the only one", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA)), "1", aesCM, keyA},
 		{"with a lifetime", offerOf(audio("RTP/SAVP", "7 "+aesCM+" inline:"+keyA+"|2^20")), "7", aesCM, keyA},
-		{"with a lifetime in packets", offerOf(audio("RTP/SAVPF", "1 "+aesCM+" inline:"+keyA+"|1048576")), "1", aesCM, keyA},
-		{"with a hint of the window", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA+" WSH=128")), "1", aesCM, keyA},
-		{"behind what nobody has", offerOf(audio("RTP/SAVP", "1 F8_128_HMAC_SHA1_80 inline:"+keyB, "2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
-		{"behind one with an MKI", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+"|2^20|1:4", "2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
-		{"behind several keys", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+"|2^20|1:4;inline:"+keyA+"|2^20|2:4", "2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
-		{"behind one that is not encrypted", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+" UNENCRYPTED_SRTP", "2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
+		{"with a lifetime in packets", offerOf(audio("RTP/SAVPF", "1 "+aesCM+" inline:"+keyA+"|1048576")), "1", aesCM,
+			keyA},
+		{"with a hint of the window", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA+" WSH=128")), "1", aesCM,
+			keyA},
+		{"behind what nobody has", offerOf(audio("RTP/SAVP", "1 F8_128_HMAC_SHA1_80 inline:"+keyB,
+			"2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
+		{"behind one with an MKI", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+"|2^20|1:4",
+			"2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
+		{"behind several keys",
+			offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+"|2^20|1:4;inline:"+keyA+"|2^20|2:4",
+				"2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
+		{"behind one that is not encrypted", offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyB+" UNENCRYPTED_SRTP",
+			"2 "+aesCM+" inline:"+keyA)), "2", aesCM, keyA},
 		{"best effort", offerOf(audio("RTP/AVP", "1 "+aesCM+" inline:"+keyA)), "1", aesCM, keyA},
-		{"beside one in the open", offerOf(audio("RTP/AVP"), audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA)), "1", aesCM, keyA},
+		{"beside one in the open", offerOf(audio("RTP/AVP"), audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA)), "1", aesCM,
+			keyA},
 	} {
 		for _, p := range []Protection{Preferred, Required} {
 			l := secureLocal(p, Plain)
@@ -79,7 +87,8 @@ func TestAnswerWithKeys(t *testing.T) {
 			if s.Open != (Crypto{tt.suite, secret(t, tt.theirs)}) || s.Seal != ours {
 				t.Errorf("%s: other keys", tt.what)
 			}
-			want := "a=crypto:" + tt.tag + " " + tt.suite + " inline:" + base64.StdEncoding.EncodeToString([]byte(ours.Key)) + "\r\n"
+			want := "a=crypto:" + tt.tag + " " + tt.suite + " inline:" +
+				base64.StdEncoding.EncodeToString([]byte(ours.Key)) + "\r\n"
 			if strings.Count(string(answer), "a=crypto:") != 1 || !strings.Contains(string(answer), want) {
 				t.Errorf("%s: answer\n%s", tt.what, answer)
 			}
@@ -88,8 +97,10 @@ func TestAnswerWithKeys(t *testing.T) {
 }
 
 func TestAnswerOfTwoStreamsDeclinesTheOpenOne(t *testing.T) {
-	answer, s, err := Answer(secureLocal(Preferred, Plain), offerOf(audio("RTP/AVP"), audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA)))
-	if err != nil || !strings.Contains(string(answer), "m=audio 0 RTP/AVP 8 0\r\n") || !strings.Contains(string(answer), " RTP/SAVP 8 0\r\n") {
+	answer, s, err := Answer(secureLocal(Preferred, Plain),
+		offerOf(audio("RTP/AVP"), audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA)))
+	if err != nil || !strings.Contains(string(answer), "m=audio 0 RTP/AVP 8 0\r\n") ||
+		!strings.Contains(string(answer), " RTP/SAVP 8 0\r\n") {
 		t.Errorf("%v\n%s", err, answer)
 	}
 	if len(s.Streams) != 2 || s.Streams[1] != "" {
@@ -113,9 +124,11 @@ func TestProtectionPolicy(t *testing.T) {
 		{"secure", Off, offerOf(audio("RTP/SAVP", good)), ErrProtection, false},
 		{"both", Off, offerOf(audio("RTP/SAVP", good), audio("RTP/AVP")), nil, false},
 		{"secure without a key", Preferred, offerOf(audio("RTP/SAVP")), ErrProtection, false},
-		{"secure with a short key", Preferred, offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA[:36])), ErrProtection, false},
+		{"secure with a short key", Preferred, offerOf(audio("RTP/SAVP", "1 "+aesCM+" inline:"+keyA[:36])),
+			ErrProtection, false},
 		{"secure with a bad lifetime", Preferred, offerOf(audio("RTP/SAVP", good+"|2^49")), ErrProtection, false},
-		{"a key for the session", Preferred, []byte(strings.Replace(string(offerOf(audio("RTP/SAVP"))), "t=0 0\r\n", "t=0 0\r\na=crypto:"+good+"\r\n", 1)), ErrProtection, false},
+		{"a key for the session", Preferred, []byte(strings.Replace(string(offerOf(audio("RTP/SAVP"))), "t=0 0\r\n",
+			"t=0 0\r\na=crypto:"+good+"\r\n", 1)), ErrProtection, false},
 		{"keys by DTLS", Preferred, offerOf(audio("UDP/TLS/RTP/SAVP")), ErrNoCodec, false},
 	} {
 		_, s, err := Answer(secureLocal(tt.p, Plain), tt.offer)
@@ -190,7 +203,8 @@ func TestKeysDoNotShow(t *testing.T) {
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "session", s, "key", c)
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "session", s, "key", c)
 	text := b.String() + fmt.Sprintf("%v %+v %#v", s, s, l)
-	for _, shown := range []string{"sesame", c.Key, base64.StdEncoding.EncodeToString([]byte(c.Key)), fmt.Sprintf("%q", c.Key)} {
+	for _, shown := range []string{"sesame", c.Key, base64.StdEncoding.EncodeToString([]byte(c.Key)),
+		fmt.Sprintf("%q", c.Key)} {
 		if strings.Contains(text, strings.Trim(shown, `"`)) {
 			t.Error("a key shows:", text)
 		}

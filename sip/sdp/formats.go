@@ -122,6 +122,17 @@ func (m *media) eventsFor(codecs []choice) (all []events) {
 	return all
 }
 
+// renumbered adds what a party names in its answer by another number than we offered: RFC 3264 §8.3.2 forbids it
+// that, and it sends its keys by its own number.
+func (s *Session) renumbered(theirs []events) {
+	for _, e := range theirs {
+		_, sound := s.Recv[e.pt]
+		if _, known := s.DTMFRecv[e.pt]; !known && !sound && s.DTMFRecv != nil {
+			s.DTMFRecv[e.pt] = e.rate
+		}
+	}
+}
+
 // press notes by which payload types keys go and come. They are sent by the clock of the sound
 // alone: by another, our durations would be false, so there we play tones instead.
 func (s *Session) press(theirs, ours []events) {

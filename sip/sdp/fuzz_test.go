@@ -11,8 +11,10 @@ import (
 // Whatever is offered, our answer is one that a strict reader takes, has the
 // offer's streams, and is understood by the party as we understand it.
 func FuzzAnswer(f *testing.F) {
-	f.Add(phone("m=video 5000 RTP/AVP 96", "m=audio 4000/2 RTP/AVP 8 0 97 101", "c=IN IP4 192.0.2.9", "a=rtpmap:97 PCMA/8000/1",
-		"a=rtpmap:101 telephone-event/8000", "a=rtcp:4005 IN IP4 192.0.2.8", "a=rtcp-mux", "a=ptime:30", "a=maxptime:40", "a=sendonly"))
+	f.Add(phone("m=video 5000 RTP/AVP 96", "m=audio 4000/2 RTP/AVP 8 0 97 101", "c=IN IP4 192.0.2.9",
+		"a=rtpmap:97 PCMA/8000/1",
+		"a=rtpmap:101 telephone-event/8000", "a=rtcp:4005 IN IP4 192.0.2.8", "a=rtcp-mux", "a=ptime:30",
+		"a=maxptime:40", "a=sendonly"))
 	f.Add(phone("m=audio 4000 RTP/AVPF 8", "c=IN IP4 0.0.0.0"))
 	f.Add([]byte("v=0\nm=audio 1 RTP/AVP 0\nc=IN IP6 ::"))
 	f.Fuzz(func(t *testing.T, offer []byte) {
@@ -28,7 +30,8 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%d streams for %d\n%s", len(streams), len(offered), answer)
 		}
 		heard, err := Accept(Local{Addr: addr("192.0.2.7:4000"), Codecs: us.Codecs, DTMF: 101, Ptime: us.Ptime}, answer)
-		if err != nil || heard.Codec != s.Codec || heard.PT != s.PT || heard.Remote != us.Addr || heard.DTMFSend != s.DTMFSend {
+		if err != nil || heard.Codec != s.Codec || heard.PT != s.PT || heard.Remote != us.Addr ||
+			heard.DTMFSend != s.DTMFSend {
 			t.Fatalf("they understand %+v %v where we mean %+v\n%s", heard, err, s, answer)
 		}
 		if heard.Direction.Sends() != s.Direction.Receives() || heard.Direction.Receives() != s.Direction.Sends() {
@@ -51,7 +54,8 @@ func FuzzStrict(f *testing.F) {
 		l := us
 		l.SessionID, l.Version, l.DTMF, l.Direction = id, version, dtmf%128, Direction(direction%4)
 		var d sdp.SessionDescription
-		if err := d.Unmarshal(Offer(l)); err != nil || d.Origin.SessionVersion != version || len(d.MediaDescriptions) != 1 {
+		if err := d.Unmarshal(Offer(l)); err != nil || d.Origin.SessionVersion != version ||
+			len(d.MediaDescriptions) != 1 {
 			t.Fatalf("%v\n%s", err, Offer(l))
 		}
 	})

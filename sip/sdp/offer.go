@@ -3,11 +3,14 @@ package sdp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pion/sdp/v3"
+
+	"liandong/media/codec"
 )
 
 // Offer is our offer: every codec we have, telephone-event, and the direction.
@@ -49,6 +52,7 @@ func Accept(l Local, answer []byte) (Session, error) {
 			continue
 		}
 		s := m.session(l, found[0], false) // we do not offer rtcp-mux
+		s.Wideband = wideband(found)
 		var ok bool
 		if s.Seal, s.Open, ok = m.agreed(l); !ok {
 			fault = ErrProtection
@@ -60,6 +64,7 @@ func Accept(l Local, answer []byte) (Session, error) {
 		}
 		if theirs := m.events(); len(theirs) > 0 {
 			s.press(theirs, keys)
+			s.renumbered(theirs)
 		}
 		s.Streams = l.Streams
 		return s, nil
@@ -68,7 +73,7 @@ func Accept(l Local, answer []byte) (Session, error) {
 }
 
 // Answer answers an offer. RFC 3264 §6.1: with every codec of it that we have,
-// in the offer's order and by its payload types; we send the first. ErrNoCodec
+// in the offer's order, but where we insist on ours, and by its payload types; we send the first. ErrNoCodec
 // when no stream can be agreed on.
 func Answer(l Local, offer []byte) (answer []byte, s Session, err error) {
 	streams, err := parse(offer)
@@ -122,7 +127,13 @@ func (l Local) best(streams []media) (int, error) {
 }
 
 func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) {
+	if l.Insists {
+		slices.SortStableFunc(found, func(a, b choice) int {
+			return slices.Index(l.Codecs, a.id) - slices.Index(l.Codecs, b.id)
+		})
+	}
 	s := m.session(l, found[0], m.mux)
+	s.Wideband = wideband(found)
 	out := stream(l, m.proto)
 	for _, c := range found {
 		addCodec(out, c)
@@ -195,14 +206,21 @@ func marshal(l Local, lines ...*sdp.MediaDescription) []byte {
 			Username: "liandong", SessionID: l.SessionID, SessionVersion: l.Version,
 			NetworkType: "IN", AddressType: family, UnicastAddress: addr.String(),
 		},
-		SessionName:           "-",
-		ConnectionInformation: &sdp.ConnectionInformation{NetworkType: "IN", AddressType: family, Address: &sdp.Address{Address: addr.String()}},
-		TimeDescriptions:      []sdp.TimeDescription{{}},
-		MediaDescriptions:     lines,
+		SessionName: "-",
+		ConnectionInformation: &sdp.ConnectionInformation{
+			NetworkType: "IN", AddressType: family, Address: &sdp.Address{Address: addr.String()},
+		},
+		TimeDescriptions:  []sdp.TimeDescription{{}},
+		MediaDescriptions: lines,
 	}
 	text, err := d.Marshal()
 	if err != nil { // the library's Marshal has no way to fail
 		return nil
 	}
 	return text
+}
+
+// wideband says whether a codec among some has more than telephones have always had.
+func wideband(found []choice) bool {
+	return slices.ContainsFunc(found, func(c choice) bool { return c.id.Rate() > codec.PCMA.Rate() })
 }

@@ -172,15 +172,18 @@ func (m *media) choose(ours []codec.ID) []choice {
 	return all
 }
 
-// is tells whether a format is a codec; static payload types need no rtpmap
-// (RFC 3551 §6). Opus without its two channels is none: RFC 7587 §7.
+// is tells whether a format is a codec; static payload types need no rtpmap (RFC 3551 §6). G.722 is written with the
+// clock that it sounds by, too, against RFC 3551 §4.5.2. Opus without its two channels is none: RFC 7587 §7.
 func (m *media) is(format string, pt uint8, id codec.ID) bool {
 	name, mapped := m.rtpmap[format]
 	if !mapped {
 		return pt == id.PayloadType() && pt < 96
 	}
 	want := strings.ToUpper(encoding(id))
-	return name == want || id.Channels() == 1 && name == want+"/1"
+	if bare, _, _ := strings.Cut(name, "/"); bare == id.Name() && pt == id.PayloadType() && pt < firstDynamic {
+		return true // RFC 3551 §6: it is what the number says, whatever clock is written behind its name
+	}
+	return name == want || id.Channels() == 1 && name == want+"/1" || id == codec.G722 && name == "G722/16000"
 }
 
 // session is what the party's stream and our side agree on. mux: we agreed to

@@ -61,7 +61,8 @@ func TestHoldAndResume(t *testing.T) {
 	for _, c := range []struct {
 		attr string
 		want Direction
-	}{{"a=sendrecv", SendRecv}, {"a=sendonly", RecvOnly}, {"a=sendrecv", SendRecv}, {"a=inactive", Inactive}, {"a=recvonly", SendOnly}} {
+	}{{"a=sendrecv", SendRecv}, {"a=sendonly", RecvOnly}, {"a=sendrecv", SendRecv}, {"a=inactive", Inactive},
+		{"a=recvonly", SendOnly}} {
 		_, s, err := Answer(us, phone("m=audio 49170 RTP/AVP 8", c.attr))
 		if err != nil || s.Direction != c.want {
 			t.Errorf("%s: got %v %v", c.attr, s.Direction, err)
@@ -77,7 +78,8 @@ func TestHoldAndResume(t *testing.T) {
 			t.Fatal(err)
 		}
 		mine, err := Accept(alice, answer)
-		if err != nil || mine.Direction != want || mine.Direction.Sends() != theirs.Direction.Receives() || mine.Direction.Receives() != theirs.Direction.Sends() {
+		if err != nil || mine.Direction != want || mine.Direction.Sends() != theirs.Direction.Receives() ||
+			mine.Direction.Receives() != theirs.Direction.Sends() {
 			t.Errorf("%v: we have %v, they have %v, %v", want, mine.Direction, theirs.Direction, err)
 		}
 	}

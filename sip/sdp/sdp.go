@@ -61,18 +61,19 @@ func direction(sends, receives bool) Direction {
 // Local is our side of one leg. The leg owns SessionID for its life and raises
 // Version by one for each change (RFC 3264 §8).
 type Local struct {
-	Addr       netip.AddrPort // where we receive
-	SessionID  uint64         // below 2^62
-	Version    uint64
-	Codecs     []codec.ID // in our order of preference
-	DTMF       uint8      // our payload type of telephone-event; 0: none
-	Ptime      time.Duration
-	Direction  Direction        // the most we want
-	Protection Protection       // whether it is to be SRTP
-	Profile    Profile          // of an offer: Secure and BestEffort need Keys
-	Keys       []Crypto         // ours, of NewKeys; nil: no SRTP can be agreed on
-	Streams    []string         // of what was agreed before, see After
-	Types      map[string]uint8 // the same: payload type by encoding, "opus/48000/2"
+	Addr       netip.AddrPort   `cbor:",omitzero"` // where we receive
+	SessionID  uint64           `cbor:",omitzero"` // below 2^62
+	Version    uint64           `cbor:",omitzero"`
+	Codecs     []codec.ID       `cbor:",omitzero"` // in our order of preference
+	Insists    bool             `cbor:",omitzero"` // an answer goes by that order, too, and not by the offer's
+	DTMF       uint8            `cbor:",omitzero"` // our payload type of telephone-event; 0: none
+	Ptime      time.Duration    `cbor:",omitzero"`
+	Direction  Direction        `cbor:",omitzero"` // the most we want
+	Protection Protection       `cbor:",omitzero"` // whether it is to be SRTP
+	Profile    Profile          `cbor:",omitzero"` // of an offer: Secure and BestEffort need Keys
+	Keys       []Crypto         `cbor:",omitzero"` // ours, of NewKeys; nil: no SRTP can be agreed on
+	Streams    []string         `cbor:",omitzero"` // of what was agreed before, see After
+	Types      map[string]uint8 `cbor:",omitzero"` // the same: payload type by encoding, "opus/48000/2"
 }
 
 // After is our side for the next offer or answer once s was agreed on. RFC 3264
@@ -103,16 +104,22 @@ func keep(types map[string]uint8, name string, pt uint8) {
 
 // Session is what was agreed on.
 type Session struct {
-	Remote     netip.AddrPort // where the party receives; zero while it named no address (c=0.0.0.0)
-	RemoteRTCP netip.AddrPort
-	RTCPMux    bool
-	Codec      codec.ID           // what we send
-	PT         uint8              // its payload type
-	Recv       map[uint8]codec.ID // what may come
-	DTMFSend   uint8              // payload type of telephone-event towards the party, of Codec's clock; 0: none
-	DTMFRecv   map[uint8]int      // by which telephone-event may come, and its clock in Hz
-	Ptime      time.Duration      // of what we send, 10 to 60 ms; 0: the party has no wish
-	Direction  Direction
-	Seal, Open Crypto   // SRTP: what we send is sealed by ours, what comes by theirs; zero: none
-	Streams    []string // nil for one stream; else its m= line for each declined one, "" for ours
+	// where the party receives; zero while it named no address (c=0.0.0.0)
+	Remote     netip.AddrPort     `cbor:",omitzero"`
+	RemoteRTCP netip.AddrPort     `cbor:",omitzero"`
+	RTCPMux    bool               `cbor:",omitzero"`
+	Codec      codec.ID           `cbor:",omitzero"` // what we send
+	PT         uint8              `cbor:",omitzero"` // its payload type
+	Recv       map[uint8]codec.ID `cbor:",omitzero"` // what may come
+	Wideband   bool               `cbor:",omitzero"` // the party has named a codec of wideband that is ours as well
+	// payload type of telephone-event towards the party, of Codec's clock; 0: none
+	DTMFSend  uint8         `cbor:",omitzero"`
+	DTMFRecv  map[uint8]int `cbor:",omitzero"` // by which telephone-event may come, and its clock in Hz
+	Ptime     time.Duration `cbor:",omitzero"` // of what we send, 10 to 60 ms; 0: the party has no wish
+	Direction Direction     `cbor:",omitzero"`
+	// SRTP: what we send is sealed by ours, what comes by theirs; zero: none
+	Seal Crypto `cbor:",omitzero"`
+	Open Crypto `cbor:",omitzero"`
+	// nil for one stream; else its m= line for each declined one, "" for ours
+	Streams []string `cbor:",omitzero"`
 }

@@ -25,7 +25,8 @@ func phone(lines ...string) []byte {
 }
 
 func ours(lines ...string) string {
-	return string(body(append([]string{"v=0", "o=liandong 7 1 IN IP4 192.0.2.100", "s=-", "c=IN IP4 192.0.2.100", "t=0 0"}, lines...)...))
+	return string(body(append([]string{"v=0", "o=liandong 7 1 IN IP4 192.0.2.100", "s=-", "c=IN IP4 192.0.2.100",
+		"t=0 0"}, lines...)...))
 }
 
 func addr(s string) netip.AddrPort {
@@ -36,7 +37,8 @@ func addr(s string) netip.AddrPort {
 }
 
 func TestOffer(t *testing.T) {
-	want := ours("m=audio 20000 RTP/AVP 8 0 101", "a=rtpmap:8 PCMA/8000", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000",
+	want := ours("m=audio 20000 RTP/AVP 8 0 101", "a=rtpmap:8 PCMA/8000", "a=rtpmap:0 PCMU/8000",
+		"a=rtpmap:101 telephone-event/8000",
 		"a=fmtp:101 0-16", "a=ptime:20", "a=sendrecv")
 	for range 3 { // RFC 3264 §8: the same description is the same text
 		if got := string(Offer(us)); got != want {
@@ -45,7 +47,8 @@ func TestOffer(t *testing.T) {
 	}
 	l := us
 	l.Addr, l.Version, l.DTMF, l.Ptime, l.Direction = addr("[2001:db8::1]:20002"), 2, 0, 0, SendOnly
-	want = string(body("v=0", "o=liandong 7 2 IN IP6 2001:db8::1", "s=-", "c=IN IP6 2001:db8::1", "t=0 0", "m=audio 20002 RTP/AVP 8 0",
+	want = string(body("v=0", "o=liandong 7 2 IN IP6 2001:db8::1", "s=-", "c=IN IP6 2001:db8::1", "t=0 0",
+		"m=audio 20002 RTP/AVP 8 0",
 		"a=rtpmap:8 PCMA/8000", "a=rtpmap:0 PCMU/8000", "a=sendonly"))
 	if got := string(Offer(l)); got != want {
 		t.Fatalf("got\n%swant\n%s", got, want)
@@ -57,7 +60,8 @@ func TestOffer(t *testing.T) {
 func TestWideband(t *testing.T) {
 	l := us
 	l.Codecs, l.DTMF = []codec.ID{codec.Opus, codec.G722, codec.PCMA}, 0
-	want := ours("m=audio 20000 RTP/AVP 111 9 8", "a=rtpmap:111 opus/48000/2", "a=rtpmap:9 G722/8000", "a=rtpmap:8 PCMA/8000",
+	want := ours("m=audio 20000 RTP/AVP 111 9 8", "a=rtpmap:111 opus/48000/2", "a=rtpmap:9 G722/8000",
+		"a=rtpmap:8 PCMA/8000",
 		"a=ptime:20", "a=sendrecv")
 	if got := string(Offer(l)); got != want {
 		t.Errorf("offered\n%swant\n%s", got, want)
@@ -69,23 +73,31 @@ func TestWideband(t *testing.T) {
 		id            codec.ID
 		formats, map1 string
 	}{
-		{"opus by its own number", phone("m=audio 4000 RTP/AVP 96 8", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1"), 96, codec.Opus, "96 8", "96 opus/48000/2"},
-		{"in capitals", phone("m=audio 4000 RTP/AVP 111", "a=rtpmap:111 OPUS/48000/2"), 111, codec.Opus, "111", "111 opus/48000/2"},
+		{"opus by its own number", phone("m=audio 4000 RTP/AVP 96 8", "a=rtpmap:96 opus/48000/2",
+			"a=fmtp:96 useinbandfec=1"), 96, codec.Opus, "96 8", "96 opus/48000/2"},
+		{"in capitals", phone("m=audio 4000 RTP/AVP 111", "a=rtpmap:111 OPUS/48000/2"), 111, codec.Opus, "111",
+			"111 opus/48000/2"},
 		{"111 is nothing by itself", phone("m=audio 4000 RTP/AVP 111 9"), 9, codec.G722, "9", "9 G722/8000"},
-		{"one channel of opus", phone("m=audio 4000 RTP/AVP 111 112 8", "a=rtpmap:111 opus/48000", "a=rtpmap:112 opus/48000/1"), 8, codec.PCMA, "8", "8 PCMA/8000"},
+		{"one channel of opus", phone("m=audio 4000 RTP/AVP 111 112 8", "a=rtpmap:111 opus/48000",
+			"a=rtpmap:112 opus/48000/1"), 8, codec.PCMA, "8", "8 PCMA/8000"},
 		{"G.722 without rtpmap", phone("m=audio 4000 RTP/AVP 9"), 9, codec.G722, "9", "9 G722/8000"},
-		{"G.722 with one", phone("m=audio 4000 RTP/AVP 9", "a=rtpmap:9 g722/8000/1"), 9, codec.G722, "9", "9 G722/8000"},
-		{"G.722 by another number", phone("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 G722/8000"), 97, codec.G722, "97", "97 G722/8000"},
-		{"G.722.1 is another codec", phone("m=audio 4000 RTP/AVP 97 8", "a=rtpmap:97 G7221/16000"), 8, codec.PCMA, "8", "8 PCMA/8000"},
+		{"G.722 with one", phone("m=audio 4000 RTP/AVP 9", "a=rtpmap:9 g722/8000/1"), 9, codec.G722, "9",
+			"9 G722/8000"},
+		{"G.722 by another number", phone("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 G722/8000"), 97, codec.G722, "97",
+			"97 G722/8000"},
+		{"G.722.1 is another codec", phone("m=audio 4000 RTP/AVP 97 8", "a=rtpmap:97 G7221/16000"), 8, codec.PCMA, "8",
+			"8 PCMA/8000"},
 	} {
 		answer, s, err := Answer(l, c.offer)
 		if err != nil || s.Codec != c.id || s.PT != c.pt || s.Recv[c.pt] != c.id {
 			t.Errorf("%s: %v by %d, %v", c.name, s.Codec, s.PT, err)
 		}
-		if text := string(answer); !strings.Contains(text, "RTP/AVP "+c.formats+"\r\n") || !strings.Contains(text, "a=rtpmap:"+c.map1+"\r\n") {
+		if text := string(answer); !strings.Contains(text, "RTP/AVP "+c.formats+"\r\n") ||
+			!strings.Contains(text, "a=rtpmap:"+c.map1+"\r\n") {
 			t.Errorf("%s: answered\n%s", c.name, text)
 		}
-		if s, err := Accept(l, c.offer); err != nil || s.Codec != c.id || s.PT != c.pt || s.Recv[c.id.PayloadType()] != c.id {
+		if s, err := Accept(l, c.offer); err != nil || s.Codec != c.id || s.PT != c.pt ||
+			s.Recv[c.id.PayloadType()] != c.id {
 			t.Errorf("%s as an answer: %v by %d, %v", c.name, s.Codec, s.PT, err)
 		}
 	}
@@ -114,68 +126,99 @@ func TestAnswer(t *testing.T) {
 		"static payload type without rtpmap": {phone("m=audio 4000 RTP/AVP 8"), audio(tail...), plain},
 		"bare line feeds, blank lines, blanks at ends": {
 			[]byte("\n\nv=0\no=- 1 1 IN IP4 192.0.2.7\n\ns=-\nc=IN IP4 192.0.2.7 \nt=0 0\n\n\nm=audio 4000 RTP/AVP 8 \n\n\x00"), audio(tail...), plain},
-		"no s= and no t=":                    {body("v=0", "o=- 1 1 IN IP4 192.0.2.7", "c=IN IP4 192.0.2.7", "m=audio 4000 RTP/AVP 8"), audio(tail...), plain},
-		"o= that is no number, a= before t=": {body("v=0", "o=user x y IN IP4 192.0.2.7", "s= ", "a=sendrecv", "b=AS:84", "c=IN IP4 192.0.2.7", "t=0 0", "m=audio 4000 RTP/AVP 8"), audio(tail...), plain},
+		"no s= and no t=": {body("v=0", "o=- 1 1 IN IP4 192.0.2.7", "c=IN IP4 192.0.2.7",
+			"m=audio 4000 RTP/AVP 8"), audio(tail...), plain},
+		"o= that is no number, a= before t=": {body("v=0", "o=user x y IN IP4 192.0.2.7", "s= ", "a=sendrecv",
+			"b=AS:84", "c=IN IP4 192.0.2.7", "t=0 0", "m=audio 4000 RTP/AVP 8"), audio(tail...), plain},
 		"c= at the stream": {
-			body("v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "c=IN IP4 0.0.0.0", "t=0 0", "m=audio 4000 RTP/AVP 8", "c=IN IP4 192.0.2.7"), audio(tail...), plain},
-		"several c=, with a TTL":          {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 192.0.2.7/127", "c=IN IP4 192.0.2.8"), audio(tail...), plain},
-		"the first codec is none of ours": {phone("m=audio 4000 RTP/AVP 9 18 8 13", "a=rtpmap:9 G722/8000", "a=rtpmap:18 G729/8000", "a=fmtp:18 annexb=no"), audio(tail...), plain},
+			body("v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "c=IN IP4 0.0.0.0", "t=0 0", "m=audio 4000 RTP/AVP 8",
+				"c=IN IP4 192.0.2.7"), audio(tail...), plain},
+		"several c=, with a TTL": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 192.0.2.7/127",
+			"c=IN IP4 192.0.2.8"), audio(tail...), plain},
+		"the first codec is none of ours": {phone("m=audio 4000 RTP/AVP 9 18 8 13", "a=rtpmap:9 G722/8000",
+			"a=rtpmap:18 G729/8000", "a=fmtp:18 annexb=no"), audio(tail...), plain},
 		"every codec that we have, in the party's order": {
 			phone("m=audio 4000 RTP/AVP 0 8 0", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 pcma/8000/1"),
-			ours("m=audio 20000 RTP/AVP 0 8", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"),
+			ours("m=audio 20000 RTP/AVP 0 8", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000", "a=ptime:20",
+				"a=sendrecv"),
 			with(func(s *Session) {
 				s.Codec, s.PT, s.Recv = codec.PCMU, 0, map[uint8]codec.ID{0: codec.PCMU, 8: codec.PCMA}
 			}),
 		},
 		"a codec by a dynamic payload type": {
-			phone("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 PCMA/8000"), ours("m=audio 20000 RTP/AVP 97", "a=rtpmap:97 PCMA/8000", "a=ptime:20", "a=sendrecv"),
+			phone("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 PCMA/8000"),
+			ours("m=audio 20000 RTP/AVP 97", "a=rtpmap:97 PCMA/8000", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.PT, s.Recv = 97, map[uint8]codec.ID{97: codec.PCMA} }),
 		},
 		"rtpmap goes before the static meaning": {
-			phone("m=audio 4000 RTP/AVP 0", "a=rtpmap:0 PCMA/8000"), ours("m=audio 20000 RTP/AVP 0", "a=rtpmap:0 PCMA/8000", "a=ptime:20", "a=sendrecv"),
+			phone("m=audio 4000 RTP/AVP 0", "a=rtpmap:0 PCMA/8000"),
+			ours("m=audio 20000 RTP/AVP 0", "a=rtpmap:0 PCMA/8000", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.PT, s.Recv = 0, map[uint8]codec.ID{0: codec.PCMA} }),
 		},
 		"telephone-event by the party's payload type": {
 			phone("m=audio 4000 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-15"),
-			ours("m=audio 20000 RTP/AVP 8 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv"),
+			ours("m=audio 20000 RTP/AVP 8 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:96 telephone-event/8000",
+				"a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 96, map[uint8]int{96: 8000} }),
 		},
 		"two telephone-events": {
-			phone("m=audio 4000 RTP/AVP 8 110 126", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:126 TELEPHONE-EVENT/8000"),
-			ours("m=audio 20000 RTP/AVP 8 126", "a=rtpmap:8 PCMA/8000", "a=rtpmap:126 telephone-event/8000", "a=fmtp:126 0-16", "a=ptime:20", "a=sendrecv"),
+			phone("m=audio 4000 RTP/AVP 8 110 126", "a=rtpmap:110 telephone-event/48000",
+				"a=rtpmap:126 TELEPHONE-EVENT/8000"),
+			ours("m=audio 20000 RTP/AVP 8 126", "a=rtpmap:8 PCMA/8000", "a=rtpmap:126 telephone-event/8000",
+				"a=fmtp:126 0-16", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.DTMFSend, s.DTMFRecv = 126, map[uint8]int{126: 8000} }),
 		},
 		"telephone-event of another clock only: heard, not sent": {
 			phone("m=audio 4000 RTP/AVP 8 110", "a=rtpmap:110 telephone-event/48000"),
-			ours("m=audio 20000 RTP/AVP 8 110", "a=rtpmap:8 PCMA/8000", "a=rtpmap:110 telephone-event/48000", "a=fmtp:110 0-16", "a=ptime:20", "a=sendrecv"),
+			ours("m=audio 20000 RTP/AVP 8 110", "a=rtpmap:8 PCMA/8000", "a=rtpmap:110 telephone-event/48000",
+				"a=fmtp:110 0-16", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.DTMFRecv = map[uint8]int{110: 48000} }),
 		},
-		"a=rtcp":             {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555"), audio(tail...), with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.7:5555") })},
-		"a=rtcp elsewhere":   {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555 IN IP4 192.0.2.9"), audio(tail...), with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.9:5555") })},
-		"a=rtcp of nonsense": {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:0", "a=rtcp:", "a=rtcp:x"), audio(tail...), plain},
+		"a=rtcp": {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555"), audio(tail...),
+			with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.7:5555") })},
+		"a=rtcp elsewhere": {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:5555 IN IP4 192.0.2.9"), audio(tail...),
+			with(func(s *Session) { s.RemoteRTCP = addr("192.0.2.9:5555") })},
+		"a=rtcp of nonsense": {phone("m=audio 4000 RTP/AVP 8", "a=rtcp:0", "a=rtcp:", "a=rtcp:x"), audio(tail...),
+			plain},
 		"a=rtcp-mux": {phone("m=audio 4000 RTP/AVP 8", "a=rtcp-mux"), audio("a=rtcp-mux", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.RTCPMux, s.RemoteRTCP = true, s.Remote })},
-		"ptime":                                 {phone("m=audio 4000 RTP/AVP 8", "a=ptime:30"), audio(tail...), with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
-		"ptime over maxptime":                   {phone("a=maxptime:40", "m=audio 4000 RTP/AVP 8", "a=ptime:60"), audio(tail...), with(func(s *Session) { s.Ptime = 40 * time.Millisecond })},
-		"ptime that is no number of frames":     {phone("m=audio 4000 RTP/AVP 8", "a=ptime:25"), audio(tail...), with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
-		"maxptime alone":                        {phone("m=audio 4000 RTP/AVP 8", "a=maxptime:15"), audio(tail...), with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
-		"ptime below bounds":                    {phone("m=audio 4000 RTP/AVP 8", "a=ptime:1"), audio(tail...), with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
-		"ptime out of bounds":                   {phone("m=audio 4000 RTP/AVP 8", "a=ptime:200"), audio(tail...), with(func(s *Session) { s.Ptime = 60 * time.Millisecond })},
-		"ptime of nonsense":                     {phone("m=audio 4000 RTP/AVP 8", "a=ptime:20.5"), audio(tail...), plain},
-		"hold: sendonly":                        {phone("m=audio 4000 RTP/AVP 8", "a=sendonly"), audio("a=ptime:20", "a=recvonly"), with(func(s *Session) { s.Direction = RecvOnly })},
-		"hold: inactive":                        {phone("m=audio 4000 RTP/AVP 8", "a=inactive"), audio("a=ptime:20", "a=inactive"), with(func(s *Session) { s.Direction = Inactive })},
-		"recvonly":                              {phone("m=audio 4000 RTP/AVP 8", "a=recvonly"), audio("a=ptime:20", "a=sendonly"), with(func(s *Session) { s.Direction = SendOnly })},
-		"hold at session level":                 {phone("a=sendonly", "m=audio 4000 RTP/AVP 8"), audio("a=ptime:20", "a=recvonly"), with(func(s *Session) { s.Direction = RecvOnly })},
-		"the stream's own direction goes first": {phone("a=inactive", "m=audio 4000 RTP/AVP 8", "a=sendrecv"), audio(tail...), plain},
+		"ptime": {phone("m=audio 4000 RTP/AVP 8", "a=ptime:30"), audio(tail...),
+			with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
+		"ptime over maxptime": {phone("a=maxptime:40", "m=audio 4000 RTP/AVP 8", "a=ptime:60"),
+			audio(tail...), with(func(s *Session) { s.Ptime = 40 * time.Millisecond })},
+		"ptime that is no number of frames": {phone("m=audio 4000 RTP/AVP 8", "a=ptime:25"), audio(tail...),
+			with(func(s *Session) { s.Ptime = 30 * time.Millisecond })},
+		"maxptime alone": {phone("m=audio 4000 RTP/AVP 8", "a=maxptime:15"), audio(tail...),
+			with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
+		"ptime below bounds": {phone("m=audio 4000 RTP/AVP 8", "a=ptime:1"), audio(tail...),
+			with(func(s *Session) { s.Ptime = 10 * time.Millisecond })},
+		"ptime out of bounds": {phone("m=audio 4000 RTP/AVP 8", "a=ptime:200"), audio(tail...),
+			with(func(s *Session) { s.Ptime = 60 * time.Millisecond })},
+		"ptime of nonsense": {phone("m=audio 4000 RTP/AVP 8", "a=ptime:20.5"), audio(tail...),
+			plain},
+		"hold: sendonly": {phone("m=audio 4000 RTP/AVP 8", "a=sendonly"),
+			audio("a=ptime:20", "a=recvonly"), with(func(s *Session) { s.Direction = RecvOnly })},
+		"hold: inactive": {phone("m=audio 4000 RTP/AVP 8", "a=inactive"),
+			audio("a=ptime:20", "a=inactive"), with(func(s *Session) { s.Direction = Inactive })},
+		"recvonly": {phone("m=audio 4000 RTP/AVP 8", "a=recvonly"),
+			audio("a=ptime:20", "a=sendonly"), with(func(s *Session) { s.Direction = SendOnly })},
+		"hold at session level": {phone("a=sendonly", "m=audio 4000 RTP/AVP 8"),
+			audio("a=ptime:20", "a=recvonly"), with(func(s *Session) { s.Direction = RecvOnly })},
+		"the stream's own direction goes first": {phone("a=inactive", "m=audio 4000 RTP/AVP 8", "a=sendrecv"),
+			audio(tail...), plain},
 		"hold: c=0.0.0.0": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 0.0.0.0"), audio("a=ptime:20", "a=recvonly"),
 			with(func(s *Session) { s.Direction, s.Remote, s.RemoteRTCP = RecvOnly, addr(""), addr("") })},
-		"hold: c=0.0.0.0 and sendonly": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 0.0.0.0", "a=sendonly"), audio("a=ptime:20", "a=recvonly"),
+		"hold: c=0.0.0.0 and sendonly": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 0.0.0.0", "a=sendonly"),
+			audio("a=ptime:20", "a=recvonly"),
 			with(func(s *Session) { s.Direction, s.Remote, s.RemoteRTCP = RecvOnly, addr(""), addr("") })},
-		"hold: c=:: and inactive": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 ::", "a=inactive"), audio("a=ptime:20", "a=inactive"),
+		"hold: c=:: and inactive": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 ::", "a=inactive"),
+			audio("a=ptime:20", "a=inactive"),
 			with(func(s *Session) { s.Direction, s.Remote, s.RemoteRTCP = Inactive, addr(""), addr("") })},
 		"video and fax are declined in their places": {
-			phone("m=video 5000 RTP/AVP 96 97", "a=rtpmap:96 H264/90000", "m=audio 4000 RTP/AVP 8", "m=image 6000 udptl t38", "m=message 7000 TCP/MSRP *"),
-			ours("m=video 0 RTP/AVP 96 97", "m=audio 20000 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv", "m=image 0 udptl t38", "m=message 0 TCP/MSRP *"),
+			phone("m=video 5000 RTP/AVP 96 97", "a=rtpmap:96 H264/90000", "m=audio 4000 RTP/AVP 8",
+				"m=image 6000 udptl t38", "m=message 7000 TCP/MSRP *"),
+			ours("m=video 0 RTP/AVP 96 97", "m=audio 20000 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20",
+				"a=sendrecv", "m=image 0 udptl t38", "m=message 0 TCP/MSRP *"),
 			with(func(s *Session) {
 				s.Streams = []string{"video 0 RTP/AVP 96 97", "", "image 0 udptl t38", "message 0 TCP/MSRP *"}
 			}),
@@ -190,9 +233,12 @@ func TestAnswer(t *testing.T) {
 			ours("m=audio 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"),
 			with(func(s *Session) { s.Streams = []string{"audio 0 RTP/AVP 8", ""} }),
 		},
-		"the feedback profile":            {phone("m=audio 4000 RTP/AVPF 8"), ours("m=audio 20000 RTP/AVPF 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"), plain},
-		"the last port has no neighbour":  {phone("m=audio 65535 RTP/AVP 8"), audio(tail...), with(func(s *Session) { s.Remote, s.RemoteRTCP = addr("192.0.2.7:65535"), addr("") })},
-		"an IPv4 address in IPv6 clothes": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 ::ffff:192.0.2.7"), audio(tail...), plain},
+		"the feedback profile": {phone("m=audio 4000 RTP/AVPF 8"),
+			ours("m=audio 20000 RTP/AVPF 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"), plain},
+		"the last port has no neighbour": {phone("m=audio 65535 RTP/AVP 8"), audio(tail...),
+			with(func(s *Session) { s.Remote, s.RemoteRTCP = addr("192.0.2.7:65535"), addr("") })},
+		"an IPv4 address in IPv6 clothes": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 ::ffff:192.0.2.7"),
+			audio(tail...), plain},
 	} {
 		answer, s, err := Answer(us, c.offer)
 		if err != nil || string(answer) != c.answer {
@@ -209,17 +255,19 @@ func TestAnswerRefused(t *testing.T) {
 		offer []byte
 		want  error
 	}{
-		"no codec of ours":           {phone("m=audio 4000 RTP/AVP 18 9", "a=rtpmap:18 G729/8000"), ErrNoCodec},
-		"telephone-event alone":      {phone("m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"), ErrNoCodec},
-		"PCMA of another clock":      {phone("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMA/16000"), ErrNoCodec},
-		"no audio":                   {phone("m=video 4000 RTP/AVP 31"), ErrNoCodec},
-		"no streams":                 {phone(), ErrNoCodec},
-		"audio that is off":          {phone("m=audio 0 RTP/AVP 8"), ErrNoCodec},
-		"secure audio alone":         {phone("m=audio 4000 RTP/SAVP 8"), ErrProtection},
-		"multicast":                  {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 224.2.1.1/127"), ErrNoCodec},
-		"a family that is not ours":  {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 2001:db8::1"), ErrNoCodec},
-		"a name for an address":      {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 host.example.com"), ErrNoCodec},
-		"no address":                 {body("v=0", "o=- 1 1 IN IP4 192.0.2.7", "s=-", "t=0 0", "m=audio 4000 RTP/AVP 8"), ErrNoCodec},
+		"no codec of ours": {phone("m=audio 4000 RTP/AVP 18 9", "a=rtpmap:18 G729/8000"), ErrNoCodec},
+		"telephone-event alone": {phone("m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"),
+			ErrNoCodec},
+		"PCMA of another clock":     {phone("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMA/16000"), ErrNoCodec},
+		"no audio":                  {phone("m=video 4000 RTP/AVP 31"), ErrNoCodec},
+		"no streams":                {phone(), ErrNoCodec},
+		"audio that is off":         {phone("m=audio 0 RTP/AVP 8"), ErrNoCodec},
+		"secure audio alone":        {phone("m=audio 4000 RTP/SAVP 8"), ErrProtection},
+		"multicast":                 {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 224.2.1.1/127"), ErrNoCodec},
+		"a family that is not ours": {phone("m=audio 4000 RTP/AVP 8", "c=IN IP6 2001:db8::1"), ErrNoCodec},
+		"a name for an address":     {phone("m=audio 4000 RTP/AVP 8", "c=IN IP4 host.example.com"), ErrNoCodec},
+		"no address": {body("v=0", "o=- 1 1 IN IP4 192.0.2.7", "s=-", "t=0 0",
+			"m=audio 4000 RTP/AVP 8"), ErrNoCodec},
 		"empty":                      {nil, ErrSyntax},
 		"something else":             {[]byte("Signal=5\r\n"), ErrSyntax},
 		"a port that is none":        {phone("m=audio 65536 RTP/AVP 8"), ErrSyntax},
@@ -242,10 +290,14 @@ func TestDirections(t *testing.T) {
 		theirs string
 		want   Direction
 	}{
-		{SendRecv, "sendrecv", SendRecv}, {SendRecv, "sendonly", RecvOnly}, {SendRecv, "recvonly", SendOnly}, {SendRecv, "inactive", Inactive},
-		{SendOnly, "sendrecv", SendOnly}, {SendOnly, "sendonly", Inactive}, {SendOnly, "recvonly", SendOnly}, {SendOnly, "inactive", Inactive},
-		{RecvOnly, "sendrecv", RecvOnly}, {RecvOnly, "sendonly", RecvOnly}, {RecvOnly, "recvonly", Inactive}, {RecvOnly, "inactive", Inactive},
-		{Inactive, "sendrecv", Inactive}, {Inactive, "sendonly", Inactive}, {Inactive, "recvonly", Inactive}, {Inactive, "inactive", Inactive},
+		{SendRecv, "sendrecv", SendRecv}, {SendRecv, "sendonly", RecvOnly}, {SendRecv, "recvonly", SendOnly},
+		{SendRecv, "inactive", Inactive},
+		{SendOnly, "sendrecv", SendOnly}, {SendOnly, "sendonly", Inactive}, {SendOnly, "recvonly", SendOnly},
+		{SendOnly, "inactive", Inactive},
+		{RecvOnly, "sendrecv", RecvOnly}, {RecvOnly, "sendonly", RecvOnly}, {RecvOnly, "recvonly", Inactive},
+		{RecvOnly, "inactive", Inactive},
+		{Inactive, "sendrecv", Inactive}, {Inactive, "sendonly", Inactive}, {Inactive, "recvonly", Inactive},
+		{Inactive, "inactive", Inactive},
 	} {
 		l := us
 		l.Direction = c.ours
@@ -262,10 +314,11 @@ func TestDirections(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	both := map[uint8]codec.ID{8: codec.PCMA, 0: codec.PCMU}
-	s, err := Accept(us, phone("m=audio 4000 RTP/AVP 0 97", "a=rtpmap:97 telephone-event/8000", "a=rtcp-mux", "a=rtcp:4005"))
+	s, err := Accept(us, phone("m=audio 4000 RTP/AVP 0 97", "a=rtpmap:97 telephone-event/8000", "a=rtcp-mux",
+		"a=rtcp:4005"))
 	want := Session{
 		Remote: addr("192.0.2.7:4000"), RemoteRTCP: addr("192.0.2.7:4005"), Codec: codec.PCMU, PT: 0, Recv: both,
-		DTMFSend: 97, DTMFRecv: map[uint8]int{101: 8000},
+		DTMFSend: 97, DTMFRecv: map[uint8]int{101: 8000, 97: 8000},
 	}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Errorf("got\n%+v %v, want\n%+v", s, err, want)
@@ -286,13 +339,15 @@ func TestAccept(t *testing.T) {
 // the new SDP MUST have a matching media stream for each media stream in the
 // previous SDP", and in the same place.
 func TestOfferAfterStreamsWereDeclined(t *testing.T) {
-	_, s, err := Answer(us, phone("m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000"))
+	_, s, err := Answer(us, phone("m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 8 96",
+		"a=rtpmap:96 telephone-event/8000"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := us.After(s)
 	l.Version++
-	want := strings.Replace(ours("m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 8 0 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:0 PCMU/8000",
+	want := strings.Replace(ours("m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 8 0 96", "a=rtpmap:8 PCMA/8000",
+		"a=rtpmap:0 PCMU/8000",
 		"a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv"), "7 1 IN", "7 2 IN", 1)
 	if got := string(Offer(l)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -308,12 +363,14 @@ func TestOfferAfterStreamsWereDeclined(t *testing.T) {
 func TestEventsOfTwoClocks(t *testing.T) {
 	l := us
 	l.Codecs = []codec.ID{codec.PCMA, codec.Opus}
-	want := ours("m=audio 20000 RTP/AVP 8 111 101 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/8000",
+	want := ours("m=audio 20000 RTP/AVP 8 111 101 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:111 opus/48000/2",
+		"a=rtpmap:101 telephone-event/8000",
 		"a=fmtp:101 0-16", "a=rtpmap:96 telephone-event/48000", "a=fmtp:96 0-16", "a=ptime:20", "a=sendrecv")
 	if got := string(Offer(l)); got != want {
 		t.Errorf("offered\n%swant\n%s", got, want)
 	}
-	both := []string{"a=rtpmap:107 opus/48000/2", "a=rtpmap:100 telephone-event/8000", "a=rtpmap:111 telephone-event/48000"}
+	both := []string{"a=rtpmap:107 opus/48000/2", "a=rtpmap:100 telephone-event/8000",
+		"a=rtpmap:111 telephone-event/48000"}
 	for _, c := range []struct {
 		line string
 		send uint8
@@ -331,7 +388,8 @@ func TestEventsOfTwoClocks(t *testing.T) {
 		}
 	}
 	s, err := Accept(l, phone(append([]string{"m=audio 4000 RTP/AVP 107 100 111"}, both...)...))
-	if recv := map[uint8]int{101: 8000, 96: 48000}; err != nil || s.DTMFSend != 111 || !reflect.DeepEqual(s.DTMFRecv, recv) {
+	if recv := map[uint8]int{101: 8000, 96: 48000, 100: 8000}; err != nil || s.DTMFSend != 111 ||
+		!reflect.DeepEqual(s.DTMFRecv, recv) {
 		t.Errorf("as an answer: keys go by %d and come by %v, %v", s.DTMFSend, s.DTMFRecv, err)
 	}
 }
@@ -341,7 +399,8 @@ func TestEventsOfTwoClocks(t *testing.T) {
 func TestTypesKeepTheirMeaning(t *testing.T) {
 	l := us
 	l.Codecs = []codec.ID{codec.PCMA, codec.G722, codec.Opus}
-	_, s, err := Answer(l, phone("m=audio 4000 RTP/AVP 97 8 111 101", "a=rtpmap:97 G722/8000", "a=rtpmap:111 telephone-event/8000", "a=rtpmap:101 iLBC/8000"))
+	_, s, err := Answer(l, phone("m=audio 4000 RTP/AVP 97 8 111 101", "a=rtpmap:97 G722/8000",
+		"a=rtpmap:111 telephone-event/8000", "a=rtpmap:101 iLBC/8000"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,15 +409,45 @@ func TestTypesKeepTheirMeaning(t *testing.T) {
 	if got, want := count(Offer(l)), "audio 20000 RTP/AVP 8 97 96 111 101"; got != want {
 		t.Errorf("offered %q, want %q", got, want)
 	}
-	s, err = Accept(l, phone("m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/48000"))
-	if err != nil || s.Codec != codec.Opus || s.Recv[96] != codec.Opus || s.Recv[97] != codec.G722 || s.DTMFSend != 101 {
+	s, err = Accept(l, phone("m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2",
+		"a=rtpmap:101 telephone-event/48000"))
+	if err != nil || s.Codec != codec.Opus || s.Recv[96] != codec.Opus || s.Recv[97] != codec.G722 ||
+		s.DTMFSend != 101 {
 		t.Errorf("got %+v %v", s, err)
 	}
 	again := l.After(s)
-	if !reflect.DeepEqual(again.Types, map[string]uint8{"PCMA/8000": 8, "G722/8000": 97, "opus/48000/2": 96, "telephone-event/8000": 111, "telephone-event/48000": 101}) {
+	if !reflect.DeepEqual(again.Types, map[string]uint8{"PCMA/8000": 8, "G722/8000": 97, "opus/48000/2": 96,
+		"telephone-event/8000": 111, "telephone-event/48000": 101}) {
 		t.Errorf("then %v", again.Types)
 	}
 	if l.Types["opus/48000/2"] != 0 {
 		t.Error("what was agreed on later is in what was before")
+	}
+}
+
+// Payload 9 is G.722 whatever clock is written behind its name: half of the field writes the one it sounds by.
+func TestG722ByTheClockOfItsSound(t *testing.T) {
+	l := us
+	l.Codecs = []codec.ID{codec.G722, codec.PCMA}
+	for _, lines := range [][]string{
+		{"m=audio 41000 RTP/AVP 9 101", "a=rtpmap:9 G722/16000", "a=rtpmap:101 telephone-event/8000"},
+		{"m=audio 41000 RTP/AVP 9 101", "a=rtpmap:9 G722", "a=rtpmap:101 telephone-event/8000"},
+		{"m=audio 41000 RTP/AVP 107 101", "a=rtpmap:107 G722/16000", "a=rtpmap:101 telephone-event/8000"},
+	} {
+		if _, s, err := Answer(l, phone(lines...)); err != nil || s.Codec != codec.G722 {
+			t.Errorf("offer %q: %v %v", lines, s.Codec, err)
+		}
+		if s, err := Accept(l, phone(lines...)); err != nil || s.Codec != codec.G722 || s.DTMFSend != 101 {
+			t.Errorf("answer %q: %+v %v", lines, s, err)
+		}
+	}
+}
+
+// A party that renumbers telephone-event in its answer sends its keys by its own number.
+func TestKeysByANumberOfTheAnswer(t *testing.T) {
+	s, err := Accept(us, phone("m=audio 41000 RTP/AVP 8 97", "a=rtpmap:8 PCMA/8000",
+		"a=rtpmap:97 telephone-event/8000"))
+	if err != nil || s.DTMFSend != 97 || s.DTMFRecv[97] != 8000 || s.DTMFRecv[101] != 8000 {
+		t.Errorf("%+v %v", s, err)
 	}
 }

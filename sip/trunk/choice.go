@@ -1,6 +1,7 @@
 package trunk
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -32,6 +33,7 @@ func (o Outcome) alive() bool { return o.Code != 0 && o.Code != 408 && o.Code !=
 type Choice struct {
 	targets []Target
 	state   map[string]*standing // by Target.String
+	before  map[string]*standing // of targets before a restart, which may only be known once a name is looked up
 }
 
 // standing is how a target is doing.
@@ -48,8 +50,9 @@ func (c *Choice) Set(targets []Target) {
 	state := make(map[string]*standing, len(targets))
 	for _, t := range targets {
 		if state[t.String()] = c.state[t.String()]; state[t.String()] == nil {
-			state[t.String()] = &standing{}
+			state[t.String()] = cmp.Or(c.before[t.String()], &standing{})
 		}
+		delete(c.before, t.String())
 	}
 	c.targets, c.state = slices.Clone(targets), state
 }

@@ -32,7 +32,8 @@ func at(host string, priority, weight int) Target {
 // with the same priority SHOULD be tried in an order defined by the weight".
 func TestShareFollowsWeight(t *testing.T) {
 	var c Choice
-	c.Set([]Target{at("10.0.0.9", 20, 100), at("10.0.0.1", 10, 60), at("10.0.0.2", 10, 30), at("10.0.0.3", 10, 10), at("10.0.0.4", 10, 0)})
+	c.Set([]Target{at("10.0.0.9", 20, 100), at("10.0.0.1", 10, 60), at("10.0.0.2", 10, 30), at("10.0.0.3", 10, 10),
+		at("10.0.0.4", 10, 0)})
 	rnd, first := seeded(1), map[string]int{}
 	const calls = 20000
 	for range calls {
@@ -110,7 +111,8 @@ func TestDownAndUp(t *testing.T) {
 		changed, up bool
 	}{
 		{200, false, true}, {0, false, true}, {405, false, true}, // the count begins anew
-		{0, false, true}, {408, true, false}, {503, false, false}, {403, true, true}, {503, false, true}, {0, true, false}, {404, true, true},
+		{0, false, true}, {408, true, false}, {503, false, false}, {403, true, true}, {503, false, true},
+		{0, true, false}, {404, true, true},
 	}
 	for i, s := range steps {
 		if changed := c.Pinged(epoch, a, Outcome{Code: s.code}); changed != s.changed || c.Up(epoch, a) != s.up {

@@ -61,7 +61,7 @@ func (k *Keeper) enrolled(now time.Time, n *neighbour, req *gosip.Request) {
 
 // leave takes our Contacts away before the goroutine ends.
 func (k *Keeper) leave() {
-	now, waiting := time.Now(), 0
+	now, waiting := k.cfg.Now(), 0
 	for _, n := range k.neighbours {
 		if n.enrol == nil {
 			continue
@@ -78,7 +78,7 @@ func (k *Keeper) leave() {
 		case <-ctx.Done():
 			return
 		case in := <-k.in:
-			k.take(time.Now(), in)
+			k.take(k.cfg.Now(), in)
 		}
 		waiting = 0
 		for _, n := range k.neighbours {

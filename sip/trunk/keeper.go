@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -39,13 +40,18 @@ type Config struct {
 	UserAgent string
 	Rand      func() uint64 // tags, branches, Call-IDs, weights
 	Names     Names         // nil: the system's resolver
+
+	// Now is steady: it is not moved when the wall clock is set. nil: such a one of its own.
+	Now func() time.Time
+	// Keep is told what a process after this one has to know. It must not block. nil: nothing is kept.
+	Keep func(trunk string, value []byte)
 }
 
 // Wire is the part of sip/ua that a keeper uses.
 type Wire interface {
 	Send(leg.Packet)
 	Bind(callID string, s ua.Sink)
-	Unbind(callID string)
+	Unbind(callID string, s ua.Sink)
 	Local(network, transport string) (leg.Local, bool)
 }
 
@@ -60,6 +66,9 @@ type Keeper struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	kept      map[string]kept // of a process before this one, until Start
+	suspended atomic.Bool
 
 	neighbours []*neighbour // by name; what is in them is owned by run but for the choice
 
@@ -76,6 +85,7 @@ type neighbour struct {
 	pings  []*ping
 	enrol  *registration // nil: none
 	up     bool          // registered; guarded by Keeper.mu
+	told   []byte        // what was kept last
 	lookup time.Time     // when its names are looked up again; zero: it has none, or it is being done
 }
 
@@ -95,7 +105,13 @@ func New(cfg Config, w Wire, log *slog.Logger) *Keeper {
 	if cfg.Names == nil {
 		cfg.Names = net.DefaultResolver
 	}
-	k := &Keeper{cfg: cfg, wire: w, log: log, in: make(chan ua.Inbound, inboxRoom), found: make(chan found)}
+	if cfg.Now == nil {
+		cfg.Now = ua.SteadyClock()
+	}
+	k := &Keeper{
+		kept: map[string]kept{}, cfg: cfg, wire: w, log: log,
+		in: make(chan ua.Inbound, inboxRoom), found: make(chan found),
+	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	for name, t := range cfg.Trunks {
 		n := &neighbour{name: name, trunk: t, log: log.With("trunk", name)}
@@ -108,22 +124,29 @@ func New(cfg Config, w Wire, log *slog.Logger) *Keeper {
 
 // Start begins to ask. The sockets of the transport are open.
 func (k *Keeper) Start() {
-	now := time.Now()
+	now := k.cfg.Now()
 	for _, n := range k.neighbours {
 		local, ok := k.wire.Local(n.trunk.Network, n.trunk.Transport)
 		if !ok {
-			n.log.Error("no address of ours towards a trunk", "network", n.trunk.Network, "transport", n.trunk.Transport)
+			n.log.Error("no address of ours towards a trunk",
+				"network", n.trunk.Network, "transport", n.trunk.Transport)
 			continue
 		}
 		n.me = self{
-			flow: leg.Flow{Network: n.trunk.Network, Transport: n.trunk.Transport}, local: local, agent: k.cfg.UserAgent, rand: k.cfg.Rand,
-			timing: txn.Timing{T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second, Reliable: n.trunk.Transport != "udp"},
+			flow:  leg.Flow{Network: n.trunk.Network, Transport: n.trunk.Transport},
+			local: local, agent: k.cfg.UserAgent, rand: k.cfg.Rand,
+			timing: txn.Timing{
+				T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
+				Reliable: n.trunk.Transport != "udp",
+			},
 		}
 		if n.trunk.named() {
 			n.lookup = now
 		}
 		if n.trunk.Register != nil {
 			n.enrol = newRegistration(now, n.me, *n.trunk.Register, n.trunk.domain())
+			k.kept[n.name].goOn(now, n.enrol)
+			n.up = n.enrol.registered(now)
 			k.wire.Bind(n.enrol.callID, k)
 		}
 		k.watch(now, n)
@@ -136,6 +159,12 @@ func (k *Keeper) Start() {
 func (k *Keeper) Stop() {
 	k.cancel()
 	k.wg.Wait()
+}
+
+// Suspend ends the goroutine and waits for it, and says nothing to anybody: another process goes on.
+func (k *Keeper) Suspend() {
+	k.suspended.Store(true)
+	k.Stop()
 }
 
 // Post takes a message from the transport (ua.Sink).
@@ -155,7 +184,7 @@ func (k *Keeper) Order(trunk string) []Target {
 	if n == nil {
 		return nil
 	}
-	return k.order(time.Now(), n)
+	return k.order(k.cfg.Now(), n)
 }
 
 func (k *Keeper) order(now time.Time, n *neighbour) []Target {
@@ -169,7 +198,7 @@ func (k *Keeper) Called(trunk string, t Target, o Outcome) {
 	if n := k.neighbour(trunk); n != nil {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		n.choice.Called(time.Now(), t, o)
+		n.choice.Called(k.cfg.Now(), t, o)
 	}
 }
 
@@ -196,7 +225,7 @@ func (k *Keeper) Registrations() map[string]bool {
 func (k *Keeper) Stats() []TargetStats {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := time.Now()
+	now := k.cfg.Now()
 	var all []TargetStats
 	for _, n := range k.neighbours {
 		for _, t := range n.choice.targets {
@@ -221,21 +250,25 @@ func (k *Keeper) run() {
 	for {
 		select {
 		case <-k.ctx.Done():
-			k.leave()
+			if !k.suspended.Load() {
+				k.leave()
+			}
 			return
 		case in := <-k.in:
-			k.take(time.Now(), in)
+			k.take(k.cfg.Now(), in)
 		case f := <-k.found:
-			k.resolved(time.Now(), f)
+			k.resolved(k.cfg.Now(), f)
 		case <-timer.C:
-			k.tick(time.Now())
+			k.tick(k.cfg.Now())
 		}
-		timer.Reset(max(time.Until(k.deadline()), 0))
+		k.keep()
+		now := k.cfg.Now()
+		timer.Reset(max(k.deadline(now).Sub(now), 0))
 	}
 }
 
-func (k *Keeper) deadline() time.Time {
-	at := time.Now().Add(time.Hour)
+func (k *Keeper) deadline(now time.Time) time.Time {
+	at := now.Add(time.Hour)
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
@@ -356,7 +389,7 @@ func (k *Keeper) watch(now time.Time, n *neighbour) {
 	stays := func(p *ping) bool { return slices.Contains(targets, p.target) }
 	for _, p := range n.pings {
 		if !stays(p) {
-			k.wire.Unbind(p.callID)
+			k.wire.Unbind(p.callID, k)
 		}
 	}
 	n.pings = slices.DeleteFunc(n.pings, func(p *ping) bool { return !stays(p) })

@@ -54,14 +54,15 @@ func (w *fakeWire) Bind(id string, s ua.Sink) {
 	w.sinks[id] = s
 }
 
-func (w *fakeWire) Unbind(id string) {
+func (w *fakeWire) Unbind(id string, _ ua.Sink) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.sinks, id)
 }
 
 func (w *fakeWire) Local(_, transport string) (leg.Local, bool) {
-	return leg.Local{Contact: "sip:10.0.0.100:5060;transport=" + transport, ViaHost: "10.0.0.100:5060", Transport: transport}, true
+	return leg.Local{Contact: "sip:10.0.0.100:5060;transport=" + transport, ViaHost: "10.0.0.100:5060",
+		Transport: transport}, true
 }
 
 // answers has a peer answer as f does.
@@ -81,7 +82,10 @@ func (w *fakeWire) set(addr string, code int) {
 	case 1:
 		w.peers[addr] = func(*gosip.Request) *gosip.Response { return nil }
 	default:
-		w.peers[addr] = func(req *gosip.Request) *gosip.Response { return gosip.NewResponseFromRequest(req, code, "Said", nil) }
+		w.peers[addr] = func(req *gosip.Request) *gosip.Response {
+			return gosip.NewResponseFromRequest(req, code,
+				"Said", nil)
+		}
 	}
 }
 
@@ -139,7 +143,8 @@ func keeping(t *testing.T, trunk Trunk, dns *fakeNames, f func(k *Keeper, w *fak
 		w := &fakeWire{peers: map[string]func(*gosip.Request) *gosip.Response{}, sinks: map[string]ua.Sink{}}
 		log := &bytes.Buffer{}
 		trunk.Network, trunk.Transport = "lab", "udp"
-		k := New(Config{Trunks: map[string]Trunk{"pstn": trunk}, Rand: seeded(1), Names: dns}, w, slog.New(slog.NewTextHandler(log, nil)))
+		k := New(Config{Trunks: map[string]Trunk{"pstn": trunk}, Rand: seeded(1), Names: dns}, w,
+			slog.New(slog.NewTextHandler(log, nil)))
 		k.Start()
 		defer k.Stop()
 		f(k, w, log)
@@ -169,33 +174,35 @@ func expectUp(t *testing.T, k *Keeper, want ...string) {
 
 func TestPings(t *testing.T) {
 	const a, b = "10.0.0.1:5060", "10.0.0.2:5070"
-	keeping(t, Trunk{Targets: []Target{{Host: a}, {Host: b, Priority: 1}}, Options: 30 * time.Second}, nil, func(k *Keeper, w *fakeWire, log *bytes.Buffer) {
-		w.set(a, 405) // it knows no OPTIONS, and lives
-		w.set(b, 200)
-		pass(65 * time.Second)
-		expectUp(t, k, a, b)
-		if n := w.count("OPTIONS " + a); n < 2 || n > 4 {
-			t.Errorf("%d pings in 65 s", n)
-		}
-		w.set(a, 0)
-		pass(50 * time.Second) // a ping in 33 s at the most, 4 s for the answer, 5 s, and 4 s again
-		expectUp(t, k, b)
-		if first := k.Order("pstn"); first[0].Host != b || len(first) != 2 {
-			t.Errorf("order %v", first)
-		}
-		w.set(b, 1)
-		w.set(a, 503)
-		pass(time.Minute)
-		expectUp(t, k)
-		w.set(a, 200)
-		pass(35 * time.Second)
-		expectUp(t, k, a)
-		for _, line := range []string{`"a target of a trunk is down" trunk=pstn target=` + a, `"a target of a trunk answers again" trunk=pstn target=` + a} {
-			if n := strings.Count(log.String(), line); n != 1 {
-				t.Errorf("%d times %s in\n%s", n, line, log)
+	keeping(t, Trunk{Targets: []Target{{Host: a}, {Host: b, Priority: 1}}, Options: 30 * time.Second}, nil,
+		func(k *Keeper, w *fakeWire, log *bytes.Buffer) {
+			w.set(a, 405) // it knows no OPTIONS, and lives
+			w.set(b, 200)
+			pass(65 * time.Second)
+			expectUp(t, k, a, b)
+			if n := w.count("OPTIONS " + a); n < 2 || n > 4 {
+				t.Errorf("%d pings in 65 s", n)
 			}
-		}
-	})
+			w.set(a, 0)
+			pass(50 * time.Second) // a ping in 33 s at the most, 4 s for the answer, 5 s, and 4 s again
+			expectUp(t, k, b)
+			if first := k.Order("pstn"); first[0].Host != b || len(first) != 2 {
+				t.Errorf("order %v", first)
+			}
+			w.set(b, 1)
+			w.set(a, 503)
+			pass(time.Minute)
+			expectUp(t, k)
+			w.set(a, 200)
+			pass(35 * time.Second)
+			expectUp(t, k, a)
+			for _, line := range []string{`"a target of a trunk is down" trunk=pstn target=` + a,
+				`"a target of a trunk answers again" trunk=pstn target=` + a} {
+				if n := strings.Count(log.String(), line); n != 1 {
+					t.Errorf("%d times %s in\n%s", n, line, log)
+				}
+			}
+		})
 }
 
 func TestNoPings(t *testing.T) {
@@ -213,43 +220,49 @@ func TestNoPings(t *testing.T) {
 // RFC 3263 §4.2 and §4.3: all records of the service, with all their addresses.
 func TestNamesAreLookedUp(t *testing.T) {
 	dns := &fakeNames{
-		records: []*net.SRV{{Target: "b.example.", Port: 5080, Priority: 20, Weight: 1}, {Target: "a.example.", Port: 5070, Priority: 10, Weight: 1}},
-		hosts:   map[string][]string{"a.example": {"10.0.0.1"}, "b.example": {"10.0.0.2", "10.0.0.3"}},
+		records: []*net.SRV{{Target: "b.example.", Port: 5080, Priority: 20, Weight: 1},
+			{Target: "a.example.", Port: 5070, Priority: 10, Weight: 1}},
+		hosts: map[string][]string{"a.example": {"10.0.0.1"}, "b.example": {"10.0.0.2", "10.0.0.3"}},
 	}
-	keeping(t, Trunk{SRV: "carrier.example", Options: 30 * time.Second}, dns, func(k *Keeper, w *fakeWire, _ *bytes.Buffer) {
-		if before := k.Order("pstn"); len(before) != 1 || before[0].Host != "carrier.example" || before[0].Addr.IsValid() {
-			t.Errorf("before the lookup: %v", before)
-		}
-		pass(2 * time.Second)
-		order := k.Order("pstn")
-		if len(order) != 3 || order[0].String() != "10.0.0.1:5070" || order[0].Host != "carrier.example" || order[1].Addr.Port() != 5080 {
-			t.Fatalf("order %v", order)
-		}
-		if w.count("OPTIONS 10.0.0.3:5080") == 0 {
-			t.Error("a target that was looked up is not pinged")
-		}
-		dns.says(dns.records, errors.New("the name server is away"))
-		pass(10 * time.Minute)
-		if got := k.Order("pstn"); len(got) != 3 {
-			t.Errorf("without a name server: %v", got)
-		}
-		dns.says(dns.records[1:], nil)
-		pass(2 * time.Minute)
-		if got := k.Order("pstn"); len(got) != 1 || len(w.sinks) != 1 {
-			t.Errorf("a record that is gone: %v, %d bound", got, len(w.sinks))
-		}
-	})
+	keeping(t, Trunk{SRV: "carrier.example", Options: 30 * time.Second}, dns,
+		func(k *Keeper, w *fakeWire, _ *bytes.Buffer) {
+			if before := k.Order("pstn"); len(before) != 1 || before[0].Host != "carrier.example" ||
+				before[0].Addr.IsValid() {
+				t.Errorf("before the lookup: %v", before)
+			}
+			pass(2 * time.Second)
+			order := k.Order("pstn")
+			if len(order) != 3 || order[0].String() != "10.0.0.1:5070" || order[0].Host != "carrier.example" ||
+				order[1].Addr.Port() != 5080 {
+				t.Fatalf("order %v", order)
+			}
+			if w.count("OPTIONS 10.0.0.3:5080") == 0 {
+				t.Error("a target that was looked up is not pinged")
+			}
+			dns.says(dns.records, errors.New("the name server is away"))
+			pass(10 * time.Minute)
+			if got := k.Order("pstn"); len(got) != 3 {
+				t.Errorf("without a name server: %v", got)
+			}
+			dns.says(dns.records[1:], nil)
+			pass(2 * time.Minute)
+			if got := k.Order("pstn"); len(got) != 1 || len(w.sinks) != 1 {
+				t.Errorf("a record that is gone: %v, %d bound", got, len(w.sinks))
+			}
+		})
 }
 
 // "If no SRV records were found": the domain itself.
 func TestNoServiceRecords(t *testing.T) {
-	dns := &fakeNames{hosts: map[string][]string{"other.example": {"10.0.0.5"}, "pbx.example": {"10.0.0.6", "10.0.0.7"}}}
+	dns := &fakeNames{hosts: map[string][]string{"other.example": {"10.0.0.5"},
+		"pbx.example": {"10.0.0.6", "10.0.0.7"}}}
 	keeping(t, Trunk{SRV: "other.example"}, dns, func(k *Keeper, _ *fakeWire, _ *bytes.Buffer) {
 		pass(time.Second)
 		expectUp(t, k, "10.0.0.5:5060")
 	})
-	keeping(t, Trunk{Targets: []Target{{Host: "pbx.example:5062"}, {Host: "10.0.0.8"}}}, dns, func(k *Keeper, _ *fakeWire, _ *bytes.Buffer) {
-		pass(time.Second)
-		expectUp(t, k, "10.0.0.6:5062", "10.0.0.7:5062", "10.0.0.8:5060")
-	})
+	keeping(t, Trunk{Targets: []Target{{Host: "pbx.example:5062"}, {Host: "10.0.0.8"}}}, dns,
+		func(k *Keeper, _ *fakeWire, _ *bytes.Buffer) {
+			pass(time.Second)
+			expectUp(t, k, "10.0.0.6:5062", "10.0.0.7:5062", "10.0.0.8:5060")
+		})
 }

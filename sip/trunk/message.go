@@ -75,7 +75,8 @@ func (s self) via() *gosip.ViaHeader {
 	_, port, _ := net.SplitHostPort(s.local.ViaHost)
 	n, _ := strconv.Atoi(port)
 	return &gosip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(s.flow.Transport), Host: s.viaHost(), Port: n,
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(s.flow.Transport), Host: s.viaHost(),
+		Port:   n,
 		Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK" + s.word()}, {K: "rport"}},
 	}
 }

@@ -34,7 +34,8 @@ func (r *registrar) answer(req *gosip.Request) *gosip.Response {
 	proof := req.GetHeader("Authorization")
 	if proof == nil || !r.proves(proof.Value()) {
 		r.nonce++
-		return say(401, "WWW-Authenticate", `Digest realm="carrier", qop="auth", algorithm=MD5, nonce="n`+strconv.Itoa(r.nonce)+`"`)
+		return say(401, "WWW-Authenticate", `Digest realm="carrier", qop="auth", algorithm=MD5, nonce="n`+strconv.Itoa(
+			r.nonce)+`"`)
 	}
 	asked, _ := strconv.Atoi(req.GetHeader("Expires").Value())
 	if asked > 0 && asked < r.least {
@@ -46,7 +47,8 @@ func (r *registrar) answer(req *gosip.Request) *gosip.Response {
 		r.contact = ""
 		return say(200)
 	}
-	return say(200, "Contact", "<sip:other@10.0.0.9>;expires=7", "Contact", r.contact+";expires="+strconv.Itoa(r.grants))
+	return say(200, "Contact", "<sip:other@10.0.0.9>;expires=7", "Contact",
+		r.contact+";expires="+strconv.Itoa(r.grants))
 }
 
 func (r *registrar) proves(value string) bool {
@@ -54,14 +56,17 @@ func (r *registrar) proves(value string) bool {
 	if err != nil || got.Nonce != "n"+strconv.Itoa(r.nonce) {
 		return false
 	}
-	want, err := digest.Digest(&digest.Challenge{Realm: "carrier", Nonce: got.Nonce, Algorithm: "MD5", QOP: []string{"auth"}},
-		digest.Options{Method: "REGISTER", URI: "sip:10.0.0.1", Count: got.Nc, Cnonce: got.Cnonce, Username: "liandong", Password: "secret-9"})
+	want, err := digest.Digest(&digest.Challenge{Realm: "carrier", Nonce: got.Nonce, Algorithm: "MD5",
+		QOP: []string{"auth"}},
+		digest.Options{Method: "REGISTER", URI: "sip:10.0.0.1", Count: got.Nc, Cnonce: got.Cnonce, Username: "liandong",
+			Password: "secret-9"})
 	return err == nil && want.Response == got.Response
 }
 
 func account(targets ...Target) Trunk {
 	return Trunk{Targets: targets, Register: &Register{
-		Credentials: auth.Credentials{Username: "liandong", Password: "secret-9"}, Contact: "r0123", Expires: time.Minute,
+		Credentials: auth.Credentials{Username: "liandong", Password: "secret-9"}, Contact: "r0123",
+		Expires: time.Minute,
 	}}
 }
 
@@ -87,7 +92,8 @@ func TestRegisters(t *testing.T) {
 		if r.contact != "" {
 			t.Error("registered after the stop")
 		}
-		if s := log.String(); strings.Contains(s, "r0123") || strings.Contains(s, "secret") || strings.Count(s, "registered at a trunk") != 1 {
+		if s := log.String(); strings.Contains(s, "r0123") || strings.Contains(s, "secret") ||
+			strings.Count(s, "registered at a trunk") != 1 {
 			t.Errorf("log:\n%s", s)
 		}
 	})
@@ -97,19 +103,20 @@ func TestRegisters(t *testing.T) {
 // full leaves it to the next target.
 func TestRegistersAgain(t *testing.T) {
 	r := &registrar{grants: 3600}
-	keeping(t, account(Target{Host: "10.0.0.1:5060"}, Target{Host: "10.0.0.2:5060", Priority: 1}), nil, func(k *Keeper, w *fakeWire, _ *bytes.Buffer) {
-		w.set("10.0.0.1:5060", 403)
-		pass(time.Hour)
-		if n := w.count("REGISTER 10.0.0.1:5060"); n < 28 || n > 70 || w.count("REGISTER 10.0.0.2:5060") != 0 {
-			t.Errorf("%d tries in an hour, at the second target %d", n, w.count("REGISTER 10.0.0.2:5060"))
-		}
-		w.set("10.0.0.1:5060", 503)
-		w.answers("10.0.0.2:5060", r.answer)
-		pass(3 * time.Minute)
-		if !k.Registrations()["pstn"] {
-			t.Error("not registered at the second target")
-		}
-	})
+	keeping(t, account(Target{Host: "10.0.0.1:5060"}, Target{Host: "10.0.0.2:5060", Priority: 1}), nil,
+		func(k *Keeper, w *fakeWire, _ *bytes.Buffer) {
+			w.set("10.0.0.1:5060", 403)
+			pass(time.Hour)
+			if n := w.count("REGISTER 10.0.0.1:5060"); n < 28 || n > 70 || w.count("REGISTER 10.0.0.2:5060") != 0 {
+				t.Errorf("%d tries in an hour, at the second target %d", n, w.count("REGISTER 10.0.0.2:5060"))
+			}
+			w.set("10.0.0.1:5060", 503)
+			w.answers("10.0.0.2:5060", r.answer)
+			pass(3 * time.Minute)
+			if !k.Registrations()["pstn"] {
+				t.Error("not registered at the second target")
+			}
+		})
 }
 
 // A registration that runs out is told, as nobody can call us.

@@ -75,7 +75,8 @@ func (l lookup) service(ctx context.Context, domain string) ([]Target, error) {
 	var found []Target
 	for _, r := range records {
 		host := strings.TrimSuffix(r.Target, ".")
-		some, err2 := l.addresses(ctx, Target{Host: net.JoinHostPort(host, strconv.Itoa(int(r.Port))), Priority: int(r.Priority), Weight: int(r.Weight)})
+		at := net.JoinHostPort(host, strconv.Itoa(int(r.Port)))
+		some, err2 := l.addresses(ctx, Target{Host: at, Priority: int(r.Priority), Weight: int(r.Weight)})
 		found, err = append(found, some...), errors.Join(err, err2)
 	}
 	if len(found) == 0 {

@@ -4,36 +4,38 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/snapshot"
 )
 
 // Client sends any request but INVITE and ACK until a final response comes
 // (RFC 3261 §17.1.2).
 type Client struct {
-	core                // resend: timer E; end: F or K
-	req  *gosip.Request // until a final response
+	core                  // Resend: timer E; End: F or K
+	Req  snapshot.Request `cbor:",omitzero"` // until a final response
 }
 
 // Start sends the request.
 func (t *Client) Start(now time.Time, timing Timing, req *gosip.Request) Step {
-	*t = Client{core: core{timing: timing, state: Trying, end: now.Add(timing.Life())}, req: req}
+	*t = Client{core: core{Timing: timing, State: Trying, End: now.Add(timing.Life())}, Req: snapshot.Keep(req)}
 	t.keepSending(now)
 	return Step{Send: req}
 }
 
 // Receive takes a response that matches.
 func (t *Client) Receive(now time.Time, res *gosip.Response) Step {
-	if t.state != Trying && t.state != Proceeding {
+	if t.State != Trying && t.State != Proceeding {
 		return Step{}
 	}
 	if res.IsProvisional() {
-		t.state = Proceeding
+		t.State = Proceeding
 		return Step{Deliver: true}
 	}
-	t.req, t.resend = nil, time.Time{}
-	if t.timing.Reliable {
-		t.state, t.end = Terminated, time.Time{}
+	t.Req, t.Resend = snapshot.Request{}, time.Time{}
+	if t.Timing.Reliable {
+		t.State, t.End = Terminated, time.Time{}
 	} else {
-		t.state, t.end = Completed, now.Add(t.timing.T4) // timer K
+		t.State, t.End = Completed, now.Add(t.Timing.T4) // timer K
 	}
 	return Step{Deliver: true}
 }
@@ -41,18 +43,18 @@ func (t *Client) Receive(now time.Time, res *gosip.Response) Step {
 // Tick lets the timers act that are due.
 func (t *Client) Tick(now time.Time) Step {
 	switch {
-	case due(t.end, now):
-		timeout := t.state != Completed
+	case due(t.End, now):
+		timeout := t.State != Completed
 		t.Abandon()
 		return Step{Timeout: timeout}
-	case due(t.resend, now):
+	case due(t.Resend, now):
 		// RFC 3261 §17.1.2.2: E doubles up to T2, and is T2 once proceeding
-		next := min(2*t.interval, t.timing.T2)
-		if t.state == Proceeding {
-			next = t.timing.T2
+		next := min(2*t.Interval, t.Timing.T2)
+		if t.State == Proceeding {
+			next = t.Timing.T2
 		}
 		t.sendAgain(now, next)
-		return Step{Send: t.req}
+		return Step{Send: t.Req.Msg}
 	}
 	return Step{}
 }

@@ -4,26 +4,30 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
+	"liandong/sip/snapshot"
 )
 
 // ClientInvite sends an INVITE until something comes back, and acknowledges a
 // refusal (RFC 3261 §17.1.1, RFC 6026 §7.2).
 type ClientInvite struct {
-	core                // resend: timer A; end: B, D or M
-	req  *gosip.Request // until a final response
-	ack  *gosip.Request // after a refusal
+	core                  // Resend: timer A; End: B, D or M
+	Req  snapshot.Request `cbor:",omitzero"` // until a final response
+	Ack  snapshot.Request `cbor:",omitzero"` // after a refusal
 }
 
 // Start sends the INVITE.
 func (t *ClientInvite) Start(now time.Time, timing Timing, invite *gosip.Request) Step {
-	*t = ClientInvite{core: core{timing: timing, state: Calling, end: now.Add(timing.Life())}, req: invite}
+	*t = ClientInvite{core: core{Timing: timing, State: Calling, End: now.Add(timing.Life())},
+		Req: snapshot.Keep(invite)}
 	t.keepSending(now)
 	return Step{Send: invite}
 }
 
 // Receive takes a response that matches.
 func (t *ClientInvite) Receive(now time.Time, res *gosip.Response) Step {
-	switch t.state {
+	switch t.State {
 	case Calling, Proceeding:
 		return t.answered(now, res)
 	case Accepted:
@@ -31,46 +35,46 @@ func (t *ClientInvite) Receive(now time.Time, res *gosip.Response) Step {
 		return Step{Deliver: res.IsSuccess()}
 	case Completed:
 		if res.StatusCode >= 300 {
-			return Step{Send: t.ack}
+			return Step{Send: t.Ack.Msg}
 		}
 	}
 	return Step{}
 }
 
 func (t *ClientInvite) answered(now time.Time, res *gosip.Response) Step {
-	t.resend = time.Time{}
+	t.Resend = time.Time{}
 	switch {
 	case res.IsProvisional():
-		t.state, t.end = Proceeding, time.Time{}
+		t.State, t.End = Proceeding, time.Time{}
 		return Step{Deliver: true}
 	case res.IsSuccess():
-		t.state, t.end, t.req = Accepted, now.Add(t.timing.Life()), nil
+		t.State, t.End, t.Req = Accepted, now.Add(t.Timing.Life()), snapshot.Request{}
 		return Step{Deliver: true}
 	}
-	t.ack = AckRefusal(t.req, res)
-	t.req = nil
-	if t.timing.Reliable {
+	t.Ack = snapshot.Keep(AckRefusal(t.Req.Msg, res))
+	t.Req = snapshot.Request{}
+	if t.Timing.Reliable {
 		// RFC 3261 §17.1.1.2: timer D is zero seconds for reliable transports
-		t.state, t.end = Terminated, time.Time{}
+		t.State, t.End = Terminated, time.Time{}
 	} else {
-		t.state, t.end = Completed, now.Add(t.waitD())
+		t.State, t.End = Completed, now.Add(t.waitD())
 	}
-	return Step{Send: t.ack, Deliver: true}
+	return Step{Send: t.Ack.Msg, Deliver: true}
 }
 
 // waitD is timer D: "at least 32 seconds for unreliable transports".
-func (t *ClientInvite) waitD() time.Duration { return max(32*time.Second, t.timing.Life()) }
+func (t *ClientInvite) waitD() time.Duration { return max(32*time.Second, t.Timing.Life()) }
 
 // Tick lets the timers act that are due.
 func (t *ClientInvite) Tick(now time.Time) Step {
 	switch {
-	case due(t.end, now):
-		timeout := t.state == Calling
+	case due(t.End, now):
+		timeout := t.State == Calling
 		t.Abandon()
 		return Step{Timeout: timeout}
-	case due(t.resend, now):
-		t.sendAgain(now, 2*t.interval) // RFC 3261 §17.1.1.2: timer A doubles without a bound
-		return Step{Send: t.req}
+	case due(t.Resend, now):
+		t.sendAgain(now, 2*t.Interval) // RFC 3261 §17.1.1.2: timer A doubles without a bound
+		return Step{Send: t.Req.Msg}
 	}
 	return Step{}
 }
@@ -87,7 +91,7 @@ func (t *ClientInvite) Abandon() {
 func AckRefusal(invite *gosip.Request, res *gosip.Response) *gosip.Request {
 	ack := gosip.NewRequest(gosip.ACK, invite.Recipient)
 	ack.AppendHeader(invite.Via())
-	for _, h := range invite.GetHeaders("route") {
+	for h := range header.All(invite, "route") {
 		ack.AppendHeader(h)
 	}
 	hops := gosip.MaxForwardsHeader(70)
@@ -101,6 +105,5 @@ func AckRefusal(invite *gosip.Request, res *gosip.Response) *gosip.Request {
 	ack.AppendHeader(invite.CallID())
 	ack.AppendHeader(&gosip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: gosip.ACK})
 	ack.SetBody(nil)
-	ack.SetTransport(invite.Transport())
 	return ack
 }

@@ -9,9 +9,10 @@ import (
 
 // Key tells server transactions apart (RFC 3261 §17.2.3). It is comparable.
 type Key struct {
-	Branch, Host string
-	Port         int
-	Method       gosip.RequestMethod // an ACK counts as the INVITE that it may belong to
+	Branch string              `cbor:",omitzero"`
+	Host   string              `cbor:",omitzero"`
+	Port   int                 `cbor:",omitzero"`
+	Method gosip.RequestMethod `cbor:",omitzero"` // an ACK counts as the INVITE that it may belong to
 }
 
 const cookie = "z9hG4bK"

@@ -4,33 +4,35 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/snapshot"
 )
 
 // ServerInvite answers an INVITE and its copies, and resends a refusal until
 // it is acknowledged (RFC 3261 §17.2.1, RFC 6026 §7.1). A 2xx is resent by the
 // user of the transaction, end to end (RFC 3261 §13.3.1.4), not by the machine.
 type ServerInvite struct {
-	core                 // resend: timer G; end: H, I or L
-	last *gosip.Response // what a copy of the INVITE is answered with
+	core                   // Resend: timer G; End: H, I or L
+	Last snapshot.Response `cbor:",omitzero"` // what a copy of the INVITE is answered with
 }
 
 // Start takes the INVITE; the user sends 100 at once by Respond.
 func (t *ServerInvite) Start(timing Timing) {
-	*t = ServerInvite{core: core{timing: timing, state: Proceeding}}
+	*t = ServerInvite{core: core{Timing: timing, State: Proceeding}}
 }
 
 // Respond sends a response, unless the state forbids it: after a final one
 // only copies of a 2xx go out.
 func (t *ServerInvite) Respond(now time.Time, res *gosip.Response) Step {
 	switch {
-	case t.state == Accepted && res.IsSuccess():
+	case t.State == Accepted && res.IsSuccess():
 		return Step{Send: res}
-	case t.state != Proceeding:
+	case t.State != Proceeding:
 		return Step{}
 	case res.IsProvisional():
-		t.last = res
+		t.Last = snapshot.Keep(res)
 	case res.IsSuccess():
-		t.state, t.last, t.end = Accepted, nil, now.Add(t.timing.Life()) // timer L
+		t.State, t.Last, t.End = Accepted, snapshot.Response{}, now.Add(t.Timing.Life()) // timer L
 	default:
 		t.refuse(now, res)
 	}
@@ -38,7 +40,7 @@ func (t *ServerInvite) Respond(now time.Time, res *gosip.Response) Step {
 }
 
 func (t *ServerInvite) refuse(now time.Time, res *gosip.Response) {
-	t.state, t.last, t.end = Completed, res, now.Add(t.timing.Life()) // timer H
+	t.State, t.Last, t.End = Completed, snapshot.Keep(res), now.Add(t.Timing.Life()) // timer H
 	t.keepSending(now)
 }
 
@@ -48,21 +50,21 @@ func (t *ServerInvite) Receive(now time.Time, req *gosip.Request) Step {
 	if req.Method == gosip.ACK {
 		return t.acknowledged(now)
 	}
-	if (t.state == Proceeding || t.state == Completed) && t.last != nil {
-		return Step{Send: t.last}
+	if (t.State == Proceeding || t.State == Completed) && !t.Last.IsZero() {
+		return Step{Send: t.Last.Msg}
 	}
 	// RFC 6026 §7.1: in Accepted copies of the INVITE are absorbed
 	return Step{}
 }
 
 func (t *ServerInvite) acknowledged(now time.Time) Step {
-	switch t.state {
+	switch t.State {
 	case Accepted:
 		return Step{Deliver: true}
 	case Completed:
-		t.state, t.last, t.resend = Confirmed, nil, time.Time{}
-		t.end = now.Add(t.timing.T4) // timer I
-		if t.timing.Reliable {
+		t.State, t.Last, t.Resend = Confirmed, snapshot.Response{}, time.Time{}
+		t.End = now.Add(t.Timing.T4) // timer I
+		if t.Timing.Reliable {
 			t.Abandon()
 		}
 	}
@@ -73,13 +75,13 @@ func (t *ServerInvite) acknowledged(now time.Time) Step {
 // acknowledged.
 func (t *ServerInvite) Tick(now time.Time) Step {
 	switch {
-	case due(t.end, now):
-		timeout := t.state == Completed
+	case due(t.End, now):
+		timeout := t.State == Completed
 		t.Abandon()
 		return Step{Timeout: timeout}
-	case due(t.resend, now):
-		t.sendAgain(now, min(2*t.interval, t.timing.T2))
-		return Step{Send: t.last}
+	case due(t.Resend, now):
+		t.sendAgain(now, min(2*t.Interval, t.Timing.T2))
+		return Step{Send: t.Last.Msg}
 	}
 	return Step{}
 }

@@ -2,7 +2,8 @@
 // when, what is new to the user of the transaction and what is a copy, and
 // when to give up (RFC 3261 §17, RFC 6026).
 //
-// A machine is a plain value without clock, socket or lock. Each input (a
+// A machine is a plain value without clock, socket or lock, and what is written of it
+// (package snapshot) goes on where it stood. Each input (a
 // message, a response to send, the time) gives a Step: what to put on the wire
 // and what to tell upwards. A finished machine holds only what it may have to
 // send again, never the request it began with.
@@ -16,8 +17,8 @@ import (
 
 // Timing is the timers' base. Immutable.
 type Timing struct {
-	T1, T2, T4 time.Duration // RFC 3261 §17.1.1.1: 500 ms, 4 s, 5 s
-	Reliable   bool          // TCP: nothing is retransmitted, copies are not waited for
+	T1, T2, T4 time.Duration `cbor:",omitzero"` // RFC 3261 §17.1.1.1: 500 ms, 4 s, 5 s
+	Reliable   bool          `cbor:",omitzero"` // TCP: nothing is retransmitted, copies are not waited for
 }
 
 // Life is how long a transaction waits for the other side: timers B, F, H, L, M.
@@ -51,32 +52,29 @@ func (s State) String() string {
 
 // core is what the machines have in common: the state and the timers.
 type core struct {
-	timing   Timing
-	state    State
-	interval time.Duration
-	resend   time.Time // timers A, E, G
-	end      time.Time // the others: until when it waits
+	Timing   Timing        `cbor:",omitzero"`
+	State    State         `cbor:",omitzero"` // where the transaction stands
+	Interval time.Duration `cbor:",omitzero"`
+	Resend   time.Time     `cbor:",omitzero"` // timers A, E, G
+	End      time.Time     `cbor:",omitzero"` // the others: until when it waits
 }
 
-// State is where the transaction stands.
-func (c *core) State() State { return c.state }
-
 // Deadline is when Tick wants to be called.
-func (c *core) Deadline() (time.Time, bool) { return earliest(c.resend, c.end) }
+func (c *core) Deadline() (time.Time, bool) { return earliest(c.Resend, c.End) }
 
 // over is the machine at its end, without a timer.
-func (c *core) over() core { return core{timing: c.timing, state: Terminated} }
+func (c *core) over() core { return core{Timing: c.Timing, State: Terminated} }
 
 // keepSending starts the timer of the copies: there are none on TCP.
 func (c *core) keepSending(now time.Time) {
-	if !c.timing.Reliable {
-		c.sendAgain(now, c.timing.T1)
+	if !c.Timing.Reliable {
+		c.sendAgain(now, c.Timing.T1)
 	}
 }
 
 // sendAgain sets it to the next copy.
 func (c *core) sendAgain(now time.Time, interval time.Duration) {
-	c.interval, c.resend = interval, now.Add(interval)
+	c.Interval, c.Resend = interval, now.Add(interval)
 }
 
 // earliest is the sooner of two timers, of which zero is one that does not run.

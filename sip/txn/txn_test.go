@@ -1,11 +1,15 @@
 package txn
 
 import (
+	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/snapshot"
 )
 
 var (
@@ -29,8 +33,10 @@ func response(t testing.TB, code, method string, lines ...string) *gosip.Respons
 func parse(t testing.TB, start, method string, lines []string) gosip.Message {
 	t.Helper()
 	all := append([]string{start}, lines...)
-	all = append(all, "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport", "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKold",
-		"From: <sip:a@10.0.0.1>;tag=a", "To: <sip:110@10.0.0.2>;tag=b", "Call-ID: c", "CSeq: 7 "+method, "Content-Length: 0", "", "")
+	all = append(all, "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport",
+		"Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKold",
+		"From: <sip:a@10.0.0.1>;tag=a", "To: <sip:110@10.0.0.2>;tag=b", "Call-ID: c", "CSeq: 7 "+method,
+		"Content-Length: 0", "", "")
 	m, err := gosip.ParseMessage([]byte(strings.Join(all, "\r\n")))
 	if err != nil {
 		t.Fatal(err)
@@ -41,11 +47,28 @@ func parse(t testing.TB, start, method string, lines []string) gosip.Message {
 type machine interface {
 	Tick(now time.Time) Step
 	Deadline() (time.Time, bool)
-	State() State
 }
 
-// run lets a machine go by its own timers and notes when it sends and whether
-// it timed out.
+// reborn replaces a machine by what is read of what is written of it.
+func reborn(t *testing.T, m machine) {
+	t.Helper()
+	old := reflect.ValueOf(m).Elem()
+	read := reflect.New(old.Type())
+	b, err := snapshot.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := snapshot.Decode(b, read.Interface()); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := snapshot.Encode(read.Interface()); err != nil || !bytes.Equal(again, b) {
+		t.Fatalf("%v: wrote\n%q\nread\n%q", err, b, again)
+	}
+	old.Set(read.Elem())
+}
+
+// run lets a machine go by its own timers, written and read again before each of
+// them, and notes when it sends and whether it timed out.
 func run(t *testing.T, m machine, from time.Time) (sent []time.Duration, end time.Duration, timeout bool) {
 	t.Helper()
 	for {
@@ -53,6 +76,7 @@ func run(t *testing.T, m machine, from time.Time) (sent []time.Duration, end tim
 		if !ok {
 			return sent, end, timeout
 		}
+		reborn(t, m)
 		step := m.Tick(at)
 		if next, ok := m.Deadline(); ok && !next.After(at) {
 			t.Fatalf("deadline %v does not move", at.Sub(from))
@@ -90,8 +114,8 @@ func TestInviteIsResentWithDoublingIntervals(t *testing.T) {
 	}
 	sent, end, timeout := run(t, &c, epoch)
 	wantTimes(t, sent, 500, 1500, 3500, 7500, 15500, 31500)
-	if end != 32*second || !timeout || c.State() != Terminated {
-		t.Errorf("end %v, timeout %v, %v", end, timeout, c.State())
+	if end != 32*second || !timeout || c.State != Terminated {
+		t.Errorf("end %v, timeout %v, %v", end, timeout, c.State)
 	}
 }
 
@@ -115,8 +139,8 @@ func TestInviteOverTCPIsSentOnce(t *testing.T) {
 func TestProvisionalStopsTheInvite(t *testing.T) {
 	var c ClientInvite
 	c.Start(epoch, udp, request(t, "INVITE"))
-	if s := c.Receive(epoch, response(t, "180", "INVITE")); !s.Deliver || c.State() != Proceeding {
-		t.Errorf("%+v %v", s, c.State())
+	if s := c.Receive(epoch, response(t, "180", "INVITE")); !s.Deliver || c.State != Proceeding {
+		t.Errorf("%+v %v", s, c.State)
 	}
 	if _, ok := c.Deadline(); ok {
 		t.Error("a timer still runs")
@@ -137,18 +161,18 @@ func TestRefusalIsAcknowledged(t *testing.T) {
 	c.Start(epoch, udp, request(t, "INVITE"))
 	busy := response(t, "486", "INVITE")
 	first := c.Receive(epoch, busy)
-	if !first.Deliver || first.Send == nil || c.State() != Completed || c.req != nil {
-		t.Fatalf("%+v %v", first, c.State())
+	if !first.Deliver || first.Send == nil || c.State != Completed || !c.Req.IsZero() {
+		t.Fatalf("%+v %v", first, c.State)
 	}
 	if again := c.Receive(epoch, busy); again.Deliver || again.Send != first.Send {
 		t.Errorf("%+v", again)
 	}
-	if _, end, timeout := run(t, &c, epoch); end != 32*second || timeout || c.ack != nil {
+	if _, end, timeout := run(t, &c, epoch); end != 32*second || timeout || !c.Ack.IsZero() {
 		t.Errorf("end %v %v", end, timeout)
 	}
 	c.Start(epoch, tcp, request(t, "INVITE"))
-	if c.Receive(epoch, busy); c.State() != Terminated {
-		t.Errorf("over TCP %v", c.State())
+	if c.Receive(epoch, busy); c.State != Terminated {
+		t.Errorf("over TCP %v", c.State)
 	}
 }
 
@@ -167,8 +191,10 @@ func TestAckOfRefusal(t *testing.T) {
 	invite := request(t, "INVITE", "Route: <sip:p1;lr>, <sip:p2;lr>")
 	ack := AckRefusal(invite, response(t, "486", "INVITE"))
 	want := strings.Join([]string{
-		"ACK sip:110@10.0.0.2 SIP/2.0", "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport", "Route: <sip:p1;lr>", "Route: <sip:p2;lr>",
-		"Max-Forwards: 70", "From: <sip:a@10.0.0.1>;tag=a", "To: <sip:110@10.0.0.2>;tag=b", "Call-ID: c", "CSeq: 7 ACK", "Content-Length: 0", "", "",
+		"ACK sip:110@10.0.0.2 SIP/2.0", "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;rport", "Route: <sip:p1;lr>",
+		"Route: <sip:p2;lr>",
+		"Max-Forwards: 70", "From: <sip:a@10.0.0.1>;tag=a", "To: <sip:110@10.0.0.2>;tag=b", "Call-ID: c", "CSeq: 7 ACK",
+		"Content-Length: 0", "", "",
 	}, "\r\n")
 	if got := ack.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -184,8 +210,8 @@ func TestAcceptedInviteDeliversEach2xx(t *testing.T) {
 	c.Start(epoch, udp, request(t, "INVITE"))
 	ok := response(t, "200", "INVITE")
 	for range 3 {
-		if s := c.Receive(epoch, ok); !s.Deliver || s.Send != nil || c.State() != Accepted {
-			t.Fatalf("%+v %v", s, c.State())
+		if s := c.Receive(epoch, ok); !s.Deliver || s.Send != nil || c.State != Accepted {
+			t.Fatalf("%+v %v", s, c.State)
 		}
 	}
 	if s := c.Receive(epoch, response(t, "180", "INVITE")); s.Deliver {
@@ -237,7 +263,7 @@ func TestRequestCompleted(t *testing.T) {
 	var c Client
 	ok := response(t, "200", "BYE")
 	c.Start(epoch, udp, request(t, "BYE"))
-	if s := c.Receive(epoch, ok); !s.Deliver || c.req != nil {
+	if s := c.Receive(epoch, ok); !s.Deliver || !c.Req.IsZero() {
 		t.Errorf("%+v", s)
 	}
 	if s := c.Receive(epoch, ok); s.Deliver {
@@ -247,8 +273,8 @@ func TestRequestCompleted(t *testing.T) {
 		t.Errorf("end %v %v", end, timeout)
 	}
 	c.Start(epoch, tcp, request(t, "BYE"))
-	if c.Receive(epoch, ok); c.State() != Terminated {
-		t.Errorf("over TCP %v", c.State())
+	if c.Receive(epoch, ok); c.State != Terminated {
+		t.Errorf("over TCP %v", c.State)
 	}
 }
 
@@ -299,16 +325,16 @@ func TestAckConfirmsRefusal(t *testing.T) {
 	ack := request(t, "ACK")
 	s.Start(udp)
 	s.Respond(epoch, response(t, "486", "INVITE"))
-	if step := s.Receive(epoch, ack); step.Deliver || step.Send != nil || s.State() != Confirmed || s.last != nil {
-		t.Errorf("%+v %v", step, s.State())
+	if step := s.Receive(epoch, ack); step.Deliver || step.Send != nil || s.State != Confirmed || !s.Last.IsZero() {
+		t.Errorf("%+v %v", step, s.State)
 	}
 	if sent, end, timeout := run(t, &s, epoch); len(sent) > 0 || end != 5*second || timeout {
 		t.Errorf("%v %v %v", sent, end, timeout)
 	}
 	s.Start(tcp)
 	s.Respond(epoch, response(t, "486", "INVITE"))
-	if s.Receive(epoch, ack); s.State() != Terminated {
-		t.Errorf("over TCP %v", s.State())
+	if s.Receive(epoch, ack); s.State != Terminated {
+		t.Errorf("over TCP %v", s.State)
 	}
 }
 
@@ -323,8 +349,8 @@ func TestAcceptedServer(t *testing.T) {
 	s.Start(udp)
 	ok := response(t, "200", "INVITE")
 	for range 2 {
-		if step := s.Respond(epoch, ok); step.Send == nil || s.State() != Accepted {
-			t.Errorf("%+v %v", step, s.State())
+		if step := s.Respond(epoch, ok); step.Send == nil || s.State != Accepted {
+			t.Errorf("%+v %v", step, s.State)
 		}
 	}
 	if step := s.Respond(epoch, response(t, "487", "INVITE")); step.Send != nil {
@@ -364,12 +390,12 @@ func TestServer(t *testing.T) {
 	if step := s.Receive(); step.Send != gosip.Message(ok) {
 		t.Error("a copy is not answered")
 	}
-	if _, end, _ := run(t, &s, epoch); end != 32*second || s.last != nil {
+	if _, end, _ := run(t, &s, epoch); end != 32*second || !s.Last.IsZero() {
 		t.Errorf("end %v", end)
 	}
 	s.Start(tcp)
-	if s.Respond(epoch, ok); s.State() != Terminated {
-		t.Errorf("over TCP %v", s.State())
+	if s.Respond(epoch, ok); s.State != Terminated {
+		t.Errorf("over TCP %v", s.State)
 	}
 }
 
@@ -389,7 +415,8 @@ func TestKey(t *testing.T) {
 		return k
 	}
 	invite := key("INVITE", "10.0.0.5:5060;branch=z9hG4bKx")
-	if key("ACK", "10.0.0.5:5060;branch=z9hG4bKx") != invite || key("CANCEL", "10.0.0.5:5060;branch=z9hG4bKx").Invite() != invite {
+	if key("ACK", "10.0.0.5:5060;branch=z9hG4bKx") != invite ||
+		key("CANCEL", "10.0.0.5:5060;branch=z9hG4bKx").Invite() != invite {
 		t.Error("ACK or CANCEL of the same branch do not match")
 	}
 	for _, other := range []Key{
@@ -415,5 +442,14 @@ func BenchmarkRefusedInvite(b *testing.B) {
 		c.Start(epoch, udp, invite)
 		c.Receive(epoch, busy)
 		c.Tick(epoch.Add(time.Minute))
+	}
+}
+
+// What is written of a machine is all of it.
+func TestMachinesHideNothing(t *testing.T) {
+	for _, m := range []machine{&ClientInvite{}, &Client{}, &ServerInvite{}, &Server{}} {
+		if hidden := snapshot.Hidden(reflect.TypeOf(m).Elem()); hidden != nil {
+			t.Errorf("lost: %v", hidden)
+		}
 	}
 }

@@ -17,10 +17,11 @@ func guarded(c *Config) {
 func TestOnlyAllowedSourcesAreHeardOnUDP(t *testing.T) {
 	r := newRig(t, guarded)
 	stranger, phone, trunk := r.udp("127.0.0.2"), r.udp("127.0.0.1"), r.udp(trunkHost)
-	for _, text := range []string{stranger.request("OPTIONS", "1101").String(), stranger.request("INVITE", "nobody").String(), "GARBAGE\r\n\r\n"} {
+	for _, text := range []string{stranger.request("OPTIONS", "1101").String(),
+		stranger.request("INVITE", "nobody").String(), "GARBAGE\r\n\r\n"} {
 		stranger.send(text)
 	}
-	wantCode(t, phone.ask(phone.request("OPTIONS", "1101").String()), 200)
+	wantCode(t, phone.ask(phone.request("REGISTER", "1101").String()), 401)
 	eventually(t, "the answer is counted, which is after it was sent", func() bool { return r.Stats().Sent == 1 })
 	if s := r.Stats(); s.Strangers != 3 || s.Received != 1 || s.Garbage != 0 {
 		t.Errorf("%+v", s)
@@ -38,7 +39,7 @@ func TestOnlyAllowedSourcesAreHeardOnTCP(t *testing.T) {
 		t.Error("a connection from elsewhere is kept")
 	}
 	phone, trunk := r.tcp("127.0.0.1"), r.tcp(trunkHost)
-	wantCode(t, phone.ask(phone.request("OPTIONS", "1101").String()), 200)
+	wantCode(t, phone.ask(phone.request("REGISTER", "1101").String()), 401)
 	wantCode(t, trunk.ask(trunk.request("OPTIONS", "1").String()), 200)
 	if s := r.Stats(); s.Strangers != 1 || s.Connections != 2 {
 		t.Errorf("%+v", s)

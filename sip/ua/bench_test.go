@@ -10,9 +10,10 @@ import (
 	"liandong/sip/leg"
 )
 
-const benchInvite = "INVITE sip:110@10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.10:5060;branch=z9hG4bK776asdhds;rport\r\n" +
-	"Max-Forwards: 70\r\nFrom: \"13812345678\" <sip:13812345678@10.0.0.2>;tag=1928301774\r\nTo: <sip:110@10.0.0.1>\r\n" +
-	"Call-ID: a84b4c76e66710@pbx\r\nCSeq: 314159 INVITE\r\nContact: <sip:13812345678@10.0.0.2:5060>\r\n" +
+const benchInvite = "INVITE sip:110@10.0.0.1:5060 SIP/2.0\r\n" +
+	"Via: SIP/2.0/UDP 127.0.0.10:5060;branch=z9hG4bK776asdhds;rport\r\n" +
+	"Max-Forwards: 70\r\nFrom: \"13812345678\" <sip:13812345678@10.0.0.2>;tag=1928301774\r\n" +
+	"To: <sip:110@10.0.0.1>\r\nCall-ID: a84b4c76e66710@pbx\r\nCSeq: 314159 INVITE\r\nContact: <sip:13812345678@10.0.0.2:5060>\r\n" +
 	"P-Asserted-Identity: <tel:+8613812345678>\r\nSupported: timer, 100rel\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n" +
 	"Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
 
@@ -38,6 +39,6 @@ func BenchmarkStranger(b *testing.B) {
 	flow := leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
 	b.ReportAllocs()
 	for b.Loop() {
-		u.receive(data, flow, nil)
+		u.receive(heard{data: data}, flow, nil)
 	}
 }

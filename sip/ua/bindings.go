@@ -3,6 +3,7 @@ package ua
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +13,16 @@ import (
 // Binding is one phone that answers for a user.
 type Binding struct {
 	User, Contact string   // Contact is the URI to put into the Request-URI
+	Before        []string // Contacts of the phone before this one, the latest first: its dialogs may name them
 	Flow          leg.Flow // the way the phone is reached: the one its REGISTER came
 	Expires       time.Time
 	UserAgent     string
+
+	phone string // RFC 5626 §4.1: its instance, however many ways it has registered by; "": it names none
 }
+
+// maxBefore bounds the Contacts that are remembered of one phone.
+const maxBefore = 4
 
 // errOutOfOrder: RFC 3261 §10.3 step 7, an older REGISTER came after a newer one.
 var errOutOfOrder = errors.New("ua: REGISTER out of order")
@@ -40,6 +47,7 @@ type record struct {
 	key, callID string
 	cseq        uint32
 	behind      bool // by UDP, and its Contact is not where it comes from: there is a NAT before it
+	lost        bool // its connection is gone, and only its next REGISTER can tell where it is
 }
 
 type flowKey struct {
@@ -51,11 +59,12 @@ func keyOf(f leg.Flow) flowKey { return flowKey{f.Network, f.Transport, f.Remote
 
 // registrar is the table of bindings. Time is an argument.
 type registrar struct {
-	max int // bindings of one user
+	max  int                              // bindings of one user
+	keep func(user string, list []record) // is told of what has changed, under mu; nil: nobody is
 
 	mu    sync.Mutex
 	users map[string][]record // guarded by mu; newest first, slices never changed in place
-	flows map[flowKey]int     // guarded by mu; bindings on each flow
+	flows map[flowKey]int     // guarded by mu; bindings on each flow, those lost left out
 }
 
 func newRegistrar(maxContacts int) *registrar {
@@ -80,16 +89,45 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 		if c := reg.changes[i]; c.lifetime > 0 {
 			c.Expires = now.Add(c.lifetime)
 			behind := c.Flow.Transport == "udp" && c.Flow.Remote != contactAddr(c.Contact)
-			next = append(next, record{c.Binding, c.key, reg.callID, reg.cseq, behind})
+			c.Before = reg.before(list, c)
+			next = append(next, record{Binding: c.Binding, key: c.key, callID: reg.callID, cseq: reg.cseq,
+				behind: behind})
 		}
 	}
+	var lost []record
 	for _, rec := range list {
-		if !reg.touches(rec) {
+		switch {
+		case reg.touches(rec), reg.finds(rec):
+		case rec.lost:
+			lost = append(lost, rec)
+		default:
 			next = append(next, rec)
 		}
 	}
-	r.put(reg.user, next[:min(len(next), r.max)])
+	next = append(next, lost...) // these give way first
+	r.change(reg.user, next[:min(len(next), r.max)])
 	return true, nil
+}
+
+// finds says that the REGISTER is of a phone whose connection was lost. RFC 3261 §10.2.4: "A UA SHOULD use the same
+// Call-ID for all registrations"; by TCP its Contact is often another with each connection.
+func (reg *registration) finds(rec record) bool {
+	return rec.lost && rec.callID == reg.callID && len(reg.changes) == 1 && reg.changes[0].lifetime > 0
+}
+
+// before are the Contacts that a phone has had until now.
+func (reg *registration) before(list []record, c change) (all []string) {
+	for _, rec := range list {
+		if rec.key != c.key && !reg.finds(rec) {
+			continue
+		}
+		for _, contact := range append([]string{rec.Contact}, rec.Before...) {
+			if contact != c.Contact && !slices.Contains(all, contact) && len(all) < maxBefore {
+				all = append(all, contact)
+			}
+		}
+	}
+	return all
 }
 
 func (reg *registration) touches(rec record) bool {
@@ -107,14 +145,18 @@ func (reg *registration) touches(rec record) bool {
 // put replaces a user's list. Caller holds mu.
 func (r *registrar) put(user string, list []record) {
 	for _, rec := range r.users[user] {
-		if k := keyOf(rec.Flow); r.flows[k] > 1 {
+		if k := keyOf(rec.Flow); rec.lost {
+			continue
+		} else if r.flows[k] > 1 {
 			r.flows[k]--
 		} else {
 			delete(r.flows, k)
 		}
 	}
 	for _, rec := range list {
-		r.flows[keyOf(rec.Flow)]++
+		if !rec.lost {
+			r.flows[keyOf(rec.Flow)]++
+		}
 	}
 	if len(list) == 0 {
 		delete(r.users, user)
@@ -123,59 +165,110 @@ func (r *registrar) put(user string, list []record) {
 	r.users[user] = list
 }
 
+// change replaces a user's list and has it kept. Caller holds mu.
+func (r *registrar) change(user string, list []record) {
+	r.put(user, list)
+	if r.keep != nil {
+		r.keep(user, list)
+	}
+}
+
+// restore takes a user's list of before a restart.
+func (r *registrar) restore(user string, list []record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.change(user, list)
+}
+
+// streams are the connections by which phones are reached.
+func (r *registrar) streams() (all []leg.Flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range r.users {
+		for _, rec := range list {
+			if !rec.lost && rec.Flow.Transport != "udp" {
+				all = append(all, rec.Flow)
+			}
+		}
+	}
+	return all
+}
+
 // live lists a user's bindings that have not expired, newest first.
 func (r *registrar) live(now time.Time, user string) []Binding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Binding
 	for _, rec := range r.users[user] {
-		if now.Before(rec.Expires) {
+		if !rec.lost && now.Before(rec.Expires) {
 			out = append(out, rec.Binding)
 		}
 	}
 	return out
 }
 
-// expire drops what has run out and names the users that lost something.
-func (r *registrar) expire(now time.Time) []string {
-	return r.sweep(func(rec record) (record, bool) { return rec, now.Before(rec.Expires) })
+// reachable says that a user has a binding that is live.
+func (r *registrar) reachable(now time.Time, user string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.users[user] {
+		if rec := &r.users[user][i]; !rec.lost && now.Before(rec.Expires) {
+			return true
+		}
+	}
+	return false
 }
 
-// lost is told that a TCP connection is gone. A phone that is not behind a NAT
+// expire drops what has run out and names the users that lost something.
+func (r *registrar) expire(now time.Time) []string {
+	return r.sweep(func(rec *record) (keep, told bool) {
+		keep = now.Before(rec.Expires)
+		return keep, !keep && !rec.lost
+	})
+}
+
+// flowEnded is told that a TCP connection is gone. A phone that is not behind a NAT
 // is then reached at the Contact it named; of the others only the next REGISTER
-// can tell where they are.
-func (r *registrar) lost(flow leg.Flow, reachable func(Binding) (netip.AddrPort, bool)) []string {
+// can tell where they are. Users with a phone that moved or was lost are named.
+func (r *registrar) flowEnded(flow leg.Flow, reachable func(Binding) (netip.AddrPort, bool)) []string {
 	r.mu.Lock()
 	used := r.flows[keyOf(flow)] > 0
 	r.mu.Unlock()
 	if !used {
 		return nil
 	}
-	return r.sweep(func(rec record) (record, bool) {
-		if keyOf(rec.Flow) != keyOf(flow) {
-			return rec, true
+	return r.sweep(func(rec *record) (keep, told bool) {
+		if rec.lost || keyOf(rec.Flow) != keyOf(flow) {
+			return true, false
 		}
-		to, ok := reachable(rec.Binding)
-		rec.Flow.Remote, rec.Flow.Local = to, netip.AddrPort{}
-		return rec, ok
+		if to, ok := reachable(rec.Binding); ok {
+			rec.Flow.Remote, rec.Flow.Local = to, netip.AddrPort{}
+		} else {
+			rec.lost = true
+		}
+		return true, true
 	})
 }
 
-// sweep runs every record through keep; users with a record refused are returned.
-func (r *registrar) sweep(keep func(record) (record, bool)) (changed []string) {
+// sweep runs a copy of every record through look, which may change it; users that are to be told are named.
+func (r *registrar) sweep(look func(*record) (keep, told bool)) (changed []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for user, list := range r.users {
-		next := make([]record, 0, len(list))
+		next, tell := make([]record, 0, len(list)), false
 		for _, rec := range list {
-			if rec, ok := keep(rec); ok {
+			keep, told := look(&rec)
+			if keep {
 				next = append(next, rec)
 			}
+			tell = tell || told
 		}
-		if len(next) < len(list) {
+		if tell {
 			changed = append(changed, user)
 		}
-		r.put(user, next)
+		if tell || len(next) < len(list) {
+			r.change(user, next)
+		}
 	}
 	return changed
 }
@@ -192,7 +285,11 @@ func (r *registrar) size() int {
 	defer r.mu.Unlock()
 	n := 0
 	for _, list := range r.users {
-		n += len(list)
+		for _, rec := range list {
+			if !rec.lost {
+				n++
+			}
+		}
 	}
 	return n
 }

@@ -28,7 +28,8 @@ func (a *actor) Incoming(_ Origin, p leg.Packet) Sink {
 	n := uint64(0)
 	cfg.Rand = func() uint64 { n++; return n }
 	local, _ := a.u.Local(p.Flow.Network, p.Flow.Transport)
-	local.Media = sdp.Local{Addr: netip.MustParseAddrPort("127.0.0.1:20000"), SessionID: 1, Codecs: []codec.ID{codec.PCMA}, Ptime: 20 * time.Millisecond}
+	local.Media = sdp.Local{Addr: netip.MustParseAddrPort("127.0.0.1:20000"), SessionID: 1,
+		Codecs: []codec.ID{codec.PCMA}, Ptime: 20 * time.Millisecond}
 	l, out := leg.NewInbound(cfg, time.Now(), p, local)
 	a.leg = l
 	a.carryOut(out)
@@ -65,7 +66,8 @@ func TestWholeCallWithALeg(t *testing.T) {
 			if transport == "tcp" {
 				p = r.tcp(trunkHost)
 			}
-			q := p.request("INVITE", "13812345678").with("Contact: <sip:x@"+p.conn.LocalAddr().String()+">", "Content-Type: application/sdp")
+			q := p.request("INVITE", "13812345678").with("Contact: <sip:x@"+p.conn.LocalAddr().String()+">",
+				"Content-Type: application/sdp")
 			q.body = "v=0\r\no=- 1 1 IN IP4 127.0.0.10\r\ns=-\r\nc=IN IP4 127.0.0.10\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0\r\n"
 			p.send(q.String())
 			answer := p.receive()

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"liandong/sip/admission"
 	"liandong/sip/auth"
+	"liandong/sip/capture"
 )
 
 // Secret is a password that does not show itself in logs or when printed.
@@ -48,9 +50,10 @@ type Trunk struct {
 	Network    string
 	Match      []netip.Prefix
 	Targets    []string // host[:port] that requests are sent to
-	Contact    string   // user part of our Contact where we have registered: a call for it is the trunk's, wherever it comes from; "": none
+	Contact    string   // user part of our Contact where we have registered: by it its calls are known; "": none
 	Transport  string   // "udp", "tcp" or "tls"
 	CAFile     string   // PEM: who has signed its certificate; "": as the system has it
+	Trusted    bool     // what it says of callers and of priority is believed
 	ServerName string   // that its certificate is made out to; "": the host of Target
 }
 
@@ -59,7 +62,7 @@ type User struct {
 	Password Secret
 	Network  string
 	Digest   string // the one algorithm it is challenged with, auth.SHA256 or auth.MD5; "": both, the stronger first
-	TLS      string // Required: it is heard by TLS only; Off: never by TLS; Preferred: by all, and called by TLS where it can be
+	TLS      string // Required: it is heard by TLS only; Off: never; Preferred: by all, and called by TLS if it can be
 }
 
 // Config of the socket layer. Immutable after New.
@@ -88,7 +91,26 @@ type Config struct {
 	// Bindings is told of each change of a user's registrations, with those now
 	// live. It runs on the reader's goroutine: it must not block, nor call Stop.
 	Bindings func(user string, live []Binding)
-	Now      func() time.Time // nil: time.Now
+
+	Another func(b Binding, phones int) // is told of a phone that takes a user's calls beside others; as Bindings
+	// Now is steady: it is not moved when the wall clock is set. nil: such a one of its own.
+	Now func() time.Time
+
+	// Keep is told each value that a process after this one has to know, and nil where there is none any more; it
+	// must not block. nil: nothing outlives the process.
+	Keep     func(key string, value []byte)
+	SelfTest string // begins the names that the switch calls itself by; "": it does not
+	Keeper   Keeper // of sockets; nil: they end with the process
+
+	// Trace is given each message of a call, its secrets masked, from any goroutine; it must not block. nil: nobody
+	// looks.
+	Trace func(capture.Message)
+	// Turns bound how much is done at once; new calls wait for one. nil: they do not.
+	Turns *admission.Turns
+	// Emergency says that a number is the emergency line's, whose calls come before others. nil: none is.
+	Emergency func(dialled string) bool
+
+	Silent func() bool // another machine carries the calls, nothing is to leave; nil: never
 }
 
 // Default is a configuration without networks, trunks and users.
@@ -128,7 +150,7 @@ func (c Config) checkPeers() []error {
 	for _, name := range sortedKeys(c.Trunks) {
 		t := c.Trunks[name]
 		if _, ok := c.Networks[t.Network]; !ok {
-			errs = append(errs, fmt.Errorf("trunks.%s.network: %q is not one of %v", name, t.Network, sortedKeys(c.Networks)))
+			errs = append(errs, c.noNetwork("trunks", name, t.Network))
 		}
 		if !slices.Contains([]string{"", "udp", "tcp", "tls"}, t.Transport) {
 			errs = append(errs, fmt.Errorf("trunks.%s.transport: %q is not udp, tcp or tls", name, t.Transport))
@@ -142,10 +164,14 @@ func (c Config) checkPeers() []error {
 			errs = append(errs, fmt.Errorf("users.%s.tls: %q is not %q, %q or %q", name, p, Required, Preferred, Off))
 		}
 		if _, ok := c.Networks[c.Users[name].Network]; !ok {
-			errs = append(errs, fmt.Errorf("users.%s.network: %q is not one of %v", name, c.Users[name].Network, sortedKeys(c.Networks)))
+			errs = append(errs, c.noNetwork("users", name, c.Users[name].Network))
 		}
 	}
 	return errs
+}
+
+func (c Config) noNetwork(of, name, network string) error {
+	return fmt.Errorf("%s.%s.network: %q is not one of %v", of, name, network, sortedKeys(c.Networks))
 }
 
 func (c Config) checkLimits() []error {

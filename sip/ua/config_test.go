@@ -19,7 +19,9 @@ func TestValidateNamesEveryError(t *testing.T) {
 	cfg.Users["1"] = User{Network: "moon"}
 	cfg.Strangers, cfg.Realm, cfg.MTU, cfg.MaxExpires, cfg.MaxRate = "wave", "", 1, 0, 0
 	err := cfg.Validate()
-	for _, key := range []string{"networks.empty", "networks.empty.allow", "networks.empty.strangers", "trunks.a.network", "trunks.a.transport", "users.1.network", "strangers", "realm", "mtu", "max_expires", "max_rate"} {
+	for _, key := range []string{"networks.empty", "networks.empty.allow", "networks.empty.strangers",
+		"trunks.a.network", "trunks.a.transport", "users.1.network", "strangers", "realm", "mtu", "max_expires",
+		"max_rate"} {
 		if err == nil || !strings.Contains(err.Error(), key+": ") {
 			t.Errorf("%s is not named in %v", key, err)
 		}
@@ -75,7 +77,7 @@ func TestRepliesAreBounded(t *testing.T) {
 
 func TestQuietCountsWhatItSwallows(t *testing.T) {
 	var b strings.Builder
-	q, now := newQuiet(slog.New(slog.NewTextHandler(&b, nil))), time.Unix(0, 0)
+	q, now := newLimitedLog(slog.New(slog.NewTextHandler(&b, nil))), time.Unix(0, 0)
 	if _, ok := q.pass(now, "a"); !ok {
 		t.Error("the first is swallowed")
 	}

@@ -28,6 +28,9 @@ type conn struct {
 	since  time.Time
 	probe  bool // made only to see whether the peer has TCP
 	proven atomic.Bool
+	rest   []byte        // what has come of the first message, of a connection that goes on; then the reader's
+	heard  []heard       // what the process before has read and not taken; then the reader's
+	noted  uint64        // messages that the journal has been given; the reader's
 	wake   chan struct{} // room for one: the queue is not empty, or closed
 	ended  context.Context
 	end    context.CancelFunc
@@ -37,6 +40,7 @@ type conn struct {
 	queue  []outgoing // guarded by mu
 	last   bool       // guarded by mu; no more messages after the queue
 	closed bool       // guarded by mu
+	kept   string     // guarded by mu; what the keeper knows it as; "": it ends with this process
 }
 
 func (u *UA) newConn(key connKey, nc net.Conn) *conn {
@@ -63,7 +67,7 @@ func (u *UA) accept(d door, l *net.TCPListener) {
 	for {
 		nc, err := l.AcceptTCP()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || !u.pause(10*time.Millisecond) {
+			if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
 				return
 			}
 			u.log.say(slog.LevelError, "TCP accept", "network", d.network, "error", err)
@@ -79,7 +83,7 @@ func (u *UA) accepted(d door, nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	trunk := u.origins.trunk(key.flow())
+	trunk := u.origins.Load().trunk(key.flow())
 	if d.secure {
 		if trunk == "" && !u.limiter.take(u.cfg.Now(), key.remote.Addr(), handshakeCost) {
 			u.counts.limited.Add(1)
@@ -90,12 +94,14 @@ func (u *UA) accepted(d door, nc net.Conn) {
 	}
 	c := u.newConn(key, nc)
 	c.trunk = trunk
-	c.proven.Store(trunk != "")
+	if trunk != "" {
+		c.prove()
+	}
 	gone, ok := u.conns.put(c, u.cfg.MaxConnections)
 	if gone != nil {
 		gone.close(net.ErrClosed) // also when the peer began again from the same port
 	}
-	if !ok || !u.spawn(c.write) || !u.spawn(c.read) {
+	if !ok || !u.spawn(c.write) || !u.hear(c.read) {
 		u.log.say(slog.LevelWarn, "TCP connection refused: too many", "network", d.network, "source", key.remote)
 		c.close(net.ErrClosed)
 	}
@@ -154,7 +160,8 @@ func (c *conn) dial(patience time.Duration) {
 			return
 		}
 	}
-	if closed || !c.u.spawn(c.read) {
+	c.keep()
+	if closed || !c.u.hear(c.read) {
 		_ = nc.Close()
 		c.close(net.ErrClosed)
 		return
@@ -162,7 +169,13 @@ func (c *conn) dial(patience time.Duration) {
 	c.write()
 }
 
-func (c *conn) prove() { c.proven.Store(true) }
+// prove: the peer has shown who it is. It is told by the reader.
+func (c *conn) prove() {
+	if !c.proven.Swap(true) {
+		c.u.conns.proved(c)
+		c.keep()
+	}
+}
 
 // push queues a message; it never blocks.
 func (c *conn) push(o outgoing) error {
@@ -237,6 +250,9 @@ func (c *conn) pop() (outgoing, bool) {
 // message nothing else can be said on it.
 func (c *conn) writeOne(o outgoing) error {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(c.u.cfg.WriteTimeout)) // nc is set before write runs
+	if o.packet.Msg != nil {
+		c.u.traceSent(o, c.key.transport(), unmap(c.nc.LocalAddr().(*net.TCPAddr).AddrPort()), nil)
+	}
 	if _, err := c.nc.Write(o.data); err != nil {
 		return err
 	}
@@ -246,7 +262,10 @@ func (c *conn) writeOne(o outgoing) error {
 
 func (c *conn) read() {
 	err := c.readAll()
-	if errors.Is(err, errUnframed) {
+	if c.u.leaving.Load() { // it stays open for another process
+		return
+	}
+	if errors.Is(err, errUnframed) || errors.Is(err, errTooLong) {
 		c.finish() // the sender is to hear why
 		return
 	}
@@ -260,46 +279,93 @@ func (c *conn) readAll() error {
 	flow := c.key.flow()
 	flow.Local = unmap(c.nc.LocalAddr().(*net.TCPAddr).AddrPort())
 	buf := make([]byte, 8192)
-	var f framer
-	for {
-		c.allow()
+	f := framer{buf: c.rest}
+	if fault := c.take(c.heard, flow); fault != nil {
+		return fault
+	}
+	var half time.Time // since when there is the beginning of a message
+	for kept := len(c.rest) > 0; ; {
+		if !f.half() {
+			half = time.Time{}
+		} else if half.IsZero() {
+			half = time.Now()
+		}
+		c.allow(half)
+		if c.u.leaving.Load() { // the deadline that ended the last Read may just have been lifted
+			return nil
+		}
 		n, err := c.nc.Read(buf)
 		f.feed(buf[:n])
-		if fault := c.drain(&f, flow); fault != nil {
+		whole := c.cut(&f)
+		if kept || len(f.buf) > 0 {
+			kept = c.keepRest(f.buf) && len(f.buf) > 0
+		}
+		if fault := c.take(whole, flow); fault != nil {
 			return fault
 		}
 		if err != nil {
 			return err
 		}
+		if !kept && len(f.buf) > 0 { // it may be kept since the last message
+			kept = c.keepRest(f.buf)
+		}
 	}
 }
 
-// allow gives a peer that has not shown who it is a limited stay.
-func (c *conn) allow() {
+// allow gives a peer that has not shown who it is a limited stay, and anybody's half
+// message: what comes behind one whose rest is lost would be taken for the rest.
+func (c *conn) allow(half time.Time) {
 	var until time.Time
+	if !half.IsZero() {
+		until = half.Add(c.u.cfg.IdleTimeout)
+	}
 	if !c.proven.Load() {
 		until = c.since.Add(c.u.cfg.IdleTimeout)
 	}
 	_ = c.nc.SetReadDeadline(until)
 }
 
-func (c *conn) drain(f *framer, flow leg.Flow) error {
+// heard is one thing that has come by a connection.
+type heard struct {
+	data []byte // a message; nil: a keep-alive
+	kept string // see leg.Packet.Kept
+	err  error  // data is the head alone, and the stream is lost behind it
+}
+
+// cut gives all that has come whole, and has noted it: a peer sends nothing twice over a connection, so that what is
+// read is kept until it is taken.
+func (c *conn) cut(f *framer) (all []heard) {
 	for {
 		msg, ping, err := f.next()
 		switch {
-		case ping:
-			_ = c.push(outgoing{packet: leg.Packet{Flow: flow}, data: []byte("\r\n"), to: flow.Remote})
 		case errors.Is(err, errMore):
-			return nil
-		case errors.Is(err, errUnframed):
-			c.u.unframed(msg, flow, c)
-			return err
+			return all
 		case err != nil:
-			return err
-		case !c.u.receive(msg, flow, c):
+			return append(all, heard{data: msg, err: err})
+		case ping:
+			all = append(all, heard{})
+		default:
+			all = append(all, heard{data: msg, kept: c.note(msg)})
+		}
+	}
+}
+
+// take handles what has come, in order.
+func (c *conn) take(all []heard, flow leg.Flow) error {
+	for _, h := range all {
+		switch {
+		case h.err != nil && (errors.Is(h.err, errUnframed) || h.data != nil):
+			c.u.unframed(h.data, flow, c, h.err)
+			return h.err
+		case h.err != nil:
+			return h.err
+		case h.data == nil:
+			_ = c.push(outgoing{packet: leg.Packet{Flow: flow}, data: []byte("\r\n"), to: flow.Remote})
+		case !c.u.receive(h, flow, c):
 			return errNotSIP // the boundary is lost
 		}
 	}
+	return nil
 }
 
 // close ends the connection once; what waited is told or goes another way.
@@ -310,13 +376,22 @@ func (c *conn) close(cause error) {
 		return
 	}
 	c.closed = true
-	rest, nc := c.queue, c.nc
+	rest, nc, kept := c.queue, c.nc, c.kept
 	c.queue = nil
 	c.mu.Unlock()
 	c.end()
 	c.u.conns.remove(c)
 	if nc != nil {
-		_ = nc.Close()
+		c.release(nc, kept)
+	}
+	if c.u.leaving.Load() {
+		return
+	}
+	if kept != "" {
+		c.u.keep(keptRest+kept, nil)
+		for i := range uint64(maxNoted) {
+			c.u.keep(noteOf(kept, i), nil)
+		}
 	}
 	for _, o := range rest {
 		c.u.undelivered(o, fmt.Errorf("%w: %w", ErrUnreachable, cause))

@@ -1,9 +1,10 @@
 package ua
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -19,12 +20,13 @@ type connKey struct {
 
 // connTable holds the TCP and TLS connections of all networks.
 type connTable struct {
-	mu     sync.Mutex
-	all    map[connKey]*conn // guarded by mu
-	closed bool              // guarded by mu
+	mu       sync.Mutex
+	all      map[connKey]*conn // guarded by mu
+	unproven unproven          // guarded by mu; of all, those that have not shown who they are
+	closed   bool              // guarded by mu
 }
 
-func newConnTable() *connTable { return &connTable{all: map[connKey]*conn{}} }
+func newConnTable() *connTable { return &connTable{all: map[connKey]*conn{}, unproven: newUnproven()} }
 
 func (t *connTable) get(k connKey) *conn {
 	t.mu.Lock()
@@ -42,41 +44,32 @@ func (t *connTable) put(c *conn, limit int) (gone *conn, ok bool) {
 	if t.closed || !c.proven.Load() && len(t.all) >= limit {
 		return gone, false
 	}
-	if gone == nil && !c.proven.Load() && t.unproven() >= max(1, limit/4) {
-		if gone = t.idlest(); gone != nil { // nil: they have shown who they are meanwhile
-			delete(t.all, gone.key)
-		}
+	if gone == nil && !c.proven.Load() && t.unproven.size >= max(1, limit/4) {
+		gone = t.unproven.idlest()
+	}
+	if gone != nil {
+		t.take(gone)
 	}
 	t.all[c.key] = c
+	if !c.proven.Load() {
+		t.unproven.add(c)
+	}
 	return gone, true
 }
 
-func (t *connTable) unproven() (n int) {
-	for _, c := range t.all {
-		if !c.proven.Load() {
-			n++
-		}
+// take takes a connection out. Caller holds mu.
+func (t *connTable) take(c *conn) {
+	if t.all[c.key] == c {
+		delete(t.all, c.key)
 	}
-	return n
+	t.unproven.remove(c)
 }
 
-// idlest is the oldest of the unknown peers on the host that has most of them.
-func (t *connTable) idlest() (idlest *conn) {
-	of := map[netip.Addr]int{}
-	for _, c := range t.all {
-		if !c.proven.Load() {
-			of[c.key.remote.Addr()]++
-		}
-	}
-	for _, c := range t.all {
-		if c.proven.Load() {
-			continue
-		}
-		if idlest == nil || cmp.Or(cmp.Compare(of[c.key.remote.Addr()], of[idlest.key.remote.Addr()]), idlest.since.Compare(c.since)) > 0 {
-			idlest = c
-		}
-	}
-	return idlest
+// proved says that a connection's peer has shown who it is.
+func (t *connTable) proved(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unproven.remove(c)
 }
 
 // getOrPut adds a connection to be dialled unless there is one already.
@@ -99,22 +92,35 @@ func (t *connTable) getOrPut(c *conn, limit int) (found *conn, fresh bool, err e
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.all[c.key] == c {
-		delete(t.all, c.key)
-	}
+	t.take(c)
 }
 
 func (t *connTable) closeAll() {
 	t.mu.Lock()
 	t.closed = true
+	t.mu.Unlock()
+	for _, c := range t.list() {
+		c.close(ErrStopped)
+	}
+}
+
+func (t *connTable) list() []*conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	all := make([]*conn, 0, len(t.all))
 	for _, c := range t.all {
 		all = append(all, c)
 	}
-	t.mu.Unlock()
-	for _, c := range all {
-		c.close(ErrStopped)
-	}
+	return all
+}
+
+// queued says that a peer has yet to be sent something.
+func (t *connTable) queued() bool {
+	return slices.ContainsFunc(t.list(), func(c *conn) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.queue) > 0
+	})
 }
 
 func (t *connTable) size() int {
@@ -124,7 +130,7 @@ func (t *connTable) size() int {
 }
 
 // unframed answers a message whose end cannot be found.
-func (u *UA) unframed(data []byte, flow leg.Flow, c *conn) {
+func (u *UA) unframed(data []byte, flow leg.Flow, c *conn, why error) {
 	defer u.survive()
 	u.counts.received.Add(1)
 	m, err := read(data)
@@ -133,18 +139,20 @@ func (u *UA) unframed(data []byte, flow leg.Flow, c *conn) {
 		u.counts.garbage.Add(1)
 		return
 	}
-	if m.fault.code == 0 {
+	if errors.Is(why, errTooLong) {
+		m.fault = fault{gosip.StatusMessageTooLarge, "Message Too Large"}
+	} else if m.fault.code == 0 {
 		m.fault = fault{gosip.StatusBadRequest, "Bad Request (no Content-Length)"}
 	}
-	u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c})
+	u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c}, data)
 }
 
-// flowLost takes the phones off the list that were reached by this connection.
+// flowLost tells of the phones that were reached by this connection.
 func (u *UA) flowLost(flow leg.Flow) {
 	if u.ctx.Err() != nil {
 		return
 	}
-	for _, user := range u.registrar.lost(flow, reachable) {
+	for _, user := range u.registrar.flowEnded(flow, reachable) {
 		u.tellBindings(u.cfg.Now(), user)
 	}
 }

@@ -3,7 +3,8 @@ package ua
 import (
 	"errors"
 	"log/slog"
-	"strings"
+	"strconv"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -18,10 +19,18 @@ const deniedCost = 10
 // authenticate asks for digest (RFC 3261 §22, RFC 8760) and answers the request
 // itself unless the user has proven a password.
 func (u *UA) authenticate(in *inbound) (user string, ok bool) {
-	now := u.cfg.Now()
-	if from := in.req.From(); !u.fits(from.Address.User, in.flow) {
+	if from := in.req.From(); !u.fits(header.Unescape(from.Address.User), in.flow) {
 		u.unfit(in) // before a password is asked for where it could be overheard
 		return "", false
+	}
+	claimed := u.claimed(in)
+	if keys, _ := u.guessKeys(in.flow.Network, claimed, in.flow.Remote.Addr()); claimed != "" {
+		if wait := u.guesses.pause(u.now(), keys); wait > 0 {
+			u.counts.limited.Add(1)
+			u.respond(in, say(gosip.StatusServiceUnavailable, "Service Unavailable",
+				header.Field{Name: "Retry-After", Value: strconv.Itoa(int(wait/time.Second) + 1)}))
+			return "", false
+		}
 	}
 	user, err := u.verify(in)
 	switch {
@@ -29,25 +38,41 @@ func (u *UA) authenticate(in *inbound) (user string, ok bool) {
 		u.unfit(in)
 	case err == nil:
 		in.prove()
+		if keys, most := u.guessKeys(in.flow.Network, user, in.flow.Remote.Addr()); most == shortPause {
+			u.guesses.right(keys[0])
+		}
 		return user, true
 	case errors.Is(err, auth.ErrDenied):
 		u.counts.denied.Add(1)
-		u.limiter.take(now, in.flow.Remote.Addr(), deniedCost)
-		u.log.say(slog.LevelWarn, "wrong password or user", "network", in.flow.Network, "source", in.flow.Remote)
+		u.limiter.take(u.now(), in.flow.Remote.Addr(), deniedCost)
+		u.guessed(in, claimed)
 		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
 	default:
 		stale := errors.Is(err, auth.ErrStale) || errors.Is(err, auth.ErrReplay)
-		u.respond(in, say(gosip.StatusUnauthorized, "Unauthorized", u.digest.Challenge(now, stale, u.origins.digests(in.req)...)...))
+		asked := u.digest.Challenge(u.now(), stale, u.origins.Load().digests(in.flow.Network, in.req)...)
+		u.respond(in, say(gosip.StatusUnauthorized, "Unauthorized", asked...))
 	}
 	return "", false
+}
+
+// claimed is the user whom a request's credentials name; "": it has none.
+func (u *UA) claimed(in *inbound) string {
+	for _, h := range in.req.GetHeaders("Authorization") {
+		if user, ok := auth.Claimed(h.Value()); ok {
+			return user[:min(len(user), 64)]
+		}
+	}
+	return ""
 }
 
 // unfit refuses a phone that came by a transport that is not for it. RFC 3261
 // §20.43: 399 is for a person to read.
 func (u *UA) unfit(in *inbound) {
 	u.counts.denied.Add(1)
-	u.log.say(slog.LevelWarn, "a phone came by a transport that its config forbids", "network", in.flow.Network, "source", in.flow.Remote, "transport", in.flow.Transport)
-	u.respond(in, say(gosip.StatusForbidden, "Forbidden", header.Field{Name: "Warning", Value: `399 liandong "SIP over ` + in.flow.Transport + ` is not for this phone"`}))
+	u.log.say(slog.LevelWarn, "a phone came by a transport that its config forbids",
+		"network", in.flow.Network, "source", in.flow.Remote, "transport", in.flow.Transport)
+	warning := `399 liandong "SIP over ` + in.flow.Transport + ` is not for this phone"`
+	u.respond(in, say(gosip.StatusForbidden, "Forbidden", header.Field{Name: "Warning", Value: warning}))
 }
 
 // verify tries each Authorization the request has, as it may hold one for each
@@ -56,7 +81,7 @@ func (u *UA) verify(in *inbound) (user string, err error) {
 	err = auth.ErrMissing
 	for _, h := range in.req.GetHeaders("Authorization") {
 		user, err = u.digest.Verify(u.cfg.Now(), string(in.method), h.Value(),
-			u.origins.password(in.flow.Network))
+			u.origins.Load().password(in.flow.Network))
 		if err == nil {
 			return user, nil
 		}
@@ -64,23 +89,8 @@ func (u *UA) verify(in *inbound) (user string, err error) {
 	return "", err
 }
 
-func newDigest(realm string, secret []byte) *auth.Server {
+func newDigest(realm string, secret []byte, keep func(string, int64)) *auth.Server {
 	cfg := auth.Default(realm)
-	cfg.Secret = secret
+	cfg.Secret, cfg.Keep = secret, keep
 	return auth.NewServer(cfg)
-}
-
-// digestUser reads the user name that an Authorization claims.
-func digestUser(value string) (string, bool) {
-	scheme, rest, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, "Digest") {
-		return "", false
-	}
-	for _, part := range splitOutside(rest, ',') {
-		key, name, ok := strings.Cut(part, "=")
-		if ok && strings.EqualFold(trim(key), "username") {
-			return strings.Trim(trim(name), `"`), true
-		}
-	}
-	return "", false
 }

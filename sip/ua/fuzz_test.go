@@ -40,9 +40,10 @@ func FuzzDatagram(f *testing.F) {
 	hosts := []string{trunkHost + ":5060", "127.0.0.1:5060"}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		u.handler = newInbox()
-		u.sinks = map[string]Sink{}
+		u.owners = map[string][]*owner{}
 		for _, host := range hosts {
-			u.receive(data, leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort(host)}, nil)
+			u.receive(heard{data: data}, leg.Flow{Network: "lab", Transport: "udp",
+				Remote: netip.MustParseAddrPort(host)}, nil)
 		}
 		if n := u.counts.panics.Load(); n != 0 {
 			t.Fatalf("panic")

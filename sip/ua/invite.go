@@ -2,11 +2,13 @@ package ua
 
 import (
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // invite begins a call: find out who sends, then ask the handler.
 func (u *UA) invite(in *inbound) {
-	origin := Origin{Network: in.flow.Network, Trunk: in.trunk}
+	origin := Origin{Network: in.flow.Network, Trunk: in.trunk, Test: u.test(in)}
 	if in.trunk == "" {
 		user, ok := u.phone(in)
 		if !ok {
@@ -24,7 +26,7 @@ func (u *UA) invite(in *inbound) {
 
 // phone finds out which user sends, and answers whoever does not prove to be one.
 func (u *UA) phone(in *inbound) (user string, ok bool) {
-	if !in.known && !u.claims(in) {
+	if !in.known && !u.asked(in) {
 		u.stranger(in)
 		return "", false
 	}
@@ -48,59 +50,30 @@ func (u *UA) subscribe(in *inbound) {
 // admit asks the handler, with the Call-ID already taken, so that what follows
 // on the wire, also on another socket, cannot begin the same call again.
 func (u *UA) admit(o Origin, in *inbound) {
-	id := in.callID()
-	if other, taken := u.reserve(id); taken {
-		u.post(other, in)
+	place, taken := u.reserve(in)
+	if taken {
+		u.post(place, in)
 		return
 	}
 	var sink Sink
-	defer func() { u.settle(id, sink) }() // also when Incoming panics
+	defer func() { u.settle(in.callID(), place, sink) }() // also when Incoming panics
 	if sink = u.handler.Incoming(o, in.packet()); sink == nil {
 		u.respond(in, unavailable())
 	}
+	in.posted = sink != nil
+	u.traceRequest(in, sink)
 }
 
-// reserved holds the place of a Sink that the handler is about to give. What
-// another socket brings meanwhile is sent again by its peer.
-type reserved struct{}
-
-func (reserved) Post(Inbound) bool { return false }
-
-func (u *UA) reserve(id string) (Sink, bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if s, ok := u.sinks[id]; ok {
-		return s, true
+// asked says whether a request of somebody unknown is to be answered by a challenge, as a phone's that has not
+// registered yet. It is where there are phones, whoever the sender says to be: an answer for our users alone would
+// tell who they are.
+func (u *UA) asked(in *inbound) bool {
+	if !u.origins.Load().phones[in.flow.Network] {
+		return false
 	}
-	u.sinks[id] = reserved{}
-	return nil, false
-}
-
-// settle replaces the reservation, unless the handler has itself bound or
-// unbound the Call-ID meanwhile.
-func (u *UA) settle(id string, s Sink) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if _, pending := u.sinks[id].(reserved); !pending {
-		return
+	if from := in.req.From(); from == nil || !u.origins.Load().user(in.flow.Network,
+		header.Unescape(from.Address.User)) {
+		u.counts.strangers.Add(1)
 	}
-	if s == nil {
-		delete(u.sinks, id)
-		return
-	}
-	u.sinks[id] = s
-}
-
-// claims says whether the request says to be from one of our phones. It is a
-// reason to ask for a password, no more.
-func (u *UA) claims(in *inbound) bool {
-	if from := in.req.From(); from != nil && u.origins.user(in.flow.Network, from.Address.User) {
-		return true
-	}
-	for _, h := range in.req.GetHeaders("Authorization") {
-		if name, ok := digestUser(h.Value()); ok && u.origins.user(in.flow.Network, name) {
-			return true
-		}
-	}
-	return false
+	return true
 }

@@ -44,7 +44,8 @@ func (u *UA) hold(b Binding) {
 	host := strings.TrimPrefix(local.Contact, "sip:")
 	text := "OPTIONS " + b.Contact + " SIP/2.0\r\n" +
 		"Via: SIP/2.0/UDP " + local.ViaHost + ";branch=z9hG4bK" + id + ";rport\r\nMax-Forwards: 70\r\n" +
-		"From: <sip:" + host + ">;tag=" + id + "\r\nTo: <" + b.Contact + ">\r\nCall-ID: " + id + "\r\nCSeq: 1 OPTIONS\r\n" +
+		"From: <sip:" + host + ">;tag=" + id + "\r\nTo: <" + b.Contact + ">\r\nCall-ID: " + id +
+		"\r\nCSeq: 1 OPTIONS\r\n" +
 		"Contact: <" + local.Contact + ">\r\nContent-Length: 0\r\n\r\n"
 	u.sendUDP(outgoing{packet: leg.Packet{Flow: b.Flow}, data: []byte(text), to: b.Flow.Remote})
 }
@@ -55,7 +56,7 @@ func (r *registrar) behindNAT() (all []Binding) {
 	defer r.mu.Unlock()
 	for _, list := range r.users {
 		for _, rec := range list {
-			if rec.behind {
+			if rec.behind && !rec.lost {
 				all = append(all, rec.Binding)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // The library's own header parsers lose what follows a quoted parameter and
@@ -24,33 +26,14 @@ const blanks = " \t"
 
 func trim(s string) string { return strings.Trim(s, blanks) }
 
-// splitOutside cuts s at each sep that stands outside of quotes and angle brackets.
-func splitOutside(s string, sep byte) []string {
-	var parts []string
-	start, quoted, angle := 0, false, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '<':
-			angle = true
-		case c == '>':
-			angle = false
-		case c == sep && !angle:
-			parts = append(parts, s[start:i])
-			start = i + 1
-		}
-	}
-	return append(parts, s[start:])
-}
-
 // readParams reads what follows the first ';' of a header value.
 func readParams(s string) (gosip.HeaderParams, error) {
 	var params gosip.HeaderParams
-	for _, part := range splitOutside(s, ';') {
+	parts, ok := header.Split(s, ';')
+	if !ok {
+		return nil, errUnclosed
+	}
+	for _, part := range parts {
 		key, value, _ := strings.Cut(part, "=")
 		key, value = trim(key), trim(value)
 		if key == "" && value == "" {
@@ -142,15 +125,17 @@ type address struct {
 }
 
 func readAddress(s string) (address, error) {
-	var a address
-	display, uri, rest, err := splitAddress(trim(s))
+	display, uri, params, err := header.SplitNameAddr(s)
 	if err != nil {
-		return a, err
+		return address{}, err
 	}
-	if a.params, err = readParams(rest); err != nil {
-		return a, err
+	if len(display) >= 2 && display[0] == '"' && display[len(display)-1] == '"' {
+		display = display[1 : len(display)-1]
 	}
-	a.display = display
+	a := address{display: display}
+	if a.params, err = readParams(params); err != nil {
+		return address{}, err
+	}
 	return a, readURI(uri, &a.uri)
 }
 
@@ -161,61 +146,6 @@ func readParty(s string) (address, error) {
 		return address{}, errNoURI
 	}
 	return a, nil
-}
-
-// splitAddress finds display name, URI and parameters of a trimmed value.
-func splitAddress(s string) (display, uri, rest string, err error) {
-	after := s
-	if strings.HasPrefix(s, `"`) {
-		end := closingQuote(s)
-		if end < 0 {
-			return "", "", "", errUnclosed
-		}
-		display, after = s[1:end], trim(s[end+1:])
-		if !strings.HasPrefix(after, "<") {
-			return "", "", "", errNoURI
-		}
-	}
-	open := strings.IndexByte(after, '<')
-	if open < 0 {
-		return splitBare(s)
-	}
-	end := strings.IndexByte(after[open:], '>')
-	if end < 0 {
-		return "", "", "", errUnclosed
-	}
-	if open > 0 {
-		display = strings.ReplaceAll(trim(after[:open]), `"`, "")
-	}
-	uri, rest = trim(after[open+1:open+end]), trim(after[open+end+1:])
-	if rest != "" && rest[0] != ';' {
-		return "", "", "", fmt.Errorf("ua: %w", errUnclosed)
-	}
-	return display, uri, strings.TrimPrefix(rest, ";"), nil
-}
-
-// splitBare handles a URI without angle brackets. RFC 3261 §20: a URI with a
-// comma, question mark or semicolon MUST be in brackets; what follows a
-// semicolon belongs to the header.
-func splitBare(s string) (display, uri, rest string, err error) {
-	uri, rest, _ = strings.Cut(s, ";")
-	uri = trim(uri)
-	if strings.ContainsAny(uri, "?,\">"+blanks) {
-		return "", "", "", errNoURI
-	}
-	return "", uri, rest, nil
-}
-
-func closingQuote(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return -1
 }
 
 func readURI(s string, uri *gosip.Uri) error {
@@ -254,7 +184,7 @@ func schemeOK(s string) bool {
 // readCSeq: RFC 3261 §8.1.1.5, the number is below 2^31.
 func readCSeq(s string) (*gosip.CSeqHeader, error) {
 	parts := strings.Fields(s)
-	if len(parts) != 2 || !isToken(parts[1]) {
+	if len(parts) != 2 || !header.IsToken(parts[1]) {
 		return nil, errCSeq
 	}
 	n, err := strconv.ParseUint(parts[0], 10, 31)
@@ -262,16 +192,4 @@ func readCSeq(s string) (*gosip.CSeqHeader, error) {
 		return nil, errCSeq
 	}
 	return &gosip.CSeqHeader{SeqNo: uint32(n), MethodName: gosip.RequestMethod(parts[1])}, nil
-}
-
-// isToken: RFC 3261 §25.1 token.
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !alnum && strings.IndexByte("-.!%*_+`'~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }

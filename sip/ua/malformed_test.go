@@ -69,7 +69,8 @@ func TestNobodyToAnswer(t *testing.T) {
 	q := p.request("INVITE", "1")
 	noVia := q.String()
 	noVia = noVia[:strings.Index(noVia, "Via")] + noVia[strings.Index(noVia, "Max-Forwards"):]
-	for _, s := range []string{noVia, "GET / HTTP/1.1\r\n\r\n", "\x80\x01", "SIP/2.0 200 OK\r\n\r\n", "SIP/2.0 99999 OK\r\n\r\n"} {
+	for _, s := range []string{noVia, "GET / HTTP/1.1\r\n\r\n", "\x80\x01", "SIP/2.0 200 OK\r\n\r\n",
+		"SIP/2.0 99999 OK\r\n\r\n"} {
 		p.send(s)
 	}
 	wantCode(t, p.ask(p.request("OPTIONS", "1").String()), 200)
@@ -106,6 +107,7 @@ func TestMalformedFromStrangersOfATrunkNetwork(t *testing.T) {
 func TestMalformedButNotNeeded(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.udp(trunkHost)
-	wantCode(t, p.ask(p.request("OPTIONS", "1").with("Contact: <sip:x", "Route: <", "Refer-To: nonsense").String()), 200)
+	wantCode(t, p.ask(p.request("OPTIONS", "1").with("Contact: <sip:x", "Route: <", "Refer-To: nonsense").String()),
+		200)
 	wantCode(t, p.ask(p.request("BYE", "1").with("Contact: ").String()), 481)
 }

@@ -18,6 +18,10 @@ func (u *UA) options(in *inbound) {
 		u.respond(in, a)
 		return
 	}
+	if u.draining.Load() || u.gate.overloaded() {
+		u.respond(in, unavailable()) // an edge that asks sends its calls elsewhere
+		return
+	}
 	u.respond(in, say(gosip.StatusOK, "OK",
 		header.Field{Name: "Allow", Value: allow},
 		header.Field{Name: "Accept", Value: "application/sdp"},

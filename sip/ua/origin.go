@@ -2,6 +2,7 @@ package ua
 
 import (
 	"cmp"
+	"hash/fnv"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,22 +10,31 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/auth"
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
 // Origin is who an INVITE outside of a dialog is from: a trunk, known by its
 // source address, or a phone's user, known by digest. One of both is empty. A
 // SUBSCRIBE is always a phone's.
-type Origin struct{ Network, Trunk, User string }
+type Origin struct {
+	Network, Trunk, User string
+	Test                 bool // the switch calls itself, as if from this trunk
+}
 
 // origins answers who may be behind a source address or a name. Immutable.
 type origins struct {
 	trunks []trunkPrefix // longest prefix first
 	users  map[string]User
+	named  map[string][]string       // names of the users by network, in order
 	phones map[string]bool           // networks that have users
 	allow  map[string][]netip.Prefix // by network; none: anybody
 
 	contacts map[contact]known // trunks where we are registered
+
+	neighbours map[string]Trunk   // by name
+	networks   map[string]Network // by name
+	strangers  string             // what an unknown INVITE gets, where its network does not say
 }
 
 type trunkPrefix struct {
@@ -34,10 +44,17 @@ type trunkPrefix struct {
 }
 
 func newOrigins(cfg Config) *origins {
-	o := &origins{users: cfg.Users, phones: map[string]bool{}, allow: map[string][]netip.Prefix{}, contacts: map[contact]known{}}
+	o := &origins{
+		named: map[string][]string{}, users: cfg.Users, phones: map[string]bool{},
+		allow: map[string][]netip.Prefix{}, contacts: map[contact]known{},
+		neighbours: cfg.Trunks, networks: cfg.Networks, strangers: cfg.Strangers,
+	}
 	for name, t := range cfg.Trunks {
 		if t.Contact != "" {
 			o.contacts[contact{t.Network, t.Contact}] = known{name, t.Transport == "tls"}
+		}
+		if cfg.SelfTest != "" {
+			o.contacts[contact{t.Network, TestUser(cfg.SelfTest, name)}] = known{name, false}
 		}
 		for _, prefix := range t.prefixes() {
 			o.trunks = append(o.trunks, trunkPrefix{t.Network, name, prefix, t.Transport == "tls"})
@@ -46,15 +63,22 @@ func newOrigins(cfg Config) *origins {
 	slices.SortFunc(o.trunks, func(a, b trunkPrefix) int {
 		return cmp.Or(cmp.Compare(b.prefix.Bits(), a.prefix.Bits()), cmp.Compare(a.trunk, b.trunk))
 	})
-	for _, user := range cfg.Users {
+	for _, name := range sortedKeys(cfg.Users) {
+		user := cfg.Users[name]
 		o.phones[user.Network] = true
+		o.named[user.Network] = append(o.named[user.Network], name)
 	}
 	for name, n := range cfg.Networks {
 		if len(n.Allow) > 0 {
-			o.allow[name] = slices.Concat(n.Allow, trunkSources(cfg.Trunks, name))
+			o.allow[name] = slices.Concat(n.Allow, trunkSources(cfg.Trunks, name), cfg.ownSources(n))
 		}
 	}
 	return o
+}
+
+// said is what a network's config says that an unknown INVITE gets.
+func (o *origins) said(network string) string {
+	return cmp.Or(o.networks[network].Strangers, o.strangers)
 }
 
 // trunkSources are whence the trunks of a network may speak: where they call
@@ -108,11 +132,39 @@ func (o *origins) registrar(in *inbound) string {
 	if in.method != gosip.INVITE || in.req.Recipient.User == "" {
 		return ""
 	}
-	k := o.contacts[contact{in.flow.Network, in.req.Recipient.User}]
+	k := o.contacts[contact{in.flow.Network, header.Unescape(in.req.Recipient.User)}]
 	if k.secure && in.flow.Transport != "tls" {
 		return ""
 	}
 	return k.trunk
+}
+
+// ownSources are whence the switch calls itself.
+func (c Config) ownSources(n Network) (all []netip.Prefix) {
+	for _, at := range []netip.AddrPort{n.UDP, n.TCP} {
+		if c.SelfTest == "" || !at.IsValid() {
+			continue
+		}
+		own := at.Addr()
+		switch {
+		case !own.IsUnspecified():
+		case own.Is4():
+			own = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		default:
+			own = netip.IPv6Loopback()
+		}
+		all = append(all, netip.PrefixFrom(own, own.BitLen()))
+	}
+	return all
+}
+
+// TestUser is whom the switch calls when it calls itself as if from a trunk: nobody else knows the secret.
+func TestUser(secret, trunk string) string { return secret + "-" + trunk }
+
+// test says that a call is the switch's own.
+func (u *UA) test(in *inbound) bool {
+	return u.cfg.SelfTest != "" && in.trunk != "" && header.Unescape(in.req.Recipient.User) == TestUser(u.cfg.SelfTest,
+		in.trunk)
 }
 
 type contact struct{ network, user string }
@@ -128,14 +180,27 @@ func (o *origins) user(network, name string) bool {
 	return ok && u.Network == network
 }
 
+// as is a user's account, or, for a name that has none, one that there is, always the same: who asks is not to learn by
+// its policy which names there are.
+func (o *origins) as(network, name string) User {
+	if names := o.named[network]; !o.user(network, name) && len(names) > 0 {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(name))
+		name = names[h.Sum32()%uint32(len(names))]
+	}
+	return o.users[name]
+}
+
 // onlyMD5 are User-Agents that give up at the first challenge of an algorithm
 // they do not know, wherever it stands (against RFC 8760 §2.4).
 var onlyMD5 = []string{"baresip v0.", "baresip v1.", "SIPp"}
 
 // digests are the algorithms that the phone in From is offered; none: all.
-func (o *origins) digests(req *gosip.Request) []string {
-	if from := req.From(); from != nil && o.users[from.Address.User].Digest != "" {
-		return []string{o.users[from.Address.User].Digest}
+func (o *origins) digests(network string, req *gosip.Request) []string {
+	if from := req.From(); from != nil {
+		if only := o.as(network, header.Unescape(from.Address.User)).Digest; only != "" {
+			return []string{only}
+		}
 	}
 	if h := req.GetHeader("User-Agent"); h != nil {
 		for _, agent := range onlyMD5 {
@@ -148,9 +213,9 @@ func (o *origins) digests(req *gosip.Request) []string {
 }
 
 // password is the lookup for digest on one network.
-func (o *origins) password(network string) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		if !o.user(network, name) {
+func (o *origins) password(network string) func(string, string) (string, bool) {
+	return func(name, algorithm string) (string, bool) {
+		if only := o.as(network, name).Digest; !o.user(network, name) || only != "" && only != algorithm {
 			return "", false
 		}
 		return string(o.users[name].Password), true

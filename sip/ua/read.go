@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // errNotSIP: the bytes do not begin with a SIP start line, so there is nobody
@@ -20,6 +22,7 @@ type message struct {
 	fault fault
 	echo  echo
 	top   *gosip.ViaHeader // of a request; nil when it could not be read
+	kept  string           // see leg.Packet.Kept
 }
 
 // fault is the answer that a malformed request earns; the zero value is none.
@@ -37,7 +40,8 @@ type echo struct {
 // read understands one whole message; data ends with it or with bytes to be
 // ignored (RFC 3261 §18.3). The message keeps no reference to data.
 func read(data []byte) (message, error) {
-	head, body := cutHead(data)
+	// RFC 3261 §7.5: also in a datagram, where it is seen in the field
+	head, body := cutHead(bytes.TrimLeft(data, "\r\n"))
 	lines := headLines(string(head))
 	r := reader{}
 	if err := r.startLine(lines[0]); err != nil {
@@ -147,7 +151,7 @@ func (r *reader) judgeRequestLine(version, method, uri string) {
 	switch {
 	case !strings.EqualFold(version, "SIP/2.0"):
 		r.fail(gosip.StatusVersionNotSupported, "Version Not Supported")
-	case !isToken(method):
+	case !header.IsToken(method):
 		r.bad("method")
 	case schemeOK(uri) && !servedScheme(uri):
 		r.fail(416, "Unsupported URI Scheme") // RFC 3261 §8.2.2.1
@@ -156,13 +160,24 @@ func (r *reader) judgeRequestLine(version, method, uri string) {
 
 func servedScheme(uri string) bool {
 	scheme, _, _ := strings.Cut(uri, ":")
-	return strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel")
+	switch strings.ToLower(scheme) {
+	case "sip", "sips", "tel":
+		return true
+	}
+	return isSOS(uri)
+}
+
+// isSOS: RFC 5031 §4.2, an emergency service by its name.
+func isSOS(uri string) bool {
+	const sos = "urn:service:sos"
+	return len(uri) >= len(sos) && strings.EqualFold(uri[:len(sos)], sos) &&
+		(len(uri) == len(sos) || uri[len(sos)] == '.')
 }
 
 func (r *reader) line(line string) {
 	name, value, ok := strings.Cut(line, ":")
 	name, value = strings.TrimRight(name, blanks), trim(value)
-	if !ok || !isToken(name) || strings.ContainsRune(value, '\r') {
+	if !ok || !header.IsToken(name) || strings.ContainsRune(value, '\r') {
 		r.bad("header line")
 		return
 	}
@@ -215,7 +230,8 @@ func (r *reader) header(name, value string) {
 }
 
 func (r *reader) via(value string) error {
-	for _, part := range splitOutside(value, ',') {
+	parts, _ := header.Split(value, ',') // what is left open is the last one's fault
+	for _, part := range parts {
 		via, err := readVia(trim(part))
 		if err != nil {
 			if r.top == nil && len(r.echo.via) == 0 {
@@ -280,7 +296,7 @@ func (r *reader) maxForwards(value string) error {
 
 func (r *reader) contentLength(value string) error {
 	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return err
 	}
 	r.length, r.measured = int(n), true
@@ -294,7 +310,8 @@ func (r *reader) list(name, value string) error {
 	if value == "" {
 		return nil
 	}
-	for _, part := range splitOutside(value, ',') {
+	parts, _ := header.Split(value, ',')
+	for _, part := range parts {
 		a, err := readAddress(part)
 		if err != nil {
 			if r.needs(name) {
@@ -335,6 +352,8 @@ func (r *reader) needs(name string) bool {
 func (r *reader) body(body []byte) {
 	switch {
 	case !r.measured:
+	case r.length > maxMessage:
+		r.fail(gosip.StatusMessageTooLarge, "Message Too Large") // RFC 3261 §21.5.7
 	case r.length > len(body):
 		r.bad("body shorter than Content-Length")
 	default:

@@ -10,6 +10,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/capture"
 	"liandong/sip/leg"
 )
 
@@ -21,12 +22,15 @@ type inbound struct {
 	flow   leg.Flow
 	conn   *conn // TCP only
 	trunk  string
-	known  bool // a trunk, or the flow of a registered phone
+	known  bool             // a trunk, or the flow of a registered phone
+	posted bool             // its call has it
+	seen   *capture.Message // what is captured of it; nil: it is nobody's
+	traced bool             // it was, and its answer is to be
 }
 
 func (in *inbound) callID() string { return in.echo.callID }
 
-func (in *inbound) packet() leg.Packet { return leg.Packet{Msg: in.msg, Flow: in.flow} }
+func (in *inbound) packet() leg.Packet { return leg.Packet{Msg: in.msg, Flow: in.flow, Kept: in.kept} }
 
 // inDialog: the request names a dialog, or makes sense in one only.
 func (in *inbound) inDialog() bool {
@@ -39,19 +43,33 @@ func (in *inbound) inDialog() bool {
 
 // receive handles one message of a socket, in the order of the wire. ok is
 // false when the bytes were not SIP at all.
-func (u *UA) receive(data []byte, flow leg.Flow, c *conn) (ok bool) {
+func (u *UA) receive(h heard, flow leg.Flow, c *conn) (ok bool) {
+	switch u.gate.judge(h, flow, c) {
+	case stays:
+		return true
+	case begins:
+		defer u.cfg.Turns.Give()
+	}
+	return u.take(h, flow, c)
+}
+
+// take reads and handles a message.
+func (u *UA) take(h heard, flow leg.Flow, c *conn) (ok bool) {
 	defer u.survive()
 	u.counts.received.Add(1)
-	m, err := read(data)
+	m, err := read(h.data)
 	if err != nil {
 		u.counts.garbage.Add(1)
-		u.log.say(slog.LevelWarn, "not a SIP message", "network", flow.Network, "source", flow.Remote, "bytes", len(data))
+		u.log.say(slog.LevelWarn, "not a SIP message", "network", flow.Network, "source", flow.Remote, "bytes",
+			len(h.data))
+		u.unnote(h.kept)
 		return false
 	}
+	m.kept = h.kept
 	if req, is := m.msg.(*gosip.Request); is {
-		u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c})
+		u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c}, h.data)
 	} else {
-		u.response(m, flow)
+		u.response(m, flow, h.data)
 	}
 	return true
 }
@@ -59,7 +77,7 @@ func (u *UA) receive(data []byte, flow leg.Flow, c *conn) (ok bool) {
 // admits says whether a source is heard on a network. One that is not gets no
 // answer, whatever Strangers says, and nothing of what it sent is read.
 func (u *UA) admits(network string, source netip.AddrPort) bool {
-	if u.origins.admits(network, source.Addr()) {
+	if u.origins.Load().admits(network, source.Addr()) {
 		return true
 	}
 	u.counts.strangers.Add(1)
@@ -72,18 +90,25 @@ func (u *UA) admits(network string, source netip.AddrPort) bool {
 func (u *UA) survive() {
 	if r := recover(); r != nil {
 		u.counts.panics.Add(1)
-		u.log.say(slog.LevelError, "panic while handling a message", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		u.log.say(slog.LevelError, "panic while handling a message",
+			"type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
 	}
 }
 
 // response: RFC 3261 §8.1.3.3, more than one Via is not for us; a malformed
 // response is dropped, the transaction's timers see to the rest.
-func (u *UA) response(m message, flow leg.Flow) {
+func (u *UA) response(m message, flow leg.Flow, data []byte) {
 	if m.fault.code != 0 || len(m.echo.via) != 1 {
 		u.malformed(flow, m.fault)
+		u.unnote(m.kept)
 		return
 	}
 	sink, ok := u.Sink(m.echo.callID)
+	u.ended(m.echo.callID, m.msg.(*gosip.Response))
+	u.told(m.echo.callID, flow.Network, m.msg)
+	if !ok {
+		u.unnote(m.kept)
+	}
 	if !ok && strings.HasPrefix(m.echo.callID, holdID) {
 		return
 	}
@@ -91,9 +116,13 @@ func (u *UA) response(m message, flow leg.Flow) {
 		u.counts.unmatched.Add(1)
 		return
 	}
-	if !sink.Post(Inbound{Packet: leg.Packet{Msg: m.msg, Flow: flow}}) {
-		u.counts.inboxFull.Add(1)
-	}
+	u.traceResponse(m, flow, data, sink)
+	u.inTurn(flow.Network, m.echo.callID, m.msg, true, func() {
+		if !sink.Post(Inbound{Packet: leg.Packet{Msg: m.msg, Flow: flow, Kept: m.kept}}) {
+			u.counts.inboxFull.Add(1)
+			u.unnote(m.kept)
+		}
+	})
 }
 
 func (u *UA) malformed(flow leg.Flow, f fault) {
@@ -101,24 +130,39 @@ func (u *UA) malformed(flow leg.Flow, f fault) {
 	u.log.say(slog.LevelWarn, "malformed message", "network", flow.Network, "source", flow.Remote, "fault", f.phrase)
 }
 
-func (u *UA) request(in *inbound) {
+func (u *UA) request(in *inbound, data []byte) {
 	if in.top != nil {
 		stampVia(in.top, in.flow.Remote)
 		in.echo.via[0] = in.top.Value()
 	}
-	in.trunk = cmp.Or(u.origins.trunk(in.flow), u.origins.registrar(in))
+	in.trunk = cmp.Or(u.origins.Load().trunk(in.flow), u.origins.Load().registrar(in))
 	in.known = in.trunk != "" || u.registrar.knows(in.flow)
 	if in.known {
 		in.prove()
 		in.flow.Symmetric = in.trunk == "" // a phone is reached the way it came
 	}
-	switch sink, bound := u.Sink(in.callID()); {
+	_, bound := u.Sink(in.callID())
+	u.see(in, data, bound)
+	u.inTurn(in.flow.Network, in.callID(), in.msg, in.fault.code == 0 && (in.known || bound), func() {
+		if u.handle(in); !in.posted {
+			u.unnote(in.kept)
+		}
+	})
+}
+
+// handle brings a request to its call, or to who answers it.
+func (u *UA) handle(in *inbound) {
+	switch sink, bound := u.sinkOf(in); {
 	case in.fault.code != 0:
 		u.refuseMalformed(in)
+	case bound && !u.hears(in):
+		u.stranger(in) // whoever has overheard a call's tags is not to end it
 	case bound:
 		in.prove()
+		u.told(in.callID(), in.flow.Network, in.msg)
 		u.post(sink, in)
 	case in.method == gosip.ACK:
+		u.traceRequest(in, nil)
 		u.counts.unmatched.Add(1) // for an answer of ours that needed no state
 	case !in.known && !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1):
 		u.counts.limited.Add(1)
@@ -139,23 +183,32 @@ func (in *inbound) prove() {
 // known peers, and any source on a network where phones are at home.
 func (u *UA) refuseMalformed(in *inbound) {
 	u.malformed(in.flow, in.fault)
-	if !in.known {
-		if !u.origins.phones[in.flow.Network] && u.strangers(in) == Drop {
-			u.counts.strangers.Add(1)
-			return
-		}
-		if !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1) {
-			u.counts.limited.Add(1)
-			return
-		}
+	if u.answers(in) {
+		u.respond(in, say(in.fault.code, in.fault.phrase))
 	}
-	u.respond(in, say(in.fault.code, in.fault.phrase))
+}
+
+// answers: known peers, and any source on a network where phones are at home.
+func (u *UA) answers(in *inbound) bool {
+	if in.known {
+		return true
+	}
+	if !u.origins.Load().phones[in.flow.Network] && u.strangers(in) == Drop {
+		u.counts.strangers.Add(1)
+		return false
+	}
+	if !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1) {
+		u.counts.limited.Add(1)
+		return false
+	}
+	return true
 }
 
 // post hands a request to its call. Without room, UDP peers will send it again;
 // on TCP they will not, and are told.
 func (u *UA) post(sink Sink, in *inbound) {
-	if sink.Post(Inbound{Packet: in.packet()}) {
+	u.traceRequest(in, sink)
+	if in.posted = sink.Post(Inbound{Packet: in.packet()}); in.posted {
 		return
 	}
 	u.counts.inboxFull.Add(1)
@@ -174,7 +227,7 @@ func (u *UA) newcomer(in *inbound) {
 		u.invite(in)
 	case in.method == gosip.SUBSCRIBE && !in.inDialog():
 		u.subscribe(in)
-	case !in.known && !u.claims(in):
+	case !in.known:
 		u.stranger(in)
 	case in.inDialog(), in.method == gosip.NOTIFY:
 		u.respond(in, noDialog()) // RFC 3261 §12.2.2; RFC 6665 §4.1.3: we subscribe to nothing
@@ -190,7 +243,8 @@ func (u *UA) newcomer(in *inbound) {
 func unwanted(m gosip.RequestMethod) answer {
 	switch m {
 	case gosip.REFER:
-		return say(gosip.StatusGlobalDecline, "Decline") // outside of a call there is none to hand on, and it goes no further
+		// outside of a call there is none to hand on, and it goes no further
+		return say(gosip.StatusGlobalDecline, "Decline")
 	case gosip.MESSAGE, gosip.PUBLISH:
 		return notAllowed()
 	}
@@ -199,7 +253,8 @@ func unwanted(m gosip.RequestMethod) answer {
 
 func (u *UA) stranger(in *inbound) {
 	u.counts.strangers.Add(1)
-	u.log.say(slog.LevelWarn, "stranger", "network", in.flow.Network, "source", in.flow.Remote, "method", method(in.method))
+	u.log.say(slog.LevelWarn, "stranger", "network", in.flow.Network, "source", in.flow.Remote, "method",
+		method(in.method))
 	if u.strangers(in) == Forbid {
 		u.respond(in, say(gosip.StatusForbidden, "Forbidden"))
 	}
@@ -207,7 +262,7 @@ func (u *UA) stranger(in *inbound) {
 
 // strangers is the policy of the network that a request came by.
 func (u *UA) strangers(in *inbound) string {
-	return cmp.Or(u.cfg.Networks[in.flow.Network].Strangers, u.cfg.Strangers)
+	return u.origins.Load().said(in.flow.Network)
 }
 
 // method shortens what a stranger calls its method for the log.

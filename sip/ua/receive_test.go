@@ -28,7 +28,8 @@ func TestInviteAndCancelKeepTheirOrder(t *testing.T) {
 			if m := invite.(*gosip.Request).Method; m != gosip.INVITE {
 				t.Fatalf("first of the call is %s", m)
 			}
-			if m := cancel.(*gosip.Request).Method; m != gosip.CANCEL || cancel.CallID().Value() != invite.CallID().Value() {
+			if m := cancel.(*gosip.Request).Method; m != gosip.CANCEL ||
+				cancel.CallID().Value() != invite.CallID().Value() {
 				t.Fatalf("second of the call is %s of %s", m, cancel.CallID().Value())
 			}
 		}
@@ -42,7 +43,8 @@ func TestTrunkIsKnownBySource(t *testing.T) {
 	if o := r.inbox.origins[0]; o != (Origin{Network: "lab", Trunk: "pstn"}) {
 		t.Errorf("origin %+v", o)
 	}
-	if f := in.Packet.Flow; f.Network != "lab" || f.Transport != "udp" || f.Remote.Addr().String() != trunkHost || f.Symmetric {
+	if f := in.Packet.Flow; f.Network != "lab" || f.Transport != "udp" || f.Remote.Addr().String() != trunkHost ||
+		f.Symmetric {
 		t.Errorf("flow %+v", f)
 	}
 }
@@ -92,7 +94,8 @@ func TestAnswersWithoutALeg(t *testing.T) {
 		{"method unheard of", func(q *request) { q.method = "DANCE" }, 501, "", ""},
 		{"method in lower case is another method", func(q *request) { q.method = "invite" }, 501, "", ""},
 		// RFC 3261 §8.2.2.3: "420 ... MUST add an Unsupported header field"
-		{"required extension", func(q *request) { q.method = "OPTIONS"; q.with("Require: timer, warp, weft") }, 420, "Unsupported", "warp, weft"},
+		{"required extension", func(q *request) { q.method = "OPTIONS"; q.with("Require: timer, warp, weft") }, 420,
+			"Unsupported", "warp, weft"},
 		{"stray BYE", func(q *request) { q.method = "BYE" }, 481, "", ""},
 		{"stray CANCEL", func(q *request) { q.method = "CANCEL" }, 481, "", ""},
 		{"stray INFO", func(q *request) { q.method = "INFO" }, 481, "", ""},
@@ -103,6 +106,9 @@ func TestAnswersWithoutALeg(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(host+" "+tt.name, func(t *testing.T) {
 				p := r.udp(host)
+				if phone := newPhone(p, "1101", "MD5"); host != trunkHost {
+					wantCode(t, phone.register(phone.contact()), 200)
+				}
 				q := p.request("INVITE", "1101")
 				tt.change(q)
 				first := p.ask(q.String())
@@ -148,14 +154,16 @@ func TestStrangers(t *testing.T) {
 				cfg.Strangers, cfg.Networks["lab"] = c.everywhere, lab
 			})
 			p := r.udp("127.0.0.1")
-			for _, method := range []string{"INVITE", "OPTIONS", "REGISTER", "BYE", "DANCE"} {
-				p.send(p.request(method, "nobody").String())
-				if policy == Forbid {
-					wantCode(t, p.receive(), 403)
+			for _, method := range []string{"MESSAGE", "OPTIONS", "NOTIFY", "BYE", "DANCE"} {
+				for _, user := range []string{"nobody", "1101"} { // whose name it is makes no difference
+					p.send(p.request(method, user).String())
+					if policy == Forbid {
+						wantCode(t, p.receive(), 403)
+					}
 				}
 			}
-			wantCode(t, p.ask(p.request("OPTIONS", "1101").String()), 200) // the first answer there is
-			if n := r.Stats().Strangers; n != 5 {
+			wantCode(t, p.ask(p.request("REGISTER", "1101").String()), 401) // the first answer there is
+			if n := r.Stats().Strangers; n != 10 {
 				t.Errorf("%d strangers counted", n)
 			}
 			r.inbox.empty(t)
@@ -167,7 +175,7 @@ func TestStrangersAreSlowedDown(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.MaxRate, c.MaxBurst = 1, 3 })
 	p, trunk := r.udp("127.0.0.1"), r.udp(trunkHost)
 	for range 3 {
-		wantCode(t, p.ask(p.request("INVITE", "nobody").String()), 403)
+		wantCode(t, p.ask(p.request("INVITE", "nobody").String()), 401)
 	}
 	for range 5 {
 		p.send(p.request("INVITE", "nobody").String())
@@ -177,7 +185,7 @@ func TestStrangersAreSlowedDown(t *testing.T) {
 		wantCode(t, trunk.ask(trunk.request("OPTIONS", "1").String()), 200)
 	}
 	r.clock.advance(time.Second)
-	wantCode(t, p.ask(p.request("INVITE", "nobody").String()), 403)
+	wantCode(t, p.ask(p.request("INVITE", "nobody").String()), 401)
 }
 
 func TestNoCapacity(t *testing.T) {
@@ -234,7 +242,7 @@ func TestResponsesFindTheirCall(t *testing.T) {
 	if id := r.inbox.next(t).Packet.Msg.CallID().Value(); id != "ours@switch" {
 		t.Errorf("got %s", id)
 	}
-	r.Unbind("ours@switch")
+	r.Unbind("ours@switch", r.inbox)
 	p.send(fmt.Sprintf(ringing, "ours@switch"))
 	eventually(t, "two unmatched", func() bool { return r.Stats().Unmatched == 2 })
 	r.inbox.empty(t)
@@ -265,7 +273,7 @@ func TestKeepAlive(t *testing.T) {
 	for _, s := range []string{"\r\n\r\n", "\r\n", "\x00\x00\x00\x00"} {
 		udp.send(s)
 	}
-	wantCode(t, udp.ask(udp.request("OPTIONS", "1101").String()), 200)
+	wantCode(t, udp.ask(udp.request("REGISTER", "1101").String()), 401)
 	if g := r.Stats().Garbage; g != 0 {
 		t.Errorf("%d keep-alives taken for garbage", g)
 	}
@@ -285,7 +293,7 @@ func TestKeepAlive(t *testing.T) {
 	if string(pong) != "\r\n\r\n" {
 		t.Errorf("pongs %q", pong)
 	}
-	wantCode(t, tcp.ask("\r\n"+tcp.request("OPTIONS", "1101").String()), 200)
+	wantCode(t, tcp.ask("\r\n"+tcp.request("REGISTER", "1101").String()), 401)
 }
 
 func TestIncomingMayBindByItself(t *testing.T) {

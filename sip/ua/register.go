@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ func (u *UA) register(in *inbound) {
 		u.sendBack(in, data)
 		return
 	}
-	if to := in.req.To(); !in.known && !u.claims(in) && !u.origins.user(in.flow.Network, to.Address.User) {
+	if !in.known && !u.asked(in) {
 		u.stranger(in)
 		return
 	}
@@ -41,18 +42,35 @@ func (u *UA) register(in *inbound) {
 
 // registered works out the answer to an authenticated REGISTER.
 func (u *UA) registered(now time.Time, user string, in *inbound) (answer, bool) {
-	if in.req.To().Address.User != user {
+	if header.Unescape(in.req.To().Address.User) != user {
 		return say(gosip.StatusForbidden, "Forbidden"), false // step 4: only one's own address
 	}
 	reg, refusal := u.readRegistration(user, in)
 	if refusal.code != 0 {
 		return refusal, false
 	}
+	before := u.registrar.live(now, user)
 	changed, err := u.registrar.apply(now, reg)
 	if err != nil {
 		return say(gosip.StatusInternalServerError, "REGISTER Out Of Order"), false
 	}
+	u.another(user, before, u.registrar.live(now, user))
 	return say(gosip.StatusOK, "OK", u.contacts(now, user)...), changed
+}
+
+// another says when a phone comes to take a user's calls beside one that does already: it may be somebody's who has got
+// hold of the password.
+func (u *UA) another(user string, before, after []Binding) {
+	if len(before) == 0 || len(after) <= len(before) {
+		return
+	}
+	fresh, old := after[0], before[0]
+	u.log.of(slog.LevelWarn, "another phone takes the calls of a user", user,
+		"user", user, "network", fresh.Flow.Network, "source", fresh.Flow.Remote, "agent",
+		method(gosip.RequestMethod(fresh.UserAgent)), "beside", old.Flow.Remote, "phones", len(after))
+	if u.cfg.Another != nil {
+		u.cfg.Another(fresh, len(after))
+	}
 }
 
 // contacts lists all bindings with the seconds left: §10.3 step 8.
@@ -60,7 +78,8 @@ func (u *UA) contacts(now time.Time, user string) []header.Field {
 	var fields []header.Field
 	for _, b := range u.registrar.live(now, user) {
 		left := int((b.Expires.Sub(now) + time.Second - 1) / time.Second)
-		fields = append(fields, header.Field{Name: "Contact", Value: "<" + b.Contact + ">;expires=" + strconv.Itoa(left)})
+		fields = append(fields, header.Field{Name: "Contact",
+			Value: "<" + b.Contact + ">;expires=" + strconv.Itoa(left)})
 	}
 	return fields
 }
@@ -101,8 +120,12 @@ func (u *UA) readContact(user string, in *inbound, c *gosip.ContactHeader) (chan
 	}
 	flow := in.flow
 	flow.Symmetric = true
+	phone, _ := c.Params.Get("+sip.instance")
 	return change{
-		Binding:  Binding{User: user, Contact: c.Address.String(), Flow: flow, UserAgent: headerText(in.req, "User-Agent")},
+		Binding: Binding{
+			User: user, Contact: c.Address.String(), Flow: flow, UserAgent: headerText(in.req, "User-Agent"),
+			phone: phone,
+		},
 		key:      contactKey(c),
 		lifetime: lifetime,
 	}, answer{}
@@ -131,7 +154,8 @@ func contactKey(c *gosip.ContactHeader) string {
 	}
 	a := &c.Address
 	transport, _ := a.UriParams.Get("transport")
-	return strings.Join([]string{a.Scheme, a.User, strings.ToLower(a.Host), strconv.Itoa(a.Port), strings.ToLower(transport)}, " ")
+	user, host := header.Unescape(a.User), strings.ToLower(a.Host)
+	return strings.Join([]string{a.Scheme, user, host, strconv.Itoa(a.Port), strings.ToLower(transport)}, " ")
 }
 
 func headerText(req *gosip.Request, name string) string {

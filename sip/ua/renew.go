@@ -102,7 +102,8 @@ func (i *identity) remind(now time.Time, log *slog.Logger) {
 	case left <= 0:
 		log.Error("the certificate has expired", "network", i.network, "since", c.Leaf.NotAfter)
 	case left < ExpiresSoon:
-		log.Warn("the certificate expires soon", "network", i.network, "at", c.Leaf.NotAfter, "days", int(left/(24*time.Hour)))
+		log.Warn("the certificate expires soon", "network", i.network, "at", c.Leaf.NotAfter, "days",
+			int(left/(24*time.Hour)))
 	}
 }
 

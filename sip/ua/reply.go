@@ -28,7 +28,8 @@ func newReplies() *replies { return &replies{now: map[string]reply{}} }
 
 // replyKey: a copy of the request is the same in all of this (RFC 3261 §17.2.3).
 func replyKey(in *inbound) string {
-	return strings.Join([]string{in.flow.Remote.String(), in.echo.via[0], in.echo.from, in.echo.callID, in.echo.cseq}, "\n")
+	return strings.Join([]string{in.flow.Remote.String(), in.echo.via[0], in.echo.from, in.echo.callID, in.echo.cseq},
+		"\n")
 }
 
 func (r *replies) get(now time.Time, key string) ([]byte, bool) {

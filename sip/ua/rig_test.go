@@ -140,7 +140,8 @@ func labConfig() Config {
 	cfg := Default()
 	loopback := netip.MustParseAddrPort("127.0.0.1:0")
 	cfg.Networks = map[string]Network{"lab": {UDP: loopback, TCP: loopback}}
-	cfg.Trunks = map[string]Trunk{"pstn": {Network: "lab", Match: []netip.Prefix{netip.MustParsePrefix(trunkHost + "/32")}}}
+	cfg.Trunks = map[string]Trunk{"pstn": {Network: "lab",
+		Match: []netip.Prefix{netip.MustParsePrefix(trunkHost + "/32")}}}
 	cfg.Users = map[string]User{
 		"1101": {Password: "lab-1101", Network: "lab"},
 		"1102": {Password: "lab-1102", Network: "lab"},
@@ -293,7 +294,8 @@ func (p *peer) request(method, user string) *request {
 	id := unique()
 	return &request{
 		method: method, uri: "sip:110@liandong.lab", cseq: 1,
-		via:  fmt.Sprintf("SIP/2.0/%s %s;branch=z9hG4bK%d;rport", strings.ToUpper(p.conn.LocalAddr().Network()), p.conn.LocalAddr(), id),
+		via: fmt.Sprintf("SIP/2.0/%s %s;branch=z9hG4bK%d;rport", strings.ToUpper(p.conn.LocalAddr().Network()),
+			p.conn.LocalAddr(), id),
 		from: fmt.Sprintf("<sip:%s@liandong.lab>;tag=f%d", user, id), to: "<sip:110@liandong.lab>",
 		callID: fmt.Sprintf("call-%d@test", id),
 	}

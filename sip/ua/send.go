@@ -51,6 +51,10 @@ func (u *UA) Send(p leg.Packet) {
 // dispatch chooses the transport. RFC 3261 §18.1.1: a request over the MTU goes
 // by TCP; where the peer has none it goes whole by UDP.
 func (u *UA) dispatch(o outgoing) {
+	if u.silent() {
+		return
+	}
+	u.wentTo(o.callID, o.packet.Flow.Network, o.to.Addr(), o.packet.Msg)
 	req, isRequest := o.packet.Msg.(*gosip.Request)
 	switch {
 	case o.packet.Flow.Transport == "tcp", o.packet.Flow.Transport == "tls":
@@ -74,18 +78,22 @@ func (u *UA) tryTCP(o *outgoing, req *gosip.Request) bool {
 	if err != nil {
 		return false
 	}
-	moved := req.Clone()
-	via := moved.Via()
-	via.Transport, via.Host, via.Port = "TCP", host, port
-	o.plain, o.data = o.data, []byte(moved.String())
+	o.plain, o.data = o.data, []byte(viaBy(req, "TCP", host, port).String())
 	return true
 }
+
+// silent: what is to be sent is lost on the way, as it were.
+func (u *UA) silent() bool { return u.cfg.Silent != nil && u.cfg.Silent() }
 
 func (u *UA) sendUDP(o outgoing) {
 	c := u.udp[o.packet.Flow.Network]
 	if c == nil {
 		u.failed(o, ErrNoTransport)
 		return
+	}
+	if o.packet.Msg != nil {
+		local, _ := u.Addr(o.packet.Flow.Network, "udp")
+		u.traceSent(o, "udp", local, nil)
 	}
 	if _, err := c.WriteToUDPAddrPort(o.data, o.to); err != nil {
 		u.failed(o, fmt.Errorf("%w: %w", ErrUnreachable, err))
@@ -113,12 +121,43 @@ func (u *UA) sendTCP(o outgoing, patience time.Duration) {
 
 // undelivered is for messages that TCP did not take: they go by UDP if they may.
 func (u *UA) undelivered(o outgoing, err error) {
+	if o.plain == nil {
+		o.plain = u.byUDP(o)
+	}
 	if o.plain == nil || u.ctx.Err() != nil {
 		u.failed(o, err)
 		return
 	}
 	o.data, o.plain = o.plain, nil
 	u.sendUDP(o)
+}
+
+// byUDP is a request of a call for UDP, when its connection is gone or cannot be made (RFC 3263 §4.1); nil: it is not
+// to go so. A phone is reached by its connection alone, and for an INVITE that begins a call the failure is to be known
+// at once.
+func (u *UA) byUDP(o outgoing) []byte {
+	flow := o.packet.Flow
+	req, ok := o.packet.Msg.(*gosip.Request)
+	local, has := u.Local(flow.Network, "udp")
+	if !ok || !has || flow.Transport != "tcp" || flow.Symmetric || req.Via() == nil {
+		return nil
+	}
+	if inDialog := req.To() != nil && req.To().Params.Has("tag"); !inDialog && req.Method != gosip.CANCEL {
+		return nil
+	}
+	host, port, err := readHostPort(local.ViaHost)
+	if err != nil {
+		return nil
+	}
+	return []byte(viaBy(req, "UDP", host, port).String())
+}
+
+// viaBy is a request as another transport carries it: the Via must name that.
+func viaBy(req *gosip.Request, transport, host string, port int) *gosip.Request {
+	moved := req.Clone()
+	via := moved.Via()
+	via.Transport, via.Host, via.Port = transport, host, port
+	return moved
 }
 
 // failed tells the message's call: RFC 3261 §8.1.3.1, §18.4.
@@ -131,6 +170,7 @@ func (u *UA) failed(o outgoing, err error) {
 	if o.packet.Msg == nil {
 		return
 	}
+	u.traceSent(o, o.packet.Flow.Transport, netip.AddrPort{}, err)
 	defer u.survive()
 	if s, ok := u.Sink(o.callID); ok {
 		s.Post(Inbound{Packet: o.packet, Err: err})
@@ -139,15 +179,19 @@ func (u *UA) failed(o outgoing, err error) {
 
 // sendBack returns an answer of our own the way its request came.
 func (u *UA) sendBack(in *inbound, data []byte) {
+	if u.silent() {
+		return
+	}
 	o := outgoing{packet: leg.Packet{Flow: in.flow}, data: data, to: in.flow.Remote}
+	if in.conn == nil && in.top != nil && !in.flow.Symmetric {
+		o.to = answerTo(in.top, in.flow.Remote)
+	}
+	u.traceAnswer(in, o)
 	if in.conn != nil {
 		if err := in.conn.push(o); err != nil {
 			u.failed(o, err)
 		}
 		return
-	}
-	if in.top != nil && !in.flow.Symmetric {
-		o.to = answerTo(in.top, in.flow.Remote)
 	}
 	u.sendUDP(o)
 }

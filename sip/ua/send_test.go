@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -18,8 +19,10 @@ import (
 // outbound builds a request of ours.
 func outbound(t testing.TB, callID, body string) *gosip.Request {
 	t.Helper()
-	m, err := read([]byte("INVITE sip:1101@phone.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK" + callID + "\r\n" +
-		"From: <sip:13812345678@switch>;tag=a\r\nTo: <sip:1101@phone.example>\r\nCall-ID: " + callID + "\r\nCSeq: 1 INVITE\r\n\r\n" + body))
+	m, err := read([]byte("INVITE sip:1101@phone.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK" +
+		callID + "\r\n" +
+		"From: <sip:13812345678@switch>;tag=a\r\nTo: <sip:1101@phone.example>\r\nCall-ID: " + callID +
+		"\r\nCSeq: 1 INVITE\r\n\r\n" + body))
 	if err != nil || m.fault.code != 0 {
 		t.Fatal(err, m.fault)
 	}
@@ -90,7 +93,8 @@ func TestAnswerGoesWhereTheViaSays(t *testing.T) {
 		res := gosip.NewResponseFromRequest(in.Packet.Msg.(*gosip.Request), 180, "Ringing", nil)
 		r.Send(leg.Packet{Msg: res, Flow: leg.ReplyFlow(in.Packet)})
 		wantCode(t, tt.want.receive(), 180)
-		r.Send(leg.Packet{Msg: res, Flow: leg.Flow{Network: "lab", Transport: "udp"}}) // with nothing but the Via to go by
+		// with nothing but the Via to go by
+		r.Send(leg.Packet{Msg: res, Flow: leg.Flow{Network: "lab", Transport: "udp"}})
 		wantCode(t, tt.want.receive(), 180)
 		inv.callID, inv.method = "other", "DANCE" // and the answers without a leg go the same way
 		from.send(inv.String())
@@ -117,7 +121,8 @@ func TestLargeRequestGoesByTCP(t *testing.T) {
 		t.Error("body cut, or the leg's own message changed")
 	}
 	r.Bind("large", r.inbox) // the answer comes back on the connection
-	p.send("SIP/2.0 180 Ringing\r\nVia: " + field(t, got, "Via") + "\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:c@d>;tag=b\r\n" +
+	p.send("SIP/2.0 180 Ringing\r\nVia: " + field(t, got, "Via") +
+		"\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:c@d>;tag=b\r\n" +
 		"Call-ID: large\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
 	if f := r.inbox.next(t).Packet.Flow; f.Transport != "tcp" || f.Remote != at {
 		t.Errorf("%+v", f)
@@ -165,10 +170,13 @@ func TestSendFails(t *testing.T) {
 		want error
 	}{
 		{"dead TCP target", leg.Packet{Flow: flowTo("tcp", dead)}, ErrUnreachable},
-		{"name unknown", leg.Packet{Flow: flowTo("udp", netip.AddrPort{}), Target: "nowhere.example:5060"}, ErrNoTarget},
+		{"name unknown", leg.Packet{Flow: flowTo("udp", netip.AddrPort{}), Target: "nowhere.example:5060"},
+			ErrNoTarget},
 		{"no target", leg.Packet{Flow: flowTo("udp", netip.AddrPort{})}, ErrNoTarget},
-		{"network unknown", leg.Packet{Flow: leg.Flow{Network: "moon", Transport: "udp", Remote: dead}}, ErrNoTransport},
-		{"network unknown, TCP", leg.Packet{Flow: leg.Flow{Network: "moon", Transport: "tcp", Remote: dead}}, ErrNoTransport},
+		{"network unknown", leg.Packet{Flow: leg.Flow{Network: "moon", Transport: "udp", Remote: dead}},
+			ErrNoTransport},
+		{"network unknown, TCP", leg.Packet{Flow: leg.Flow{Network: "moon", Transport: "tcp", Remote: dead}},
+			ErrNoTransport},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -267,7 +275,8 @@ func (d fakeDNS) LookupNetIP(ctx context.Context, _, host string) ([]netip.Addr,
 func (d fakeDNS) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
 	if target, ok := d.srv["_"+service+"._"+proto+"."+name]; ok {
 		host, port, _ := splitTarget(target)
-		return "", []*net.SRV{{Target: "backup.", Port: 1, Priority: 20}, {Target: host + ".", Port: port, Priority: 10}}, nil
+		return "", []*net.SRV{{Target: "backup.", Port: 1, Priority: 20},
+			{Target: host + ".", Port: port, Priority: 10}}, nil
 	}
 	return "", nil, errors.New("no records")
 }
@@ -284,7 +293,8 @@ func TestNamesAreResolvedInTheBackground(t *testing.T) {
 	}
 	for name, target := range map[string]string{"a": fmt.Sprint("pbx.example:", p.port()), "srv": "example"} {
 		for i := range 10 {
-			r.Send(leg.Packet{Msg: outbound(t, fmt.Sprint(name, i), ""), Flow: flowTo("udp", netip.AddrPort{}), Target: target})
+			r.Send(leg.Packet{Msg: outbound(t, fmt.Sprint(name, i), ""), Flow: flowTo("udp", netip.AddrPort{}),
+				Target: target})
 		}
 	}
 	close(release)
@@ -304,7 +314,7 @@ func TestStopWaitsAndLeavesNothing(t *testing.T) {
 	r.resolver.dns = fakeDNS{waiting: make(chan struct{})}
 	_, l, at := listenBoth(t, true)
 	p := r.tcp("127.0.0.1")
-	wantCode(t, p.ask(p.request("OPTIONS", "1101").String()), 200)
+	wantCode(t, p.ask(p.request("REGISTER", "1101").String()), 401)
 	r.Bind("open", r.inbox)
 	r.Send(leg.Packet{Msg: outbound(t, "open", ""), Flow: flowTo("tcp", at)})
 	accept(t, l).receive()
@@ -317,7 +327,8 @@ func TestStopWaitsAndLeavesNothing(t *testing.T) {
 	eventually(t, "no goroutine of the package is left", func() bool {
 		buf := make([]byte, 1<<20)
 		stacks := string(buf[:runtime.Stack(buf, true)])
-		return !strings.Contains(stacks, "ua.(*UA).spawn") && !strings.Contains(stacks, "ua.(*conn).") && !strings.Contains(stacks, "ua.(*UA).read")
+		return !strings.Contains(stacks, "ua.(*UA).spawn") && !strings.Contains(stacks, "ua.(*conn).") &&
+			!strings.Contains(stacks, "ua.(*UA).read")
 	})
 	r.Send(leg.Packet{Msg: outbound(t, "open", ""), Flow: flowTo("tcp", at)}) // harmless
 	r.Stop()
@@ -344,7 +355,8 @@ func TestLocalShowsTheAdvertisedHost(t *testing.T) {
 	})
 	l, ok := r.Local("lab", "udp")
 	port := r.addr("udp").Port()
-	if !ok || l.Contact != fmt.Sprintf("sip:sip.liandong.lab:%d;transport=udp", port) || l.ViaHost != fmt.Sprintf("sip.liandong.lab:%d", port) {
+	if !ok || l.Contact != fmt.Sprintf("sip:sip.liandong.lab:%d;transport=udp", port) ||
+		l.ViaHost != fmt.Sprintf("sip.liandong.lab:%d", port) {
 		t.Errorf("%+v", l)
 	}
 	if _, ok := r.Local("moon", "udp"); ok {
@@ -386,4 +398,22 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	if n := r.conns.size(); n > 10 {
 		t.Errorf("%d connections", n)
 	}
+}
+
+// What comes behind half a message would be taken for its rest: a connection on which it
+// stays half is ended, a trunk's too. One on which nothing is said is not.
+func TestHalfMessageEndsTheConnection(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.IdleTimeout = 300 * time.Millisecond })
+	quiet, half := r.tcp(trunkHost), r.tcp(trunkHost)
+	for _, p := range []*peer{quiet, half} {
+		wantCode(t, p.ask(p.request("OPTIONS", "1").String()), 200)
+	}
+	half.send("\r\n\r\nOPTIONS sip:110@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.10")
+	if text, err := half.tryReceive(); err == nil && text == "" {
+		t.Fatal("no pong")
+	}
+	if !half.hungUp() {
+		t.Error("the half message is waited for")
+	}
+	wantCode(t, quiet.ask(quiet.request("OPTIONS", "2").String()), 200)
 }

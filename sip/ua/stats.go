@@ -15,6 +15,9 @@ type Stats struct {
 	Refused400, Refused401, Other uint64 // answers given without a leg
 	Handshakes                    uint64 // of TLS that failed
 	Bindings, Connections         int
+	Shed                          map[string]uint64    // new calls refused for want of time, by trunk; "" nobody's
+	Waiting                       int                  // new calls that wait for their turn
+	Overloaded                    bool                 // new calls are being refused
 	Certificates                  map[string]time.Time // when each network's certificate expires
 }
 
@@ -40,7 +43,9 @@ func (c *counts) refused(code int) {
 // Stats may be called at any time.
 func (u *UA) Stats() Stats {
 	c := &u.counts
+	shed, waiting, overloaded := u.gate.stats()
 	return Stats{
+		Shed: shed, Waiting: waiting, Overloaded: overloaded,
 		Received: c.received.Load(), Sent: c.sent.Load(),
 		Malformed: c.malformed.Load(), Garbage: c.garbage.Load(),
 		Strangers: c.strangers.Load(), Limited: c.limited.Load(), Denied: c.denied.Load(),

@@ -19,9 +19,9 @@ type framer struct{ buf []byte }
 
 func (f *framer) feed(b []byte) { f.buf = append(f.buf, b...) }
 
-// next gives one whole message, or ping for a double CRLF (RFC 5626 §3.5.1), or
-// errMore. With errUnframed the message is the head alone, worth an answer, and
-// the stream is lost. The message is valid until the next feed.
+// next gives one whole message, or ping for a double CRLF (RFC 5626 §3.5.1), or errMore. With errUnframed, and
+// errTooLong where the head is whole, the message is the head alone, worth an answer, and the stream is lost. The
+// message is valid until the next feed.
 func (f *framer) next() (msg []byte, ping bool, err error) {
 	if f.skipBreaks() {
 		return nil, true, nil
@@ -41,13 +41,16 @@ func (f *framer) next() (msg []byte, ping bool, err error) {
 		return f.take(end + 4), false, errUnframed
 	}
 	if end+4+length > maxMessage {
-		return nil, false, errTooLong
+		return f.take(end + 4), false, errTooLong
 	}
 	if len(f.buf) < end+4+length {
 		return nil, false, errMore
 	}
 	return f.take(end + 4 + length), false, nil
 }
+
+// half says that the beginning of a message is there, and not its end.
+func (f *framer) half() bool { return len(bytes.TrimLeft(f.buf, "\r\n")) > 0 }
 
 func (f *framer) take(n int) []byte {
 	msg := f.buf[:n]
@@ -79,7 +82,7 @@ func contentLength(head []byte) (length int, ok bool) {
 			continue
 		}
 		n, err := strconv.ParseUint(trim(value), 10, 31)
-		if err != nil || ok && int(n) != length {
+		if err != nil && !errors.Is(err, strconv.ErrRange) || ok && int(n) != length {
 			return 0, false
 		}
 		length, ok = int(n), true

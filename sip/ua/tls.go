@@ -17,7 +17,7 @@ import (
 // TLS is a network's secure transport (RFC 3261 §26.2.1). A zero Listen is off.
 type TLS struct {
 	Listen   netip.AddrPort
-	CertFile string // PEM, our certificate and those between it and its authority; read again when it changes, as the others
+	CertFile string // PEM, our certificate and those up to its authority; read again when it changes, as the others
 	KeyFile  string // PEM
 	ClientCA string // PEM; not empty: who calls as a trunk has to show a certificate signed by one of these
 }
@@ -42,7 +42,10 @@ type keyring struct {
 }
 
 func newKeyring(cfg Config, log *slog.Logger) *keyring {
-	k := &keyring{log: log, identities: map[string]*identity{}, clients: map[string]*renewed[x509.CertPool]{}, roots: map[string]*renewed[x509.CertPool]{}}
+	k := &keyring{
+		log: log, identities: map[string]*identity{},
+		clients: map[string]*renewed[x509.CertPool]{}, roots: map[string]*renewed[x509.CertPool]{},
+	}
 	for name, n := range cfg.Networks {
 		if !n.TLS.Listen.IsValid() {
 			continue
@@ -95,10 +98,26 @@ func (k *keyring) expiry() map[string]time.Time {
 	return all
 }
 
+// suites of TLS 1.2: RFC 9325 §4.2, authenticated encryption and forward secrecy, none with CBC. Those of 1.3 are all
+// so.
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// common is what both sides of a handshake have on a network.
+func (k *keyring) common(network string) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, CipherSuites: suites,
+		Certificates: []tls.Certificate{*k.identities[network].get()},
+	}
+}
+
 // server is our side of a handshake that the peer began. Phones prove who they
 // are by digest; a trunk is only known by its address and does so here.
 func (k *keyring) server(network, trunk string) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*k.identities[network].get()}}
+	c := k.common(network)
 	if pool := k.clients[network]; pool != nil && trunk != "" {
 		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool.get()
 	}
@@ -108,7 +127,8 @@ func (k *keyring) server(network, trunk string) *tls.Config {
 // client is our side of a handshake with a trunk. RFC 5922 §7.4: the trunk's
 // certificate has to hold the name that it was to be reached by.
 func (k *keyring) client(network, trunk, name string) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name, Certificates: []tls.Certificate{*k.identities[network].get()}}
+	c := k.common(network)
+	c.ServerName = name
 	if pool := k.roots[trunk]; pool != nil {
 		c.RootCAs = pool.get()
 	}
@@ -142,7 +162,8 @@ func (c *conn) handshake(patience time.Duration) error {
 	defer cancel()
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.u.counts.handshakes.Add(1)
-		c.u.log.say(slog.LevelWarn, "TLS handshake failed", "network", c.key.network, "peer", c.key.remote, "trunk", c.trunk, "error", err)
+		c.u.log.say(slog.LevelWarn, "TLS handshake failed",
+			"network", c.key.network, "peer", c.key.remote, "trunk", c.trunk, "error", err)
 		return fmt.Errorf("TLS: %w", err)
 	}
 	return nil
@@ -153,24 +174,25 @@ func (c *conn) secured(nc net.Conn) net.Conn {
 	if !c.key.secure {
 		return nc
 	}
-	return tls.Client(nc, c.u.keys.client(c.key.network, c.trunk, c.u.cfg.Trunks[c.trunk].serverName(c.target)))
+	return tls.Client(nc, c.u.keys.client(c.key.network, c.trunk,
+		c.u.origins.Load().neighbours[c.trunk].serverName(c.target)))
 }
 
 // callee is the trunk that a message goes to: the one whose target it names, or
 // else the one with that address. "": none, so it is for a phone.
 func (u *UA) callee(o outgoing) string {
 	network := o.packet.Flow.Network
-	for _, name := range sortedKeys(u.cfg.Trunks) {
-		if t := u.cfg.Trunks[name]; t.Network == network && slices.Contains(t.Targets, o.packet.Target) {
+	for _, name := range sortedKeys(u.origins.Load().neighbours) {
+		if t := u.origins.Load().neighbours[name]; t.Network == network && slices.Contains(t.Targets, o.packet.Target) {
 			return name
 		}
 	}
-	return u.origins.trunk(leg.Flow{Network: network, Transport: o.packet.Flow.Transport, Remote: o.to})
+	return u.origins.Load().trunk(leg.Flow{Network: network, Transport: o.packet.Flow.Transport, Remote: o.to})
 }
 
 // fits says whether a phone may speak by this transport.
 func (u *UA) fits(user string, f leg.Flow) bool {
-	switch u.cfg.Users[user].TLS {
+	switch u.origins.Load().as(f.Network, user).TLS {
 	case Required:
 		return f.Transport == "tls"
 	case Off:

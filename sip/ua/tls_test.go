@@ -100,9 +100,13 @@ func TestLocateNamesTLSFirst(t *testing.T) {
 	safe := newPhone(r.tls("127.0.0.1", &tls.Config{RootCAs: a.Pool()}), "1101", "SHA-256")
 	wantCode(t, safe.register(secured(safe)), 200)
 	plain := newPhone(r.udp("127.0.0.1"), "1101", "SHA-256")
-	wantCode(t, plain.register(plain.contact()), 200)
+	wantCode(t, plain.register(plain.contact(), "User-Agent: another"), 200)
 	if live := r.Locate("1101"); len(live) != 2 || live[0].Flow.Transport != "tls" {
 		t.Errorf("%+v", live)
+	}
+	wantCode(t, plain.register(plain.contact()), 200)
+	if live := r.Locate("1101"); len(live) != 1 || live[0].Flow.Transport != "tls" {
+		t.Errorf("one phone by two transports: %+v", live)
 	}
 }
 
@@ -154,7 +158,8 @@ func TestCertificateIsReadAnew(t *testing.T) {
 	if err := os.WriteFile(certFile, []byte("half a fi"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the log says that the new file is broken", func() bool { return r.said.has("cannot be read, what there was stays in use") })
+	eventually(t, "the log says that the new file is broken",
+		func() bool { return r.said.has("cannot be read, what there was stays in use") })
 	if got := r.shown(a); got != second {
 		t.Error("a broken file took the place of a good certificate")
 	}
@@ -170,7 +175,8 @@ func TestCertificateIsReadAnew(t *testing.T) {
 
 func TestExpiryIsLogged(t *testing.T) {
 	a := certtest.New(t)
-	for after, want := range map[time.Duration]string{-time.Minute: "has expired", 10 * 24 * time.Hour: "expires soon", 60 * 24 * time.Hour: ""} {
+	for after, want := range map[time.Duration]string{-time.Minute: "has expired", 10 * 24 * time.Hour: "expires soon",
+		60 * 24 * time.Hour: ""} {
 		l := &logged{}
 		k := newKeyring(Config{Networks: map[string]Network{"lab": func() (n Network) {
 			n.TLS.Listen = netip.MustParseAddrPort("127.0.0.1:0")
@@ -215,7 +221,8 @@ func trunkTo(to netip.AddrPort, a *certtest.Authority, name string) func(*Config
 
 func TestTrunkIsCalledByTLS(t *testing.T) {
 	a := certtest.New(t)
-	l, at := trunkServer(t, &tls.Config{Certificates: []tls.Certificate{a.Certificate(trunkHost)}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool()})
+	l, at := trunkServer(t, &tls.Config{Certificates: []tls.Certificate{a.Certificate(trunkHost)},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool()})
 	r := secureRig(t, a, trunkTo(at, a, ""))
 	for _, id := range []string{"one", "two"} { // by one connection
 		r.Send(leg.Packet{Msg: outbound(t, id, ""), Flow: flowTo("tls", netip.AddrPort{}), Target: at.String()})
@@ -302,7 +309,7 @@ func TestTLSTrunkIsNotKnownInTheOpen(t *testing.T) {
 	a := certtest.New(t)
 	r := secureRig(t, a, trunkTo(netip.MustParseAddrPort(trunkHost+":5061"), a, ""))
 	p := r.udp(trunkHost)
-	wantCode(t, p.ask(p.request("INVITE", "13812345678").String()), 403)
+	wantCode(t, p.ask(p.request("INVITE", "13812345678").String()), 401) // as if it were a phone
 	r.inbox.empty(t)
 }
 
@@ -322,7 +329,7 @@ func TestContactAtATLSTrunkIsNotKnownInTheOpen(t *testing.T) {
 		return "INVITE sip:r0123456789@" + host + " SIP/2.0\r\n" + rest
 	}
 	open := r.udp("127.0.0.77")
-	wantCode(t, open.ask(invite(open)), 403)
+	wantCode(t, open.ask(invite(open)), 401)
 	r.inbox.empty(t)
 	safe := r.tls("127.0.0.77", &tls.Config{RootCAs: a.Pool()})
 	safe.send(invite(safe))
@@ -343,8 +350,37 @@ func TestHandshakeIsBounded(t *testing.T) {
 	if p := (&peer{t: t, conn: c}); !p.hungUp() {
 		t.Error("who says nothing keeps a connection")
 	}
-	if _, err := r.dialTLS("127.0.0.1", &tls.Config{RootCAs: a.Pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+	if _, err := r.dialTLS("127.0.0.1", &tls.Config{RootCAs: a.Pool(), MinVersion: tls.VersionTLS10,
+		MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 	eventually(t, "both are counted", func() bool { return r.Stats().Handshakes == 2 })
+}
+
+// RFC 9325 §4.2: of TLS 1.2 only what authenticates as it encrypts.
+func TestNoCBC(t *testing.T) {
+	a := certtest.New(t)
+	r := secureRig(t, a, nil)
+	at := r.addr("tls").String()
+	taken := 0
+	for suite, want := range map[uint16]bool{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: true,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: false,
+		tls.TLS_RSA_WITH_AES_128_GCM_SHA256: false,
+	} {
+		c, err := tls.Dial("tcp", at, &tls.Config{RootCAs: a.Pool(), MaxVersion: tls.VersionTLS12,
+			CipherSuites: []uint16{suite}})
+		if err == nil {
+			_ = c.Close()
+		}
+		if err == nil {
+			taken++
+		}
+		if !want && err == nil {
+			t.Errorf("%s was taken", tls.CipherSuiteName(suite))
+		}
+	}
+	if taken == 0 { // one of the first two is for the kind of key that the certificate has
+		t.Error("nothing was taken")
+	}
 }

@@ -61,7 +61,8 @@ func inviteOutcome(msg gosip.Message) int {
 	now := time.Unix(0, 0)
 	addr := netip.MustParseAddrPort("127.0.0.1:20000")
 	local := leg.Local{Contact: "sip:127.0.0.1:5060", ViaHost: "127.0.0.1:5060", Transport: "udp",
-		Media: sdp.Local{Addr: addr, Codecs: []codec.ID{codec.PCMA, codec.PCMU}, DTMF: 101, Ptime: 20 * time.Millisecond}}
+		Media: sdp.Local{Addr: addr, Codecs: []codec.ID{codec.PCMA, codec.PCMU}, DTMF: 101,
+			Ptime: 20 * time.Millisecond}}
 	flow := leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("127.0.0.10:5060")}
 	l, out := leg.NewInbound(cfg, now, leg.Packet{Msg: msg, Flow: flow}, local)
 	last := 0

@@ -38,8 +38,9 @@ const (
 
 var torture4475 = map[string]int{
 	// §3.1.1 valid
-	"wsinv": 481 /* it has a To tag */, "intmeth": 501, "esc01": call, "escnull": 401, "esc02": 501, "lwsdisp": 200, "longreq": call,
-	"dblreq": 401, "semiuri": 200, "transports": 200, "mpart01": 405, "unreason": silence, "noreason": silence,
+	"wsinv": 481 /* it has a To tag */, "intmeth": 501, "esc01": call, "escnull": 401, "esc02": 501, "lwsdisp": 200,
+	"longreq": call,
+	"dblreq":  401, "semiuri": 200, "transports": 200, "mpart01": 405, "unreason": silence, "noreason": silence,
 	// §3.1.2 invalid
 	"badinv01": 400, "clerr": 400, "ncl": 400, "scalar02": 400, "scalarlg": silence, "quotbal": 400, "ltgtruri": 400,
 	"lwsruri": 400, "lwsstart": 400, "trws": 200, "escruri": 400, "baddate": call, "regbadct": 400, "badaspec": 200,
@@ -57,8 +58,10 @@ var torture4475 = map[string]int{
 }
 
 var torture5118 = map[string]int{
-	"ipv6-good": 401, "ipv6-bad": 400, "port-ambiguous": 401, "port-unambiguous": 401, "ipv6-correct-abnf-2-colons": 200,
-	"ipv6-bug-abnf-3-colons": 200, "mult-ip-in-header": 481, "ipv4-mapped-ipv6": call, "ipv6-in-sdp": 400, /* its Content-Length is 17 too large */
+	"ipv6-good": 401, "ipv6-bad": 400, "port-ambiguous": 401, "port-unambiguous": 401,
+	"ipv6-correct-abnf-2-colons": 200,
+	"ipv6-bug-abnf-3-colons":     200, "mult-ip-in-header": 481, "ipv4-mapped-ipv6": call, "ipv6-in-sdp": 400,
+	/* its Content-Length is 17 too large */
 	"mult-ip-in-sdp": call, "via-received-param-no-delim": 200, "via-received-param-with-delim": 481,
 }
 

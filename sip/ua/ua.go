@@ -14,7 +14,6 @@ package ua
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,35 +59,48 @@ var (
 
 // UA is the socket layer. All methods may be called from any goroutine.
 type UA struct {
-	cfg     Config // immutable, as the following
-	secret  []byte
-	origins *origins
-	handler Handler
-	log     *quiet
-	digest  *auth.Server
+	cfg      Config // immutable, as the following from Start on
+	secret   []byte
+	restored bool                    // the secret is that of a process before this one
+	rests    map[string][]byte       // of kept connections: what had come of the next message
+	notes    map[string][]note       // of those: messages that had been read and not taken
+	origins  atomic.Pointer[origins] // what a reload changes
+	handler  Handler
+	log      *limitedLog
+	digest   *auth.Server
 
 	registrar *registrar
 	limiter   *limiter
+	guesses   *guessTable
 	replies   *replies
 	resolver  *resolver
 	conns     *connTable
 	keys      *keyring
 	reach     *reach
+	held      held
+	gate      *gate
 	counts    counts
 	serial    atomic.Uint64 // of requests of our own
 
-	mu    sync.RWMutex
-	sinks map[string]Sink // guarded by mu; by Call-ID
+	mu     sync.RWMutex
+	owners map[string][]*owner // guarded by mu, as what they point to; by Call-ID
 
 	// Set by Start, then immutable.
-	udp    map[string]*net.UDPConn
-	listen map[door]*net.TCPListener
+	udp     map[string]*net.UDPConn
+	resumed []*conn // of the process before
+	opened  bool
+	listen  map[door]*net.TCPListener
 
 	ctx    context.Context
 	cancel context.CancelFunc
 	life   sync.Mutex // guards stopped, and wg.Go against wg.Wait
 	stop   bool
 	wg     sync.WaitGroup
+
+	draining atomic.Bool // who asks by OPTIONS is told to go elsewhere
+
+	leaving atomic.Bool    // set under life: another process goes on with the sockets
+	readers sync.WaitGroup // those that StopHearing waits for
 }
 
 // New checks the configuration; no socket is open before Start.
@@ -97,23 +109,34 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 		return nil, fmt.Errorf("ua: %w", err)
 	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	secret := cfg.Secret
-	if len(secret) == 0 {
-		secret = make([]byte, 32)
-		_, _ = rand.Read(secret) // never fails, crypto/rand says
+		cfg.Now = SteadyClock()
 	}
 	u := &UA{
-		cfg: cfg, secret: secret, origins: newOrigins(cfg), handler: h, log: newQuiet(log),
+		cfg: cfg, secret: newSecret(cfg.Secret), restored: len(cfg.Secret) > 0, rests: map[string][]byte{},
+		notes:   map[string][]note{},
+		handler: h, log: newLimitedLog(log),
 		registrar: newRegistrar(cfg.MaxContacts), limiter: newLimiter(cfg.MaxRate, cfg.MaxBurst),
-		replies: newReplies(), reach: newReach(), sinks: map[string]Sink{},
-		conns: newConnTable(), keys: newKeyring(cfg, log), udp: map[string]*net.UDPConn{}, listen: map[door]*net.TCPListener{},
+		guesses: newGuessTable(),
+		replies: newReplies(), reach: newReach(), owners: map[string][]*owner{},
+		conns: newConnTable(), keys: newKeyring(cfg, log), udp: map[string]*net.UDPConn{},
+		listen: map[door]*net.TCPListener{},
 	}
-	u.digest = newDigest(cfg.Realm, secret)
+	u.origins.Store(newOrigins(cfg))
+	u.registrar.keep = u.keepRecords
+	u.digest = newDigest(cfg.Realm, u.secret, u.keepNonce)
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.resolver = newResolver(u)
+	u.resolver, u.gate = newResolver(u), newGate(u)
 	return u, nil
+}
+
+// Reload lets other phones, trunks and sources in from now on, as cfg has them. Sockets, certificates and the realm
+// stay as they were made; phones that are registered stay so until their time is over.
+func (u *UA) Reload(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("ua: %w", err)
+	}
+	u.origins.Store(newOrigins(cfg))
+	return nil
 }
 
 // door is where a network takes connections.
@@ -122,9 +145,11 @@ type door struct {
 	secure  bool
 }
 
-// Start opens the sockets of all networks, or none.
-func (u *UA) Start() error {
-	if err := u.keys.look(u.cfg.Now()); err != nil {
+// Open opens the sockets of all networks, or none, and takes up the connections of the process before. What is sent
+// goes out; nothing is heard before Start.
+func (u *UA) Open() error {
+	u.keep(keptSecret, u.secret)
+	if err := u.keys.look(time.Now()); err != nil {
 		u.Stop()
 		return fmt.Errorf("ua: TLS: %w", err)
 	}
@@ -134,19 +159,38 @@ func (u *UA) Start() error {
 			return fmt.Errorf("ua: networks.%s.sip: %w", name, err)
 		}
 	}
+	u.resume()
+	u.missing()
+	u.opened = true
+	return nil
+}
+
+// Start begins to hear, and opens the sockets unless Open has.
+func (u *UA) Start() error {
+	if !u.opened {
+		if err := u.Open(); err != nil {
+			return err
+		}
+	}
+	for _, c := range u.resumed {
+		if !u.hear(c.read) {
+			c.close(net.ErrClosed)
+		}
+	}
 	for name, c := range u.udp {
-		u.spawn(func() { u.readUDP(name, c) })
+		u.hear(func() { u.readUDP(name, c) })
 	}
 	for d, l := range u.listen {
-		u.spawn(func() { u.accept(d, l) })
+		u.hear(func() { u.accept(d, l) })
 	}
 	u.spawn(u.watchExpiry)
+	u.spawn(u.gate.run)
 	return nil
 }
 
 func (u *UA) open(name string, n Network) error {
 	if n.UDP.IsValid() {
-		c, err := net.ListenUDP(family("udp", n.UDP.Addr()), net.UDPAddrFromAddrPort(n.UDP))
+		c, err := u.bindUDP(n.UDP)
 		if err != nil {
 			return err
 		}
@@ -159,7 +203,7 @@ func (u *UA) open(name string, n Network) error {
 		if !at.IsValid() {
 			continue
 		}
-		l, err := net.ListenTCP(family("tcp", at.Addr()), net.TCPAddrFromAddrPort(at))
+		l, err := u.bindTCP(at)
 		if err != nil {
 			return err
 		}
@@ -192,6 +236,9 @@ func (u *UA) Stop() {
 	u.wg.Wait()
 }
 
+// Drain tells all who ask by OPTIONS that no calls are taken any more.
+func (u *UA) Drain() { u.draining.Store(true) }
+
 // spawn runs f on a goroutine that Stop waits for; false after Stop.
 func (u *UA) spawn(f func()) bool {
 	u.life.Lock()
@@ -201,29 +248,6 @@ func (u *UA) spawn(f func()) bool {
 	}
 	u.wg.Go(f)
 	return true
-}
-
-// Bind directs all that comes with this Call-ID to s. A leg that calls out is
-// bound before its first Send.
-func (u *UA) Bind(callID string, s Sink) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.sinks[callID] = s
-}
-
-// Unbind forgets a Call-ID; what still comes with it gets 481.
-func (u *UA) Unbind(callID string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.sinks, callID)
-}
-
-// Sink is where what comes with a Call-ID goes.
-func (u *UA) Sink(callID string) (Sink, bool) {
-	u.mu.RLock()
-	defer u.mu.RUnlock()
-	s, ok := u.sinks[callID]
-	return s, ok
 }
 
 // Addr is the address a network's transport is really bound to.
@@ -264,10 +288,30 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Locate lists the phones that answer for a user now: those reached by TLS
+// Locate lists the phones that answer for a user now, each once: those reached by TLS
 // first, then the newest.
 func (u *UA) Locate(user string) []Binding {
 	all := u.registrar.live(u.cfg.Now(), user)
+	secureFirst(all)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(b Binding) bool {
+		again := b.phone != "" && seen[b.phone]
+		seen[b.phone] = true
+		return again || b.Flow.Transport != "tls" && slices.ContainsFunc(all, b.alsoBy)
+	})
+}
+
+// Reachable says that a phone answers for a user now.
+func (u *UA) Reachable(user string) bool { return u.registrar.reachable(u.cfg.Now(), user) }
+
+// alsoBy says that other is the same phone by TLS.
+func (b Binding) alsoBy(other Binding) bool {
+	return other.Flow.Transport == "tls" && other.UserAgent == b.UserAgent &&
+		other.Flow.Remote.Addr() == b.Flow.Remote.Addr() &&
+		contactAddr(other.Contact).Addr() == contactAddr(b.Contact).Addr()
+}
+
+func secureFirst(all []Binding) {
 	slices.SortStableFunc(all, func(a, b Binding) int {
 		switch secure := a.Flow.Transport == "tls"; {
 		case secure == (b.Flow.Transport == "tls"):
@@ -277,7 +321,6 @@ func (u *UA) Locate(user string) []Binding {
 		}
 		return 1
 	})
-	return all
 }
 
 func (u *UA) watchExpiry() {
@@ -290,7 +333,7 @@ func (u *UA) watchExpiry() {
 		case <-tick.C:
 			u.expire(u.cfg.Now())
 			u.holdOpen(u.cfg.Now())
-			_ = u.keys.look(u.cfg.Now()) // which has said in the log what is wrong
+			_ = u.keys.look(time.Now()) // by the calendar, as certificates go; it has said in the log what is wrong
 		}
 	}
 }
@@ -300,6 +343,9 @@ func (u *UA) expire(now time.Time) {
 		u.tellBindings(now, user)
 	}
 }
+
+// now is the time by which everything here ends but certificates.
+func (u *UA) now() time.Time { return u.cfg.Now() }
 
 func (u *UA) tellBindings(now time.Time, user string) {
 	if u.cfg.Bindings != nil {

@@ -18,7 +18,7 @@ func (u *UA) readUDP(network string, c *net.UDPConn) {
 	for {
 		n, remote, err := c.ReadFromUDPAddrPort(buf)
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || !u.pause(10*time.Millisecond) {
+			if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
 				return
 			}
 			u.log.say(slog.LevelError, "UDP read", "network", network, "error", err)
@@ -28,16 +28,13 @@ func (u *UA) readUDP(network string, c *net.UDPConn) {
 		if !u.admits(network, remote) || keepAlive(buf[:n]) {
 			continue
 		}
-		u.receive(buf[:n], leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
+		u.receive(heard{data: buf[:n]}, leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
 	}
 }
 
 // keepAlive: phones hold their NAT's door open with CRLF or with zero bytes.
 // RFC 5626 §4.4.2 answers neither on UDP.
 func keepAlive(b []byte) bool {
-	if len(b) > 8 {
-		return false
-	}
 	for _, c := range b {
 		if c != '\r' && c != '\n' && c != 0 {
 			return false

@@ -5,29 +5,41 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"liandong/cmd/internal/feed"
+	"liandong/cmd/internal/keeper"
+	"liandong/cmd/internal/report"
+	"liandong/cmd/internal/trace"
 	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/exchange"
+	"liandong/routing/journal"
 	"liandong/routing/ledger"
 	"liandong/routing/matter"
+	"liandong/routing/missed"
 	"liandong/routing/outbox"
+	"liandong/routing/push"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
+	"liandong/sip/capture"
 	"liandong/sip/trunk"
 	"liandong/sip/ua"
 )
@@ -40,9 +52,39 @@ type Switch struct {
 	Stores  []Store
 	Engine  *engine.Engine
 	UA      *ua.UA
-	Trunks  *trunk.Keeper
+	Trunks  Trunks
+
+	Missed *missed.Book // citizens whom nobody has served
 
 	Recordings *record.Recorder // nil: no line records
+	Journal    *journal.Journal // nil: no call outlives the process
+
+	Feed     *feed.Feed
+	Traces   *trace.Book  // nil: nothing is kept of calls
+	Homer    *capture.HEP // nil: no messages are sent to one
+	Business *Business    // of the calls and tickets; nil: none is counted
+
+	Indicators func(ctx context.Context, day time.Time) ([]report.Line, error) // of all lines
+
+	Reload func() (told []string, err error) // reads the config again
+	Values func(salt string) configs.Values  // what holds, secrets as digests
+
+	SelfTest func() map[string]bool // by line, whether its own calls are taken
+	Process  func() keeper.Status
+	Keeper   Keeper  // nil: the listener ends with the process
+	Cluster  Cluster // nil: there is one machine
+}
+
+// Trunks are the neighbours, as the metrics tell of them.
+type Trunks interface {
+	Registrations() map[string]bool
+	Stats() []trunk.TargetStats
+}
+
+// Keeper keeps the listener for the process that comes after this one, as package keeper explains it.
+type Keeper interface {
+	Take(name string) (fd int, ok bool)
+	Hold(name string, fd int)
 }
 
 // Store is one Redis, as the metrics tell of it.
@@ -50,6 +92,15 @@ type Store struct {
 	Name   string // "" when it is the only one
 	Outbox *outbox.Outbox
 	Ledger *ledger.Ledger
+	Push   []*push.Pusher
+}
+
+// phones are the addresses where a user's phones are registered.
+func (sw Switch) phones(user string) (all []netip.Addr) {
+	for _, b := range sw.UA.Locate(user) {
+		all = append(all, b.Flow.Remote.Addr().Unmap().WithZone(""))
+	}
+	return all
 }
 
 // matter finds the state of a matter in whichever Redis it is. While one does not answer it may be there.
@@ -66,129 +117,148 @@ func (sw Switch) matter(ctx context.Context, stub string) (m matter.Matter, ok b
 
 // Server answers HTTP between Start and Stop.
 type Server struct {
-	cfg    configs.API
+	cfg    atomic.Pointer[configs.API]
 	sw     Switch
 	log    *slog.Logger
+	audit  audit
+	mux    *http.ServeMux
+	pages  http.Handler // the console; nil: there is none
 	server http.Server
-	addr   net.Addr
-	done   chan struct{}
+	door   door
+	open   []*listener
+	served sync.WaitGroup
 	once   once
+	given  given
+
+	registered registered
+	streams    atomic.Int64 // that are open
+	days       days
 
 	act    func(ref, user string, v verb.Verb) error
+	attend func(ref string, e call.SupervisorAsked) error
 	matter func(ctx context.Context, stub string) (matter.Matter, bool, error)
+	first  func(ctx context.Context, stub string) (ticket.Entry, bool)
+	entry  func(ctx context.Context, stream, id string) (ticket.Entry, bool)
+	phones func(user string) []netip.Addr // where a user's phone is registered
 	newID  func(time.Time) string
 	now    func() time.Time
 }
 
 // New makes a server that hears nothing yet. A zero Listen is off.
 func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
-	metrics := prometheus.NewRegistry()
-	if err := metrics.Register(gauges{sw}); err != nil {
+	s := &Server{
+		sw: sw, log: log, audit: audit{log: log}, act: sw.Calls.Press, attend: sw.Calls.Supervise,
+		matter: sw.matter, first: sw.first,
+		entry: sw.entry, phones: sw.phones,
+		newID: ticket.NewIDs(rand.Reader).New, now: time.Now,
+	}
+	s.cfg.Store(&cfg)
+	s.door = door{expected: s.expected, tokens: s.tokens}
+	metrics, err := s.metrics()
+	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{cfg: cfg, sw: sw, log: log, done: make(chan struct{}), act: sw.Calls.Press, matter: sw.matter, newID: ticket.NewIDs(rand.Reader).New, now: time.Now}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, done) })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", s.known(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}).ServeHTTP))
-	mux.Handle("GET /v1/calls", s.known(s.calls))
-	mux.Handle("POST /v1/calls/{id}/verbs/{verb}", s.known(s.press))
-	mux.Handle("GET /v1/keys/{verb}", s.known(s.press))
-	mux.Handle("POST /v1/stubs/{id}", s.known(s.enrich))
-	mux.Handle("GET /v1/categories", s.known(s.categories))
-	mux.Handle("GET /v1/recordings/{ref}", s.known(s.recording))
-	mux.Handle("GET /v1/recordings/{ref}/meta", s.known(s.recordingMeta))
-	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	s.mux = http.NewServeMux()
+	s.register()
+	s.mux.Handle("GET /metrics", s.known(watch, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}).ServeHTTP))
+	s.server = http.Server{
+		Handler: http.HandlerFunc(s.serve), ConnContext: withConn, ErrorLog: slog.NewLogLogger(log.Handler(),
+			slog.LevelDebug),
+		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute,
+	}
 	return s, nil
 }
 
-// Start listens. An empty Listen is no error.
-func (s *Server) Start() error {
-	if !s.cfg.Listen.IsValid() {
-		close(s.done)
-		return nil
+// Pages is the console, which answers whatever comes by its listeners. It is given before Start.
+func (s *Server) Pages(h http.Handler) { s.pages = h }
+
+// serve lets the console answer what comes by its listeners.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if listenerOf(r).Console {
+		s.pages.ServeHTTP(w, r)
+		return
 	}
-	l, err := net.Listen("tcp", s.cfg.Listen.String())
-	if err != nil {
-		return fmt.Errorf("api: http.listen: %w", err)
+	s.mux.ServeHTTP(w, r)
+}
+
+// metrics are all figures there are.
+func (s *Server) metrics() (*prometheus.Registry, error) {
+	r := prometheus.NewRegistry()
+	all := []prometheus.Collector{
+		gauges{s.sw}, seatGauge{s}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(),
 	}
-	s.addr = l.Addr()
-	go func() {
-		defer close(s.done)
-		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("HTTP has stopped", "err", err)
+	if s.sw.Business != nil {
+		all = append(all, s.sw.Business)
+	}
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			return nil, err
 		}
-	}()
+	}
+	return r, nil
+}
+
+// buildInfo is 1, with what was built as labels.
+func buildInfo() prometheus.Collector {
+	version, revision := "", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, set := range info.Settings {
+			if set.Key == "vcs.revision" {
+				revision = set.Value
+			}
+		}
+	}
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "liandong_build_info", Help: "1, with what was built as labels.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "go": runtime.Version()},
+	}, func() float64 { return 1 })
+}
+
+// Start listens. No address to listen on is no error.
+func (s *Server) Start() error {
+	for _, at := range s.conf().Listen {
+		l, err := s.listen(at)
+		if err != nil {
+			s.Stop()
+			return fmt.Errorf("api: %s: %w", at.Key, err)
+		}
+		s.open = append(s.open, l)
+	}
+	for _, l := range s.open {
+		s.served.Go(func() {
+			if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				s.log.Error("HTTP has stopped", "at", l.Addr(), "err", err)
+			}
+		})
+	}
 	return nil
 }
 
 // Stop ends the server and waits for it.
 func (s *Server) Stop() {
-	if s.addr == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if s.server.Shutdown(ctx) != nil {
 		_ = s.server.Close()
 	}
-	<-s.done
-}
-
-// known lets in who is on the list or has the token.
-func (s *Server) known(h http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.listed(r) && !s.hasToken(r) {
-			s.say(w, http.StatusForbidden, notAllowed)
-			return
-		}
-		h(w, r)
-	})
-}
-
-func (s *Server) listed(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
+	for _, l := range s.open {
+		_ = l.Close() // those that were not served
 	}
-	for _, p := range s.cfg.Allow {
-		if p.Contains(from.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	s.served.Wait()
 }
 
-func (s *Server) hasToken(r *http.Request) bool {
-	given := r.URL.Query().Get("token")
-	if bearer, ok := cutBearer(r.Header.Get("Authorization")); ok {
-		given = bearer
-	}
-	return !s.cfg.Token.IsZero() && subtle.ConstantTimeCompare([]byte(given), []byte(s.cfg.Token.Reveal())) == 1
-}
+// SetConfig lets others in from now on; addresses stay.
+func (s *Server) SetConfig(cfg configs.API) { s.cfg.Store(&cfg) }
 
-func cutBearer(v string) (string, bool) {
-	const scheme = "Bearer "
-	if len(v) > len(scheme) && v[:len(scheme)] == scheme {
-		return v[len(scheme):], true
-	}
-	return "", false
-}
+// conf is what holds now.
+func (s *Server) conf() *configs.API { return s.cfg.Load() }
 
-// ready says whether calls can be taken. Redis is not asked: calls do not need
-// it.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	for _, one := range s.sw.Stores {
-		if !one.Outbox.Stats().DiskUp {
-			s.say(w, http.StatusServiceUnavailable, noDisk)
-			return
-		}
-	}
-	s.say(w, http.StatusOK, readyNow)
-}
-
-// shown is a call as the interface shows it, the number masked.
-type shown struct {
+// Shown is a call as the interface shows it, the number masked.
+type Shown struct {
 	ID      string    `json:"id"`
 	Since   time.Time `json:"since"`
 	Caller  string    `json:"caller"`
@@ -197,27 +267,49 @@ type shown struct {
 	Phase   string    `json:"phase"`
 	Desk    string    `json:"desk,omitempty"`
 	Partner string    `json:"partner,omitempty"`
+	Ringing []string  `json:"ringing,omitempty"` // the desks that are rung
+	Lines   []string  `json:"lines"`             // that have to do with it
 	Stub    string    `json:"stub,omitempty"`
+	// who look after it: for supervisors alone
+	Supervisors []Watcher `json:"supervisors,omitempty"`
 }
 
-func (s *Server) calls(w http.ResponseWriter, _ *http.Request) {
-	list := []shown{}
+func (s *Server) calls(w http.ResponseWriter, r *http.Request) {
+	seen, list := visitorOf(r).lines, []Shown{}
 	for _, c := range s.sw.Calls.Calls() {
-		list = append(list, show(c))
+		if seen.any(concerned(c)...) {
+			list = append(list, show(c, visitorOf(r)))
+		}
 	}
+	s.encode(w, list)
+}
+
+// encode answers with a value as JSON.
+func (s *Server) encode(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(list); err != nil {
-		s.log.Debug("a reader of the calls went away", "err", err)
+	w.Header().Set("Cache-Control", "no-store")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.log.Debug("a reader went away", "err", err)
 	}
 }
 
-func show(c call.Call) shown {
-	out := shown{ID: c.Ref, Since: c.At, Caller: c.Caller.String(), Dialed: c.Dialed, Hotline: c.Hotline, Phase: string(c.Phase)}
+// concerned are the lines that have to do with a call: the one that was called first, that which seeks a desk, and
+// those whose desks are in it.
+func concerned(c call.Call) []string { return strings.Split(exchange.Lines(c), ",") }
+
+func show(c call.Call, v visitor) Shown {
+	out := Shown{ID: c.Ref, Since: c.At, Caller: c.Caller.String(), Dialed: c.Dialed, Hotline: c.Hotline,
+		Phase: string(c.Phase), Lines: concerned(c), Supervisors: watchers(c, v)}
 	if l, ok := c.Leg(c.Desk); ok {
 		out.Desk = l.Agent()
 	}
 	if l, ok := c.Leg(c.Partner); ok {
 		out.Partner = l.Agent()
+	}
+	for _, l := range c.Legs {
+		if l.ID != call.CallerLeg && !l.Up {
+			out.Ringing = append(out.Ringing, l.Agent())
+		}
 	}
 	if c.Matter != nil {
 		out.Stub = c.Matter.Stub
@@ -242,9 +334,15 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusBadRequest, noUser)
 		return
 	}
+	if !s.mayPress(visitorOf(r), r, user) {
+		s.refuse(w, r, notYours)
+		return
+	}
 	id := r.PathValue("id")
 	act := func() error { return s.act(id, user, v) }
-	switch err := s.once.do(s.now(), user, id+" "+v.String(), act); {
+	err = s.once.do(s.now(), user, id+" "+v.String(), act)
+	s.audit.did(r, "a key is pressed", "verb", v.String(), "user", user, "call", id, "err", err)
+	switch {
 	case err == nil:
 		s.say(w, http.StatusOK, done)
 	case errors.Is(err, exchange.ErrBusy):

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,12 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/routing/desk"
 	"liandong/routing/exchange"
 	"liandong/routing/ledger"
+	"liandong/routing/missed"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 	"liandong/sip/trunk"
@@ -23,14 +26,14 @@ import (
 )
 
 // server is an API over the parts of a lab that take no calls.
-func server(t *testing.T, cfg configs.API) *Server {
+func server(t testing.TB, cfg configs.API) *Server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	lab, err := configs.Lab(configs.Options{Set: []string{"outbox.path=" + filepath.Join(t.TempDir(), "outbox.db")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sw Switch
+	sw := Switch{Business: NewBusiness()}
 	var one Store
 	if one.Outbox, err = outbox.Open(lab.Outbox(), log); err != nil {
 		t.Fatal(err)
@@ -48,6 +51,7 @@ func server(t *testing.T, cfg configs.API) *Server {
 	if sw.UA, err = ua.New(lab.UA(), nil, log); err != nil {
 		t.Fatal(err)
 	}
+	sw.Missed = missed.NewBook(func(string, *missed.Call) {}, nil)
 	sw.Tickets, sw.Recent = one.Outbox, ticket.NewRecent(8)
 	sw.Trunks = trunk.New(lab.Neighbours(), sw.UA, log)
 	sw.Calls = exchange.New(exchange.Config{Directory: lab.Directory(), Wire: sw.UA}, log)
@@ -62,6 +66,7 @@ func server(t *testing.T, cfg configs.API) *Server {
 // ask sends a request as if from an address and returns status and body.
 func ask(s *Server, method, target, from string, header ...string) (int, string) {
 	r := httptest.NewRequest(method, target, nil)
+	r.Host = "127.0.0.1:8080"
 	r.RemoteAddr = from
 	if len(header) == 2 {
 		r.Header.Set(header[0], header[1])
@@ -77,8 +82,13 @@ const (
 	stranger = "192.0.2.1:4000"
 )
 
+// loopback may do everything, as in the lab.
+var loopback = configs.Grant{Name: "http.allow", Role: configs.RoleAdmin,
+	From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+
 func TestWhoMayAsk(t *testing.T) {
-	s := server(t, configs.API{Token: desk.NewSecret("secret"), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s := server(t, configs.API{Grants: []configs.Grant{{Role: configs.RoleAdmin, Token: desk.NewSecret("secret")},
+		loopback}})
 	for _, c := range []struct {
 		name, target, from string
 		header             []string
@@ -105,20 +115,22 @@ func TestWhoMayAsk(t *testing.T) {
 }
 
 func TestRecordingThatIsNotGivenIsNotLoggedAsRead(t *testing.T) {
-	s := server(t, configs.API{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	s := server(t, configs.API{Grants: []configs.Grant{loopback}})
 	var out bytes.Buffer
 	s.log = slog.New(slog.NewTextHandler(&out, nil))
-	for _, path := range []string{"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH", "/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH/meta"} {
+	for _, path := range []string{"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH",
+		"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH/meta"} {
 		out.Reset()
 		code, _ := ask(s, "GET", path, "127.0.0.1:1")
-		if got := out.String(); code != http.StatusNotFound || strings.Contains(got, "is read") || !strings.Contains(got, "level=WARN") {
+		if got := out.String(); code != http.StatusNotFound || strings.Contains(got, "is read") ||
+			!strings.Contains(got, "level=WARN") {
 			t.Errorf("%s: %d, log %q", path, code, got)
 		}
 	}
 }
 
 func TestVerbs(t *testing.T) {
-	s := server(t, configs.API{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s := server(t, configs.API{Grants: []configs.Grant{loopback}})
 	for _, c := range []struct {
 		method, target string
 		want           int
@@ -139,11 +151,50 @@ func TestVerbs(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	s := server(t, configs.API{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s := server(t, configs.API{Grants: []configs.Grant{loopback}})
 	_, body := ask(s, "GET", "/metrics", friend)
-	for _, want := range []string{"liandong_calls 0", "liandong_outbox_waiting 0", "liandong_media_ports_free 5000", "liandong_sip_registrations 0", "# HELP liandong_media_silences_total"} {
+	for _, want := range []string{"liandong_calls 0", "liandong_outbox_waiting 0", "liandong_media_ports_free 5000",
+		"liandong_sip_registrations 0", "# HELP liandong_media_silences_total"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the metrics", want)
 		}
+	}
+}
+
+// Readiness says in words what is amiss: what keeps calls away, and what does not yet.
+func TestReadySaysWhy(t *testing.T) {
+	s := bordered(t, loopback)
+	s.phones = func(user string) []netip.Addr {
+		return map[string][]netip.Addr{"1101": {netip.MustParseAddr("10.1.0.21")}}[user]
+	}
+	if code, body := ask(s, "GET", "/readyz", friend); code != 200 || !strings.HasPrefix(body, "ready\n") ||
+		!strings.Contains(body, "line 12345") || strings.Contains(body, "line 110") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+// Texts that would paint over a terminal, forge a line of a log or turn the direction of what follows are refused.
+func TestTextsWithoutControls(t *testing.T) {
+	s := bordered(t, loopback)
+	for _, text := range []string{"a\x1b[2Jb", "a\nb", "a\rb", "a\u202eb", "a\u2066b", "a\u200fb"} {
+		if _, faults := s.read(map[string]string{"place": text}); len(faults) != 1 ||
+			strings.Contains(faults[0], text) {
+			t.Errorf("%q: %q", text, faults)
+		}
+	}
+	if _, faults := s.read(map[string]string{"place": "裕华路 1 号（南门）"}); len(faults) != 0 {
+		t.Error(faults)
+	}
+}
+
+// A callback that cannot begin leaves the missed call to whoever asks next.
+func TestCallBackNotBegun(t *testing.T) {
+	s := server(t, configs.API{})
+	s.sw.Missed.Take(ticket.Entry{EventID: "one", StubID: "stub", Event: ticket.Missed, At: time.Now(), To: "110"})
+	if err := s.callsBack("stub", "1101"); !errors.Is(err, exchange.ErrNoCallback) {
+		t.Error(err)
+	}
+	if c, _ := s.sw.Missed.Find("stub"); c.State != missed.Open {
+		t.Errorf("%+v", c)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"liandong/routing/ticket"
 )
@@ -27,10 +28,11 @@ const maxID = 64
 
 func (s *Server) fields(a *addition) []field {
 	text := func(name string, want text, fits func(string) bool, to *string) field {
-		return field{name, max(ticket.Limit(name), maxID), want, func(_ *ticket.Enrichment, v string) bool { *to = v; return fits(v) }}
+		return field{name, max(ticket.Limit(name), maxID), want,
+			func(_ *ticket.Enrichment, v string) bool { *to = v; return fits(v) }}
 	}
 	return []field{
-		{"event_id", maxID, anyText, func(_ *ticket.Enrichment, v string) bool { a.id = v; return true }},
+		{"event_id", maxID, anyText, func(_ *ticket.Enrichment, v string) bool { a.id = v; return anything(v) }},
 		{"category", maxID, s.codes(), s.setCategory},
 		text("place", anyText, anything, &a.Place),
 		text("region_code", wantRegion, isRegion, &a.RegionCode),
@@ -41,7 +43,14 @@ func (s *Server) fields(a *addition) []field {
 	}
 }
 
-func anything(string) bool { return true }
+// anything is any text of one line. Escapes would paint over a terminal, line ends forge lines of a log, and marks of
+// direction (Unicode UAX #9) show another text than the one that is stored.
+func anything(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) ||
+			unicode.Is(unicode.Bidi_Control, r)
+	})
+}
 
 func among(allowed ...string) func(string) bool {
 	return func(s string) bool { return slices.Contains(allowed, s) }
@@ -53,7 +62,7 @@ func isRegion(s string) bool {
 }
 
 func (s *Server) setCategory(x *ticket.Enrichment, code string) bool {
-	kind, ok := s.cfg.Categories.ByCode(code)
+	kind, ok := s.conf().Categories.ByCode(code)
 	x.CategoryCode, x.Category, x.Urgency = code, kind.Name, ticket.Graver(x.Urgency, kind.Urgency)
 	return ok
 }
@@ -66,7 +75,7 @@ func setUrgency(x *ticket.Enrichment, v string) bool {
 
 // codes says which categories there are.
 func (s *Server) codes() text {
-	list := strings.Join(s.cfg.Categories.Codes(), " ")
+	list := strings.Join(s.conf().Categories.Codes(), " ")
 	if list == "" {
 		list = "-"
 	}

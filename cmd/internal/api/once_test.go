@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,7 +45,8 @@ func TestOnceAfterFailure(t *testing.T) {
 		t.Error(err)
 	}
 	acted := false
-	if err := o.do(time.Unix(1, 0), "1101", "handover", func() error { acted = true; return nil }); err != nil || !acted {
+	if err := o.do(time.Unix(1, 0), "1101", "handover", func() error { acted = true; return nil }); err != nil ||
+		!acted {
 		t.Error(err, acted)
 	}
 }
@@ -70,7 +70,7 @@ func TestOnceWaits(t *testing.T) {
 
 // The same by HTTP: two requests, one verb, the same plain text for both.
 func TestActionURLTwice(t *testing.T) {
-	s := server(t, configs.API{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s := server(t, configs.API{Grants: []configs.Grant{loopback}})
 	at := time.Unix(0, 0)
 	var acted []string
 	s.now = func() time.Time { return at }
@@ -80,7 +80,8 @@ func TestActionURLTwice(t *testing.T) {
 	}
 	for _, after := range []time.Duration{0, time.Second, 3 * time.Second} {
 		at = time.Unix(0, 0).Add(after)
-		if code, body := ask(s, "GET", "/v1/keys/category?user=1101&code=07", friend); code != http.StatusOK || body != "ok\n" {
+		if code, body := ask(s, "GET", "/v1/keys/category?user=1101&code=07", friend); code != http.StatusOK ||
+			body != "ok\n" {
 			t.Errorf("after %v: %d %q", after, code, body)
 		}
 	}

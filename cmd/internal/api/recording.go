@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -18,8 +19,8 @@ const slowest = 32 << 10
 // served, so that a player can seek. Of a call that goes on there is what has
 // been written.
 func (s *Server) recording(w http.ResponseWriter, r *http.Request) {
-	p, err := s.find(r.PathValue("ref"))
-	s.audit("a recording", r, err)
+	p, err := s.find(r)
+	s.asked("a recording", r, err)
 	if err != nil {
 		s.sayRecording(w, err)
 		return
@@ -58,12 +59,8 @@ func (w *watched) Read(b []byte) (int, error) {
 
 // recordingMeta tells of a recording.
 func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
-	err := record.ErrNotFound
-	var m record.Meta
-	if s.sw.Recordings != nil {
-		m, err = s.sw.Recordings.Meta(r.PathValue("ref"))
-	}
-	s.audit("the metadata of a recording", r, err)
+	m, err := s.meta(r)
+	s.asked("the metadata of a recording", r, err)
 	if err != nil {
 		s.sayRecording(w, err)
 		return
@@ -75,25 +72,33 @@ func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) find(ref string) (*record.Playback, error) {
+// meta is the metadata of a recording that the visitor may hear: to others there is none.
+func (s *Server) meta(r *http.Request) (record.Meta, error) {
 	if s.sw.Recordings == nil {
-		return nil, record.ErrNotFound
+		return record.Meta{}, record.ErrNotFound
 	}
-	return s.sw.Recordings.Open(ref)
+	m, err := s.sw.Recordings.Meta(r.PathValue("ref"))
+	if err == nil && !visitorOf(r).lines.any(m.Lines...) {
+		return record.Meta{}, fmt.Errorf("%w: of another line", record.ErrNotFound)
+	}
+	return m, err
 }
 
-// audit notes who has asked for a recording, and how it was let in. What it
-// asked for is quoted only when it is a ref: anything may stand there.
-func (s *Server) audit(what string, r *http.Request, err error) {
+func (s *Server) find(r *http.Request) (*record.Playback, error) {
+	if _, err := s.meta(r); err != nil {
+		return nil, err
+	}
+	return s.sw.Recordings.Open(r.PathValue("ref"))
+}
+
+// asked notes who has asked for a recording, and how he was let in. What it asked for is quoted only when it is a ref:
+// anything may stand there.
+func (s *Server) asked(what string, r *http.Request, err error) {
 	ref := r.PathValue("ref")
 	if errors.Is(err, record.ErrRef) {
 		ref = "none"
 	}
-	by := "address"
-	if s.hasToken(r) {
-		by = "token"
-	}
-	log := s.log.With("recording", ref, "from", r.RemoteAddr, "by", by, "range", r.Header.Get("Range"))
+	log := s.log.With("recording", ref, "from", r.RemoteAddr, "by", visitorOf(r).name, "range", r.Header.Get("Range"))
 	if err != nil {
 		log.Warn(what+" was asked for and is not given", "err", err)
 		return

@@ -44,7 +44,10 @@ func (s *Server) enrich(w http.ResponseWriter, r *http.Request) {
 		s.lines(w, http.StatusBadRequest, faults...)
 		return
 	}
-	base, err := s.stub(r.Context(), r.PathValue("id"))
+	base, err := s.stub(r.Context(), stubID(r.PathValue("id")))
+	if err == nil && !visitorOf(r).lines.any(base.From, base.To) {
+		err = errNoStub // to others there is none
+	}
 	switch {
 	case errors.Is(err, errNoStub):
 		s.say(w, http.StatusNotFound, noStub)
@@ -78,8 +81,8 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) (values map[stri
 	return values, ""
 }
 
-// stub is the newest entry of a stub, or as much of one as the state of its matter in Redis tells. With Redis away only
-// stubs of this switch's latest calls are known: those of the calls that are on.
+// stub is the newest entry of a stub, or what Redis and the outbox still know of it. With Redis away only stubs of this
+// switch's latest calls are known, and those of which an entry is in its outbox.
 func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 	if ticket.StubTime(id).IsZero() {
 		return ticket.Entry{}, errNoStub
@@ -88,20 +91,18 @@ func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 		return e, nil
 	}
 	m, ok, err := s.matter(ctx, id)
-	if err != nil {
+	first, known := s.first(ctx, id)
+	switch {
+	case ok || known:
+		return baseOf(m, first, known), nil
+	case err != nil:
 		return ticket.Entry{}, err
 	}
-	if !ok {
-		return ticket.Entry{}, errNoStub
-	}
-	return ticket.Entry{
-		StubID: id, From: m.From, To: m.To, Mode: m.Mode, CallRef: m.CallRef,
-		CategoryCode: m.CategoryCode, Category: m.Category, Urgency: ticket.Urgency(m.Urgency),
-	}, nil
+	return ticket.Entry{}, errNoStub
 }
 
-// add writes the entries, and answers when they are on disk. A request that comes again with the same id writes entries of
-// the same ids: they come once.
+// add writes the entries, and answers when they are on disk. A request that comes again with the same id writes entries
+// of the same ids: they come once.
 func (s *Server) add(w http.ResponseWriter, r *http.Request, base ticket.Entry, a addition) {
 	now := s.now()
 	id := s.newID(now)
@@ -109,14 +110,18 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request, base ticket.Entry, 
 		id = ticket.DerivedID(base.StubID, "client "+a.id)
 	}
 	e := base.Enrich(a.Enrichment, id, now)
+	if a.id != "" && s.fits(r.Context(), id, e.Stream(), a.Enrichment) != nil {
+		s.say(w, http.StatusConflict, otherText)
+		return
+	}
 	answer := enriched{StubID: e.StubID, EventID: id, Stream: e.Stream(), Notice: s.notice(e)}
 	entries := []ticket.Entry{e}
-	if e.Urgency == ticket.Critical && base.Urgency != ticket.Critical && s.cfg.Emergency != "" {
-		alarm := e.Escalate(s.cfg.Emergency)
+	if e.Urgency == ticket.Critical && base.Urgency != ticket.Critical && s.conf().Emergency != "" {
+		alarm := e.Escalate(s.conf().Emergency)
 		entries[0].DecidedOwner, entries[0].DecisionBasis = alarm.DecidedOwner, alarm.DecisionBasis
 		entries, answer.Urgent = append(entries, alarm), alarm.Stream()
 	}
-	s.log.Info("a stub is enriched", "entry", e, "from", r.RemoteAddr)
+	s.audit.did(r, "a stub is enriched", "entry", e)
 	status, err := s.write(r.Context(), entries)
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
@@ -130,7 +135,8 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request, base ticket.Entry, 
 	}
 }
 
-// write puts entries into the outbox: 200 when all are on disk, 202 when the disk takes its time and they wait in memory.
+// write puts entries into the outbox: 200 when all are on disk, 202 when the disk takes its time and they wait in
+// memory.
 func (s *Server) write(ctx context.Context, entries []ticket.Entry) (status int, err error) {
 	written := make(chan error, len(entries))
 	for _, e := range entries {
@@ -155,7 +161,7 @@ func (s *Server) write(ctx context.Context, entries []ticket.Entry) (status int,
 
 // notice tells when a matter of this kind should have gone over in another way. It is advice: nothing is refused.
 func (s *Server) notice(e ticket.Entry) string {
-	kind, ok := s.cfg.Categories.ByCode(e.CategoryCode)
+	kind, ok := s.conf().Categories.ByCode(e.CategoryCode)
 	if !ok || kind.Allows(e.Mode) {
 		return ""
 	}

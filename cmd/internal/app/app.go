@@ -3,22 +3,41 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"liandong/cmd/internal/api"
+	"liandong/cmd/internal/console"
+	"liandong/cmd/internal/feed"
+	"liandong/cmd/internal/records"
+	"liandong/cmd/internal/report"
+	"liandong/cmd/internal/selftest"
+	"liandong/cmd/internal/trace"
 	"liandong/configs"
 	"liandong/media/engine"
 	"liandong/media/record"
 	"liandong/routing/desk"
 	"liandong/routing/exchange"
+	"liandong/routing/indicator"
+	"liandong/routing/journal"
+	"liandong/routing/mirror"
+	"liandong/routing/missed"
 	"liandong/routing/ticket"
+	"liandong/sip/admission"
+	"liandong/sip/capture"
 	"liandong/sip/leg"
 	"liandong/sip/trunk"
 	"liandong/sip/ua"
@@ -29,81 +48,273 @@ type App struct {
 	log      *slog.Logger
 	stores   *stores
 	recent   *ticket.Recent
+	business *api.Business
+	feed     *feed.Feed
+	traces   *trace.Book   // nil: nothing is kept of calls
+	homer    *capture.HEP  // nil: no messages are sent to one
+	records  *records.Book // nil: calls are not written down
+	missed   *missed.Book
 	recorder *record.Recorder // nil: no line records
 	engine   *engine.Engine
 	ua       *ua.UA
-	trunks   *trunk.Keeper
+	trunks   *neighbourhood
 	exchange *exchange.Exchange
 	api      *api.Server
+	console  *console.Server
+	tester   *selftest.Tester // nil: the switch does not call itself
+	journal  *journal.Journal // nil: no call outlives this process
+	lock     *os.File         // held while the journal is ours
+	process  *Process         // nil: nobody keeps its sockets
+	secret   string           // begins the names that the switch calls itself by
+
+	pair   *pair                       // nil: there is one machine
+	copies map[string]*journal.Journal // of what the other one has not shipped, by the name of its Redis
+	skip   uint32                      // CSeqs that the other one may have used
+	json   bool                        // the log is
+	lang   string                      // of what people read while this machine stands by
+
+	listens []configs.Listener // for that time
+
+	reload
 }
 
 // CallEvents is the stream of call events for screen pop and wallboards.
 const CallEvents = "liandong:calls"
 
 // New builds the parts. Nothing is heard on any address before Start; the
-// outbox file is open.
-func New(cfg *configs.Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{log: log, recent: ticket.NewRecent(recentStubs)}
+// outbox file is open. p is the process that it is in; nil: one of its own, that nothing outlives.
+func New(cfg *configs.Config, p *Process, log *slog.Logger) (*App, error) {
+	a, err := prepare(cfg, p, log)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.build(cfg)
+}
+
+// prepare builds what takes time and disturbs nobody: a spare has done so while another process is still the switch.
+func prepare(cfg *configs.Config, p *Process, log *slog.Logger) (*App, error) {
+	a := &App{
+		log: log, recent: ticket.NewRecent(recentStubs), business: api.NewBusiness(),
+		feed: feed.New(feedRoom, time.Now()), process: p, traces: traces(cfg),
+		secret: testSecret(), json: cfg.Log.Format == "json", lang: cfg.Lang, listens: cfg.API().Listen,
+	}
+	if two := cfg.Pair(); two != nil {
+		mirror.Prepare(two.Secret)
+		return a, nil // the addresses for sound may be another machine's
+	}
+	return a, a.openEngine(cfg)
+}
+
+func (a *App) openEngine(cfg *configs.Config) (err error) {
+	media := cfg.Engine()
+	media.Keeper = a.process.sockets()
+	if a.pair != nil {
+		media.Silent = a.pair.silent
+	}
+	if a.engine, err = engine.New(media, a.log.With("part", "media")); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	return nil
+}
+
+// build builds the rest. On an error nothing is left running.
+func (a *App) build(cfg *configs.Config) (err error) {
+	log := a.log
+	a.holds.Store(cfg)
 	defer func() {
 		if err != nil {
 			a.Stop()
 		}
 	}()
-	if a.stores, err = openStores(cfg, log); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
-	}
-	if cfg.Records() {
-		if a.recorder, err = record.New(cfg.Record(), log.With("part", "record")); err != nil {
-			return nil, fmt.Errorf("app: recording.dir: %w", err)
+	if a.engine == nil {
+		if err = a.openEngine(cfg); err != nil {
+			return err
 		}
 	}
-	if a.engine, err = engine.New(cfg.Engine(), log.With("part", "media")); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
+	if a.stores == nil {
+		if a.stores, err = openStores(cfg, log); err != nil {
+			return fmt.Errorf("app: %w", err)
+		}
 	}
+	if cfg.Records() {
+		tapes := cfg.Record()
+		tapes.Resumes = a.journal != nil
+		if a.recorder, err = record.New(tapes, log.With("part", "record")); err != nil {
+			return fmt.Errorf("app: recording.dir: %w", err)
+		}
+	}
+	if dir := cfg.CallRecords.Dir; dir != "" {
+		if a.records, err = records.Open(records.Config{Dir: dir, Days: cfg.CallRecords.Days, Zone: cfg.Location()},
+			log.With("part", "records")); err != nil {
+			return fmt.Errorf("app: records.dir: %w", err)
+		}
+	}
+	a.missed = a.missedCalls()
 	// The socket layer and the exchange know each other: messages go up by the
 	// handler, down by the transport.
 	up := &handler{}
-	sockets := cfg.UA()
-	sockets.Bindings = func(user string, live []ua.Binding) {
-		if len(live) > 0 {
-			up.SeatOnline(user)
-		}
+	if err = a.spill(cfg); err != nil {
+		return err
 	}
-	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
+	if at := cfg.HEP(); at != nil {
+		a.homer = capture.NewHEP(*at)
 	}
-	a.trunks = trunk.New(neighbours(cfg), a.ua, log.With("part", "sip"))
+	turns := admission.NewTurns(cores)
+	var still func() bool
+	if a.pair != nil {
+		still = a.pair.still
+	}
+	a.tester = a.newTester(cfg)
 	directory := cfg.Directory()
+	a.directory.Store(directory)
+	a.business.Lines(slices.Sorted(maps.Keys(directory.Hotlines)))
+	if a.ua, err = ua.New(a.sockets(cfg, up, turns), up, log.With("part", "sip")); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	around := neighbours(cfg)
+	around.Keep = a.keep(journal.Trunk)
+	if a.journal != nil {
+		around.Now = a.journal.Clock().Now
+	}
+	a.trunks = newNeighbourhood(around, a.ua, log.With("part", "sip"))
 	a.exchange = exchange.New(exchange.Config{
 		Directory: directory, Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
-		Tell:     func(event string, fields map[string]string) { a.tell(directory, event, fields) },
+		Tell:     func(event string, fields map[string]string) { a.tell(a.directory.Load(), event, fields) },
+		Trace:    a.traces.Teller(),
+		Seat:     a.feed.Touch,
 		NewID:    ticket.NewIDs(rand.Reader).New,
 		NewRef:   uuid.NewString,
 		Record:   a.record(),
+		Journal:  a.journal,
+		Restored: a.restored,
+		Retape:   a.retape(),
+		Still:    still,
+		Skip:     a.skip,
+		Turns:    turns,
 		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
 	}, log.With("part", "exchange"))
 	up.Exchange = a.exchange
 	if a.api, err = api.New(cfg.API(), a.parts(), log.With("part", "http")); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
+		return fmt.Errorf("app: %w", err)
 	}
-	return a, nil
+	if a.console, err = console.New(cfg.API(), a.api, log.With("part", "console")); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	a.api.Pages(a.console)
+	return nil
+}
+
+// sockets is how the socket layer is to be.
+func (a *App) sockets(cfg *configs.Config, up *handler, turns *admission.Turns) ua.Config {
+	c := cfg.UA()
+	c.Keeper, c.SelfTest = a.process.sockets(), a.secret
+	c.Keep = a.keep(journal.Registration)
+	c.Turns, c.Emergency = turns, a.emergency
+	c.Trace = a.captured()
+	if a.pair != nil {
+		c.Silent = a.pair.silent
+	}
+	if a.journal != nil {
+		c.Now = a.journal.Clock().Now
+	}
+	c.Bindings = func(user string, live []ua.Binding) {
+		a.feed.Touch(user)
+		if len(live) > 0 {
+			up.SeatOnline(user)
+		}
+	}
+	c.Another = func(b ua.Binding, phones int) { a.another(a.directory.Load(), b, phones) }
+	return c
+}
+
+// cores is how many threads can really run at once.
+var cores = runtime.GOMAXPROCS(0)
+
+// emergency says that a number is one of the line that urgent stubs go to.
+func (a *App) emergency(dialled string) bool {
+	d := a.directory.Load()
+	line, ok := d.Dialed(dialled)
+	return ok && line.ID == d.Emergency
 }
 
 // recentStubs is how many stubs a desk can add to while Redis is away: those of more calls than are ever on at once.
 const recentStubs = 4096
 
-// Put takes the ticket entries of all calls.
+// captured is who gets the messages of calls; nil: nobody does.
+func (a *App) captured() func(capture.Message) {
+	switch {
+	case a.homer == nil && a.traces == nil:
+		return nil
+	case a.homer == nil:
+		return a.traces.Message
+	case a.traces == nil:
+		return a.homer.Message
+	}
+	return func(m capture.Message) {
+		a.traces.Message(m)
+		a.homer.Message(m)
+	}
+}
+
+// traces keep what calls have said, as the config has it; nil: nothing.
+func traces(cfg *configs.Config) *trace.Book {
+	if cfg.Trace.MemoryMB == 0 {
+		return nil
+	}
+	return trace.NewBook(cfg.Trace.MemoryMB << 20)
+}
+
+// spill has what calls have said kept on disk as well, where the config says so.
+func (a *App) spill(cfg *configs.Config) error {
+	to := cfg.Spill()
+	if to == nil {
+		return nil
+	}
+	disk, err := trace.OpenDisk(trace.DiskConfig(*to), a.log.With("part", "trace"))
+	if err != nil {
+		return fmt.Errorf("app: trace.dir: %w", err)
+	}
+	a.traces.Spill(disk)
+	return nil
+}
+
+// Put takes the ticket entries of all calls. Until the outbox has brought one to its disk it stands in the journal.
 func (a *App) Put(e ticket.Entry, done func(error)) {
+	e = a.missed.Take(e)
 	a.recent.Note(e)
-	a.stores.Put(e, done)
+	a.business.Wrote(e, time.Now())
+	a.feed.Entry(e)
+	a.traces.Entry(e)
+	a.stores.Put(e, a.noted(e, done))
 }
 
 // parts are what HTTP shows and drives.
 func (a *App) parts() api.Switch {
-	return api.Switch{
-		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua, Trunks: a.trunks, Recordings: a.recorder,
+	sw := api.Switch{
+		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua,
+		Trunks: a.trunks, Recordings: a.recorder, Missed: a.missed,
+		Feed: a.feed, Traces: a.traces, Homer: a.homer,
+		Business: a.business, Reload: a.Reload, Indicators: a.indicators,
+		Values:  func(salt string) configs.Values { return a.holds.Load().Values(salt) },
+		Journal: a.journal, SelfTest: a.tester.OK, Process: a.process.Status, Keeper: a.process.sockets(),
 	}
+	if a.pair != nil {
+		sw.Cluster = a.pair
+	}
+	return sw
+}
+
+// indicators reads the figures of a day.
+func (a *App) indicators(ctx context.Context, day time.Time) ([]report.Line, error) {
+	cfg := a.holds.Load()
+	o := report.Options{
+		Lines: cfg.HotlineIDs(), Diversion: indicator.Diversion(cfg.Indicators.Diversion), At: day.In(cfg.Location()),
+	}
+	for _, s := range cfg.Stores() {
+		o.Redises = append(o.Redises, s.Ledger.Config)
+	}
+	return report.Read(ctx, o)
 }
 
 // record is how calls begin their recordings.
@@ -138,27 +349,87 @@ func random() uint64 {
 }
 
 func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
+	if fields["test"] != "" { // the switch's own call is nobody's
+		return
+	}
+	if event != "record" { // which repeats what they have
+		a.traces.Event(event, fields)
+	}
+	delete(fields, "ref")
+	if answersCitizen(event, fields) {
+		a.reached(fields["hotline"], fields["caller_e164"], fields["agent"], fields["call_ref"])
+	}
 	fields["event"], fields["at"] = event, time.Now().Format(time.RFC3339Nano)
+	a.feed.Call(event, fields)
+	if event == "state" { // for onlookers alone
+		return
+	}
+	a.business.Told(event, fields, time.Now())
+	if event == "record" && a.records != nil {
+		a.records.Add(fields, time.Now())
+	}
+	a.log.LogAttrs(context.Background(), storied[event], "call "+event, story(fields)...)
 	a.stores.publish(d, fields)
+}
+
+// phoned publishes that the first phone of a user has registered, or that the last is gone.
+func (a *App) phoned(event string, c feed.Chair) {
+	a.tell(a.directory.Load(), event, map[string]string{"hotline": c.Hotline, "agent": c.User,
+		"phones": strconv.Itoa(c.Phones)})
+}
+
+// feedRoom is how many events are kept for readers that come again: at 100 calls a second, some seconds of them.
+const feedRoom = 8192
+
+// another publishes that a second phone takes a desk's calls, for whoever looks after the desks.
+func (a *App) another(d *desk.Directory, b ua.Binding, phones int) {
+	line, ok := d.At(b.User)
+	if !ok {
+		return
+	}
+	a.tell(d, "another_phone", map[string]string{
+		"hotline": line.ID, "agent": b.User, "detail": b.Flow.Remote.Addr().String(), "phones": strconv.Itoa(phones),
+	})
 }
 
 // Start opens the sockets. On an error nothing is left running.
 func (a *App) Start() error {
 	a.stores.start()
+	a.takeOver()
+	if err := a.restore(); err != nil {
+		a.Stop()
+		return fmt.Errorf("app: %w", err)
+	}
 	if err := a.ua.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
 	}
 	a.trunks.Start()
+	restored := a.exchange.Calls()
+	a.resumeMissed(restored)
+	for _, c := range restored {
+		a.feed.Concern(cmp.Or(c.Peer.Ref, c.Ref), strings.Split(exchange.Lines(c), ","))
+	}
+	a.feed.Watch(slices.Collect(maps.Keys(a.directory.Load().Seats)), a.api.Chair, a.phoned)
 	if err := a.api.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
+	}
+	if a.tester != nil {
+		a.tester.Start(a.process.Status().Trial)
+	}
+	if a.pair != nil {
+		a.stream()
 	}
 	return nil
 }
 
 // Stop takes the parts down in reverse and waits for them.
 func (a *App) Stop() {
+	if a.tester != nil {
+		a.tester.Stop()
+	}
+	a.feed.Close()
 	if a.api != nil {
 		a.api.Stop()
 	}
@@ -171,6 +442,13 @@ func (a *App) Stop() {
 	if a.ua != nil {
 		a.ua.Stop()
 	}
+	if a.records != nil {
+		a.records.Close()
+	}
+	if a.homer != nil {
+		a.homer.Stop()
+	}
+	a.traces.Close()
 	if a.engine != nil {
 		a.engine.Stop()
 	}
@@ -180,21 +458,4 @@ func (a *App) Stop() {
 	if a.stores != nil {
 		a.stores.stop()
 	}
-}
-
-// Run is the switch from start to stop: it returns when ctx ends, or when it
-// could not start.
-func Run(ctx context.Context, cfg *configs.Config, log *slog.Logger) error {
-	a, err := New(cfg, log)
-	if err != nil {
-		return err
-	}
-	if err := a.Start(); err != nil {
-		return err
-	}
-	log.Info("ready", "node", cfg.Node, "what", cfg.Summary())
-	<-ctx.Done()
-	log.Info("stopping")
-	a.Stop()
-	return nil
 }

@@ -59,7 +59,7 @@ recording: {dir: %s/recordings}
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(cfg, slog.New(slog.DiscardHandler))
+	a, err := app.New(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

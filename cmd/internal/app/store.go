@@ -12,14 +12,17 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/ledger"
 	"liandong/routing/outbox"
+	"liandong/routing/push"
 	"liandong/routing/ticket"
 )
 
 // store is one Redis with the outbox before it and the ledger in it.
 type store struct {
 	name   string
+	file   string // of the outbox
 	outbox *outbox.Outbox
 	ledger *ledger.Ledger
+	push   []*push.Pusher
 }
 
 // stores are the Redises of a switch. Each hotline's entries go to one of them.
@@ -29,9 +32,11 @@ type stores struct {
 	former  []string          // outbox files of earlier configs
 	log     *slog.Logger
 	adopted sync.WaitGroup
+	ships   bool
 }
 
-// openStores opens the outbox files and makes the ledgers. After an error what was opened is to be stopped all the same.
+// openStores opens the outbox files and makes the ledgers. After an error what was opened is to be stopped all the
+// same.
 func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
 	s := &stores{of: map[string]*store{}, former: cfg.FormerOutboxes(), log: log}
 	list := cfg.Stores()
@@ -40,7 +45,7 @@ func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
 		if c.Name != "" {
 			log = log.With("redis", c.Name)
 		}
-		one := &store{name: c.Name}
+		one := &store{name: c.Name, file: c.Outbox.Path}
 		s.all = append(s.all, one)
 		for _, id := range c.Hotlines {
 			s.of[id] = one
@@ -50,36 +55,64 @@ func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
 			return s, fmt.Errorf("outbox.path: %w", err)
 		}
 		if len(list) > 1 {
-			c.Ledger.Abroad = abroad{s, one}
+			c.Ledger.OtherRedis = otherRedis{s, one}
 		}
 		if one.ledger, err = ledger.New(c.Ledger, log.With("part", "ledger")); err != nil {
 			return s, err
+		}
+		leads := func() bool { return one.ledger.Stats().Leading }
+		for _, p := range c.Push {
+			pusher, err := push.New(p, leads, log.With("part", "push"))
+			if err != nil {
+				return s, err
+			}
+			one.push = append(one.push, pusher)
 		}
 	}
 	return s, nil
 }
 
 func (s *stores) start() {
+	s.ship()
 	for _, one := range s.all {
-		one.outbox.Start()
 		one.ledger.Start()
+		for _, p := range one.push {
+			p.Start()
+		}
 	}
 	s.adopted.Go(s.adopt)
+}
+
+// ship brings to Redis what waits, and no more than that.
+func (s *stores) ship() {
+	if s.ships {
+		return
+	}
+	s.ships = true
+	for _, one := range s.all {
+		one.outbox.Start()
+	}
 }
 
 // adopt takes over what waits in the files of earlier configs. stop ends it: outboxes that are closed take nothing.
 func (s *stores) adopt() {
 	for _, file := range s.former {
-		err := outbox.Adopt(file, func(stream string) *outbox.Outbox { return s.find(strings.TrimPrefix(stream, ticket.Prefix)).outbox }, s.log)
+		err := outbox.Adopt(file, func(stream string) *outbox.Outbox {
+			return s.find(strings.TrimPrefix(stream,
+				ticket.Prefix)).outbox
+		}, s.log)
 		if err != nil {
 			s.log.Error("entries of a former outbox file are not taken over", "file", file, "err", err)
 		}
 	}
 }
 
-// stop ends the ledgers first: they write to the outboxes.
+// stop ends the ledgers before the outboxes, to which they write.
 func (s *stores) stop() {
 	for _, one := range s.all {
+		for _, p := range one.push {
+			p.Stop()
+		}
 		if one.ledger != nil {
 			one.ledger.Stop()
 		}
@@ -100,6 +133,11 @@ func (s *stores) find(hotline string) *store {
 	return s.all[0]
 }
 
+// findStream is the store of a stream.
+func (s *stores) findStream(stream string) *store {
+	return s.find(strings.TrimPrefix(stream, ticket.Prefix))
+}
+
 // Put brings an entry to the outbox of the line that it is addressed to.
 func (s *stores) Put(e ticket.Entry, done func(error)) {
 	s.find(strings.TrimPrefix(e.Stream(), ticket.Prefix)).outbox.Put(e, done)
@@ -116,32 +154,33 @@ func (s *stores) publish(d *desk.Directory, fields map[string]string) {
 		}
 		s.find(line.ID).outbox.Publish(CallEvents, copied)
 	}
+	home.ledger.Event(fields)
 	home.outbox.Publish(CallEvents, fields)
 }
 
 // shown are the stores as the metrics tell of them.
 func (s *stores) shown() (list []api.Store) {
 	for _, one := range s.all {
-		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger})
+		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger, Push: one.push})
 	}
 	return list
 }
 
-// abroad is the way from one store's ledger to the others.
-type abroad struct {
+// otherRedis is the way from one store's ledger to the others.
+type otherRedis struct {
 	*stores
 	home *store
 }
 
 // Stands says that a line's streams are in another Redis.
-func (a abroad) Stands(hotline string) bool {
+func (a otherRedis) Stands(hotline string) bool {
 	one, ok := a.of[hotline]
 	return ok && one != a.home
 }
 
 // Keeper finds the other store that keeps a matter. One that cannot be asked now may be it: what goes there waits, and
 // its ledger says what it does not know.
-func (a abroad) Keeper(ctx context.Context, stub string) (maybe string) {
+func (a otherRedis) Keeper(ctx context.Context, stub string) (maybe string) {
 	for _, one := range a.all {
 		if one == a.home {
 			continue
@@ -161,7 +200,7 @@ func (a abroad) Keeper(ctx context.Context, stub string) (maybe string) {
 }
 
 // Forward brings a line to a stream of another store.
-func (a abroad) Forward(keeper, stream, stub string, l outbox.Line, done func(error)) {
+func (a otherRedis) Forward(keeper, stream, stub string, l outbox.Line, done func(error)) {
 	for _, one := range a.all {
 		if one.name == keeper {
 			one.outbox.Forward(stream, stub, l, done)

@@ -15,22 +15,29 @@ const number = "13812345678"
 // one is a case: what is said of it, how the partner's phone behaves, and how
 // it goes.
 type one struct {
-	name, title string
-	partner     phone.Policy
-	play        func(*scene)
+	name    string
+	title   [2]string // in Chinese and English
+	partner phone.Policy
+	play    func(*scene)
 }
 
 var cases = []one{
-	{"a", "hand-over: the 110 desk presses *1, 12345 answers", phone.AnswerAfter(3 * time.Second), (*scene).handedOver},
-	{"b", "hand-over to a busy line: the caller is back with the taker", phone.Busy(), (*scene).refused},
-	{"c", "three-way: the 110 desk presses *3, 12345 accepts, 110 leaves", phone.AnswerAfter(time.Second), (*scene).threeWay},
-	{"d", "the caller hangs up while 12345 rings", phone.NeverAnswer(), (*scene).abandoned},
+	{"a", [2]string{"一键转接：110 坐席按 *1，12345 接听",
+		"hand-over: the 110 desk presses *1, 12345 answers"}, phone.AnswerAfter(3 * time.Second), (*scene).handedOver},
+	{"b", [2]string{"对方忙：市民回到原坐席",
+		"hand-over to a busy line: the caller is back with the taker"}, phone.Busy(), (*scene).refused},
+	{"c", [2]string{"三方通话：110 坐席按 *3，12345 受理，110 退出",
+		"three-way: the 110 desk presses *3, 12345 accepts, 110 leaves"}, phone.AnswerAfter(time.Second),
+		(*scene).threeWay},
+	{"d", [2]string{"12345 振铃时市民挂机",
+		"the caller hangs up while 12345 rings"}, phone.NeverAnswer(), (*scene).abandoned},
 }
 
 // begin: the citizen calls 110, and the desk answers.
 func (s *scene) begin() {
 	var err error
-	s.caller, err = s.phones[caller].Call("sip:110@"+s.server.String(), phone.CallOptions{From: number, PAI: []string{"tel:+86" + number}})
+	s.caller, err = s.phones[caller].Call("sip:110@"+s.server.String(),
+		phone.CallOptions{From: number, PAI: []string{"tel:+86" + number}})
 	s.must("the citizen calls 110", err)
 	s.taker = s.next(police)
 	s.must("the 110 desk talks with the citizen", s.confirmed(s.caller, s.taker))
@@ -55,7 +62,8 @@ func (s *scene) rung() {
 	s.time("key → partner rings", s.key, invite)
 	id := s.partner.Caller()
 	s.check(id.From == "+86"+number && len(id.PAI) == 1 && id.PAI[0] == "+86"+number,
-		"the 12345 phone shows the citizen's number in From and in P-Asserted-Identity", "it shows %q, asserted %q", id.From, id.PAI)
+		"the 12345 phone shows the citizen's number in From and in P-Asserted-Identity", "it shows %q, asserted %q",
+		id.From, id.PAI)
 }
 
 func (s *scene) handedOver() {

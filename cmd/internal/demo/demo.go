@@ -6,6 +6,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -28,9 +30,15 @@ import (
 
 // Options say where the demo writes.
 type Options struct {
-	WAVDir string    // keep what each party heard there; "" keep nothing
-	Out    io.Writer // the ladders, times and entries
+	WAVDir  string    // keep what each party heard there; "" keep nothing
+	Out     io.Writer // the ladders, times and entries
+	Console bool      // open the console, and say how to sign in
+	Stay    bool      // go on with a call every few seconds, until ctx ends
+	Lang    string    // "zh" or "en": of the console, the titles and what is said of it
 }
+
+// pause is how long there is no call between two, with Stay.
+const pause = 4 * time.Second
 
 // patience is how long the demo waits for anything that should happen at once.
 const patience = 15 * time.Second
@@ -45,6 +53,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer s.close()
+	s.welcome()
 	var failed []error
 	for _, c := range cases {
 		if err := s.play(ctx, c); err != nil {
@@ -54,8 +63,45 @@ func Run(ctx context.Context, o Options) error {
 	if len(failed) > 0 {
 		return errors.Join(failed...)
 	}
-	_, err = fmt.Fprintln(o.Out, "\nAll that was promised happened.")
-	return err
+	if _, err = fmt.Fprintln(o.Out, "\n"+s.in("答应的都做到了。", "All that was promised happened.")); err != nil ||
+		!o.Stay {
+		return err
+	}
+	fmt.Fprintln(o.Out, s.in("每隔几秒还有一通电话，按 Ctrl-C 结束。",
+		"Calls go on every few seconds; Ctrl-C ends them."))
+	s.stay(ctx)
+	return nil
+}
+
+// stay plays the cases again and again, and says nothing.
+func (s *stage) stay(ctx context.Context) {
+	s.Out, s.WAVDir = io.Discard, ""
+	for i := 0; ; i++ {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		_ = s.play(ctx, cases[i%len(cases)]) // it is looked at, not checked
+	}
+}
+
+// welcome says where the console is, and who may sign in.
+func (s *stage) welcome() {
+	if s.password == "" {
+		return
+	}
+	fmt.Fprintf(s.Out, s.in("控制台 http://%s/ ：用户 demo（管理员）、desk（110 坐席 1101），密码 %s\n",
+		"Console at http://%s/: users demo (an admin) and desk (seat 1101 of 110), password %s\n"), s.console,
+		s.password)
+}
+
+// in is a text in the language of the demo.
+func (o Options) in(zh, en string) string {
+	if o.Lang == "zh" {
+		return zh
+	}
+	return en
 }
 
 // stage is the switch, its Redis and the three phones.
@@ -63,6 +109,8 @@ type stage struct {
 	Options
 	dir      string
 	server   netip.AddrPort
+	console  netip.AddrPort
+	password string // of the console's users; "": there is no console
 	redis    *miniredis.Miniredis
 	app      *app.App
 	cfg      *configs.Config
@@ -99,14 +147,19 @@ func raise(ctx context.Context, o Options) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg, err = configs.Lab(configs.Options{Set: []string{
-		"networks.lab.sip.udp=" + s.server.String(), "networks.lab.sip.tcp=" + s.server.String(),
-		"redis.url=redis://" + s.redis.Addr() + "/0", "outbox.path=" + filepath.Join(s.dir, "outbox.db"),
-		"http.listen=" + web.String(),
-	}}); err != nil {
+	set, err := s.pages()
+	if err != nil {
 		return nil, err
 	}
-	if s.app, err = app.New(s.cfg, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+	if s.cfg, err = configs.Lab(configs.Options{Set: append(set,
+		"networks.lab.sip.udp="+s.server.String(), "networks.lab.sip.tcp="+s.server.String(),
+		"redis.url=redis://"+s.redis.Addr()+"/0", "outbox.path="+filepath.Join(s.dir, "outbox.db"),
+		"http.listen="+web.String(),
+	)}); err != nil {
+		return nil, err
+	}
+	if s.app, err = app.New(s.cfg, nil, slog.New(slog.NewTextHandler(os.Stderr,
+		&slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
 		return nil, err
 	}
 	if err := s.app.Start(); err != nil {
@@ -117,6 +170,24 @@ func raise(ctx context.Context, o Options) (_ *stage, err error) {
 		return nil, err
 	}
 	return s, s.connect(ctx)
+}
+
+// pages are the settings of a console with two users and a password that is made up.
+func (s *stage) pages() (set []string, err error) {
+	if s.Lang != "" {
+		set = append(set, "lang="+s.Lang)
+	}
+	if !s.Console {
+		return set, nil
+	}
+	if s.console, err = freePort(netip.MustParseAddr("127.0.0.1")); err != nil {
+		return nil, err
+	}
+	s.password = strings.ToLower(rand.Text()[:10])
+	hash := configs.HashPassword(s.password, []byte(rand.Text())[:configs.SaltLength])
+	return append(set, "http.console="+s.console.String(),
+		"http.users.demo={role: admin, password: '"+hash+"'}",
+		"http.users.desk={role: taker, phone: 1101, password: '"+hash+"'}"), nil
 }
 
 // subscribe joins the ticket streams as a ticket system does.
@@ -142,7 +213,8 @@ func (s *stage) connect(ctx context.Context) error {
 		}
 		s.voices[role] = voice
 		cfg := phone.Config{
-			Name: role, Listen: netip.AddrPortFrom(citizen, 0), Server: s.server, Speech: voice, Record: true, RTCP: true,
+			Name: role, Listen: netip.AddrPortFrom(citizen, 0), Server: s.server, Speech: voice, Record: true,
+			RTCP: true,
 		}
 		if p.user != "" {
 			cfg.Listen = netip.AddrPortFrom(s.server.Addr(), 0)

@@ -49,7 +49,7 @@ type missed struct{ error }
 
 func (s *stage) play(ctx context.Context, c one) error {
 	sc := &scene{stage: s, ctx: ctx, from: time.Now()}
-	sc.printf("\n(%s) %s\n", c.name, c.title)
+	sc.printf("\n(%s) %s\n", c.name, s.in(c.title[0], c.title[1]))
 	if err := s.prepare(c); err != nil {
 		return err
 	}

@@ -38,7 +38,8 @@ func (w *world) begin(p *phone.Phone, n int, late time.Duration) *attempt {
 	a := &attempt{n: n}
 	number := fmt.Sprint(w.Number + uint64(n))
 	var err error
-	a.call, err = p.Call("sip:"+w.callee(n)+"@"+w.Server.String(), phone.CallOptions{From: number, PAI: []string{number}})
+	a.call, err = p.Call("sip:"+w.callee(n)+"@"+w.Server.String(),
+		phone.CallOptions{From: number, PAI: []string{number}})
 	if err != nil {
 		a.failed = err.Error()
 	}

@@ -16,8 +16,8 @@ const (
 )
 
 // chirpFound says how long a chirp, sent at a time, took to one who kept what it heard: from the sending of its first
-// packet to the coming of the packet that holds its first sample, and the samples before that one in the packet. false: it
-// did not come within half a second, or not recognisably.
+// packet to the coming of the packet that holds its first sample, and the samples before that one in the packet. false:
+// it did not come within half a second, or not recognisably.
 func (r *record) chirpFound(law codec.ID, c *chirps, sent int64) (time.Duration, bool) {
 	first := sort.Search(len(r.frames), func(i int) bool { return r.frames[i].at >= sent })
 	last := first

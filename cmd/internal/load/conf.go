@@ -12,9 +12,11 @@ import (
 )
 
 // ErrCaller is returned when the server does not show whose call it is, so that parties cannot be put together.
-var ErrCaller = errors.New("load: the server's INVITEs show none of the callers' numbers in From or P-Asserted-Identity")
+var ErrCaller = errors.New(
+	"load: the server's INVITEs show none of the callers' numbers in From or P-Asserted-Identity")
 
-// Conf is three-way conferences that all stand at once: made by a key of the desk's, or by three callers' dialling a room.
+// Conf is three-way conferences that all stand at once: made by a key of the desk's, or by three callers' dialling a
+// room.
 type Conf struct {
 	Target
 	Calls    int           `placeholder:"N" default:"1" help:"How many conferences stand at once (default: ${default})."`
@@ -122,7 +124,8 @@ func (j *joining) now() []conference {
 	return all
 }
 
-// keyed is conferences that the desks have made. Which legs belong together the callers' numbers say: in a mix no mark tells.
+// keyed is conferences that the desks have made. Which legs belong together the callers' numbers say: in a mix no mark
+// tells.
 func (c Conf) keyed(ctx context.Context, r *run) ([]conference, error) {
 	j := &joining{calls: make([][sides][]*phone.Call, c.Calls)}
 	joined := func(s side) func(*phone.Call) {
@@ -173,14 +176,15 @@ func (c Conf) pressAll(ctx context.Context, j *joining) {
 	sleep(ctx, settle)
 }
 
-// makeTalk gives the parties of each conference their script, each conference's turns beginning a little later than those
-// of the one before.
+// makeTalk gives the parties of each conference their script, each conference's turns beginning a little later than
+// those of the one before.
 func makeTalk(all []conference, from time.Time, d time.Duration) {
 	sounds := makeChirps()
 	for i, one := range all {
 		s := &script{from: from.UnixNano() + int64(i)*37e6%int64(time.Second), chirps: sounds}
 		for _, v := range one {
-			rec := &record{sound: make([]byte, 0, int(d.Seconds()+1)*8000), frames: make([]frame, 0, int(d.Seconds()+1)*50)}
+			rec := &record{sound: make([]byte, 0, int(d.Seconds()+1)*8000),
+				frames: make([]frame, 0, int(d.Seconds()+1)*50)}
 			v.thread.do(func() { v.stream.script, v.stream.record = s, rec })
 		}
 	}

@@ -23,7 +23,8 @@ func TestArrivedCountsLossGapsAndSeconds(t *testing.T) {
 			now += 20
 		}
 		c.rollTo(3)
-		if c.in != 146 || c.missing != 4 || c.short != 2 || c.long != 1 || c.longest != 80*time.Millisecond || c.worst() != 47 {
+		if c.in != 146 || c.missing != 4 || c.short != 2 || c.long != 1 || c.longest != 80*time.Millisecond ||
+			c.worst() != 47 {
 			t.Errorf("from %d: %+v, worst second %d", first, c, c.worst())
 		}
 	}

@@ -18,7 +18,8 @@ type CPS struct {
 
 // Check names every option that will not do.
 func (c CPS) Check() error {
-	return errors.Join(c.check(), allowed(c.Calls > 0 && c.Calls <= maxAttempts, "calls", c.Calls, fmt.Sprintf("1 to %d", maxAttempts)),
+	return errors.Join(c.check(), allowed(c.Calls > 0 && c.Calls <= maxAttempts, "calls", c.Calls,
+		fmt.Sprintf("1 to %d", maxAttempts)),
 		checkDuration("duration", c.Duration), checkDuration("hold", c.Hold))
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,14 +16,15 @@ import (
 const (
 	slots     = 20 // of a tick, 1 ms each: the streams are spread over them
 	slotTime  = pcm.FrameTime / slots
-	wakeups   = 64                   // sockets looked after between two looks at the clock
-	longStall = 3 * pcm.FrameTime    // ticks further behind are skipped: a burst would be worse than a gap
-	niceness  = -15                  // of the threads, as that of the media threads that are measured; where it is not allowed nothing changes
-	tooLate   = 5 * time.Millisecond // a packet this late disturbs what is measured
+	wakeups   = 64                // sockets looked after between two looks at the clock
+	longStall = 3 * pcm.FrameTime // ticks further behind are skipped: a burst would be worse than a gap
+	// of the threads, as that of the media threads that are measured; where it is not allowed nothing changes
+	niceness = -15
+	tooLate  = 5 * time.Millisecond // a packet this late disturbs what is measured
 )
 
-// engine is threads, each of which speaks and listens for its share of the streams with one epoll set: no goroutine, timer or
-// buffer belongs to a stream.
+// engine is threads, each of which speaks and listens for its share of the streams with one epoll set: no goroutine,
+// timer or buffer belongs to a stream.
 type engine struct {
 	threads []*thread
 
@@ -81,6 +83,7 @@ type thread struct {
 	began        time.Time
 	next         int64 // slots done since began
 	stopping     bool
+	forgets      bool // streams that are closed
 
 	late     delays
 	skipped  int // ticks that were left out
@@ -309,6 +312,16 @@ func (t *thread) drop(s *stream) {
 	t.streams[s.fd] = nil
 	_ = unix.Close(s.fd)
 	s.fd = -1
+	if t.forgets {
+		t.all = slices.DeleteFunc(t.all, func(o *stream) bool { return o == s })
+	}
+}
+
+// forgets lets the engine keep nothing of streams that are closed.
+func (e *engine) forgets() {
+	for _, t := range e.threads {
+		t.do(func() { t.forgets = true })
+	}
 }
 
 // measure sets the window of all threads.

@@ -25,7 +25,8 @@ type Handover struct {
 // Check names every option that will not do.
 func (c Handover) Check() error {
 	return errors.Join(c.check(), c.checkCalls(c.Calls, true), checkKey(c.Key),
-		allowed(c.TransferTo != "" && !strings.ContainsAny(c.TransferTo, " <>\r\n"), "transfer-to", c.TransferTo, "a number or user"))
+		allowed(c.TransferTo != "" && !strings.ContainsAny(c.TransferTo, " <>\r\n"), "transfer-to", c.TransferTo,
+			"a number or user"))
 }
 
 func checkKey(key string) error {
@@ -44,7 +45,8 @@ type transfer struct {
 
 // Measure runs it.
 func (c Handover) Measure(ctx context.Context) (*Report, error) {
-	r, err := start(ctx, "handover", c.Target, needs{desks: c.Calls, partners: c.Calls, sound: true, streams: 3 * c.Calls})
+	r, err := start(ctx, "handover", c.Target, needs{desks: c.Calls, partners: c.Calls, sound: true,
+		streams: 3 * c.Calls})
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +179,8 @@ func (c Handover) outcome(r *run, done []*transfer, to []*phone.Call) *Transfers
 }
 
 // result is when the key came, the partner's call, and when the caller first heard the partner; or why there is none.
-func (t *transfer) result(byID map[uint32]*stream, rang map[uint32]*phone.Call) (key time.Time, to *phone.Call, first time.Time, why string) {
+func (t *transfer) result(byID map[uint32]*stream, rang map[uint32]*phone.Call) (key time.Time, to *phone.Call,
+	first time.Time, why string) {
 	s := t.voice.stream
 	if key = t.asked; key.IsZero() && len(s.presses) > 0 {
 		key = time.Unix(0, s.presses[len(s.presses)-1])

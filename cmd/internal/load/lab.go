@@ -15,8 +15,8 @@ const MaxLabSeats = 900
 // ErrLab is returned when the lab's config no longer has the shape that a larger one is made from.
 var ErrLab = errors.New("load: configs/lab.yaml has changed its shape")
 
-// Lab is the lab's config with n seats on each line: users from 1101 and from 2101, password lab-<user>, rung one after the
-// other by who has been idle longest. The rest is as in configs/lab.yaml.
+// Lab is the lab's config with n seats on each line: users from 1101 and from 2101, password lab-<user>, rung one after
+// the other by who has been idle longest. The rest is as in configs/lab.yaml.
 func Lab(n int) (string, error) {
 	if err := allowed(n > 0 && n <= MaxLabSeats, "seats", n, fmt.Sprintf("1 to %d", MaxLabSeats)); err != nil {
 		return "", err

@@ -48,11 +48,13 @@ type Target struct {
 // check names every option that will not do.
 func (t Target) check() error {
 	return errors.Join(
-		allowed(t.Server.IsValid() && t.Server.Port() != 0, "server", t.Server, "an IP address with a port, no host name"),
+		allowed(t.Server.IsValid() && t.Server.Port() != 0, "server", t.Server,
+			"an IP address with a port, no host name"),
 		allowed(t.From.IsValid() && !t.From.IsUnspecified(), "from", t.From, "an IP address of this machine"),
 		allowed(t.At.IsValid() && !t.At.IsUnspecified(), "at", t.At, "an IP address of this machine"),
 		allowed(t.Seats >= 0 && t.Seats <= maxCalls, "seats", t.Seats, fmt.Sprintf("0 to %d", maxCalls)),
-		allowed(t.Rate > 0 && t.Rate <= maxRate, "rate", t.Rate, fmt.Sprintf("more than 0, at most %d calls per second", maxRate)),
+		allowed(t.Rate > 0 && t.Rate <= maxRate, "rate", t.Rate,
+			fmt.Sprintf("more than 0, at most %d calls per second", maxRate)),
 		allowed(t.AnswerAfter >= 0 && t.AnswerAfter < patience, "answer-after", t.AnswerAfter, "0s to less than 10s"),
 		allowed(t.PID >= 0, "pid", t.PID, "the id of a process"),
 		allowed(t.To != "" && !strings.ContainsAny(t.To, " <>\r\n"), "to", t.To, "a number or user"),

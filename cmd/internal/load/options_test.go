@@ -13,7 +13,8 @@ import (
 // labTarget is what the flags give by themselves.
 func labTarget() Target {
 	return Target{
-		Server: netip.MustParseAddrPort("127.0.0.1:5060"), From: netip.MustParseAddr("127.0.0.10"), At: netip.MustParseAddr("127.0.0.1"),
+		Server: netip.MustParseAddrPort("127.0.0.1:5060"), From: netip.MustParseAddr("127.0.0.10"),
+		At:        netip.MustParseAddr("127.0.0.1"),
 		Transport: "udp", Codec: "pcma", To: "110", Number: 13800000000, Domain: "liandong.lab", Password: "lab-{user}",
 		Desk: 1101, Partner: 2101, Seats: 2, Rate: 10,
 	}
@@ -22,18 +23,23 @@ func labTarget() Target {
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	with := func(change func(*Target)) Target { t := labTarget(); change(&t); return t }
 	for name, c := range map[string]interface{ Check() error }{
-		"":           Relay{Target: labTarget(), Calls: 2, Duration: time.Second},
-		"--server":   Relay{Target: with(func(t *Target) { t.Server = netip.AddrPort{} }), Calls: 1, Duration: time.Second},
-		"--from":     CPS{Target: with(func(t *Target) { t.From = netip.IPv4Unspecified() }), Calls: 1, Duration: time.Second, Hold: time.Second},
-		"--rate":     CPS{Target: with(func(t *Target) { t.Rate = 0 }), Calls: 1, Duration: time.Second, Hold: time.Second},
+		"": Relay{Target: labTarget(), Calls: 2, Duration: time.Second},
+		"--server": Relay{Target: with(func(t *Target) { t.Server = netip.AddrPort{} }), Calls: 1,
+			Duration: time.Second},
+		"--from": CPS{Target: with(func(t *Target) { t.From = netip.IPv4Unspecified() }), Calls: 1,
+			Duration: time.Second, Hold: time.Second},
+		"--rate": CPS{Target: with(func(t *Target) { t.Rate = 0 }), Calls: 1, Duration: time.Second,
+			Hold: time.Second},
 		"--hold":     CPS{Target: labTarget(), Calls: 1, Duration: time.Second, Hold: 2 * time.Hour},
 		"--duration": Relay{Target: labTarget(), Calls: 1, Duration: 0},
 		"--seats":    Relay{Target: labTarget(), Calls: 3, Duration: time.Second},
-		"--calls":    Relay{Target: with(func(t *Target) { t.Rate, t.Seats = 0.0001, 4 }), Calls: 4, Duration: time.Second},
-		"--key":      Conf{Target: labTarget(), Calls: 1, Duration: time.Second, Key: "*x"},
-		"--settle":   Conf{Target: labTarget(), Calls: 1, Duration: time.Second, Key: "*3", Settle: time.Hour},
-		"--to":       Handover{Target: with(func(t *Target) { t.To = "a b" }), Calls: 1, Key: "*1", TransferTo: "12345"},
-		"--pid":      Handover{Target: with(func(t *Target) { t.PID = -1 }), Calls: 1, Key: "*1", TransferTo: "12345"},
+		"--calls": Relay{Target: with(func(t *Target) { t.Rate, t.Seats = 0.0001, 4 }), Calls: 4,
+			Duration: time.Second},
+		"--key":    Conf{Target: labTarget(), Calls: 1, Duration: time.Second, Key: "*x"},
+		"--settle": Conf{Target: labTarget(), Calls: 1, Duration: time.Second, Key: "*3", Settle: time.Hour},
+		"--to": Handover{Target: with(func(t *Target) { t.To = "a b" }), Calls: 1, Key: "*1",
+			TransferTo: "12345"},
+		"--pid": Handover{Target: with(func(t *Target) { t.PID = -1 }), Calls: 1, Key: "*1", TransferTo: "12345"},
 	} {
 		err := c.Check()
 		if name == "" {
@@ -51,7 +57,8 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 func TestReachable(t *testing.T) {
 	target := labTarget()
 	target.MediaAllow = []netip.Addr{netip.MustParseAddr("10.0.0.7")}
-	for a, want := range map[string]bool{"127.0.0.1": true, "10.0.0.7": true, "127.0.0.10": false, "10.0.0.8": false, "::1": false} {
+	for a, want := range map[string]bool{"127.0.0.1": true, "10.0.0.7": true, "127.0.0.10": false, "10.0.0.8": false,
+		"::1": false} {
 		if got := target.reachable(netip.MustParseAddr(a)); got != want {
 			t.Errorf("%s: %v", a, got)
 		}

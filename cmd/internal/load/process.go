@@ -15,7 +15,8 @@ import (
 // ErrProc is wrapped when what the kernel says of a process cannot be read.
 var ErrProc = errors.New("load: /proc")
 
-// ticksPerSecond is the unit of times in /proc/PID/stat: USER_HZ, 100 on every Linux that Go runs on (proc(5), sysconf(3)).
+// ticksPerSecond is the unit of times in /proc/PID/stat: USER_HZ, 100 on every Linux that Go runs on (proc(5),
+// sysconf(3)).
 const ticksPerSecond = 100
 
 // usage is what a process has used up to now.
@@ -54,8 +55,8 @@ func readUsage(proc string, pid int) (u usage, err error) {
 	return u, nil
 }
 
-// parseStat reads proc(5) stat: utime and stime are fields 14 and 15, num_threads is 20; field 2 is a name in brackets that
-// may hold anything.
+// parseStat reads proc(5) stat: utime and stime are fields 14 and 15, num_threads is 20; field 2 is a name in brackets
+// that may hold anything.
 func parseStat(b []byte) (cpu time.Duration, threads int, err error) {
 	i := bytes.LastIndexByte(b, ')')
 	fields := strings.Fields(string(b[i+1:]))

@@ -34,16 +34,19 @@ func TestReadUsage(t *testing.T) {
 		files map[string]string
 		want  usage
 	}{
-		"all":       {map[string]string{"stat": someStat, "smaps_rollup": someRollup, "status": someStatus}, usage{3 * time.Second, 11, 4000 << 10, false}},
-		"no rollup": {map[string]string{"stat": someStat, "status": someStatus}, usage{3 * time.Second, 11, 9000 << 10, true}},
+		"all": {map[string]string{"stat": someStat, "smaps_rollup": someRollup, "status": someStatus},
+			usage{3 * time.Second, 11, 4000 << 10, false}},
+		"no rollup": {map[string]string{"stat": someStat, "status": someStatus},
+			usage{3 * time.Second, 11, 9000 << 10, true}},
 	} {
 		if got, err := readUsage(proc(t, tt.files), 7); err != nil || got != tt.want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	for name, files := range map[string]map[string]string{
-		"no process": nil, "short stat": {"stat": "7 (x) S 1", "status": someStatus}, "kernel thread": {"stat": someStat, "status": "Name: k\n"},
-		"no number": {"stat": "7 (x) S 1 7 7 0 -1 4194560 100 0 0 0 x 50 0 0 20 0 11 0 123", "status": someStatus},
+		"no process": nil, "short stat": {"stat": "7 (x) S 1", "status": someStatus},
+		"kernel thread": {"stat": someStat, "status": "Name: k\n"},
+		"no number":     {"stat": "7 (x) S 1 7 7 0 -1 4194560 100 0 0 0 x 50 0 0 20 0 11 0 123", "status": someStatus},
 	} {
 		if _, err := readUsage(proc(t, files), 7); !errors.Is(err, ErrProc) {
 			t.Errorf("%s: %v", name, err)

@@ -10,7 +10,7 @@ import (
 
 // Report is what a run found. Times are in ms with one decimal, other units are in the names.
 type Report struct {
-	Mode        string    `json:"mode"` // cps, relay, conf, handover
+	Mode        string    `json:"mode"` // cps, relay, conf, handover, soak
 	Server      string    `json:"server"`
 	Began       time.Time `json:"began"`
 	Interrupted bool      `json:"interrupted"` // told to stop before it was done
@@ -24,6 +24,7 @@ type Report struct {
 	Legs       []Leg       `json:"legs,omitempty"`
 	Conference *Conference `json:"conference,omitempty"`
 	Handover   *Transfers  `json:"handover,omitempty"`
+	Soak       *Soaked     `json:"soak,omitempty"`
 	Process    *Process    `json:"server_process,omitempty"`
 	Generator  Generator   `json:"generator"`
 }
@@ -57,18 +58,19 @@ type Spread struct {
 }
 
 // Direction is the sound of one side to the other in all calls together. With marks, Out = In + Lost: In counts each
-// packet of the window that came, whenever it came, and Lost those that never did. In a conference the server's mix is a
-// stream of its own: In and Lost are then what came of it and what is missing in its RTP sequence.
+// packet of the window that came, whenever it came, and Lost those that never did. In a conference the server's mix is
+// a stream of its own: In and Lost are then what came of it and what is missing in its RTP sequence.
 type Direction struct {
-	From     string  `json:"from"`
-	To       string  `json:"to"`
-	Legs     int     `json:"legs"`
-	Out      int     `json:"out"`
-	In       int     `json:"in"`
-	Lost     int     `json:"lost"`
-	Twice    int     `json:"twice"`
-	Strange  int     `json:"strange"`  // marked by somebody of another call
-	Unmarked int     `json:"unmarked"` // sound without a readable mark: announcements, tones, mixed or transcoded speech
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Legs    int    `json:"legs"`
+	Out     int    `json:"out"`
+	In      int    `json:"in"`
+	Lost    int    `json:"lost"`
+	Twice   int    `json:"twice"`
+	Strange int    `json:"strange"` // marked by somebody of another call
+	// sound without a readable mark: announcements, tones, mixed or transcoded speech
+	Unmarked int     `json:"unmarked"`
 	Gaps30   int     `json:"gaps_over_30ms"`
 	Gaps60   int     `json:"gaps_over_60ms"`
 	Longest  float64 `json:"longest_gap_ms"`

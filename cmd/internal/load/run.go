@@ -163,7 +163,8 @@ func (r *run) countCalls(asked, dropped int) {
 	}
 	r.report.Calls, r.report.SetUp, r.report.Ring = c, setUp.summary(), ring.summary()
 	s := &r.report.SIP
-	s.Out, s.In, s.OutAgain, s.InAgain = int(r.sent.Load()), int(r.received.Load()), int(r.sentAgain.Load()), int(r.receivedAgain.Load())
+	s.Out, s.In, s.OutAgain, s.InAgain = int(r.sent.Load()), int(r.received.Load()), int(r.sentAgain.Load()),
+		int(r.receivedAgain.Load())
 }
 
 // remarks says what this program did not keep up with.
@@ -189,10 +190,12 @@ func (r *run) remarks() {
 		g.Overflow += int(t.lost)
 	}
 	g.Late, g.Late5 = late.summary(), late.over(tooLate)
-	remark(float64(g.Late5) <= lateShare*float64(late.count), "was late by up to %.1f ms, with %d of %d packets by more than 5 ms: gaps, worst seconds and what was lost are not the server's", ms(late.max), g.Late5, late.count)
+	remark(float64(g.Late5) <= lateShare*float64(late.count),
+		"was late by up to %.1f ms, with %d of %d packets by more than 5 ms: gaps, worst seconds and what was lost are not the server's", ms(late.max), g.Late5, late.count)
 	remark(g.Skipped == 0, "stood still and left out %d ticks of 20 ms: figures are not the server's", g.Skipped)
 	remark(g.Unsent == 0, "could not send %d packets: lost ones are not the server's", g.Unsent)
-	remark(g.Overflow == 0, "dropped %d packets that had come: lost ones are not the server's (raise net.core.rmem_max)", g.Overflow)
+	remark(g.Overflow == 0,
+		"dropped %d packets that had come: lost ones are not the server's (raise net.core.rmem_max)", g.Overflow)
 }
 
 // watchLoops asks the phones' loops ten times a second how long a message has to wait. The function given back ends it.

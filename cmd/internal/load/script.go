@@ -7,8 +7,9 @@ import (
 	"liandong/media/pcm"
 )
 
-// In a conference the parties speak in turns of a second: a chirp, a pause, speech, and silence until the next turn. Silence
-// around a chirp makes its coming easy to find in what the others hear, and speech loads the server as people do.
+// In a conference the parties speak in turns of a second: a chirp, a pause, speech, and silence until the next turn.
+// Silence around a chirp makes its coming easy to find in what the others hear, and speech loads the server as people
+// do.
 const (
 	turnTicks    = 50 // 1 s
 	chirpTicks   = 3  // 60 ms

@@ -3,9 +3,9 @@ package load
 import "encoding/binary"
 
 // stamp is what a packet of sound says about itself, in the lowest bit of each of its first G.711 codes: who spoke it,
-// which of its packets it is, and when it was sent. Speech stays speech (T1 lines rob the same bits for their signalling), and
-// whatever hands codes on unchanged, or decodes and encodes them with the same law, hands the stamp on. Mixing and
-// transcoding destroy it; then the check does not fit.
+// which of its packets it is, and when it was sent. Speech stays speech (T1 lines rob the same bits for their
+// signalling), and whatever hands codes on unchanged, or decodes and encodes them with the same law, hands the stamp
+// on. Mixing and transcoding destroy it; then the check does not fit.
 type stamp struct {
 	speaker uint32 // stream id, 24 bits
 	count   uint16 // of the speaker's packets, from 0

@@ -27,8 +27,8 @@ const (
 
 func (s side) String() string { return [...]string{"caller", "desk", "partner"}[s] }
 
-// stream is the sound of one leg: what it says, on time, and what it hears, counted. Its time is an argument everywhere, in
-// ns since 1970. Owned by its thread.
+// stream is the sound of one leg: what it says, on time, and what it hears, counted. Its time is an argument
+// everywhere, in ns since 1970. Owned by its thread.
 type stream struct {
 	id   uint32
 	side side
@@ -58,7 +58,8 @@ type stream struct {
 	record  *record // of a conference
 }
 
-// window is the time that counts: from ≤ t < till. The zero window is never. Owned by the thread, shared by its streams.
+// window is the time that counts: from ≤ t < till. The zero window is never. Owned by the thread, shared by its
+// streams.
 type window struct{ from, till int64 }
 
 func (w *window) holds(t int64) bool { return w.from <= t && t < w.till }
@@ -67,7 +68,8 @@ func (w *window) holds(t int64) bool { return w.from <= t && t < w.till }
 func (w *window) second(t int64) int64 { return (t - w.from) / int64(time.Second) }
 
 func newStream(id uint32, s side, w *window) *stream {
-	return &stream{id: id, side: s, window: w, seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32(), marker: true}
+	return &stream{id: id, side: s, window: w, seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32(),
+		marker: true}
 }
 
 // tick is the packet that is due; nil: silence, as before the answer and after the BYE. It is good until the next tick.

@@ -92,7 +92,8 @@ func TestStreamAllocatesNothing(t *testing.T) {
 }
 
 func TestParseRTP(t *testing.T) {
-	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SequenceNumber: 77, SSRC: 5, CSRC: []uint32{1, 2}}, Payload: []byte("sound")}
+	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SequenceNumber: 77, SSRC: 5, CSRC: []uint32{1, 2}},
+		Payload: []byte("sound")}
 	if err := p.SetExtension(1, []byte{1, 2, 3}); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,8 @@ func FuzzParseRTP(f *testing.F) {
 		ours, ok := parseRTP(b)
 		var p rtp.Packet
 		if err := p.Unmarshal(b); err == nil && p.Version == 2 {
-			if !ok || ours.seq != p.SequenceNumber || ours.pt != p.PayloadType || !bytes.Equal(ours.payload, p.Payload) {
+			if !ok || ours.seq != p.SequenceNumber || ours.pt != p.PayloadType ||
+				!bytes.Equal(ours.payload, p.Payload) {
 				t.Fatalf("%+v, %v; want %v", ours, ok, p)
 			}
 		}

@@ -32,6 +32,9 @@ const Legend = `The table explained. Times are in ms unless they say otherwise; 
     key          (handover) from the first packet of the last key, or from the REFER, until the partner's phone has the INVITE,
                  and until the first packet of the partner's reaches the caller, which includes --answer-after;
                  answer: from the partner's 200 until then
+    flow         (soak) kinds of calls: tried, those that went as they should, and why others did not
+    trend        (soak) what the server uses, as means of twelfths of the run; %/h: by how much it grows in an hour, in % of itself,
+                 after --warm-up. flat: 1 % or less; unclear: the run was too short to say
     server       CPU in % of one core (user and system), memory in MiB (PSS, or RSS where PSS may not be read), threads
     generator    this program: CPU in % of one core, how late its packets and calls were. "!" lines name what it did not keep
                  up with: figures next to such a line are not the server's.
@@ -40,7 +43,7 @@ const Legend = `The table explained. Times are in ms unless they say otherwise; 
 // table prints for people.
 func (r *Report) table(w io.Writer) error {
 	var b strings.Builder
-	for _, part := range []func(io.Writer){r.head, r.sound, r.spoken, r.handed, r.machines} {
+	for _, part := range []func(io.Writer){r.head, r.sound, r.spoken, r.handed, r.soaked, r.machines} {
 		t := tabwriter.NewWriter(&b, 12, 0, 2, ' ', 0)
 		part(t)
 		_ = t.Flush() // into memory
@@ -59,11 +62,13 @@ func (r *Report) head(t io.Writer) {
 	}
 	fmt.Fprintf(t, "%s\tserver %s\tmeasured %.1f s%s\n", r.Mode, r.Server, r.Measured, state)
 	c := r.Calls
-	fmt.Fprintf(t, "calls\tasked %d\ttried %d\tup %d\tfailed %s\tdropped %d\t%.1f calls/s\n", c.Asked, c.Tried, c.Up, reasons(c.Failed), c.Dropped, c.PerSec)
+	fmt.Fprintf(t, "calls\tasked %d\ttried %d\tup %d\tfailed %s\tdropped %d\t%.1f calls/s\n", c.Asked, c.Tried, c.Up,
+		reasons(c.Failed), c.Dropped, c.PerSec)
 	spread(t, "set-up", r.SetUp)
 	spread(t, "ring", r.Ring)
 	s := r.SIP
-	fmt.Fprintf(t, "SIP\tout %d\tin %d\tout again %d\tin again %d\tregistered %d\n", s.Out, s.In, s.OutAgain, s.InAgain, s.Registers)
+	fmt.Fprintf(t, "SIP\tout %d\tin %d\tout again %d\tin again %d\tregistered %d\n", s.Out, s.In, s.OutAgain, s.InAgain,
+		s.Registers)
 }
 
 func (r *Report) sound(t io.Writer) {
@@ -79,14 +84,16 @@ func (r *Report) sound(t io.Writer) {
 		if d.Lowest >= 0 {
 			lowest = fmt.Sprint(d.Lowest)
 		}
-		fmt.Fprintf(t, "%s→%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s\t%s\n", d.From, d.To, d.Legs, d.Out, d.In, d.Lost, d.Twice,
+		fmt.Fprintf(t, "%s→%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s\t%s\n", d.From, d.To, d.Legs, d.Out, d.In,
+			d.Lost, d.Twice,
 			d.Strange, d.Unmarked, d.Gaps30, d.Gaps60, d.Longest, lowest, delay)
 	}
 }
 
 func (r *Report) spoken(t io.Writer) {
 	if c := r.Conference; c != nil {
-		fmt.Fprintf(t, "chirps\tjoined %d\tsent %d\theard %d\tmissed %d\techo %d\n", c.Joined, c.Sent, c.Heard, c.Missed, c.Echoes)
+		fmt.Fprintf(t, "chirps\tjoined %d\tsent %d\theard %d\tmissed %d\techo %d\n", c.Joined, c.Sent, c.Heard,
+			c.Missed, c.Echoes)
 	}
 }
 
@@ -95,7 +102,8 @@ func (r *Report) handed(t io.Writer) {
 	if h == nil {
 		return
 	}
-	fmt.Fprintf(t, "handover\ttried %d\tdone %d\tdesk released %d\tfailed %s\n", h.Tried, h.Done, h.Released, reasons(h.Failed))
+	fmt.Fprintf(t, "handover\ttried %d\tdone %d\tdesk released %d\tfailed %s\n", h.Tried, h.Done, h.Released,
+		reasons(h.Failed))
 	spread(t, "key → partner rings", h.Ring)
 	spread(t, "key → caller hears partner", h.Hear)
 	spread(t, "answer → caller hears partner", h.Answer)
@@ -115,7 +123,8 @@ func (r *Report) machines(t io.Writer) {
 	if g.Late != nil {
 		late = fmt.Sprintf("p99 %.1f max %.1f", g.Late.P99, g.Late.Max)
 	}
-	fmt.Fprintf(t, "generator\tCPU %.1f %%\tpackets late %s\tcalls late %.1f\tSIP late %.1f\n", g.CPU, late, g.Calls, g.Loop)
+	fmt.Fprintf(t, "generator\tCPU %.1f %%\tpackets late %s\tcalls late %.1f\tSIP late %.1f\n", g.CPU, late, g.Calls,
+		g.Loop)
 	for _, s := range g.Remarks {
 		fmt.Fprintln(t, "! "+s)
 	}

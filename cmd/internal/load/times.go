@@ -26,8 +26,8 @@ const (
 	bins     = 20000 // 2 s
 )
 
-// delays is millions of durations from 0 to 2 s in bins of 0.1 ms; longer ones are in the last bin, the longest is kept as
-// it is. Percentiles are the upper ends of their bins.
+// delays is millions of durations from 0 to 2 s in bins of 0.1 ms; longer ones are in the last bin, the longest is kept
+// as it is. Percentiles are the upper ends of their bins.
 type delays struct {
 	bin   [bins]uint32
 	count int

@@ -61,10 +61,10 @@ func (v *voice) press(keys string) (ok bool) {
 	return ok
 }
 
-// mouthpiece is the voice of a call that takes no part in its sound: a port that the server may send to.
-type mouthpiece struct{ addr netip.AddrPort }
+// silentMedia is the voice of a call that takes no part in its sound: a port that the server may send to.
+type silentMedia struct{ addr netip.AddrPort }
 
-func (m mouthpiece) Addr() netip.AddrPort { return m.addr }
-func (m mouthpiece) Connect(phone.Talk)   {}
-func (m mouthpiece) Mute()                {}
-func (m mouthpiece) Close()               {}
+func (m silentMedia) Addr() netip.AddrPort { return m.addr }
+func (m silentMedia) Connect(phone.Talk)   {}
+func (m silentMedia) Mute()                {}
+func (m silentMedia) Close()               {}

@@ -16,8 +16,8 @@ const (
 	socketBuffer = 1 << 20 // bytes asked for; the kernel gives what net.core.rmem_max allows
 )
 
-// openSocket binds a UDP socket whose datagrams bear the time of their coming (CLOCK_REALTIME, by the kernel: a generator
-// that reads late still knows when they came) and the number of those that found no room.
+// openSocket binds a UDP socket whose datagrams bear the time of their coming (CLOCK_REALTIME, by the kernel: a
+// generator that reads late still knows when they came) and the number of those that found no room.
 func openSocket(at netip.AddrPort) (fd int, bound netip.AddrPort, err error) {
 	family := unix.AF_INET
 	if at.Addr().Is6() {
@@ -34,7 +34,8 @@ func openSocket(at netip.AddrPort) (fd int, bound netip.AddrPort, err error) {
 }
 
 func setUp(fd int, at netip.AddrPort) (netip.AddrPort, error) {
-	for _, o := range [][2]int{{unix.SO_TIMESTAMPNS, 1}, {unix.SO_RXQ_OVFL, 1}, {unix.SO_RCVBUF, socketBuffer}, {unix.SO_SNDBUF, socketBuffer}} {
+	for _, o := range [][2]int{{unix.SO_TIMESTAMPNS, 1}, {unix.SO_RXQ_OVFL, 1}, {unix.SO_RCVBUF, socketBuffer},
+		{unix.SO_SNDBUF, socketBuffer}} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[0], o[1]); err != nil {
 			return at, err
 		}
@@ -101,7 +102,8 @@ func (r *reader) read(fd int, take func(arrival)) int {
 	for i := range r.head {
 		r.head[i].hdr.SetControllen(controlSize)
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.head[0])), batch, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.head[0])), batch,
+		unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0 // EAGAIN, or the ICMP error of a packet of ours
 	}

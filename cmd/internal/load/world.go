@@ -22,15 +22,15 @@ import (
 // streamsPerThread is how many legs one thread of the engine is given: a core carries them with room to spare.
 const streamsPerThread = 800
 
-// world is everything that plays against the server in one run: callers behind a trunk, desks, partners, their sound. It is
-// made by raise and ended by close.
+// world is everything that plays against the server in one run: callers behind a trunk, desks, partners, their sound.
+// It is made by raise and ended by close.
 type world struct {
 	Target
 	engine   *engine
 	callers  []*phone.Phone // one, or the three of a room
 	desks    []*phone.Phone
 	partners []*phone.Phone
-	mouth    *net.UDPConn // of calls without sound
+	silent   *net.UDPConn // of calls without sound
 
 	began time.Time
 	used  time.Duration // CPU of this process until began
@@ -86,7 +86,7 @@ func (w *world) soundFor(n needs) (err error) {
 		w.engine, err = startEngine(max(1, min(runtime.NumCPU(), (n.streams+streamsPerThread-1)/streamsPerThread)))
 		return err
 	}
-	if w.mouth, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(w.From, 0))); err != nil {
+	if w.silent, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(w.From, 0))); err != nil {
 		return fmt.Errorf("load: --from %s: %w", w.From, err)
 	}
 	return nil
@@ -136,7 +136,8 @@ func (w *world) register(ctx context.Context, s side, first, n int) error {
 
 // within gives f the time that anything may take that should happen at once.
 func within(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("nothing came from the server within %s", patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience,
+		fmt.Errorf("nothing came from the server within %s", patience))
 	defer cancel()
 	return f(ctx)
 }
@@ -164,7 +165,7 @@ func (w *world) codecs() []phone.Codec {
 // voices makes the sound of one side's calls.
 func (w *world) voices(s side, at netip.Addr) (func() (phone.Voice, error), error) {
 	if w.engine == nil {
-		m := mouthpiece{netip.AddrPortFrom(at, w.mouth.LocalAddr().(*net.UDPAddr).AddrPort().Port())}
+		m := silentMedia{netip.AddrPortFrom(at, w.silent.LocalAddr().(*net.UDPAddr).AddrPort().Port())}
 		return func() (phone.Voice, error) { return m, nil }, nil
 	}
 	clip, err := clipOf(s)
@@ -204,8 +205,8 @@ func (w *world) close() {
 	if w.engine != nil {
 		w.engine.stop()
 	}
-	if w.mouth != nil {
-		_ = w.mouth.Close()
+	if w.silent != nil {
+		_ = w.silent.Close()
 	}
 }
 

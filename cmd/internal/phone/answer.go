@@ -127,7 +127,8 @@ func (c *Call) ring() {
 }
 
 func (c *Call) ours() []Header {
-	return []Header{{"Contact", c.phone.contact(c.server.flow.transport)}, {"Allow", allowed}, {"Supported", "timer, 100rel"}}
+	return []Header{{"Contact", c.phone.contact(c.server.flow.transport)}, {"Allow", allowed},
+		{"Supported", "timer, 100rel"}}
 }
 
 func (c *Call) required(option string) bool {

@@ -29,7 +29,8 @@ func (s State) String() string { return [...]string{"calling", "ringing", "confi
 
 // Ending is how a call ended.
 type Ending struct {
-	Code    int    // final response of an INVITE that failed (487 when cancelled); 200 for a BYE; 0 for what the wire does not show
+	// final response of an INVITE that failed (487 when cancelled); 200 for a BYE; 0 for what the wire does not show
+	Code    int
 	Phrase  string // of the response, or what happened
 	Local   bool   // by ourselves
 	Reasons []string

@@ -20,6 +20,7 @@ type Continuity struct {
 	Late            int           // out of order or twice
 	LongestQuiet    time.Duration // between two packets
 	QuietAt         time.Time     // the end of it
+	Pauses          []Pause       // of 100 ms and more between two packets
 
 	last    time.Time
 	seq     uint16
@@ -29,6 +30,12 @@ type Continuity struct {
 	event   bool // keys have come since
 	start   time.Time
 	startTS uint32
+}
+
+// Pause is a time in which nothing came.
+type Pause struct {
+	End time.Time
+	For time.Duration
 }
 
 // Gap is packets missing in the sequence.
@@ -55,8 +62,13 @@ func (c *Continuity) take(p *rtp.Packet, from netip.AddrPort, at time.Time, voic
 	if !slices.Contains(c.Sources, from) {
 		c.Sources = append(c.Sources, from)
 	}
-	if !c.last.IsZero() && at.Sub(c.last) > c.LongestQuiet {
-		c.LongestQuiet, c.QuietAt = at.Sub(c.last), at
+	if quiet := at.Sub(c.last); !c.last.IsZero() {
+		if quiet > c.LongestQuiet {
+			c.LongestQuiet, c.QuietAt = quiet, at
+		}
+		if quiet >= 100*time.Millisecond {
+			c.Pauses = append(c.Pauses, Pause{at, quiet})
+		}
 	}
 	c.last = at
 	if n := len(c.SSRCs); n == 0 || c.SSRCs[n-1] != p.SSRC {
@@ -101,6 +113,7 @@ func (c *Continuity) copy() Continuity {
 	out := *c
 	out.SSRCs, out.Sources, out.Codecs = slices.Clone(c.SSRCs), slices.Clone(c.Sources), slices.Clone(c.Codecs)
 	out.Gaps, out.Jumps = slices.Clone(c.Gaps), slices.Clone(c.Jumps)
+	out.Pauses = slices.Clone(c.Pauses)
 	return out
 }
 

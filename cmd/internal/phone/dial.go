@@ -9,6 +9,7 @@ import (
 
 // CallOptions is what an INVITE says beside the number.
 type CallOptions struct {
+	Target   string   // Request-URI; the address called when empty
 	From     string   // number or URI; our own user when empty
 	Display  string   // of From
 	PAI      []string // P-Asserted-Identity, each a URI or number
@@ -43,6 +44,9 @@ func (p *Phone) dial(uri string, o CallOptions) (*Call, error) {
 		if f.remote, ok = uriAddr(uri); !ok {
 			return nil, fmt.Errorf("phone: no address in %s and no server", uri)
 		}
+	}
+	if o.Target != "" {
+		target = o.Target
 	}
 	c := p.newCall(token()+"@"+p.addr.Addr().String(), true)
 	c.flow, c.target, c.offered = f, target, !o.NoOffer

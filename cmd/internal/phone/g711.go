@@ -2,24 +2,28 @@ package phone
 
 import "math/bits"
 
-// Codec is a G.711 law by its static RTP payload type (RFC 3551 §6).
+// Codec is a G.711 law, or G.722, by its static RTP payload type (RFC 3551 §6).
 type Codec uint8
 
-// The two laws.
+// The two laws, and wideband, which stands in SDP with a clock of 8 kHz (RFC 3551 §4.5.2).
 const (
 	PCMU Codec = 0
 	PCMA Codec = 8
+	G722 Codec = 9
 )
 
 // String is the name in SDP.
 func (c Codec) String() string {
-	if c == PCMA {
+	switch c {
+	case PCMA:
 		return "PCMA"
+	case G722:
+		return "G722"
 	}
 	return "PCMU"
 }
 
-// Encode appends the codes of 8 kHz samples to dst.
+// Encode appends the G.711 codes of 8 kHz samples to dst.
 func (c Codec) Encode(dst []byte, src []int16) []byte {
 	for _, s := range src {
 		if c == PCMA {
@@ -31,7 +35,7 @@ func (c Codec) Encode(dst []byte, src []int16) []byte {
 	return dst
 }
 
-// Decode appends the samples of codes to dst.
+// Decode appends the samples of G.711 codes to dst.
 func (c Codec) Decode(dst []int16, src []byte) []int16 {
 	for _, b := range src {
 		if c == PCMA {

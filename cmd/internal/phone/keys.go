@@ -201,7 +201,8 @@ func (c *Call) sendInfo(ctx context.Context, digit byte, how Method) error {
 			body = fmt.Sprint(i) // 10 is *, 11 is #, 16 is flash
 		}
 	case InfoNortel:
-		kind, body = "application/vnd.nortelnetworks.digits", fmt.Sprintf("p=Digit-Collection\r\ny=Digits\r\ns=success\r\nu=0\r\ni=0\r\nd=%c\r\n", digit)
+		kind, body = "application/vnd.nortelnetworks.digits",
+			fmt.Sprintf("p=Digit-Collection\r\ny=Digits\r\ns=success\r\nu=0\r\ni=0\r\nd=%c\r\n", digit)
 	}
 	_, err := c.Request(ctx, "INFO", []Header{{"Content-Type", kind}}, []byte(body))
 	return err

@@ -73,7 +73,8 @@ func Ladder(w io.Writer, from time.Time, phones ...*Phone) error {
 		if r.Again {
 			again = " *"
 		}
-		_, err := fmt.Fprintf(w, "%8.3f %*s%s %s%s\n", r.At.Sub(from).Seconds(), r.column*width, "", arrow, r.Message.Short(), again)
+		_, err := fmt.Fprintf(w, "%8.3f %*s%s %s%s\n", r.At.Sub(from).Seconds(), r.column*width, "", arrow,
+			r.Message.Short(), again)
 		if err != nil {
 			return err
 		}

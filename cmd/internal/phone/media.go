@@ -45,6 +45,8 @@ type media struct {
 	octets     uint32
 	closed     bool
 
+	wide g722 // guarded by mu: of both directions
+
 	// Guarded by mu: what came.
 	heard   heard
 	passed  Continuity
@@ -67,7 +69,8 @@ func openMedia(p *Phone) (*media, error) {
 			break
 		}
 		if port%2 == 0 {
-			if m.rtcp, err = net.ListenUDP("udp", &net.UDPAddr{IP: p.addr.Addr().AsSlice(), Port: port + 1}); err == nil {
+			if m.rtcp, err = net.ListenUDP("udp", &net.UDPAddr{IP: p.addr.Addr().AsSlice(),
+				Port: port + 1}); err == nil {
 				break
 			}
 		}
@@ -180,7 +183,7 @@ func (m *media) next() ([][]byte, netip.AddrPort) {
 		}
 		key.tone(pcm)
 	}
-	packet := m.packet(uint8(m.codec), m.ts, m.marker, m.codec.Encode(nil, pcm))
+	packet := m.packet(uint8(m.codec), m.ts, m.marker, m.encode(pcm))
 	m.marker = false
 	return [][]byte{packet}, m.to
 }
@@ -197,7 +200,8 @@ func (m *media) say() []int16 {
 }
 
 func (m *media) packet(pt uint8, ts uint32, marker bool, payload []byte) []byte {
-	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: pt, SequenceNumber: m.seq, Timestamp: ts, SSRC: m.ssrc, Marker: marker}, Payload: payload}
+	p := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: pt, SequenceNumber: m.seq, Timestamp: ts, SSRC: m.ssrc,
+		Marker: marker}, Payload: payload}
 	m.seq++
 	m.sent++
 	m.octets += uint32(len(payload))
@@ -231,11 +235,11 @@ func (m *media) take(p *rtp.Packet, from netip.AddrPort, at time.Time) {
 	defer m.mu.Unlock()
 	defer m.touch()
 	codec := Codec(p.PayloadType)
-	voice := codec == PCMA || codec == PCMU
+	voice := codec == PCMA || codec == PCMU || codec == G722
 	m.passed.take(p, from, at, voice)
 	switch {
 	case voice && m.record:
-		m.heard.take(p, codec.Decode(nil, p.Payload), at)
+		m.heard.take(p, m.decode(codec, p.Payload), at)
 	case !voice && m.events != 0 && (p.PayloadType == m.ourEvents || p.PayloadType == m.events):
 		// RFC 3264 §5.1: it should be ours; phones that send their own are common enough.
 		m.keys.take(p)

@@ -48,7 +48,8 @@ func (c *Call) negotiate(body []byte) ([]byte, error) {
 		direction = SendOnly.both(r.direction.mirror())
 	}
 	// Who holds is silent, though sendonly would let it play music: the music is the switch's.
-	c.Voice().Connect(Talk{To: r.audio, RTCP: r.rtcp, Codec: codecs[0], Events: r.events, OurEvents: c.local.events, Ours: c.local.crypto.key, Theirs: r.crypto.key,
+	c.Voice().Connect(Talk{To: r.audio, RTCP: r.rtcp, Codec: codecs[0], Events: r.events, OurEvents: c.local.events,
+		Ours: c.local.crypto.key, Theirs: r.crypto.key,
 		Sends: direction.sends() && c.wish == SendRecv && !r.audio.Addr().IsUnspecified()})
 	c.mu.Lock()
 	c.peerHold = r.direction
@@ -71,8 +72,8 @@ func (c *Call) Resume(ctx context.Context) error { return c.Modify(ctx, "INVITE"
 // Delayed is a method of [Call.Modify]: a re-INVITE without SDP, whose ACK answers the peer's offer (RFC 3261 §14.1).
 const Delayed = "INVITE without SDP"
 
-// Modify offers a direction by INVITE or UPDATE, or answers with it by [Delayed], and waits for the outcome; 491 is tried
-// again after the RFC's time.
+// Modify offers a direction by INVITE or UPDATE, or answers with it by [Delayed], and waits for the outcome; 491 is
+// tried again after the RFC's time.
 func (c *Call) Modify(ctx context.Context, method string, d Direction) error {
 	result := make(chan error, 1)
 	err := c.order(func() error {

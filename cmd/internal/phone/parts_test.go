@@ -62,7 +62,8 @@ func TestAddresses(t *testing.T) {
 	if got := splitList(`<sip:a,b@h>, "x, y" <sip:c>`); len(got) != 2 {
 		t.Errorf("list %q", got)
 	}
-	for in, want := range map[string]string{"sip:a@1.2.3.4:5070;lr": "1.2.3.4:5070", "sip:[::1]": "[::1]:5060", "sip:a@h.example": ""} {
+	for in, want := range map[string]string{"sip:a@1.2.3.4:5070;lr": "1.2.3.4:5070", "sip:[::1]": "[::1]:5060",
+		"sip:a@h.example": ""} {
 		if at, ok := uriAddr(in); ok != (want != "") || ok && at.String() != want {
 			t.Errorf("%s: %v %v", in, at, ok)
 		}
@@ -73,14 +74,18 @@ func TestSDP(t *testing.T) {
 	offer := "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nc=IN IP4 1.1.1.1\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\nc=IN IP4 9.9.9.9\r\n" +
 		"m=audio 4000 RTP/AVP 0 8 97\r\nc=IN IP4 2.2.2.2\r\na=rtpmap:97 telephone-event/8000\r\na=recvonly\r\na=rtcp:4009\r\n"
 	r, err := parseSDP([]byte(offer))
-	if err != nil || r.audio.String() != "2.2.2.2:4000" || r.rtcp.Port() != 4009 || r.events != 97 || r.direction != RecvOnly || r.which != 1 {
+	if err != nil || r.audio.String() != "2.2.2.2:4000" || r.rtcp.Port() != 4009 || r.events != 97 ||
+		r.direction != RecvOnly || r.which != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	body := string(localSDP{audio: netip.MustParseAddrPort("3.3.3.3:6"), codecs: r.codecs, events: 97, direction: SendOnly, streams: r.streams, which: r.which}.bytes())
-	if !strings.Contains(body, "m=video 0 RTP/AVP 96\r\nm=audio 6 RTP/AVP 0 8 97\r\n") || !strings.Contains(body, "a=sendonly") {
+	body := string(localSDP{audio: netip.MustParseAddrPort("3.3.3.3:6"), codecs: r.codecs, events: 97,
+		direction: SendOnly, streams: r.streams, which: r.which}.bytes())
+	if !strings.Contains(body, "m=video 0 RTP/AVP 96\r\nm=audio 6 RTP/AVP 0 8 97\r\n") ||
+		!strings.Contains(body, "a=sendonly") {
 		t.Errorf("answer\n%s", body)
 	}
-	for _, bad := range []string{"", "v=0", strings.ReplaceAll(offer, "RTP/AVP 0 8 97", "RTP/AVP 3"), strings.ReplaceAll(offer, "audio 4000", "audio 0")} {
+	for _, bad := range []string{"", "v=0", strings.ReplaceAll(offer, "RTP/AVP 0 8 97", "RTP/AVP 3"),
+		strings.ReplaceAll(offer, "audio 4000", "audio 0")} {
 		if _, err := parseSDP([]byte(bad)); err == nil {
 			t.Errorf("took %q", bad)
 		}
@@ -89,7 +94,8 @@ func TestSDP(t *testing.T) {
 
 func voicePacket(seq uint16, ts, ssrc uint32, level int16) *rtp.Packet {
 	pcm := slices.Repeat([]int16{level}, frame)
-	return &rtp.Packet{Header: rtp.Header{PayloadType: 8, SequenceNumber: seq, Timestamp: ts, SSRC: ssrc}, Payload: PCMA.Encode(nil, pcm)}
+	return &rtp.Packet{Header: rtp.Header{PayloadType: 8, SequenceNumber: seq, Timestamp: ts, SSRC: ssrc},
+		Payload: PCMA.Encode(nil, pcm)}
 }
 
 // Gaps and another stream leave silence of their length; order does not matter within a stream.
@@ -126,7 +132,9 @@ func TestContinuity(t *testing.T) {
 		put(2, 320, 1) // late
 		put(4, 9000, 1)
 		put(5, 9160, 2)
-		if len(c.Gaps) != 1 || c.Gaps[0].Lost != 1 || c.Late != 1 || len(c.Jumps) != 1 || c.Jumps[0].Samples != 9000-640 || c.Jumps[0].Off != 9000-5*160+160 || !slices.Equal(c.SSRCs, []uint32{1, 2}) {
+		if len(c.Gaps) != 1 || c.Gaps[0].Lost != 1 || c.Late != 1 || len(c.Jumps) != 1 ||
+			c.Jumps[0].Samples != 9000-640 || c.Jumps[0].Off != 9000-5*160+160 ||
+			!slices.Equal(c.SSRCs, []uint32{1, 2}) {
 			t.Errorf("from %d: %+v", start, c)
 		}
 	}
@@ -168,7 +176,8 @@ func TestLikeness(t *testing.T) {
 		heard    []int16
 		low, top float64
 	}{{"same", part, 0.9, 1}, {"other", b[5000:9000], 0, 0.4}, {"mix", mixed[9001:13001], 0.5, 0.9},
-		{"round the loop", append(slices.Clone(a[22000:]), a[:2000]...), 0.9, 1.01}, {"silence", make([]int16, 4000), 0, 0}} {
+		{"round the loop", append(slices.Clone(a[22000:]), a[:2000]...), 0.9, 1.01},
+		{"silence", make([]int16, 4000), 0, 0}} {
 		if got := Likeness(c.heard, a); got < c.low || got > c.top {
 			t.Errorf("%s: %.2f, want %.2f to %.2f", c.name, got, c.low, c.top)
 		}
@@ -180,13 +189,15 @@ func TestWriteWAV(t *testing.T) {
 	if err := WriteWAV(&b, []int16{1, -2}); err != nil {
 		t.Fatal(err)
 	}
-	if raw := b.Bytes(); len(raw) != 48 || string(raw[8:16]) != "WAVEfmt " || raw[40] != 4 || raw[44] != 1 || raw[46] != 0xfe {
+	if raw := b.Bytes(); len(raw) != 48 || string(raw[8:16]) != "WAVEfmt " || raw[40] != 4 || raw[44] != 1 ||
+		raw[46] != 0xfe {
 		t.Errorf("% x", raw)
 	}
 }
 
 func TestStrictRoute(t *testing.T) {
-	d := dialog{callID: "c", localTag: "l", remoteTag: "r", localAddr: "<sip:a@h>", remoteAddr: "<sip:b@h>", target: "sip:b@2.2.2.2",
+	d := dialog{callID: "c", localTag: "l", remoteTag: "r", localAddr: "<sip:a@h>", remoteAddr: "<sip:b@h>",
+		target: "sip:b@2.2.2.2",
 		routes: []string{"<sip:1.1.1.1>", "<sip:3.3.3.3;lr>"}}
 	m := d.request("BYE")
 	if m.URI != "sip:1.1.1.1" || !slices.Equal(m.All("Route"), []string{"<sip:3.3.3.3;lr>", "<sip:b@2.2.2.2>"}) {

@@ -1,5 +1,5 @@
-// Package phone is a SIP phone with a voice, driven from Go: it registers, calls, answers, speaks, listens, presses keys,
-// holds and hangs up over real UDP and TCP sockets with real RTP, and writes down everything that passed.
+// Package phone is a SIP phone with a voice, driven from Go: it registers, calls, answers, speaks, listens, presses
+// keys, holds and hangs up over real UDP and TCP sockets with real RTP, and writes down everything that passed.
 //
 // It is the switch's counterpart in the demo and in end-to-end tests, and so shares none of the switch's signalling
 // or media code: a mistake made twice would cancel out. Sound is 8 kHz mono, 16-bit.
@@ -34,18 +34,22 @@ type Config struct {
 	Server    netip.AddrPort // where requests outside a call go; zero: to the host of the URI called
 	Domain    string         // host of our address and of short numbers; Server or Listen when empty
 	Transport string         // "udp" (default), "tcp" or "tls"
-	TLS       *tls.Config    // of tls: what the phone believes, and shows; with a certificate it listens for TLS in the place of TCP
-	Algorithm string         // the only digest algorithm to answer ("MD5", "SHA-256"); empty: the first offered that we know
-	Expires   time.Duration  // registration asked for; 60 s when zero
+	// of tls: what the phone believes, and shows; with a certificate it listens for TLS in the place of TCP
+	TLS *tls.Config
+	// the only digest algorithm to answer ("MD5", "SHA-256"); empty: the first offered that we know
+	Algorithm string
+	Expires   time.Duration // registration asked for; 60 s when zero
 	UserAgent string
 
-	Codecs   []Codec               // in order of preference; A-law then µ-law when empty
-	SRTP     bool                  // RTP/SAVP with SDES in our offers, each with a new key; offers and answers without keys are refused
-	NoEvents bool                  // no telephone-event in our SDP
-	Speech   []int16               // looped while in a call; silence when empty
-	Voice    func() (Voice, error) // each call's sound, where the phone is not to carry it itself; Speech, Record and RTCP have no meaning then
-	Record   bool                  // keep what was heard
-	RTCP     bool                  // open RTCP beside RTP and send a report each 5 s
+	Codecs []Codec // in order of preference; A-law then µ-law when empty
+	// RTP/SAVP with SDES in our offers, each with a new key; offers and answers without keys are refused
+	SRTP     bool
+	NoEvents bool    // no telephone-event in our SDP
+	Speech   []int16 // looped while in a call; silence when empty
+	// each call's sound, where the phone is not to carry it itself; Speech, Record and RTCP have no meaning then
+	Voice  func() (Voice, error)
+	Record bool // keep what was heard
+	RTCP   bool // open RTCP beside RTP and send a report each 5 s
 
 	SessionExpires time.Duration // session timer asked for (RFC 4028); zero: none of our own, the peer's is kept
 	T1             time.Duration // 500 ms when zero
@@ -54,7 +58,8 @@ type Config struct {
 	// Registrar makes the phone answer REGISTER with digest for these users and passwords: a stand-in for a server.
 	Registrar map[string]string
 	Digests   []string // algorithms the stand-in offers, in order; SHA-256 and MD5 when empty
-	// Lose, when set, is asked for each SIP message (out: ours) and drops it when it says true. Called by the phone's loop.
+	// Lose, when set, is asked for each SIP message (out: ours) and drops it when it says true. Called by the phone's
+	// loop.
 	Lose func(out bool, m *Message) bool
 	// Extra stands in each message of ours, and Attributes behind each session description, as a= lines: what a phone's
 	// vendor, or a proxy on the way, adds.
@@ -62,10 +67,11 @@ type Config struct {
 	Attributes []string
 	// Tap, when set, is given all that comes, signalling and sound, as it came. It may be called from any goroutine.
 	Tap func([]byte)
-	// Note, when set, is told each SIP message instead of the phone's keeping it: Messages is empty then. Called by the phone's loop.
+	// Note, when set, is told each SIP message instead of the phone's keeping it: Messages is empty then. Called by the
+	// phone's loop.
 	Note func(Logged)
-	// Allow, when set, says which addresses the phone may deal with: it neither hears nor sends anything else, and refuses
-	// sound that would go elsewhere. It may be called from any goroutine.
+	// Allow, when set, says which addresses the phone may deal with: it neither hears nor sends anything else, and
+	// refuses sound that would go elsewhere. It may be called from any goroutine.
 	Allow func(netip.Addr) bool
 	Log   *slog.Logger
 }

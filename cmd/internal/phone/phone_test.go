@@ -108,7 +108,8 @@ func TestTalk(t *testing.T) {
 				ended(t, p.caller, 200, true)
 				ended(t, p.desk, 200, false)
 				c := p.desk.Continuity()
-				if len(c.SSRCs) != 1 || len(c.Gaps) != 0 || len(c.Jumps) != 0 || !slices.Equal(c.Codecs, []Codec{codec}) {
+				if len(c.SSRCs) != 1 || len(c.Gaps) != 0 || len(c.Jumps) != 0 ||
+					!slices.Equal(c.Codecs, []Codec{codec}) {
 					t.Errorf("continuity %+v", c)
 				}
 				if l := p.desk.Messages()[0]; l.Transport != transport || l.Out || l.Message.Method != "INVITE" {
@@ -139,7 +140,8 @@ func TestKeys(t *testing.T) {
 	}
 	heard := make(chan error, 1)
 	go func() {
-		heard <- p.caller.WaitHeard(ctx, 20*time.Millisecond, func(pcm []int16) bool { return Share(pcm, 941) > 0.2 && Share(pcm, 1209) > 0.2 })
+		heard <- p.caller.WaitHeard(ctx, 20*time.Millisecond,
+			func(pcm []int16) bool { return Share(pcm, 941) > 0.2 && Share(pcm, 1209) > 0.2 })
 	}()
 	for {
 		must(t, p.desk.SendDTMF(ctx, "*", InBand))
@@ -200,7 +202,8 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
 		policy Policy
 		code   int
-	}{{Busy(), 486}, {Decline(), 603}, {Policy{Action: Refuse, After: 50 * time.Millisecond, Code: 404, Phrase: "Not Found"}, 404}} {
+	}{{Busy(), 486}, {Decline(), 603}, {Policy{Action: Refuse, After: 50 * time.Millisecond, Code: 404,
+		Phrase: "Not Found"}, 404}} {
 		p := ring(t, Config{}, Config{Policy: c.policy}, CallOptions{})
 		ended(t, p.caller, c.code, false)
 		ended(t, p.desk, c.code, true)
@@ -270,7 +273,8 @@ func TestCancelCrossesAnswer(t *testing.T) {
 		_, method := m.CSeq()
 		return !out && m.Code == 200 && method == "INVITE" && !cancelled
 	}
-	p := ring(t, Config{Lose: lose, T1: 50 * time.Millisecond}, Config{Policy: AnswerAfter(0), T1: 50 * time.Millisecond}, CallOptions{})
+	p := ring(t, Config{Lose: lose, T1: 50 * time.Millisecond},
+		Config{Policy: AnswerAfter(0), T1: 50 * time.Millisecond}, CallOptions{})
 	must(t, p.caller.WaitState(within(t), Ringing))
 	_, err := p.desk.WaitMessage(within(t), func(l Logged) bool { return l.Out && l.Message.Short() == "200 INVITE" })
 	must(t, err)
@@ -314,7 +318,8 @@ func TestLoss(t *testing.T) {
 	if got := p.desk.InfoKeys(); got != "5" {
 		t.Errorf("a repeated INFO was taken for new: %q", got)
 	}
-	p = ring(t, Config{Lose: once(), T1: 40 * time.Millisecond}, Config{Lose: once(), T1: 40 * time.Millisecond, Policy: Busy()}, CallOptions{})
+	p = ring(t, Config{Lose: once(), T1: 40 * time.Millisecond},
+		Config{Lose: once(), T1: 40 * time.Millisecond, Policy: Busy()}, CallOptions{})
 	ended(t, p.caller, 486, false)
 }
 
@@ -345,7 +350,8 @@ func TestHangUpBeforeACK(t *testing.T) {
 }
 
 func TestPolicyHangsUp(t *testing.T) {
-	p := ring(t, Config{}, Config{Policy: AnswerAfter(10 * time.Millisecond).HangUp(50 * time.Millisecond)}, CallOptions{})
+	p := ring(t, Config{}, Config{Policy: AnswerAfter(10 * time.Millisecond).HangUp(50 * time.Millisecond)},
+		CallOptions{})
 	ended(t, p.caller, 200, false)
 }
 
@@ -369,7 +375,8 @@ func TestSessionTimer(t *testing.T) {
 	if l.Out {
 		t.Error("the callee refreshed first, though the caller can")
 	}
-	p = connect(t, Config{SessionExpires: 2 * time.Second, Lose: func(out bool, m *Message) bool { return out && m.Method == "UPDATE" }}, Config{}, CallOptions{})
+	p = connect(t, Config{SessionExpires: 2 * time.Second,
+		Lose: func(out bool, m *Message) bool { return out && m.Method == "UPDATE" }}, Config{}, CallOptions{})
 	ended(t, p.desk, 408, true)
 	ended(t, p.caller, 200, false)
 }
@@ -379,7 +386,8 @@ func TestRegister(t *testing.T) {
 	server := newPhone(t, Config{Registrar: users, Domain: "liandong.lab"})
 	for _, transport := range []string{"udp", "tcp"} {
 		for _, algorithm := range []string{"", "MD5", "SHA-256"} {
-			desk := newPhone(t, Config{User: "1101", Password: "lab-1101", Server: server.Addr(), Domain: "liandong.lab",
+			desk := newPhone(t, Config{User: "1101", Password: "lab-1101", Server: server.Addr(),
+				Domain:    "liandong.lab",
 				Algorithm: algorithm, Transport: transport, Policy: AnswerAfter(0)})
 			must(t, desk.Register(within(t)))
 			if _, err := server.Registered(within(t), "1101"); err != nil {
@@ -444,8 +452,10 @@ func TestFork(t *testing.T) {
 		switch m.Method {
 		case "INVITE":
 			for _, tag := range []string{"one", "two", "one"} {
-				res := reply(m, 200, "OK", tag, Header{"Contact", "<sip:" + tag + "@" + at + ">"}, Header{"Content-Type", "application/sdp"})
-				res.Body = localSDP{audio: netip.MustParseAddrPort("127.0.0.1:40000"), codecs: []Codec{PCMA}, direction: SendRecv}.bytes()
+				res := reply(m, 200, "OK", tag, Header{"Contact", "<sip:" + tag + "@" + at + ">"},
+					Header{"Content-Type", "application/sdp"})
+				res.Body = localSDP{audio: netip.MustParseAddrPort("127.0.0.1:40000"), codecs: []Codec{PCMA},
+					direction: SendRecv}.bytes()
 				uas.WriteToUDPAddrPort(res.Bytes(), from)
 			}
 		case "BYE":
@@ -468,7 +478,8 @@ func TestAnswersOthers(t *testing.T) {
 			t.Errorf("%s: %+v, want %d", method, res, want)
 		}
 	}
-	if c, err := p.a.Call("sip:x@"+p.b.Addr().String(), CallOptions{Headers: []Header{{"Require", "holy"}}}); err != nil {
+	if c, err := p.a.Call("sip:x@"+p.b.Addr().String(), CallOptions{Headers: []Header{{"Require",
+		"holy"}}}); err != nil {
 		t.Error(err)
 	} else {
 		ended(t, c, 420, false)

@@ -112,7 +112,8 @@ func (p *Phone) registerRequest(expires time.Duration) *Message {
 	return req
 }
 
-// registered is the outcome; a granted binding is refreshed at four fifths of its life, a refused refresh after a second.
+// registered is the outcome; a granted binding is refreshed at four fifths of its life, a refused refresh after a
+// second.
 func (p *Phone) registered(res *Message, expires time.Duration) {
 	if res.Code >= 300 {
 		p.reg.finish(&StatusError{"REGISTER", res.Code, res.Phrase})

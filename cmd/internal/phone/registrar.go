@@ -88,8 +88,10 @@ func (r *registrar) check(m *Message) (string, error) {
 	if !ok || !given || got.Realm != r.realm {
 		return "", fmt.Errorf("phone: user %q, realm %q or nonce not ours", got.Username, got.Realm)
 	}
-	want, err := digest.Digest(&digest.Challenge{Realm: r.realm, Nonce: got.Nonce, Algorithm: got.Algorithm, QOP: []string{"auth"}},
-		digest.Options{Method: m.Method, URI: got.URI, Count: got.Nc, Cnonce: got.Cnonce, Username: got.Username, Password: password})
+	want, err := digest.Digest(&digest.Challenge{Realm: r.realm, Nonce: got.Nonce, Algorithm: got.Algorithm,
+		QOP: []string{"auth"}},
+		digest.Options{Method: m.Method, URI: got.URI, Count: got.Nc, Cnonce: got.Cnonce, Username: got.Username,
+			Password: password})
 	if err != nil || want.Response != got.Response {
 		return "", fmt.Errorf("phone: wrong response by %q (%v)", got.Username, err)
 	}

@@ -29,8 +29,9 @@ func (m *media) sendReport(now time.Time) {
 	ntp := uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1e9
 	report := &rtcp.SenderReport{SSRC: m.ssrc, NTPTime: ntp, RTPTime: m.ts, PacketCount: m.sent, OctetCount: m.octets}
 	if last := &m.reports; last.Sender > 0 {
-		report.Reports = []rtcp.ReceptionReport{{SSRC: last.LastSender.SSRC, LastSenderReport: uint32(last.LastSender.NTPTime >> 16),
-			Delay: uint32(now.Sub(last.LastCame) * 65536 / time.Second)}}
+		report.Reports = []rtcp.ReceptionReport{{SSRC: last.LastSender.SSRC,
+			LastSenderReport: uint32(last.LastSender.NTPTime >> 16),
+			Delay:            uint32(now.Sub(last.LastCame) * 65536 / time.Second)}}
 	}
 	name := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: m.ssrc,
 		Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "phone@" + m.addr.Addr().String()}}}}}

@@ -106,7 +106,7 @@ func (r *remoteSDP) stream(value string, port int) int {
 	r.profile = f[2]
 	r.which = len(r.streams) - 1
 	for _, pt := range f[3:] {
-		if pt == "0" || pt == "8" {
+		if pt == "0" || pt == "8" || pt == "9" {
 			n, _ := strconv.Atoi(pt)
 			r.codecs = append(r.codecs, Codec(n))
 		}
@@ -124,7 +124,8 @@ func (r *remoteSDP) attribute(value string, rtcp *string) {
 		r.readCrypto(rest)
 	case "rtpmap":
 		pt, format, _ := strings.Cut(rest, " ")
-		if n, err := strconv.Atoi(pt); err == nil && n > 0 && n < 128 && strings.EqualFold(strings.TrimSpace(format), "telephone-event/8000") {
+		if n, err := strconv.Atoi(pt); err == nil && n > 0 && n < 128 &&
+			strings.EqualFold(strings.TrimSpace(format), "telephone-event/8000") {
 			r.events = uint8(n)
 		}
 	}

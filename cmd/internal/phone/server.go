@@ -104,7 +104,8 @@ func (p *Phone) dispatch(tx *serverTx) {
 	case "INVITE":
 		p.invited(tx)
 	case "OPTIONS":
-		tx.respond(tx.reply(200, "OK", Header{"Allow", allowed}, Header{"Accept", "application/sdp"}, Header{"Supported", "timer, 100rel"}))
+		tx.respond(tx.reply(200, "OK", Header{"Allow", allowed}, Header{"Accept", "application/sdp"},
+			Header{"Supported", "timer, 100rel"}))
 	case "REGISTER":
 		p.registering(tx)
 	default:

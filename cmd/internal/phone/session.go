@@ -67,7 +67,8 @@ func (c *Call) startSession(m *Message, client bool) {
 	}
 	// RFC 4028 §10: a little before the end, so that the BYE still finds the dialog.
 	c.session.timer = c.phone.after(interval-min(32*time.Second, interval/3), func() {
-		c.sendBye([]Header{{"Reason", `SIP ;cause=408 ;text="Session timer expired"`}}, Ending{Code: 408, Phrase: "session timer expired", Local: true})
+		c.sendBye([]Header{{"Reason", `SIP ;cause=408 ;text="Session timer expired"`}},
+			Ending{Code: 408, Phrase: "session timer expired", Local: true})
 	})
 }
 

@@ -74,7 +74,8 @@ func TestAllow(t *testing.T) {
 
 	m, from := hear(t, server)
 	sdp := localSDP{audio: elsewhere.LocalAddr().(*net.UDPAddr).AddrPort(), codecs: []Codec{PCMA}, direction: SendRecv}
-	res := reply(m, 200, "OK", "tag", Header{"Contact", "<sip:bob@" + elsewhere.LocalAddr().String() + ">"}, Header{"Content-Type", "application/sdp"})
+	res := reply(m, 200, "OK", "tag", Header{"Contact", "<sip:bob@" + elsewhere.LocalAddr().String() + ">"},
+		Header{"Content-Type", "application/sdp"})
 	res.Body = sdp.bytes()
 	_, err = server.WriteToUDPAddrPort(res.Bytes(), from)
 	must(t, err)
@@ -89,12 +90,14 @@ func TestAllow(t *testing.T) {
 	if e := c.Ending(); e.Code != 488 || !strings.Contains(e.Phrase, "127.0.0.9") {
 		t.Errorf("ended %+v", e)
 	}
-	if err := a.send(m, flow{"udp", elsewhere.LocalAddr().(*net.UDPAddr).AddrPort()}, false); !errors.Is(err, ErrNotAllowed) {
+	if err := a.send(m, flow{"udp", elsewhere.LocalAddr().(*net.UDPAddr).AddrPort()}, false); !errors.Is(err,
+		ErrNotAllowed) {
 		t.Errorf("sent elsewhere: %v", err)
 	}
 	// A request from elsewhere gets no answer; the same from the server does.
 	opts := &Message{Method: "OPTIONS", URI: "sip:alice@" + a.Addr().String(), Headers: []Header{
-		{"Via", "SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bKx;rport"}, {"From", "<sip:x@x>;tag=1"}, {"To", "<sip:y@y>"}, {"Call-ID", "x"}, {"CSeq", "1 OPTIONS"}}}
+		{"Via", "SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bKx;rport"}, {"From", "<sip:x@x>;tag=1"}, {"To", "<sip:y@y>"},
+		{"Call-ID", "x"}, {"CSeq", "1 OPTIONS"}}}
 	_, err = elsewhere.WriteToUDPAddrPort(opts.Bytes(), a.Addr())
 	must(t, err)
 	opts.set("Via", "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKy;rport")

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Watch subscribes to the lamp of a number, as a BLF key does (RFC 4235), and waits for the 200. What it is told is among
-// the Messages: the NOTIFYs, each of which the phone answers with 200.
+// Watch subscribes to the lamp of a number, as a BLF key does (RFC 4235), and waits for the 200. What it is told is
+// among the Messages: the NOTIFYs, each of which the phone answers with 200.
 func (p *Phone) Watch(ctx context.Context, number string) error {
 	done := make(chan int, 1)
 	if err := p.do(func() { p.subscribe(p.watchRequest(number), 1, done) }); err != nil {

@@ -36,17 +36,9 @@ type Line struct {
 
 // Print reads and prints.
 func Print(ctx context.Context, out io.Writer, o Options) error {
-	lines := make([]Line, len(o.Lines))
-	for i, id := range o.Lines {
-		lines[i] = Line{Hotline: id, Period: o.period(), Zone: o.At.Format("-07:00"), Sums: indicator.Sums{}}
-	}
-	for _, r := range o.Redises {
-		if err := o.add(ctx, r, lines); err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
-	}
-	for i := range lines {
-		lines[i].Rows = indicator.Of(lines[i].Sums, o.Diversion)
+	lines, err := Read(ctx, o)
+	if err != nil {
+		return err
 	}
 	if o.JSON {
 		return json.NewEncoder(out).Encode(lines)
@@ -57,6 +49,23 @@ func Print(ctx context.Context, out io.Writer, o Options) error {
 		}
 	}
 	return nil
+}
+
+// Read reads the indicators of each line.
+func Read(ctx context.Context, o Options) ([]Line, error) {
+	lines := make([]Line, len(o.Lines))
+	for i, id := range o.Lines {
+		lines[i] = Line{Hotline: id, Period: o.period(), Zone: o.At.Format("-07:00"), Sums: indicator.Sums{}}
+	}
+	for _, r := range o.Redises {
+		if err := o.add(ctx, r, lines); err != nil {
+			return nil, fmt.Errorf("report: %w", err)
+		}
+	}
+	for i := range lines {
+		lines[i].Rows = indicator.Of(lines[i].Sums, o.Diversion)
+	}
+	return lines, nil
 }
 
 func (o Options) period() string {
@@ -90,8 +99,8 @@ func (o Options) add(ctx context.Context, r link.Config, lines []Line) error {
 	return nil
 }
 
-// names are the indicators in both languages, by their name.
-var names = map[string][2]string{
+// Names are the indicators in Chinese and English, by their name.
+var Names = map[string][2]string{
 	"calls":                  {"来话", "calls"},
 	"answered_in_15s":        {"15 秒接通率", "answered within 15 s"},
 	"diversion":              {"分流率", "diversion rate"},
@@ -122,9 +131,9 @@ func (l Line) text(lang string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n", l.Hotline, l.Period, l.Zone)
 	for _, r := range l.Rows {
-		name := names[r.Name][1]
+		name := Names[r.Name][1]
 		if lang == "zh" {
-			name = names[r.Name][0]
+			name = Names[r.Name][0]
 		}
 		fmt.Fprintln(&b, strings.TrimRight("  "+name+strings.Repeat(" ", nameWidth-width(name))+amount(r), " "))
 	}

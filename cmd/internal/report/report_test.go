@@ -40,8 +40,9 @@ func printed(t *testing.T, o Options) string {
 func TestPrint(t *testing.T) {
 	key := indicator.DayKey("110", day)
 	o := Options{
-		Redises: []link.Config{redis(t, key, "asked_direct", "3", "answered", "2", "key_to_answer_ms", "9000"), redis(t, key, "asked_direct", "1", "calls_answered", "8")},
-		Lines:   []string{"110", "12345"}, At: day, Lang: "en",
+		Redises: []link.Config{redis(t, key, "asked_direct", "3", "answered", "2", "key_to_answer_ms", "9000"),
+			redis(t, key, "asked_direct", "1", "calls_answered", "8")},
+		Lines: []string{"110", "12345"}, At: day, Lang: "en",
 	}
 	got := printed(t, o)
 	for _, want := range []string{
@@ -62,14 +63,17 @@ func TestPrint(t *testing.T) {
 	}
 	o.JSON = true
 	var lines []Line
-	if err := json.Unmarshal([]byte(printed(t, o)), &lines); err != nil || len(lines) != 2 || lines[0].Sums["asked_direct"] != 4 || len(lines[0].Rows) != len(names) {
+	if err := json.Unmarshal([]byte(printed(t, o)), &lines); err != nil || len(lines) != 2 ||
+		lines[0].Sums["asked_direct"] != 4 || len(lines[0].Rows) != len(Names) {
 		t.Errorf("%v %+v", err, lines)
 	}
 }
 
 func TestPrintHour(t *testing.T) {
-	o := Options{Redises: []link.Config{redis(t, indicator.HourKey("110", day), "calls", "7")}, Lines: []string{"110"}, At: day, Hour: true, Lang: "en"}
-	if got := printed(t, o); !strings.Contains(got, "110  2024-04-03T08  +08:00\n") || !strings.Contains(got, "  calls                               7\n") {
+	o := Options{Redises: []link.Config{redis(t, indicator.HourKey("110", day), "calls", "7")}, Lines: []string{"110"},
+		At: day, Hour: true, Lang: "en"}
+	if got := printed(t, o); !strings.Contains(got, "110  2024-04-03T08  +08:00\n") ||
+		!strings.Contains(got, "  calls                               7\n") {
 		t.Error(got)
 	}
 }
@@ -77,7 +81,7 @@ func TestPrintHour(t *testing.T) {
 // Every indicator has a name in both languages, and none is wider than its column.
 func TestNames(t *testing.T) {
 	for _, r := range indicator.Of(indicator.Sums{}, indicator.OfCalls) {
-		for _, name := range names[r.Name] {
+		for _, name := range Names[r.Name] {
 			if name == "" || width(name) >= nameWidth {
 				t.Errorf("%s: %q", r.Name, name)
 			}

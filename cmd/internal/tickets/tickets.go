@@ -25,6 +25,8 @@ type Options struct {
 	Redises []Redis
 	Follow  bool // go on as entries arrive, until ctx ends
 	Group   string
+	Table   bool   // for people: columns with a head, in place of all fields of an entry on one line
+	Lang    string // of the head: zh or en
 }
 
 // Redis is one Redis, and the hotlines whose streams are in it.
@@ -42,6 +44,11 @@ const (
 // Print reads and prints until all is read, or with Follow until ctx ends or a Redis fails. Without Follow what one
 // Redis has is printed though another fails.
 func Print(ctx context.Context, out io.Writer, o Options) error {
+	if o.Table {
+		if err := head(out, o.Lang); err != nil {
+			return fmt.Errorf("tickets: print: %w", err)
+		}
+	}
 	if o.Follow {
 		return follow(ctx, out, o)
 	}
@@ -92,7 +99,7 @@ func printOne(ctx context.Context, out io.Writer, redis Redis, o Options) error 
 	defer r.Close()
 	s, err := open(ctx, r, redis.Hotlines, o)
 	if err == nil {
-		err = pour(ctx, out, s, o.Follow)
+		err = pour(ctx, out, s, o)
 	}
 	if ctx.Err() != nil {
 		return nil
@@ -121,7 +128,8 @@ func open(ctx context.Context, r *outbox.Reader, hotlines []string, o Options) (
 		}
 		streams = slices.DeleteFunc(streams, func(s string) bool { return !slices.Contains(there, s) })
 	}
-	return &member{r, &outbox.Consumer{Group: o.Group, Name: consumer, Streams: streams, Count: batch}}, r.Join(ctx, o.Group, streams...)
+	return &member{r, &outbox.Consumer{Group: o.Group, Name: consumer, Streams: streams, Count: batch}},
+		r.Join(ctx, o.Group, streams...)
 }
 
 // archive reads the streams from their beginning, and writes nothing.
@@ -161,14 +169,14 @@ func (m *member) printed(e outbox.Message) error {
 }
 
 // pour prints what the source has. An entry is done with only after it is printed: one that could not be comes again.
-func pour(ctx context.Context, out io.Writer, s source, follow bool) error {
+func pour(ctx context.Context, out io.Writer, s source, o Options) error {
 	for {
 		list, err := s.next(ctx)
 		if err != nil {
 			return err
 		}
 		for _, m := range list {
-			if _, err := fmt.Fprintln(out, line(m)); err != nil {
+			if err := show(out, m, o.Table); err != nil {
 				return fmt.Errorf("tickets: print: %w", err)
 			}
 			if err := s.printed(m); err != nil {
@@ -177,7 +185,7 @@ func pour(ctx context.Context, out io.Writer, s source, follow bool) error {
 		}
 		switch {
 		case len(list) > 0:
-		case !follow:
+		case !o.Follow:
 			return nil
 		default:
 			select {
@@ -189,12 +197,21 @@ func pour(ctx context.Context, out io.Writer, s source, follow bool) error {
 	}
 }
 
+func show(out io.Writer, m outbox.Message, asTable bool) error {
+	if asTable {
+		return tableRow(out, m)
+	}
+	_, err := fmt.Fprintln(out, line(m))
+	return err
+}
+
 // first are the fields a reader looks for; the rest follow by name.
 var first = []string{"event", "stub_id", "at", "direction", "mode", "result", "caller_e164"}
 
 func line(m outbox.Message) string {
 	words := []string{m.Stream, m.ID}
-	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(m.Fields)), func(k string) bool { return slices.Contains(first, k) })
+	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(m.Fields)),
+		func(k string) bool { return slices.Contains(first, k) })
 	for _, k := range slices.Concat(first, rest) {
 		if v, ok := m.Fields[k]; ok {
 			words = append(words, k+"="+quoted(v))

@@ -44,7 +44,8 @@ func TestPrintsAllThereIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) != 2 || !strings.Contains(lines[0], ` event=opened stub_id=S1 place=石家庄 title="a b"`) || !strings.Contains(lines[1], " event=answered") {
+		if len(lines) != 2 || !strings.Contains(lines[0], ` event=opened stub_id=S1 place=石家庄 title="a b"`) ||
+			!strings.Contains(lines[1], " event=answered") {
 			t.Fatalf("%q", lines)
 		}
 	}
@@ -174,7 +175,8 @@ func TestFollowAsAGroup(t *testing.T) {
 // Two networks with a Redis each: both are read; what one has is printed though the other is away.
 func TestSeveralRedises(t *testing.T) {
 	police, gov := miniredis.RunT(t), miniredis.RunT(t)
-	o := Options{Redises: []Redis{{at("redis://" + police.Addr()), []string{"110"}}, {at("redis://" + gov.Addr()), []string{"12345"}}}}
+	o := Options{Redises: []Redis{{at("redis://" + police.Addr()), []string{"110"}},
+		{at("redis://" + gov.Addr()), []string{"12345"}}}}
 	put(t, police, "110", "event", "urgent")
 	put(t, gov, "12345", "event", "opened")
 	for _, following := range []bool{false, true} {
@@ -193,7 +195,8 @@ func TestSeveralRedises(t *testing.T) {
 	for _, following := range []bool{false, true} {
 		o.Follow = following
 		var out bytes.Buffer
-		if err := Print(t.Context(), &out, o); err == nil || !following && !strings.Contains(out.String(), "event=opened") {
+		if err := Print(t.Context(), &out, o); err == nil ||
+			!following && !strings.Contains(out.String(), "event=opened") {
 			t.Errorf("follow %v: %v %s", following, err, out.String())
 		}
 	}

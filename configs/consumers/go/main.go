@@ -1,9 +1,9 @@
 // Command go (go run ./configs/consumers/go) reads the ticket entries of a hotline, stores each once, and reports it
 // received. Its arguments are HOST:PORT HOTLINE CONSUMER STORE [CLAIM_MS].
 //
-// CONSUMER is this process's own name within the group "my-tickets". When it dies, another takes over after CLAIM_MS what
-// it was given and has not acknowledged. STORE is a folder with a file per event_id: it stands for your database, of which
-// what matters is the unique key.
+// CONSUMER is this process's own name within the group "my-tickets". When it dies, another takes over after CLAIM_MS
+// what it was given and has not acknowledged. STORE is a folder with a file per event_id: it stands for your database,
+// of which what matters is the unique key.
 package main
 
 import (
@@ -51,8 +51,8 @@ func main() {
 	os.Exit(1)
 }
 
-// run reads until something fails: first what others have left behind, then what this consumer was given before it was restarted, then
-// what is new.
+// run reads until something fails: first what others have left behind, then what this consumer was given before it was
+// restarted, then what is new.
 func (c consumer) run(ctx context.Context) error {
 	err := c.redis.XGroupCreateMkStream(ctx, c.stream, group, "0").Err()
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
@@ -93,7 +93,8 @@ func (c consumer) handle(ctx context.Context, list []redis.XMessage) error {
 				return err
 			}
 		}
-		if err := c.redis.XAck(ctx, c.stream, group, m.ID).Err(); err != nil { // only now: what is not acknowledged comes again
+		// only now: what is not acknowledged comes again
+		if err := c.redis.XAck(ctx, c.stream, group, m.ID).Err(); err != nil {
 			return err
 		}
 	}
@@ -121,6 +122,8 @@ func (c consumer) take(ctx context.Context, entry map[string]any) error {
 	if word("event") != "opened" {
 		return nil
 	}
-	return c.redis.XAdd(ctx, &redis.XAddArgs{Stream: updates, Values: []string{ // said twice with one event_id it counts once
-		"event_id", "received-" + id, "stub_id", word("stub_id"), "event", "received", "at", time.Now().Format(time.RFC3339Nano)}}).Err()
+	// said twice with one event_id it counts once
+	return c.redis.XAdd(ctx, &redis.XAddArgs{Stream: updates, Values: []string{
+		"event_id", "received-" + id, "stub_id", word("stub_id"), "event", "received", "at",
+		time.Now().Format(time.RFC3339Nano)}}).Err()
 }

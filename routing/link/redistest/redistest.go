@@ -37,7 +37,8 @@ type Server struct {
 }
 
 // Start runs a server until the test ends. Further arguments are redis-server's, as in "--maxmemory", "1mb"; of two
-// settings the last counts. With no redis-server on the PATH the test is skipped, or fails when LIANDONG_PEERS=required.
+// settings the last counts. With no redis-server on the PATH the test is skipped, or fails when
+// LIANDONG_PEERS=required.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	Need(t)

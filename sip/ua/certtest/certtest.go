@@ -81,7 +81,8 @@ func (a *Authority) sign(expires time.Time, hosts ...string) (cert, key []byte) 
 	own := newKey(a.t)
 	template := &x509.Certificate{
 		SerialNumber: serial(a.t), NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth},
 	}
 	for _, h := range hosts {
 		template.Subject.CommonName = h
@@ -99,7 +100,8 @@ func (a *Authority) sign(expires time.Time, hosts ...string) (cert, key []byte) 
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der8})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der8})
 }
 
 func (a *Authority) write(name string, b []byte) string {

@@ -1,0 +1,51 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liandong/routing/mirror"
+)
+
+// Cluster is the pair of machines that carry the switch by turns.
+type Cluster interface {
+	Words(lang string) string // how it stands, a line
+	SwitchOver() error        // has the other machine go on with the calls; an error when it cannot
+	Turn() uint64             // of this machine
+	Stream() mirror.Stats     // to the other one
+}
+
+// cluster shows how the pair stands.
+func (s *Server) cluster(w http.ResponseWriter, _ *http.Request) {
+	s.lines(w, http.StatusOK, s.sw.Cluster.Words(s.conf().Lang))
+}
+
+// switchOver has the other machine go on with the calls.
+func (s *Server) switchOver(w http.ResponseWriter, r *http.Request) {
+	err := s.sw.Cluster.SwitchOver()
+	s.audit.did(r, "the calls are given to the other machine", "err", err)
+	if err != nil {
+		s.lines(w, http.StatusConflict, err.Error(), s.sw.Cluster.Words(s.conf().Lang))
+		return
+	}
+	s.lines(w, http.StatusAccepted, s.words(switchesOver))
+}
+
+// streamed are the figures of the pair.
+func streamed(c Cluster, put func(string, string, prometheus.ValueType, float64)) {
+	now, total, s := prometheus.GaugeValue, prometheus.CounterValue, c.Stream()
+	connected := 0.0
+	if s.Connected {
+		connected = 1
+	}
+	put("cluster_turn", "Number of the turn in which this machine carries the calls.", now, float64(c.Turn()))
+	put("cluster_partner_connected", "1: the other machine is connected, and calls would outlive this one.", now,
+		connected)
+	put("cluster_lag_seconds", "Age of the oldest change that the other machine has not confirmed; 0: it has all.", now,
+		s.Lag.Seconds())
+	put("cluster_cuts_total", "Changes sent to the other machine, many at once.", total, float64(s.Cuts))
+	put("cluster_whole_cuts_total", "Of them those that began anew.", total, float64(s.Wholes))
+	put("cluster_bytes_total", "Bytes of them.", total, float64(s.Bytes))
+	put("cluster_breaks_total", "Connections to the other machine that ended.", total, float64(s.Breaks))
+}

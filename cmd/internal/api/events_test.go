@@ -1,0 +1,200 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"liandong/cmd/internal/feed"
+	"liandong/configs"
+	"liandong/routing/desk"
+)
+
+// stream opens the events as a program does, and gives its lines.
+func stream(t *testing.T, url, token, last string) (status int, line func() string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", url+"/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	from := bufio.NewScanner(res.Body)
+	return res.StatusCode, func() string {
+		for from.Scan() {
+			if from.Text() != "" && !strings.HasPrefix(from.Text(), "retry:") {
+				return from.Text()
+			}
+		}
+		return "end"
+	}
+}
+
+// Events reach who may see them, over a socket; who comes again with the last id misses nothing; roles and lines are
+// obeyed.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	s := bordered(t,
+		configs.Grant{Name: "police", Role: configs.RoleDesk, Token: desk.NewSecret("T-police"),
+			Lines: []string{"110"}},
+		configs.Grant{Name: "gov", Role: configs.RoleDesk, Token: desk.NewSecret("T-gov"), Lines: []string{"12345"}},
+		configs.Grant{Name: "prometheus", Role: configs.RoleMonitor, Token: desk.NewSecret("T-monitor")},
+	)
+	s.sw.Feed = feed.New(64, time.Unix(1, 0))
+	web := httptest.NewUnstartedServer(s.server.Handler)
+	web.Config.ReadTimeout, web.Config.WriteTimeout = time.Second, time.Second
+	web.Start()
+	defer web.Close()
+	defer s.sw.Feed.Close()
+	for _, token := range []string{"T-monitor", "wrong"} {
+		if status, _ := stream(t, web.URL, token, ""); status != http.StatusForbidden {
+			t.Errorf("%s: %d", token, status)
+		}
+	}
+	_, police := stream(t, web.URL, "T-police", "")
+	_, gov := stream(t, web.URL, "T-gov", "")
+	id, event, data := police(), police(), police()
+	if event != "event: hello" || data != `data: {"event":"hello","resumed":"0"}` {
+		t.Fatalf("%s %s %s", id, event, data)
+	}
+	for range 3 {
+		gov()
+	}
+	time.Sleep(1200 * time.Millisecond) // longer than the server gives to ordinary answers
+	tell := func(ref, lines string) {
+		s.sw.Feed.Call("arrived", map[string]string{"event": "arrived", "call_ref": ref, "lines": lines,
+			"hotline": lines, "caller_e164": "+8613812345678"})
+	}
+	tell("of-gov", "12345")
+	tell("of-police", "110")
+	first := police()
+	if event, data := police(), police(); event != "event: arrived" || !strings.Contains(data, "of-police") ||
+		!strings.Contains(data, `"caller":"+86138****5678"`) {
+		t.Errorf("%s %s", event, data)
+	}
+	gov()
+	if _, data := gov(), gov(); !strings.Contains(data, "of-gov") {
+		t.Error(data)
+	}
+	tell("later", "110")
+	_, again := stream(t, web.URL, "T-police", strings.TrimPrefix(first, "id: "))
+	again()
+	if _, data := again(), again(); data != `data: {"event":"hello","resumed":"1"}` {
+		t.Error(data)
+	}
+	again()
+	if _, data := again(), again(); !strings.Contains(data, "later") {
+		t.Error(data)
+	}
+	s.sw.Feed.Close()
+	if got := again(); got != "end" {
+		t.Errorf("a switch that ends goes on telling: %s", got)
+	}
+}
+
+// So many readers and no more.
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := bordered(t, loopback)
+	s.sw.Feed = feed.New(4, time.Unix(1, 0))
+	s.streams.Store(maxStreams)
+	if got, _ := ask(s, "GET", "/v1/events", friend); got != http.StatusServiceUnavailable {
+		t.Error(got)
+	}
+	if s.streams.Load() != maxStreams {
+		t.Error("who was turned away is counted")
+	}
+}
+
+func BenchmarkEventToReaders(b *testing.B) {
+	f := feed.New(8192, time.Unix(1, 0))
+	readers := make([]*feed.Reader, 200)
+	for i := range readers {
+		readers[i], _ = f.Reader("")
+	}
+	fields := map[string]string{"event": "state", "call_ref": "8f4252ee-ccb1-42d5-81c3-fcc9cc4d2ab1",
+		"lines": "110,12345", "hotline": "110", "caller_e164": "+8613812345678"}
+	for b.Loop() {
+		f.Call("state", fields)
+		for _, r := range readers {
+			list, _, _ := r.Next()
+			for _, e := range list {
+				e.Sight([]string{"110"})
+			}
+		}
+	}
+}
+
+// BenchmarkEventStreams has 200 readers over sockets take each event: how long until the last has it, and the CPU of
+// all of it, the readers' share too.
+func BenchmarkEventStreams(b *testing.B) {
+	s := bordered(b, configs.Grant{Role: configs.RoleDesk, Token: desk.NewSecret("T"), Lines: []string{"110"}})
+	s.sw.Feed = feed.New(8192, time.Unix(1, 0))
+	web := httptest.NewServer(s.server.Handler)
+	defer web.Close()
+	defer s.sw.Feed.Close()
+	const readers = 200
+	got := make(chan time.Time, readers)
+	var ready sync.WaitGroup
+	for range readers {
+		ready.Add(1)
+		line := readerOf(b, web.URL)
+		go func() {
+			for l := line(); l != "end"; l = line() {
+				switch {
+				case strings.HasPrefix(l, "event: hello"):
+					ready.Done()
+				case strings.HasPrefix(l, "event: state"):
+					got <- time.Now()
+				}
+			}
+		}()
+	}
+	ready.Wait()
+	fields := map[string]string{"event": "state", "call_ref": "8f4252ee-ccb1-42d5-81c3-fcc9cc4d2ab1", "lines": "110"}
+	var delays []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		s.sw.Feed.Call("state", fields)
+		for range readers {
+			delays = append(delays, (<-got).Sub(began))
+		}
+	}
+	slices.Sort(delays)
+	b.ReportMetric(float64(delays[len(delays)*99/100].Microseconds())/1000, "ms-p99")
+}
+
+func readerOf(b *testing.B, url string) func() string {
+	r, err := http.NewRequestWithContext(b.Context(), "GET", url+"/v1/events", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer T")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = res.Body.Close() })
+	from := bufio.NewScanner(res.Body)
+	return func() string {
+		if from.Scan() {
+			return from.Text()
+		}
+		return "end"
+	}
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"liandong/cmd/internal/keeper"
+)
+
+// Health is how the switch does, for whoever looks after it.
+type Health struct {
+	Faults       []string        `json:"faults"`   // what keeps calls or their tickets away
+	Warnings     []string        `json:"warnings"` // what is amiss and does not
+	Trunks       []Neighbour     `json:"trunks"`
+	Stores       []StoreHealth   `json:"stores"`
+	Certificates []Certificate   `json:"certificates"`
+	SelfTest     map[string]bool `json:"selftest"` // by line
+	Process      keeper.Status   `json:"process"`
+	Calls        uint64          `json:"calls"`
+	Phones       int             `json:"phones"` // bindings
+}
+
+// Neighbour is one target of a trunk.
+type Neighbour struct {
+	Trunk  string `json:"trunk"`
+	Target string `json:"target"`
+	Up     bool   `json:"up"`
+}
+
+// StoreHealth is how one Redis does, and the outbox before it.
+type StoreHealth struct {
+	Name     string `json:"name"`
+	RedisUp  bool   `json:"redis_up"`
+	DiskUp   bool   `json:"disk_up"`
+	Waiting  int64  `json:"waiting"` // entries that Redis does not have yet
+	Bytes    int64  `json:"bytes"`
+	MaxBytes int64  `json:"max_bytes"`
+}
+
+// Certificate is that of a network's SIP.
+type Certificate struct {
+	Network string    `json:"network"`
+	Expires time.Time `json:"expires"`
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	lang := s.langOf(w)
+	calls, sockets := s.sw.Calls.Stats(), s.sw.UA.Stats()
+	h := Health{
+		Faults: append([]string{}, s.faults(lang)...), Warnings: append([]string{}, s.warnings(lang)...),
+		Trunks: []Neighbour{}, Stores: []StoreHealth{}, Certificates: []Certificate{},
+		SelfTest: s.sw.SelfTest(), Process: s.sw.Process(), Calls: calls.Live, Phones: sockets.Bindings,
+	}
+	for _, t := range s.sw.Trunks.Stats() {
+		h.Trunks = append(h.Trunks, Neighbour(t))
+	}
+	slices.SortFunc(h.Trunks, func(a, b Neighbour) int { return strings.Compare(a.Trunk+a.Target, b.Trunk+b.Target) })
+	for _, one := range s.sw.Stores {
+		st := one.Outbox.Stats()
+		h.Stores = append(h.Stores, StoreHealth{one.Name, st.RedisUp, st.DiskUp, st.Waiting, st.Bytes, st.MaxBytes})
+	}
+	for network, end := range sockets.Certificates {
+		h.Certificates = append(h.Certificates, Certificate{network, end})
+	}
+	slices.SortFunc(h.Certificates, func(a, b Certificate) int { return strings.Compare(a.Network, b.Network) })
+	s.encode(w, h)
+}
+
+// story lists what is still known of a call, also of one that is over.
+func (s *Server) story(w http.ResponseWriter, r *http.Request) {
+	list := s.sw.Feed.Of(r.PathValue("id"), visitorOf(r).lines, visitorOf(r).supervises)
+	if list == nil {
+		list = []json.RawMessage{}
+	}
+	s.encode(w, list)
+}

@@ -1,0 +1,37 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+
+	"liandong/configs"
+)
+
+// reload reads the config again. What is refused changes nothing; the answer says what is wrong, or what has changed.
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	told, err := s.sw.Reload()
+	s.audit.did(r, "the config is read again", "err", err)
+	if err != nil {
+		s.lines(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	s.lines(w, http.StatusOK, told...)
+}
+
+// Holding is what a switch goes by, for comparing.
+type Holding struct {
+	Salt   string         `json:"salt"` // of the digests of secrets
+	Values configs.Values `json:"values"`
+}
+
+// config tells what holds now.
+func (s *Server) config(w http.ResponseWriter, r *http.Request) {
+	salt := rand.Text()
+	s.audit.did(r, "the config is read")
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := json.NewEncoder(w).Encode(Holding{salt, s.sw.Values(salt)}); err != nil {
+		s.log.Debug("a reader of the config went away", "err", err)
+	}
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"liandong/configs"
+	"liandong/media/engine"
+	"liandong/media/record"
+	"liandong/routing/exchange"
+	"liandong/routing/journal"
+)
+
+// crashes in a row after which the calls that may cause them are left where they are.
+const crashes = 3
+
+// openJournal opens what the process before has kept. After several deaths in a row it is put aside, for whoever looks
+// into it: new callers are to be served. A journal that cannot be had is no reason not to serve.
+func (a *App) openJournal(run configs.Run) {
+	if a.process.Status().Row >= crashes {
+		aside := fmt.Sprintf("%s.%d", run.Journal, time.Now().Unix())
+		if err := os.Rename(run.Journal, aside); err == nil {
+			a.log.Error("ALARM: process after process has died; the calls that were on are given up", "kept", aside)
+		}
+	}
+	var err error
+	if a.journal, a.lock, err = openJournal(run.Journal); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		a.log.Error("ALARM: no call outlives this process", "err", err)
+	}
+}
+
+// keep writes the values of one part of the switch; nil: there is no journal.
+func (a *App) keep(k journal.Kind) func(key string, value []byte) {
+	j := a.journal
+	if j == nil {
+		return nil
+	}
+	return func(key string, value []byte) {
+		if value == nil {
+			j.Delete(k, key)
+			return
+		}
+		j.Put(k, key, value)
+	}
+}
+
+// kept are the values of one part.
+func (a *App) kept(k journal.Kind) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, e := range a.journal.All(k) {
+			if !yield(e.Key, e.Value) {
+				return
+			}
+		}
+	}
+}
+
+// restore goes on with what the process before has kept: first where the phones are, then the calls. Nothing is heard
+// yet.
+func (a *App) restore() error {
+	if a.journal == nil {
+		return nil
+	}
+	began := time.Now()
+	for _, err := range []error{a.ua.Restore(a.kept(journal.Registration)), a.trunks.Restore(a.kept(journal.Trunk))} {
+		if err != nil {
+			a.log.Error("not all that was kept can be read", "err", err)
+		}
+	}
+	if err := a.ua.Open(); err != nil {
+		return err
+	}
+	a.putAgain()
+	a.exchange.Restore()
+	if a.recorder != nil {
+		a.recorder.Resumed()
+	}
+	if s := a.exchange.Stats(); s.Restored+s.Lost > 0 {
+		a.log.Warn("calls of the process before go on", "calls", s.Restored, "lost", s.Lost, "took", time.Since(began))
+	}
+	return nil
+}
+
+func (a *App) restored(ref string, sink func(engine.Event), legs []engine.LegState) (exchange.Media, error) {
+	return a.engine.Restore(ref, sink, legs)
+}
+
+// retape is how recordings of the process before go on.
+func (a *App) retape() exchange.Retaper {
+	if a.recorder == nil {
+		return nil
+	}
+	return func(p record.Position, now time.Time) (exchange.Recording, error) { return a.recorder.Resume(p, now) }
+}
+
+// leave lets go of everything as it is, for another process to go on with.
+func (a *App) leave() {
+	a.letGo(true)
+	if a.journal != nil {
+		_ = a.journal.Close()
+	}
+}
+
+// letGo stops all. What has come is worked off and written, if it still counts; what comes now is left in the sockets.
+func (a *App) letGo(counts bool) {
+	if a.tester != nil {
+		a.tester.Stop()
+	}
+	a.ua.StopHearing()
+	a.engine.Leave() // after a last word of each leg on where its sound is
+	if counts {
+		a.exchange.Calls() // each call answers when it has taken what came before
+	}
+	a.exchange.Leave()
+	a.feed.Close()
+	if a.recorder != nil {
+		a.recorder.Leave()
+	}
+	a.ua.Leave()
+	if a.records != nil { // the next process has nothing of a call that is over
+		a.records.Close()
+	}
+	if a.homer != nil {
+		a.homer.Stop()
+	}
+	a.traces.Close()
+}

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"liandong/cmd/internal/api"
+	"liandong/routing/matter"
+)
+
+// filters are what of the open matters may be looked at.
+var filters = []struct {
+	name  string
+	title pair
+	of    func(api.Matter) bool
+}{
+	{"", pair{"全部", "All"}, func(api.Matter) bool { return true }},
+	{"overdue", pair{"逾期", "Overdue"}, func(m api.Matter) bool { return m.Overdue }},
+	{"supervised", pair{"督办", "Supervised"}, func(m api.Matter) bool { return m.Supervise > 0 }},
+	{"returned", pair{"退回", "Returned"}, func(m api.Matter) bool { return m.Returns > 0 }},
+}
+
+// filter is a choice of the page, with how many matters there are.
+type filter struct {
+	Name  string
+	Title pair
+	Count int
+	On    bool
+}
+
+// openMatters fills in the open matters; of them those that were asked for.
+func (s *Server) openMatters(r *http.Request, v visit, d *data) {
+	list, err := s.api.Matters(r.Context(), v.lines())
+	if err != nil {
+		s.log.Warn("matters cannot be read", "err", err)
+		d.Fault = pair{"事项无法读取：Redis 无应答", "The matters cannot be read: Redis does not answer"}
+		return
+	}
+	show := r.URL.Query().Get("show")
+	for _, f := range filters {
+		some := slices.DeleteFunc(slices.Clone(list), func(m api.Matter) bool { return !f.of(m) })
+		d.Filters = append(d.Filters, filter{f.name, f.title, len(some), f.name == show})
+		if f.name == show {
+			d.Matters = some
+		}
+	}
+}
+
+// history shows one matter with all that has been written of it.
+func (s *Server) history(w http.ResponseWriter, r *http.Request) {
+	v := visitOf(r)
+	if !oneMatter.of(v.who.Role) {
+		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
+		http.Error(w, "this page is not for you", http.StatusForbidden)
+		return
+	}
+	d, status := s.data(v, oneMatter), http.StatusOK
+	h, ok, err := s.api.History(r.Context(), v.lines(), r.PathValue("stub"))
+	switch {
+	case ok:
+		d.History = &h
+		s.audit(r, "a matter is read", "user", v.name, "stub", h.Stub)
+	case err != nil:
+		s.log.Warn("a matter cannot be read", "err", err)
+		d.Fault = pair{"事项无法读取：Redis 无应答", "The matter cannot be read: Redis does not answer"}
+		status = http.StatusServiceUnavailable
+	default:
+		d.Fault = pair{"没有这件事项", "There is no such matter"}
+		status = http.StatusNotFound
+	}
+	s.show(w, r, status, "matter", d)
+}
+
+// states are those of a matter in words.
+var states = map[matter.State]pair{
+	matter.Pushed: {"已推送", "pushed"}, matter.Received: {"已接收", "received"}, matter.Signed: {"已签收", "signed"},
+	matter.Accepted: {"已受理", "accepted"}, matter.Assigned: {"已交办", "assigned"},
+	matter.Feedback: {"已反馈", "answered once"}, matter.Closed: {"已办结", "closed"}, matter.Visited: {"已回访", "visited"},
+	matter.Archived: {"已归档", "archived"}, matter.Returned: {"已退回", "returned"}, matter.Reopened: {"已重办", "reopened"},
+}
+
+// passages are the entries and updates of a matter in words.
+var passages = map[string]pair{
+	"opened": {"建单", "opened"}, "answered": {"对方接听", "the other line answered"},
+	"failed": {"转接未成", "the hand-over failed"}, "abandoned": {"市民挂机", "the citizen hung up"},
+	"decided": {"确定归属", "decided"}, "urgent": {"险情", "danger"}, "enriched": {"补充内容", "more is known"},
+	"reminded": {"到期提醒", "reminded"}, "overdue": {"逾期", "overdue"}, "supervised": {"督办", "supervised"},
+	"recheck": {"每日复核", "looked at again"}, "hotspot": {"集中诉求", "many reports"}, "closed": {"办结", "closed"},
+	"received": {"接收", "received"}, "signed": {"签收", "signed"}, "accepted": {"受理", "accepted"},
+	"assigned": {"交办", "assigned"}, "returned": {"退回", "returned"}, "first_feedback": {"首次反馈", "first answer"},
+	"progress": {"进展", "progress"}, "extension_requested": {"申请延期", "more time is asked for"},
+	"extension_granted": {"同意延期", "more time is granted"}, "extension_denied": {"不同意延期", "more time is denied"},
+	"visited": {"回访", "visited"}, "reopened": {"重办", "reopened"}, "archived": {"归档", "archived"},
+	"missed": {"漏接", "missed"},
+}
+
+// particulars are the fields of an entry or an update, in the order in which they are shown.
+var particulars = []struct {
+	name  string
+	title pair
+}{
+	{"mode", pair{"方式", "mode"}}, {"from_agent", pair{"发起坐席", "from desk"}}, {"to_agent", pair{"接听坐席", "to desk"}},
+	{"result", pair{"结果", "result"}}, {"reason", pair{"原因", "reason"}}, {"decided_owner", pair{"归属", "whose"}},
+	{"decision_basis", pair{"依据", "by"}}, {"urgency", pair{"紧急程度", "urgency"}}, {"category", pair{"分类", "category"}},
+	{"title", pair{"标题", "title"}}, {"place", pair{"地点", "place"}}, {"unit_name", pair{"承办单位", "unit"}},
+	{"handler", pair{"经办人", "handler"}}, {"text", pair{"说明", "text"}}, {"reason_code", pair{"原因代码", "reason code"}},
+	{"due_at", pair{"时限", "due"}}, {"satisfaction", pair{"满意度", "satisfaction"}},
+	{"peer_ticket_no", pair{"对方工单号", "their number"}},
+}
+
+func stateName(s matter.State, lang string) string {
+	if p, ok := states[s]; ok {
+		return p.in(lang)
+	}
+	return string(s)
+}
+
+func passageName(event, lang string) string {
+	if p, ok := passages[event]; ok {
+		return p.in(lang)
+	}
+	return event
+}
+
+func detail(p api.Passed, lang string) string {
+	var words []string
+	for _, f := range particulars {
+		if v := p.Fields[f.name]; v != "" {
+			words = append(words, f.title.in(lang)+pair{"：", ": "}.in(lang)+v)
+		}
+	}
+	return strings.Join(words, pair{"；", "; "}.in(lang))
+}
+
+// clockOf is a time as the page shows it.
+func clockOf(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}

@@ -1,0 +1,183 @@
+package console_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"liandong/cmd/internal/phone"
+)
+
+// watched is a rig whose lines have supervisors with phones.
+func watched(t *testing.T) *rig {
+	t.Helper()
+	return newRig(t, "phones.1109={hotline: 110, password: lab-1109}", "hotlines.110.supervisors=[1109]",
+		"phones.2109={hotline: 12345, password: lab-2109}", "hotlines.12345.supervisors=[2109]",
+		"http.users.chief.phone=1109", "http.users.head.phone=2109")
+}
+
+// supervise asks for an act as the console does.
+func (b *browser) supervise(id, act string) (int, string) {
+	b.Helper()
+	status, body := b.send("POST", "/v1/calls/"+id+"/supervise/"+act, nil, "X-CSRF-Token", b.csrf)
+	return status, strings.TrimSpace(body)
+}
+
+// Who signs in as a supervisor looks after the calls of his line with his own phone, and is refused in words; desks,
+// and supervisors of the other line, neither may nor learn of it.
+func TestSuperviseByHTTP(t *testing.T) {
+	t.Parallel()
+	r := watched(t)
+	desk, chief := r.phone("1101", phone.AnswerAfter(0)), r.phone("1109", phone.Policy{})
+	call := r.call(r.phone("", phone.Policy{}), "110")
+	r.reach(call, phone.Confirmed)
+	<-desk.Incoming()
+	b, taker, head, engineer := r.signIn("chief"), r.signIn("wang"), r.signIn("head"), r.signIn("eng")
+	id := callID(t, b)
+	want := func(who *browser, act string, status int, words string) {
+		t.Helper()
+		if got, body := who.supervise(id, act); got != status || !strings.Contains(body, words) {
+			t.Errorf("%s: %d %q, want %d %q", act, got, body, status, words)
+		}
+	}
+	want(taker, "listen", http.StatusForbidden, "")
+	want(engineer, "end", http.StatusForbidden, "")
+	want(head, "listen", http.StatusForbidden, "of no line")
+	want(head, "end", http.StatusForbidden, "of no line")
+	want(b, "shout", http.StatusBadRequest, "listen whisper join end leave")
+	want(b, "leave", http.StatusConflict, "not in the call")
+	want(b, "listen?user=2109", http.StatusForbidden, "not your phone")
+	want(b, "whisper", http.StatusOK, "ok")
+	rung := <-chief.Incoming()
+	if text := string(rung.Invite().Bytes()); strings.Contains(text, "13812345678") {
+		t.Errorf("the citizen's number is shown to whoever passes the supervisor's phone:\n%s", text)
+	}
+	if err := rung.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	r.reach(rung, phone.Confirmed)
+	r.until("he whispers", func() bool { return strings.Contains(list(t, b), `"act":"whisper","up":true`) })
+	want(b, "join", http.StatusOK, "ok")
+	r.until("he has joined", func() bool { return strings.Contains(list(t, b), `"act":"join"`) })
+	_, story := b.send("GET", "/v1/calls/"+id+"/story", nil)
+	if !strings.Contains(story, `"supervisor"`) || !strings.Contains(story, "1109") {
+		t.Errorf("the supervisor's story: %s", story)
+	}
+	for _, who := range []*browser{taker, engineer} {
+		_, story = who.send("GET", "/v1/calls/"+id+"/story", nil)
+		if seen := list(t, who) + story; strings.Contains(seen, "supervisor") || strings.Contains(seen, "1109") {
+			t.Errorf("a desk or an engineer learns of a supervisor: %s", seen)
+		}
+	}
+	traced := func(who *browser) (text string) {
+		for _, path := range []string{"/v1/calls/" + id + "/trace", "/v1/calls/" + id + "/trace.pcap", "/calls/" + id} {
+			status, body := who.send("GET", path, nil)
+			if text += body; status != http.StatusOK || !strings.Contains(body, "1101") {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
+		}
+		return text
+	}
+	r.until("he is in the ladder", func() bool { return strings.Contains(traced(b), "1109 hears") })
+	if seen := traced(engineer); strings.Contains(seen, "1109") {
+		t.Errorf("an engineer's ladder shows a supervisor: %s", seen)
+	}
+	want(b, "leave", http.StatusOK, "ok")
+	r.reach(rung, phone.Ended)
+	want(b, "end", http.StatusOK, "ok")
+	r.reach(call, phone.Ended)
+	want(b, "end", http.StatusNotFound, "no such call")
+}
+
+func list(t *testing.T, b *browser) string {
+	t.Helper()
+	_, body := b.send("GET", "/v1/calls", nil)
+	return body
+}
+
+// callID waits for the one call that somebody sees.
+func callID(t *testing.T, b *browser) (id string) {
+	t.Helper()
+	b.until("the call is seen", func() bool {
+		_, rest, ok := strings.Cut(list(t, b), `"id":"`)
+		id, _, _ = strings.Cut(rest, `"`)
+		return ok
+	})
+	return id
+}
+
+// A supervisor with a browser and a real phone: a button has the phone ring, the page shows how he is in the call, a
+// refusal is said in words, and the call's page ends the call.
+func TestSupervisorInABrowser(t *testing.T) {
+	ctx := chromium(t)
+	s := &screen{watched(t), ctx}
+	desk, head := s.phone("2101", phone.Policy{}), s.phone("2109", phone.Policy{})
+	s.signIn("head")
+	s.do("no calls", s.open("/calls"), shown("#count", "No calls"))
+	call := s.call(s.phone("", phone.Policy{}), "12345")
+	rings := <-desk.Incoming()
+	s.do("nobody is there to hear a whisper", shown("#calls", "ringing"), chromedp.Click(`[data-act=whisper]`),
+		shown("#attended", "no desk of the line is there"))
+	s.do("the phone rings", chromedp.Click(`[data-act=listen]`), shown("#attended", "Your phone 2109 rings"))
+	mine := <-head.Incoming()
+	if err := mine.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	s.do("he listens", holds(`document.querySelector('[data-act=listen]').getAttribute('aria-pressed') === 'true'`),
+		shown("#calls", "2109 Listen"))
+	if err := rings.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	s.do("the desk answers, and he whispers", shown("#calls", "talking"), chromedp.Click(`[data-act=whisper]`),
+		holds(`document.querySelector('[data-act=whisper]').getAttribute('aria-pressed') === 'true'`))
+	s.shoot("supervised", "/calls")
+	s.do("the call's page", chromedp.Click("#calls a"), shown("#story", "supervisor 2109: whispers"),
+		shown("#one", "2109 Whisper"))
+	s.do("a key of the phone shows on the page", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		return mine.SendDTMF(ctx, "6", phone.RFC4733)
+	}), shown("#one", "2109 Join"))
+	s.do("he ends the call", holds("(window.confirm = () => true)()"), chromedp.Click(`[data-act=end]`),
+		shown("#story", "ends the call"), shown("#one", "ended"))
+	s.reach(call, phone.Ended)
+	s.reach(mine, phone.Ended)
+
+}
+
+// Who reads a call's ladder is written down once, however often its page asks for it; who is refused, each time.
+func TestLadderIsAudited(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	desk := r.phone("1101", phone.AnswerAfter(0))
+	call := r.call(r.phone("", phone.Policy{}), "110")
+	r.reach(call, phone.Confirmed)
+	<-desk.Incoming()
+	chief, taker, engineer := r.signIn("chief"), r.signIn("wang"), r.signIn("eng")
+	id := callID(t, chief)
+	for range 3 {
+		for _, who := range []*browser{chief, taker, engineer} {
+			who.send("GET", "/calls/"+id+"/ladder", nil)
+		}
+	}
+	r.signIn("chief").send("GET", "/calls/"+id+"/ladder", nil)
+	engineer.send("GET", "/calls/other/ladder", nil)
+	said := map[string]int{}
+	for line := range strings.Lines(r.log.String()) {
+		for _, what := range []string{"the messages of a call are read", "refused at the console"} {
+			for _, user := range []string{"chief", "wang", "eng"} {
+				if strings.Contains(line, what) && strings.Contains(line, "user="+user) &&
+					strings.Contains(line, "/ladder") {
+					said[user+": "+what]++
+				}
+			}
+		}
+	}
+	want := map[string]int{"chief: the messages of a call are read": 2, "eng: the messages of a call are read": 1,
+		"wang: refused at the console": 3}
+	if !maps.Equal(said, want) {
+		t.Errorf("the log says %v, want %v", said, want)
+	}
+}

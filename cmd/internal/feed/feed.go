@@ -1,0 +1,363 @@
+// Package feed is what happens in the switch, for whoever looks on: call events, states of seats, registrations and
+// entries of tickets, the last of them in a ring from which each reader reads at its own pace.
+//
+// Nobody who tells something ever waits for a reader: one that is slower than the ring is long learns that it has
+// missed something. Callers' numbers are masked before anything is kept.
+package feed
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"liandong/routing/number"
+	"liandong/routing/ticket"
+)
+
+// Events that have to do with the feed itself, or with no call.
+const (
+	Hello        = "hello"        // the first that a reader gets: resumed is 1 when it has missed nothing
+	Gone         = "gone"         // a call that has to do with none of the reader's lines any more
+	Seat         = "seat"         // a seat is in another state
+	Registered   = "registered"   // the first phone of a user has registered
+	Unregistered = "unregistered" // the last one is gone
+	Stub         = "stub"         // an entry of a ticket; detail says which
+)
+
+// Event is one thing that has happened. Immutable.
+type Event struct {
+	Seq  uint64 // counts up by one
+	Name string
+	Data []byte // a JSON object of strings
+	// it tells of a supervisor, whom a desk is not to know of
+	Discreet bool
+	lines    []string // whose affair it is
+	left     []string // whose it was until now
+	ref      string
+}
+
+// Sight is an event as somebody of some lines may see it; false: not at all. nil: of all lines.
+func (e Event) Sight(lines []string) (name string, data []byte, ok bool) {
+	switch {
+	case lines == nil || shares(e.lines, lines):
+		return e.Name, e.Data, true
+	case shares(e.left, lines):
+		data, _ = json.Marshal(map[string]string{"event": Gone, "call_ref": e.ref}) // strings always fit
+		return Gone, data, true
+	}
+	return "", nil, false
+}
+
+func shares(a, b []string) bool {
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+}
+
+// Chair is the state of a seat.
+type Chair struct {
+	User    string    `json:"user"`
+	Name    string    `json:"name,omitempty"`
+	Hotline string    `json:"hotline"`
+	State   string    `json:"state"` // free, ringing, talking, after_call, not_ready, unregistered
+	Call    string    `json:"call,omitempty"`
+	Since   time.Time `json:"since"`
+
+	Phones int    `json:"phones"`           // that are registered
+	Agent  string `json:"agent_state"`      // ready, after_call, not_ready, whatever the phone does
+	Reason string `json:"reason,omitempty"` // of not_ready
+}
+
+// Feed holds the last events. Safe for use by several goroutines.
+type Feed struct {
+	epoch string // of this process: ids of others mean nothing here
+
+	mu     sync.Mutex
+	ring   []Event             // guarded by mu; at Seq modulo its length
+	next   uint64              // guarded by mu; the Seq to come
+	wake   chan struct{}       // guarded by mu; closed by the next event
+	calls  map[string][]string // guarded by mu; call_ref → the lines that it was last the affair of
+	chairs map[string]Chair    // guarded by mu; as told last
+	closed bool                // guarded by mu
+
+	dirty   map[string]bool // guarded by mu; users whose seat is to be looked at
+	touched chan struct{}   // holds a token while something is dirty
+	stop    chan struct{}
+	wg      sync.WaitGroup
+}
+
+// mostCalls bounds what is kept of calls whose end is never told.
+const mostCalls = 100_000
+
+// New is a feed that keeps so many events.
+func New(room int, began time.Time) *Feed {
+	return &Feed{
+		epoch: strconv.FormatInt(began.UnixNano(), 36), ring: make([]Event, room), next: 1, wake: make(chan struct{}),
+		calls: map[string][]string{}, chairs: map[string]Chair{}, dirty: map[string]bool{},
+		touched: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+}
+
+// hidden are fields of call events that say who calls, without a mask.
+var hidden = []string{"caller_e164", "caller_raw"}
+
+// Call takes an event of a call, with its lines in the field lines. The fields are only read.
+func (f *Feed) Call(event string, fields map[string]string) {
+	shown := maps.Clone(fields)
+	for _, name := range hidden {
+		delete(shown, name)
+	}
+	who := fields["caller_e164"]
+	if who == "" {
+		who = fields["caller_raw"]
+	}
+	shown["caller"] = number.Mask(who)
+	lines := split(fields["lines"])
+	if len(lines) == 0 && fields["hotline"] != "" {
+		lines = []string{fields["hotline"]}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e := Event{Name: event, Data: object(shown), lines: lines, ref: fields["call_ref"],
+		Discreet: strings.HasPrefix(event, "supervisor") || fields["party"] == "supervisor"}
+	switch event {
+	case "state":
+		e.left = f.calls[e.ref]
+		if len(f.calls) < mostCalls || e.left != nil {
+			f.calls[e.ref] = lines
+		}
+	case "ended":
+		e.lines = append(slices.Clip(lines), f.calls[e.ref]...)
+		delete(f.calls, e.ref)
+	}
+	f.put(e)
+}
+
+// Concern notes whose affair a call is that was there before the feed.
+func (f *Feed) Concern(ref string, lines []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[ref] = lines
+}
+
+// Entry takes an entry of a ticket. What citizens have said in it is not told.
+func (f *Feed) Entry(t ticket.Entry) {
+	fields := map[string]string{
+		"event": Stub, "detail": string(t.Event), "at": t.At.Format(time.RFC3339Nano), "call_ref": t.CallRef,
+		"stub_id": t.StubID,
+		"from":    t.From, "to": t.To, "mode": string(t.Mode), "result": string(t.Result), "category": t.CategoryCode,
+		"urgency":    string(t.Urgency),
+		"from_agent": t.FromAgent, "to_agent": t.ToAgent, "owner": t.DecidedOwner, "basis": string(t.DecisionBasis),
+		"caller": number.Mask(t.CallerE164),
+	}
+	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.put(Event{Name: Stub, Data: object(fields), lines: []string{t.From, t.To}, ref: t.CallRef})
+}
+
+// put adds an event. Caller holds mu.
+func (f *Feed) put(e Event) {
+	if f.closed {
+		return
+	}
+	e.Seq = f.next
+	f.ring[e.Seq%uint64(len(f.ring))] = e
+	f.next++
+	close(f.wake)
+	f.wake = make(chan struct{})
+}
+
+// Touch says that the seat of a user may be in another state. It never waits.
+func (f *Feed) Touch(user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dirty[user] = true
+	select {
+	case f.touched <- struct{}{}:
+	default:
+	}
+}
+
+// Watch looks at seats from now on: all of them once, and then whichever is touched. look is asked under no lock;
+// false: there is no such seat. told is given who has registered and who is gone.
+func (f *Feed) Watch(users []string, look func(user string) (Chair, bool), told func(event string, c Chair)) {
+	for _, user := range users {
+		if c, ok := look(user); ok {
+			c.Since = time.Now()
+			f.mu.Lock()
+			f.chairs[user] = c
+			f.mu.Unlock()
+		}
+	}
+	f.wg.Go(func() {
+		for {
+			select {
+			case <-f.touched:
+				for _, user := range f.takeDirty() {
+					f.see(user, look, told)
+				}
+			case <-f.stop:
+				return
+			}
+		}
+	})
+}
+
+func (f *Feed) takeDirty() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	users := slices.Sorted(maps.Keys(f.dirty))
+	clear(f.dirty)
+	return users
+}
+
+func (f *Feed) see(user string, look func(string) (Chair, bool), told func(string, Chair)) {
+	c, ok := look(user)
+	if !ok {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.chairs, user)
+		return
+	}
+	was, changed := f.sit(c)
+	switch {
+	case !changed:
+	case was.Phones == 0 && c.Phones > 0:
+		told(Registered, c)
+	case was.Phones > 0 && c.Phones == 0:
+		told(Unregistered, c)
+	}
+}
+
+// sit notes the state of a seat, and tells of it if it is another one.
+func (f *Feed) sit(c Chair) (was Chair, changed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was = f.chairs[c.User]
+	c.Since = was.Since
+	if c == was {
+		return was, false
+	}
+	if c.State != was.State || c.Call != was.Call || c.Agent != was.Agent || c.Reason != was.Reason {
+		c.Since = time.Now()
+		f.put(Event{Name: Seat, lines: []string{c.Hotline}, Data: object(map[string]string{
+			"event": Seat, "at": c.Since.Format(time.RFC3339Nano), "user": c.User, "name": c.Name,
+			"hotline": c.Hotline, "state": c.State, "was": was.State,
+			"call": c.Call, "agent_state": c.Agent, "reason": c.Reason,
+		})})
+	}
+	f.chairs[c.User] = c
+	return was, true
+}
+
+// Chairs lists the seats of some lines, nil: of all, by user.
+func (f *Feed) Chairs(lines []string) (all []Chair) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, user := range slices.Sorted(maps.Keys(f.chairs)) {
+		if c := f.chairs[user]; lines == nil || slices.Contains(lines, c.Hotline) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// Of lists what is still known of a call, as somebody of some lines may see it: JSON objects, the oldest first. all: of
+// supervisors, too.
+func (f *Feed) Of(ref string, lines []string, all bool) (story []json.RawMessage) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || ref == "" {
+		return nil
+	}
+	for seq := f.oldest(); seq < f.next; seq++ {
+		e := f.ring[seq%uint64(len(f.ring))]
+		if _, data, ok := e.Sight(lines); ok && e.ref == ref && (all || !e.Discreet) {
+			story = append(story, data)
+		}
+	}
+	return story
+}
+
+// Close ends all readers, and the watch.
+func (f *Feed) Close() {
+	f.mu.Lock()
+	closed := f.closed
+	f.closed = true
+	if !closed {
+		close(f.wake)
+		f.wake = nil
+		f.ring = make([]Event, 1)
+	}
+	f.mu.Unlock()
+	if !closed {
+		close(f.stop)
+		f.wg.Wait()
+	}
+}
+
+// Reader reads from a place in the feed. Owned by one goroutine.
+type Reader struct {
+	feed *Feed
+	next uint64
+}
+
+// Reader begins after the event of an id; false: what came after it is not known any more, and it begins with what is
+// to come.
+func (f *Feed) Reader(last string) (r *Reader, resumed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r = &Reader{f, f.next}
+	epoch, n, _ := strings.Cut(last, "-")
+	seq, err := strconv.ParseUint(n, 10, 64)
+	if err != nil || epoch != f.epoch || seq >= f.next || seq+1 < f.oldest() {
+		return r, false
+	}
+	r.next = seq + 1
+	return r, true
+}
+
+// oldest is the first Seq that is still there. Caller holds mu.
+func (f *Feed) oldest() uint64 { return f.next - min(f.next-1, uint64(len(f.ring))) }
+
+// Next takes what has come, and what is closed when there will be more. lost: the reader was too slow, and something is
+// missing before the list. A closed channel of nil is the end.
+func (r *Reader) Next() (list []Event, lost bool, more <-chan struct{}) {
+	f := r.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, false, nil
+	}
+	if first := f.oldest(); r.next < first {
+		r.next, lost = f.next, true
+	}
+	for ; r.next < f.next; r.next++ {
+		list = append(list, f.ring[r.next%uint64(len(f.ring))])
+	}
+	return list, lost, f.wake
+}
+
+// ID names the place that a reader has come to.
+func (r *Reader) ID() string { return r.feed.id(r.next - 1) }
+
+// IDOf names an event, for a reader that comes again.
+func (r *Reader) IDOf(e Event) string { return r.feed.id(e.Seq) }
+
+func (f *Feed) id(seq uint64) string { return f.epoch + "-" + strconv.FormatUint(seq, 10) }
+
+func split(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+// object is a JSON object of strings.
+func object(fields map[string]string) []byte {
+	b, _ := json.Marshal(fields) // strings always fit
+	return b
+}

@@ -1,0 +1,164 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// control is the socket by which the command line speaks to the keeper. Who may is a matter of the file's mode.
+type control struct {
+	path     string
+	listener net.Listener
+	wg       sync.WaitGroup
+	mu       sync.Mutex
+	conns    map[net.Conn]bool // guarded by mu
+}
+
+const (
+	askUpgrade = "upgrade"
+	replyWait  = 200 * time.Millisecond // a reader that does not read holds nobody up
+)
+
+// open opens the control socket where the worker's config has it.
+func (k *Keeper) open(path string) {
+	if k.control != nil && k.control.path == path {
+		return
+	}
+	if k.control != nil {
+		k.control.close()
+		k.control = nil
+	}
+	if path == "" {
+		return
+	}
+	c, err := newControl(path, k.asked)
+	if err != nil {
+		k.log.Error("there is no control socket", "err", err)
+		return
+	}
+	k.control = c
+}
+
+// asked is one line of somebody; it is answered in JSON, line by line.
+func (k *Keeper) asked(line string, answer func(Answer)) {
+	switch line {
+	case askUpgrade:
+		k.do(func() { k.startUpgrade(answer) })
+	default:
+		answer(Answer{Step: Refused, Why: "not understood"})
+	}
+}
+
+func newControl(path string, asked func(string, func(Answer))) (*control, error) {
+	var l net.Listener
+	err := within(path, func(short string) (err error) {
+		_ = os.Remove(short) // of one that has died; a living one's journal would have refused us before
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keeper: %s: %w", path, err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // its short name means nothing later
+	c := &control{path: path, listener: l, conns: map[net.Conn]bool{}}
+	if err := os.Chmod(path, 0o600); err != nil {
+		c.close()
+		return nil, fmt.Errorf("keeper: %w", err)
+	}
+	c.wg.Go(func() { c.accept(asked) })
+	return c, nil
+}
+
+// within runs f with a name for path that is short enough for a socket: by the directory's descriptor.
+func within(path string, f func(short string) error) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
+}
+
+func (c *control) accept(asked func(string, func(Answer))) {
+	for {
+		conn, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.conns[conn] = true
+		c.mu.Unlock()
+		c.wg.Go(func() { c.serve(conn, asked) })
+	}
+}
+
+// serve answers one question. The connection ends with the last answer, or when who asked has gone.
+func (c *control) serve(conn net.Conn, asked func(string, func(Answer))) {
+	defer func() {
+		c.mu.Lock()
+		delete(c.conns, conn)
+		c.mu.Unlock()
+		_ = conn.Close()
+	}()
+	r := bufio.NewReader(conn)
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return
+	}
+	asked(strings.TrimSpace(line), func(a Answer) {
+		_ = conn.SetWriteDeadline(time.Now().Add(replyWait))
+		_ = json.NewEncoder(conn).Encode(a)
+		if a.Ends() {
+			_ = conn.(*net.UnixConn).CloseWrite()
+		}
+	})
+	_, _ = r.ReadByte() // until the other side closes
+}
+
+func (c *control) close() {
+	_ = c.listener.Close()
+	_ = os.Remove(c.path)
+	c.mu.Lock()
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
+	c.mu.Unlock()
+	c.wg.Wait()
+}
+
+// Upgrade asks the keeper whose control socket this is for an upgrade, and gives each of its answers.
+func Upgrade(ctx context.Context, path string, each func(Answer)) error {
+	var conn net.Conn
+	err := within(path, func(short string) (err error) {
+		conn, err = new(net.Dialer).DialContext(ctx, "unix", short)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrNoSwitch, path, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	if _, err := fmt.Fprintln(conn, askUpgrade); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSwitch, err)
+	}
+	d := json.NewDecoder(conn)
+	for {
+		var a Answer
+		if err := d.Decode(&a); err != nil {
+			return fmt.Errorf("keeper: the answer breaks off: %w", errors.Join(ctx.Err(), err))
+		}
+		each(a)
+		if a.Ends() {
+			return nil
+		}
+	}
+}

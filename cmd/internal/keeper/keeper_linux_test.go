@@ -1,0 +1,357 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is what the test binary is called when a keeper has started it.
+const childName = "keeper-test-child"
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == childName {
+		play(os.Args[1], os.Args[2])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// play is a worker whose only call is a UDP socket that says who answers. The version file says how it behaves.
+func play(address, versionFile string) {
+	b, err := os.ReadFile(versionFile)
+	check(err)
+	version := string(b)
+	how, _, _ := strings.Cut(version, " ")
+	if how == "refuses" {
+		os.Exit(1)
+	}
+	line, err := Attach()
+	check(err)
+	if how == "hangs" {
+		time.Sleep(time.Hour)
+	}
+	check(line.Wait(context.Background(), Hello{Version: version}, func() bool { return true }))
+	if how == "begins-and-hangs" {
+		time.Sleep(time.Hour)
+	}
+	c := socket(line, address)
+	go answer(line, c)
+	line.Ready(Ready{Control: filepath.Join(filepath.Dir(versionFile), "control"), Tests: how == "tests-ill" ||
+		how == "tests-well"})
+	switch how {
+	case "dies-soon":
+		time.AfterFunc(time.Second, func() { os.Exit(3) })
+	case "tests-ill":
+		line.Tested("no sound")
+	case "tests-well":
+		line.Tested("")
+	}
+	select {
+	case <-line.Yielded():
+	case <-line.Lost():
+		os.Exit(4)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(5)
+	}
+}
+
+// socket is the one of the worker before, or a new one, handed over before it is used.
+func socket(line *Line, address string) net.PacketConn {
+	name := "udp/" + address
+	if fd, ok := line.Take(name); ok {
+		c, err := net.FilePacketConn(os.NewFile(uintptr(fd), name))
+		check(err)
+		return c
+	}
+	c, err := net.ListenPacket("udp", address)
+	check(err)
+	raw, err := c.(*net.UDPConn).SyscallConn()
+	check(err)
+	check(raw.Control(func(fd uintptr) { line.Hold(name, int(fd)) }))
+	return c
+}
+
+func answer(line *Line, c net.PacketConn) {
+	buf := make([]byte, 100)
+	for {
+		n, from, err := c.ReadFrom(buf)
+		check(err)
+		s := line.Status()
+		s.Worker = os.Getpid()
+		b, err := json.Marshal(s)
+		check(err)
+		_, err = c.WriteTo(append(append(buf[:n:n], ' '), b...), from)
+		check(err)
+	}
+}
+
+// rig is a keeper in this process.
+type rig struct {
+	t       *testing.T
+	address string
+	version string // the file
+	signals chan os.Signal
+	log     *os.File
+	code    chan int
+	conn    net.Conn
+	n       int
+}
+
+func newRig(t *testing.T, version string, s *Systemd) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	must(t, err)
+	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	must(t, probe.Close())
+	r := &rig{t: t, address: probe.LocalAddr().String(), version: filepath.Join(dir, "version"),
+		signals: make(chan os.Signal, 8),
+		log:     log, code: make(chan int, 1)}
+	r.next(version)
+	r.start(s)
+	r.conn, err = net.Dial("udp", r.address)
+	must(t, err)
+	return r
+}
+
+// start runs a keeper until the test ends.
+func (r *rig) start(s *Systemd) {
+	t := r.t
+	self, err := os.Executable()
+	must(t, err)
+	k, err := New(Config{Path: self, Args: []string{childName, r.address, r.version}, Stdout: r.log, Stderr: r.log,
+		Signals: r.signals, Systemd: s})
+	must(t, err)
+	go func() { r.code <- k.Run() }()
+	t.Cleanup(func() {
+		r.signals <- syscall.SIGTERM
+		select {
+		case <-k.ended:
+		case <-time.After(20 * time.Second):
+			t.Error("the keeper does not end")
+		}
+		if t.Failed() {
+			b, _ := os.ReadFile(r.log.Name())
+			t.Logf("%s", b)
+		}
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// next is what a process started from now on is.
+func (r *rig) next(version string) { must(r.t, os.WriteFile(r.version, []byte(version), 0o600)) }
+
+// ask sends a packet and waits for its answer. A socket that has closed refuses it: then asked again, and counted.
+func (r *rig) ask() (s Status, refused int) {
+	r.t.Helper()
+	r.n++
+	word := fmt.Sprintf("question-%d", r.n)
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
+		_, err := fmt.Fprint(r.conn, word)
+		buf := make([]byte, 1000)
+		_ = r.conn.SetReadDeadline(until)
+		n, err2 := r.conn.Read(buf)
+		if err != nil || err2 != nil {
+			refused++
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if got, ok := bytes.CutPrefix(buf[:n], []byte(word+" ")); ok {
+			must(r.t, json.Unmarshal(got, &s))
+			return s, refused
+		}
+	}
+	r.t.Fatal("nobody answers")
+	return s, refused
+}
+
+// until asks until the processes are as wanted.
+func (r *rig) until(what string, ok func(Status) bool) Status {
+	r.t.Helper()
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if s, _ := r.ask(); ok(s) {
+			return s
+		}
+	}
+	r.t.Fatalf("not in time: %s", what)
+	return Status{}
+}
+
+func spared(s Status) bool { return s.Spare != 0 }
+
+// A worker is killed: the spare has its socket, what came meanwhile waits in it, and nobody was refused.
+func TestSpareGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "v1", nil)
+	before := r.until("a spare", spared)
+	for round := range 3 {
+		must(t, unix.Kill(before.Worker, unix.SIGKILL))
+		after, refused := r.ask()
+		if refused != 0 || after.Worker != before.Spare || after.Restarts != round+1 || after.Keeper != os.Getpid() {
+			t.Fatalf("%d refused; %+v after %+v", refused, after, before)
+		}
+		before = r.until("another spare", spared)
+	}
+}
+
+// One that hangs is found by the pings that it does not answer.
+func TestHungWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("ten pings long")
+	}
+	r := newRig(t, "v1", nil)
+	before := r.until("a spare", spared)
+	must(t, unix.Kill(before.Worker, unix.SIGSTOP))
+	if _, refused := r.ask(); refused != 0 {
+		t.Errorf("%d refused", refused)
+	}
+	r.until("the spare in its place", func(s Status) bool { return s.Worker == before.Spare })
+}
+
+// The first start fails as it always has: with what the switch says, and its exit code.
+func TestFirstStartFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "refuses", nil)
+	if code := <-r.code; code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestSignalEndsAll(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "v1", nil)
+	s := r.until("a spare", spared)
+	r.signals <- os.Interrupt
+	<-r.code
+	for _, pid := range []int{s.Worker, s.Spare} {
+		if unix.Kill(pid, 0) == nil {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+}
+
+// upgrade asks for one and gives the answers.
+func (r *rig) upgrade() (all []Answer) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	must(r.t, Upgrade(ctx, filepath.Join(filepath.Dir(r.version), "control"), func(a Answer) { all = append(all, a) }))
+	return all
+}
+
+// An upgrade keeps the new version when it lives, and goes back to the old one when it does not.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		version string
+		steps   []Step
+		why     string
+		long    bool
+	}{
+		{"refuses v2", []Step{Refused}, "exit status 1", false},
+		{"tests-ill v2", []Step{Watched, RolledBack}, "its self-test fails: no sound", false},
+		{"dies-soon v2", []Step{Watched, RolledBack}, "exit status 3", false},
+		{"hangs v2", []Step{Refused}, "not ready after 5s", true},
+		{"begins-and-hangs v2", []Step{RolledBack}, "not ready after 5s", true},
+		{"tests-well v2", []Step{Watched, Upgraded}, "", true},
+		{"v2", []Step{Watched, Upgraded}, "", true},
+	} {
+		t.Run(tt.version, func(t *testing.T) {
+			t.Parallel()
+			if tt.long && testing.Short() {
+				t.Skip("as long as a version is watched")
+			}
+			r := newRig(t, "v1", nil)
+			before := r.until("a spare", spared)
+			r.next(tt.version)
+			var all []Answer
+			var wg sync.WaitGroup
+			wg.Go(func() { all = r.upgrade() })
+			wg.Wait()
+			r.next("v1") // of spares that come later
+			last := all[len(all)-1]
+			for i, a := range all {
+				if len(all) != len(tt.steps) || a.Step != tt.steps[i] {
+					t.Fatalf("%+v, want %v", all, tt.steps)
+				}
+			}
+			if !strings.Contains(last.Why, tt.why) || last.Step == Upgraded && last.Why != "" {
+				t.Errorf("why: %q, want %q", last.Why, tt.why)
+			}
+			after, refused := r.ask()
+			if refused != 0 {
+				t.Errorf("%d refused", refused)
+			}
+			want := map[Step]int{Refused: before.Worker, RolledBack: before.Spare, Upgraded: after.Worker}[last.Step]
+			version := "v1"
+			if last.Step == Upgraded {
+				version = tt.version
+			}
+			if after.Worker != want || after.Version != version {
+				t.Errorf("%+v after %+v", after, before)
+			}
+		})
+	}
+}
+
+// A service manager is told that the switch is ready, and keeps the descriptors for the keeper after this one.
+func TestSystemd(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	must(t, err)
+	defer manager.Close()
+	s, err := notifies(path)
+	must(t, err)
+	r := newRig(t, "v1", s)
+	var fd int
+	var said string
+	for !strings.Contains(said, "WATCHDOG=1") || !strings.Contains(said, "READY=1") || fd == 0 {
+		buf, rights := make([]byte, 1000), make([]byte, 100)
+		must(t, manager.SetReadDeadline(time.Now().Add(20*time.Second)))
+		n, rn, _, _, err := manager.ReadMsgUnix(buf, rights)
+		must(t, err)
+		said += string(buf[:n]) + "\n"
+		if fds, err := received(rights[:rn]); err == nil && len(fds) == 1 {
+			fd = fds[0]
+			if want := "FDSTORE=1\nFDPOLL=0\nFDNAME=udp/" +
+				strings.Replace(r.address, ":", "%3A", 1); string(buf[:n]) != want {
+				t.Errorf("%q, want %q", buf[:n], want)
+			}
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, manager) }()
+	r.signals <- os.Interrupt
+	<-r.code
+	// The keeper is gone too; its socket is in the store, and what comes waits there.
+	r.start(&Systemd{fd: s.fd, path: path, given: map[string]int{"udp/" + r.address: fd}})
+	if _, refused := r.ask(); refused != 0 {
+		t.Errorf("%d refused", refused)
+	}
+}

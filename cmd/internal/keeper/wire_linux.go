@@ -1,0 +1,128 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendWait is how long a message waits for a side that does not read; the line is good for nothing then.
+const sendWait = 2 * time.Second
+
+// wire is one end of a line.
+type wire struct {
+	mu   sync.Mutex // keeps messages of several goroutines apart
+	conn *net.UnixConn
+}
+
+// newPair makes a line: one end to be used here, the other to be given to a child.
+func newPair() (*wire, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("keeper: socketpair: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "line")
+	ours, err := newWire(os.NewFile(uintptr(fds[0]), "line"))
+	if err != nil {
+		_ = theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// newWire takes over an end.
+func newWire(f *os.File) (*wire, error) {
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("keeper: the line: %w", err)
+	}
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		_ = c.Close()
+		return nil, errors.New("keeper: the line is no unix socket")
+	}
+	return &wire{conn: u}, nil
+}
+
+func (w *wire) send(m message) error {
+	var rights []byte
+	if len(m.fds) > 0 {
+		rights = unix.UnixRights(m.fds...)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.conn.SetWriteDeadline(time.Now().Add(sendWait))
+	if _, _, err := w.conn.WriteMsgUnix(m.encode(), rights, nil); err != nil {
+		return fmt.Errorf("keeper: send: %w", err)
+	}
+	return nil
+}
+
+// tell sends a kind with a value as JSON.
+func (w *wire) tell(k kind, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	return w.send(message{kind: k, body: b})
+}
+
+// receive waits for the next message. An error that is errMessage concerns that message alone.
+func (w *wire) receive() (message, error) {
+	buf, rights := make([]byte, maxMessage+1), make([]byte, unix.CmsgSpace(4*(maxNames+1)))
+	n, rn, flags, _, err := w.conn.ReadMsgUnix(buf, rights)
+	switch {
+	case err != nil:
+		return message{}, fmt.Errorf("keeper: receive: %w", err)
+	case n == 0 && rn == 0:
+		return message{}, io.EOF
+	}
+	fds, err := received(rights[:rn])
+	if err == nil && flags&unix.MSG_CTRUNC != 0 {
+		err = fmt.Errorf("%w: descriptors are missing: too many are open", errMessage)
+	}
+	var m message
+	if err == nil {
+		m, err = decode(buf[:n], fds)
+	}
+	if err != nil || m.kind != hold {
+		closeAll(fds)
+		m.fds = nil
+	}
+	return m, err
+}
+
+// received takes the descriptors out of what came beside a message.
+func received(b []byte) (fds []int, err error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	list, err := unix.ParseSocketControlMessage(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMessage, err)
+	}
+	for _, c := range list {
+		got, err := unix.ParseUnixRights(&c)
+		if err != nil {
+			return fds, fmt.Errorf("%w: %w", errMessage, err)
+		}
+		fds = append(fds, got...)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+}
+
+func (w *wire) close() { _ = w.conn.Close() }

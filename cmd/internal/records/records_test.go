@@ -1,0 +1,102 @@
+package records
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var zone = time.FixedZone("", 8*3600)
+
+func open(t *testing.T, dir string, log *strings.Builder) *Book {
+	t.Helper()
+	b, err := Open(Config{Dir: dir, Days: 2, Zone: zone}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func lines(t *testing.T, path string) (list []map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		var fields map[string]string
+		if json.Unmarshal([]byte(line), &fields) == nil {
+			list = append(list, fields)
+		}
+	}
+	return list
+}
+
+// A line is in the file of its day, by the zone; files that are too old go, others stay; a line that a process could
+// not end takes none with it.
+func TestDays(t *testing.T) {
+	dir, log := filepath.Join(t.TempDir(), "new"), &strings.Builder{}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	late := time.Date(2024, 4, 3, 23, 59, 0, 0, zone)
+	for name, text := range map[string]string{"calls-2024-04-01.jsonl": "{}\n", "calls-2024-04-02.jsonl": "{}\n",
+		"calls-x.jsonl": "", "notes": "", "calls-2024-04-03.jsonl": `{"call_ref":"torn`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, dir, log)
+	b.Add(map[string]string{"call_ref": "a"}, late.UTC())
+	b.Add(map[string]string{"call_ref": "b"}, late.Add(2*time.Minute))
+	b.Close()
+	b = open(t, dir, log)
+	b.Add(map[string]string{"call_ref": "c"}, late)
+	b.Close()
+	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 2 || got[0]["call_ref"] != "a" ||
+		got[1]["call_ref"] != "c" {
+		t.Errorf("%v", got)
+	}
+	if got := lines(t, filepath.Join(dir, "calls-2024-04-04.jsonl")); len(got) != 1 || got[0]["call_ref"] != "b" {
+		t.Errorf("%v", got)
+	}
+	for name, stays := range map[string]bool{"calls-2024-04-01.jsonl": false, "calls-2024-04-02.jsonl": true,
+		"calls-x.jsonl": true, "notes": true} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != stays {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if log.Len() > 0 {
+		t.Error(log.String())
+	}
+}
+
+// A disk that takes nothing is told of once, and what was lost when it does again.
+func TestDiskFails(t *testing.T) {
+	dir, log := filepath.Join(t.TempDir(), "records"), &strings.Builder{}
+	b := open(t, dir, log)
+	at := time.Date(2024, 4, 3, 12, 0, 0, 0, zone)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	b.Add(map[string]string{"call_ref": "a"}, at)
+	b.Add(map[string]string{"call_ref": "b"}, at)
+	for end := time.Now().Add(time.Minute); b.lost.Load() < 2 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.Add(map[string]string{"call_ref": "c"}, at)
+	b.Close()
+	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 1 || got[0]["call_ref"] != "c" {
+		t.Errorf("%v", got)
+	}
+	if s := log.String(); strings.Count(s, "not written down") != 1 || !strings.Contains(s, "lost=2") {
+		t.Error(s)
+	}
+}

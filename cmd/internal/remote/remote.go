@@ -1,0 +1,121 @@
+// Package remote asks the running switch by its HTTP, for the commands of whoever sits at its machine.
+package remote
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"liandong/configs"
+	"liandong/routing/desk"
+)
+
+// patience is how long an answer may take.
+const patience = 15 * time.Second
+
+// ErrNoHTTP says that the config has no HTTP by which the switch could be asked.
+var ErrNoHTTP = errors.New("http.listen is not set in the config: the switch cannot be asked")
+
+// Switch is where a switch is asked. Immutable.
+type Switch struct {
+	listen   netip.AddrPort
+	certFile string // "": plain HTTP
+	token    desk.Secret
+}
+
+// Of finds the switch of a config, and a token that may do everything there if the config has one.
+func Of(c configs.API) (Switch, error) {
+	i := slices.IndexFunc(c.Listen, func(l configs.Listener) bool { return l.Network == "" })
+	if i < 0 {
+		return Switch{}, ErrNoHTTP
+	}
+	s := Switch{listen: c.Listen[i].Address, certFile: c.Listen[i].CertFile}
+	for _, g := range c.Grants {
+		if g.Role == configs.RoleAdmin && !g.Token.IsZero() && s.token.IsZero() {
+			s.token = g.Token
+		}
+	}
+	return s, nil
+}
+
+// Ask sends a request and gives the answer's body. An answer other than success is the error, in the words of the
+// switch.
+func (s Switch) Ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	client, scheme, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	at := url.URL{Scheme: scheme, Host: s.host(), Path: path}
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if !s.token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+s.token.Reveal())
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
+	if err == nil && answer.StatusCode/100 != 2 {
+		err = errors.New(cmp.Or(strings.TrimSpace(string(text)), answer.Status))
+	}
+	return text, err
+}
+
+// client is for plain HTTP, or for HTTPS with the very certificate that the config names, whatever it is made out to.
+func (s Switch) client() (c *http.Client, scheme string, err error) {
+	if s.certFile == "" {
+		return http.DefaultClient, "http", nil
+	}
+	text, err := os.ReadFile(s.certFile)
+	if err != nil {
+		return nil, "", err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, "", fmt.Errorf("%s: no certificate", s.certFile)
+	}
+	own, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, "", err
+	}
+	same := func(state tls.ConnectionState) error {
+		if !state.PeerCertificates[0].Equal(own) {
+			return fmt.Errorf("the certificate is not that of %s", s.certFile)
+		}
+		return nil
+	}
+	config := &tls.Config{InsecureSkipVerify: true, VerifyConnection: same} // same is stricter
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}, "https", nil
+}
+
+// host is where the switch hears: one that hears on all addresses is on this machine.
+func (s Switch) host() string {
+	addr := s.listen.Addr()
+	switch {
+	case !addr.IsUnspecified():
+	case addr.Is4():
+		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	default:
+		addr = netip.IPv6Loopback()
+	}
+	return netip.AddrPortFrom(addr, s.listen.Port()).String()
+}

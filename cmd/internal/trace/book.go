@@ -1,0 +1,127 @@
+package trace
+
+import (
+	"encoding/json"
+	"maps"
+	"time"
+
+	"liandong/routing/number"
+	"liandong/routing/ticket"
+	"liandong/sip/capture"
+)
+
+// Book keeps what calls have done. Safe for use by several goroutines; who tells it something never waits. A nil Book
+// keeps nothing.
+type Book struct {
+	ring *capture.Ring
+	disk *Disk // nil: nothing outlives the memory
+}
+
+// NewBook keeps so many bytes.
+func NewBook(room int) *Book { return &Book{ring: capture.NewRing(room)} }
+
+// Spill keeps what comes in files as well. It is given before anything comes, and is the book's from then on.
+func (b *Book) Spill(to *Disk) { b.disk = to }
+
+// Close brings what waits for the disk to it.
+func (b *Book) Close() {
+	if b != nil && b.disk != nil {
+		b.disk.Stop()
+	}
+}
+
+// Message takes a message.
+func (b *Book) Message(m capture.Message) {
+	b.ring.Message(m)
+	if b.disk != nil {
+		b.disk.Put(capture.Entry{Message: &m})
+	}
+}
+
+// unkept are events that would fill the book and tell little.
+var unkept = map[string]bool{"talking": true}
+
+// dropped are fields that say who calls, without a mask, or that tell nothing of the moment.
+var dropped = []string{"caller_e164", "caller_raw", "call_at", "ref"}
+
+// Event takes what is told of a call, with its own reference in ref where call_ref is that of the switch before. The
+// fields are only read.
+func (b *Book) Event(event string, fields map[string]string) {
+	ref, also := fields["call_ref"], ""
+	if own := fields["ref"]; own != "" {
+		ref, also = own, ref
+	}
+	if b == nil || ref == "" || unkept[event] {
+		return
+	}
+	shown := maps.Clone(fields)
+	for _, name := range dropped {
+		delete(shown, name)
+	}
+	if who := fields["caller_e164"]; who != "" {
+		shown["caller"] = number.Mask(who)
+	} else if who := fields["caller_raw"]; who != "" {
+		shown["caller"] = number.Mask(who)
+	}
+	shown["event"] = event
+	b.note(ref, also, shown)
+}
+
+// Teller is Event for who would have nobody to tell; nil: there is no book.
+func (b *Book) Teller() func(event string, fields map[string]string) {
+	if b == nil {
+		return nil
+	}
+	return b.Event
+}
+
+// Entry takes an entry of a ticket. What citizens have said in it is not kept.
+func (b *Book) Entry(t ticket.Entry) {
+	if b == nil {
+		return
+	}
+	b.note(t.CallRef, "", map[string]string{
+		"event": "stub", "detail": string(t.Event), "stub_id": t.StubID, "from": t.From, "to": t.To,
+		"result": string(t.Result), "owner": t.DecidedOwner, "lines": t.From + "," + t.To,
+	})
+}
+
+func (b *Book) note(ref, also string, fields map[string]string) {
+	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
+	data, _ := json.Marshal(fields) // strings always fit
+	n := capture.Note{At: time.Now(), Ref: ref, Also: also, Data: data}
+	b.ring.Note(n)
+	if b.disk != nil {
+		b.disk.Put(capture.Entry{Note: &n})
+	}
+}
+
+// Of lists what is known of a call, in order of time.
+func (b *Book) Of(ref string) (all []capture.Entry, lost int) {
+	if b == nil {
+		return nil, 0
+	}
+	all, lost = b.ring.Of(ref)
+	if b.disk != nil {
+		known := len(all)
+		all = union(all, b.disk.Of(ref, dialogsOf(all)))
+		lost = max(0, lost-(len(all)-known))
+	}
+	return all, lost
+}
+
+// DiskStats are those of the files: their bytes, and the entries that the disk has not taken.
+func (b *Book) DiskStats() (size, dropped int64) {
+	if b == nil {
+		return 0, 0
+	}
+	return b.disk.Stats()
+}
+
+// Stats are figures for the metrics page.
+func (b *Book) Stats() capture.Stats {
+	if b == nil {
+		return capture.Stats{}
+	}
+	return b.ring.Stats()
+}

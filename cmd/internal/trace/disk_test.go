@@ -1,0 +1,180 @@
+package trace
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"liandong/media/record"
+	"liandong/sip/capture"
+)
+
+func diskOf(t testing.TB, cfg DiskConfig) *Disk {
+	t.Helper()
+	if cfg.Keep == 0 {
+		cfg.Keep, cfg.Max = time.Hour, 1<<30
+	}
+	d, err := OpenDisk(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func keys(t testing.TB, text string) []record.Key {
+	t.Helper()
+	list, err := record.ParseKeys(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// texts are the entries in one line each.
+func texts2(all []capture.Entry) string {
+	var b strings.Builder
+	for _, e := range all {
+		if e.Message != nil {
+			fmt.Fprintf(&b, "%s %s %.12q\n", e.Message.CallID, e.Message.Remote, e.Message.Text)
+		} else {
+			fmt.Fprintf(&b, "%s\n", e.Note.Data)
+		}
+	}
+	return b.String()
+}
+
+// What was kept is read by the process to come, sealed or not, whatever a crash has torn; with another key it is not,
+// and without one nothing of it is on the disk in the clear.
+func TestDiskOutlivesTheProcess(t *testing.T) {
+	a, b := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	for _, sealed := range []bool{false, true} {
+		t.Run(fmt.Sprint("sealed=", sealed), func(t *testing.T) {
+			cfg := DiskConfig{Dir: t.TempDir()}
+			if sealed {
+				cfg.Keys = keys(t, a)
+			}
+			d := diskOf(t, cfg)
+			early := said(-1, "a", "police", false, "INVITE before its password")
+			early.Message.Ref = "" // it was not known whose it is
+			want := append([]capture.Entry{early}, call()...)
+			for _, e := range want {
+				d.Put(e)
+				d.Put(capture.Entry{Message: &capture.Message{
+					At: start, Ref: "other", CallID: "x", Text: []byte("other"),
+				}})
+			}
+			if got := texts2(d.Of("r", nil)); got != texts2(want) {
+				t.Errorf("while it is written there is\n%s\nnot\n%s", got, texts2(want))
+			}
+			// the process ends here, without a word
+			files, _ := filepath.Glob(filepath.Join(cfg.Dir, "*"))
+			if len(files) != 1 {
+				t.Fatal(files)
+			}
+			whole, err := os.ReadFile(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(whole, []byte("INVITE")) == sealed {
+				t.Errorf("it stands in the clear: %v", !sealed)
+			}
+			if err := os.WriteFile(files[0], append(whole, 0, 0, 1, 0, 7), 0o600); err != nil { // torn
+				t.Fatal(err)
+			}
+			if sealed {
+				cfg.Keys = keys(t, b+" "+a) // the key was changed
+			}
+			next := diskOf(t, cfg)
+			defer next.Stop()
+			if got := texts2(next.Of("r", nil)); got != texts2(want) {
+				t.Errorf("after it there is\n%s\nnot\n%s", got, texts2(want))
+			}
+			if none := next.Of("nobody", nil); none != nil {
+				t.Errorf("of no call: %v", none)
+			}
+			d.Stop()
+			if !sealed {
+				return
+			}
+			cfg.Keys = keys(t, b)
+			stranger := diskOf(t, cfg)
+			defer stranger.Stop()
+			if got := stranger.Of("r", nil); got != nil {
+				t.Errorf("without the key there is %s", texts2(got))
+			}
+			whole[len(whole)-3] ^= 1
+			if err := os.WriteFile(files[0], whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg.Keys = keys(t, a)
+			damaged := diskOf(t, cfg)
+			defer damaged.Stop()
+			if got := damaged.Of("other", nil); len(got) != len(want)-1 {
+				t.Errorf("of a file whose end was changed %d entries are read", len(got))
+			}
+		})
+	}
+}
+
+// The files are no more than they may be, and what is too old is gone.
+func TestDiskIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	d := diskOf(t, DiskConfig{Dir: dir, Keep: time.Hour, Max: 3 * segmentSize})
+	text := bytes.Repeat([]byte("x"), 60_000)
+	for i := range 600 { // 36 MB
+		d.Put(capture.Entry{Message: &capture.Message{
+			At: start, Ref: fmt.Sprint(i), CallID: fmt.Sprint(i), Text: text,
+		}})
+		if i%50 == 0 {
+			d.Of("", nil) // the disk is as fast as it is
+		}
+	}
+	if got := d.Of("599", nil); len(got) != 1 || d.Of("0", nil) != nil {
+		t.Errorf("the newest is there: %v", got != nil)
+	}
+	d.Stop()
+	total := int64(0)
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		info, _ := f.Info()
+		total += info.Size()
+	}
+	size, dropped := d.Stats()
+	if total > 4*segmentSize+1<<20 || size != total || dropped != 0 {
+		t.Errorf("%d bytes in %d files, %d are counted, %d dropped", total, len(files), size, dropped)
+	}
+	old := time.Now().Add(-3 * time.Hour)
+	for _, f := range files[:1] {
+		if err := os.Chtimes(filepath.Join(dir, f.Name()), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := diskOf(t, DiskConfig{Dir: dir, Keep: time.Hour, Max: 1 << 30})
+	defer next.Stop()
+	<-next.ready
+	if left, _ := os.ReadDir(dir); len(left) != len(files)-1 {
+		t.Errorf("of %d files, one of which is too old, %d are left", len(files), len(left))
+	}
+}
+
+// A disk that takes nothing holds up nobody.
+func TestDiskNeverWaits(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	d := diskOf(t, DiskConfig{Dir: dir})
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * diskQueue {
+		d.Put(call()[0])
+	}
+	d.Stop()
+	if _, dropped := d.Stats(); dropped != 2*diskQueue {
+		t.Errorf("%d are dropped", dropped)
+	}
+}

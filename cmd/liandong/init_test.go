@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"liandong/configs"
+)
+
+// The file that init writes passes check, in both languages, and is its owner's alone; it is never overwritten.
+func TestInit(t *testing.T) {
+	for lang, want := range map[string]string{"zh": "已写入", "en": "is written"} {
+		file := filepath.Join(t.TempDir(), "first.yaml")
+		cmd := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
+		cmd.Stdin = strings.NewReader("no address\n10.1.0.10\n\n3\n\n")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v: %s", err, out)
+		}
+		c, err := configs.Load(file, configs.Options{})
+		if err != nil || len(c.Phones) != 6 || c.Lang != lang || c.Trunks["pbx"].Target != "127.0.0.10:5060" {
+			t.Errorf("%v %+v", err, c)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v %v", info.Mode(), err)
+		}
+		again := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
+		again.Stdin = strings.NewReader("\n\n\n\n")
+		if err := again.Run(); err == nil {
+			t.Error("a file that was there is overwritten")
+		}
+	}
+}
+
+func TestPasswd(t *testing.T) {
+	var hashes []string
+	for _, in := range []string{"calm heron\n", "calm heron\n", "short\n"} {
+		cmd := exec.CommandContext(t.Context(), binary, "passwd", "--lang=en")
+		cmd.Stdin = strings.NewReader(in)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); (err != nil) != (in == "short\n") {
+			t.Errorf("%q: %v %s", in, err, errs.String())
+		}
+		hashes = append(hashes, out.String())
+	}
+	if !strings.HasPrefix(hashes[0], "$argon2id$v=19$m=65536,t=3,p=4$") || hashes[0] == hashes[1] || hashes[2] != "" {
+		t.Errorf("%q", hashes)
+	}
+}
+
+// What people type who have not read on is understood.
+func TestHelpAndVersionInTheirOtherForms(t *testing.T) {
+	if out, _, code := call(t, nil, "--version"); code != 0 || !strings.HasPrefix(out, "liandong ") {
+		t.Errorf("%d %q", code, out)
+	}
+	if out, _, code := call(t, nil, "help", "check"); code != 0 || !strings.Contains(out, "--against-running") {
+		t.Errorf("%d %q", code, out)
+	}
+	if out, _, code := call(t, nil, "check", "-c", "configs/lab.yaml"); code != 0 ||
+		!strings.HasPrefix(out, "configs/lab.yaml: no mistakes") {
+		t.Errorf("%d %q", code, out)
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package engine
-
-var openers = map[string]opener{"portable": portable}

@@ -1,0 +1,156 @@
+package record
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"liandong/media/codec"
+)
+
+// TestResume: a recording goes on in another process under its ref: what was said before and after is in its place, the
+// time between is silence and a gap in the metadata, a pause goes on, and what else was left open is mended. A torn
+// end, of a crash, is cut off.
+func TestResume(t *testing.T) {
+	for _, torn := range []int{0, 7, 3000} {
+		eachForm(t, func(t *testing.T, cfg Config) {
+			first := open0(t, cfg, realDisk())
+			one, lost := begin(t, first, "caller", "desk"), begin(t, first, "caller")
+			before := talk(one, 200, codec.PCMA, codec.PCMA)
+			at := one.Position()
+			if at.Call.Ref != one.Ref() || at.Paused {
+				t.Fatalf("position %+v", at)
+			}
+			first.Leave()
+			e, _ := entryOf(cfg.Dir, one.Ref())
+			tear(t, e.sound(), torn)
+
+			time.Sleep(300 * time.Millisecond)
+			cfg.Resumes = true
+			for range 2 { // and once more
+				second := open0(t, cfg, realDisk())
+				again, err := second.Resume(at, time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				second.Resumed()
+				time.Sleep(time.Second)
+				second.Leave()
+				tear(t, e.sound(), torn)
+				if at = again.Position(); !at.Began.Equal(one.began) {
+					t.Errorf("it began at %v, and then at %v", one.began, at.Began)
+				}
+			}
+			third := open0(t, cfg, realDisk())
+			again, err := third.Resume(at, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			third.Resumed()
+			resumed := time.Now()
+			after := talk(again, 200, codec.PCMA, codec.PCMA)
+			again.Stop(time.Now())
+			settled(t, third)
+			_, sound := listen(t, third, one.Ref())
+			m, err := third.Meta(one.Ref())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Interrupted || m.Failure != "" || len(m.Gaps) != 3 || !m.Started.Equal(one.began) {
+				t.Errorf("metadata %+v", m)
+			}
+			kept := samples(m.Gaps[0].From.Sub(m.Started))
+			if lost := 4*8000 - kept; lost < 0 || lost > window+2*block {
+				t.Errorf("%d samples are lost before the gap", lost)
+			}
+			start := samples(resumed.Sub(m.Started))
+			for c := range sound {
+				if !bytes.Equal(sound[c][:kept], before[c][:kept]) {
+					t.Errorf("channel %d: before the gap it is another sound", c)
+				}
+				if !bytes.Equal(sound[c][kept:start], gap(int(start-kept))) {
+					t.Errorf("channel %d: something is heard in the gap", c)
+				}
+				if !bytes.Equal(sound[c][start:][:len(after[c])], after[c]) {
+					t.Errorf("channel %d: after the gap it is another sound", c)
+				}
+			}
+			if m, err := third.Meta(lost.Ref()); err != nil || !m.Interrupted {
+				t.Errorf("what nobody goes on with: %+v, %v", m, err)
+			}
+		})
+	}
+}
+
+// TestResumeAfterClockSet: the clock on the wall has been set by a year; the sound goes on where it was.
+func TestResumeAfterClockSet(t *testing.T) {
+	for _, step := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
+		eachForm(t, func(t *testing.T, cfg Config) {
+			first := open0(t, cfg, realDisk())
+			one := begin(t, first, "caller")
+			talk(one, 200, codec.PCMA)
+			at := one.Position()
+			first.Leave()
+			at.Began = at.Began.Add(step)
+			cfg.Resumes = true
+			second := open0(t, cfg, realDisk())
+			again, err := second.Resume(at, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			second.Resumed()
+			after := talk(again, 100, codec.PCMA)
+			again.Stop(time.Now())
+			settled(t, second)
+			_, sound := listen(t, second, one.Ref())
+			if n := len(sound[0]); n > 9*8000 {
+				t.Fatalf("%d samples of seven seconds", n)
+			}
+			if !bytes.Contains(sound[0], after[0]) {
+				t.Error("what was said after the gap is not there")
+			}
+		})
+	}
+}
+
+// TestResumePaused: a pause goes on.
+func TestResumePaused(t *testing.T) {
+	eachForm(t, func(t *testing.T, cfg Config) {
+		first := open0(t, cfg, realDisk())
+		one := begin(t, first, "caller")
+		talk(one, 100, codec.PCMA)
+		one.Pause(time.Now())
+		at := one.Position()
+		first.Leave()
+		cfg.Resumes = true
+		second := open0(t, cfg, realDisk())
+		again, err := second.Resume(at, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		talk(again, 100, codec.PCMA)
+		again.Stop(time.Now())
+		settled(t, second)
+		_, sound := listen(t, second, one.Ref())
+		if rest := sound[0][2*8000:]; !bytes.Equal(rest, gap(len(rest))) {
+			t.Error("what was said in the pause is there")
+		}
+		if m, err := second.Meta(one.Ref()); err != nil || len(m.Pauses) != 1 {
+			t.Errorf("%+v %v", m, err)
+		}
+	})
+}
+
+// tear appends what a crash leaves of a write.
+func tear(t *testing.T, path string, n int) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,122 @@
+package exchange
+
+import (
+	"errors"
+	"time"
+
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/number"
+	"liandong/routing/verb"
+	"liandong/sip/ua"
+)
+
+var (
+	// ErrNoCallback says that a line does not call citizens back, or not this one.
+	ErrNoCallback = errors.New("exchange: the line does not call this citizen back")
+	// ErrSeatBusy says that a desk is in a call.
+	ErrSeatBusy = errors.New("exchange: the desk is in a call")
+	// ErrSeatAway says that the phone of a desk is not registered.
+	ErrSeatAway = errors.New("exchange: the phone of the desk is not registered")
+)
+
+// Callback is what a desk asks for: that a citizen whose call was missed is called back.
+type Callback struct {
+	Seat, Hotline string
+	Citizen       number.Number
+	Stub          string // of the missed call
+}
+
+// CallBack begins the call: the desk rings first.
+func (x *Exchange) CallBack(o Callback) (ref string, err error) {
+	dir := x.directory()
+	line, ok := dir.Hotlines[o.Hotline]
+	if !ok {
+		return "", ErrNoCallback
+	}
+	dials, ok := line.Callback.Dials(o.Citizen)
+	t := dir.Trunks[line.Callback.Trunk]
+	if !ok || t == nil {
+		return "", ErrNoCallback
+	}
+	if len(x.places(o.Seat)) == 0 {
+		return "", ErrSeatAway
+	}
+	asked := call.CallbackAsked{Ref: x.cfg.NewRef(), Caller: o.Citizen, Hotline: o.Hotline, Callback: call.Callback{
+		Stub: o.Stub, Seat: o.Seat, Trunk: t.Name, Number: dials, Shown: line.Callback.Number}}
+	if !x.seats.Take(asked.Ref, o.Seat) {
+		return "", ErrSeatBusy
+	}
+	began := make(chan bool, 1)
+	if !x.begins(asked, ua.Origin{Network: t.Network, Trunk: t.Name}, began) {
+		x.seats.Release(asked.Ref, o.Seat, x.now())
+		return "", ErrBusy
+	}
+	select {
+	case ok = <-began:
+	case <-time.After(pressWait):
+	case <-x.stop:
+	}
+	if !ok {
+		return "", ErrBusy
+	}
+	return asked.Ref, nil
+}
+
+// begins starts the actor of a call that the switch makes.
+func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, began chan<- bool) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	dir := x.directory()
+	if x.draining || !x.roomBack(dir, asked.Hotline) {
+		return false
+	}
+	a := &actor{inbox: x.inbox(), ex: x, ref: asked.Ref, trunk: o.Trunk}
+	world := x.world(a, x.cfg.Sessions(a.ref, a.sound))
+	core, err := NewCore(world, dir, o, a.ref)
+	if err != nil {
+		world.Media.Close()
+		x.log.Error("no call can begin", "err", err)
+		return false
+	}
+	a.core = core
+	a.inbox.put(input{ask: func(c *Core) {
+		a.began = true
+		defer func() { began <- !c.state.Over() && c.state.Phase != "" }() // after a panic as well
+		c.CallBack(x.now(), asked)
+	}}, own)
+	x.enter(a)
+	x.total.Add(1)
+	x.wg.Go(a.run)
+	return true
+}
+
+// roomBack says whether a line may have one more call begun. Caller holds mu.
+func (x *Exchange) roomBack(d *desk.Directory, line string) bool {
+	kept := d.MaxCalls / 10 // for the emergency line alone, as in kept
+	if line == d.Emergency {
+		kept = 0
+	}
+	return d.MaxCalls == 0 || x.counted.on < d.MaxCalls-kept
+}
+
+// CallBack begins the call with its desk.
+func (c *Core) CallBack(now time.Time, e call.CallbackAsked) {
+	c.now, c.hops = now, 70
+	defer func() {
+		if c.state.Phase == "" { // it could not be taken, or there was a panic
+			c.world.Seats.Release(e.Ref, e.Seat, now)
+		}
+	}()
+	e.Record = c.newID()
+	c.fact(e)
+	c.settle()
+}
+
+// keysOf are those of a party behind a trunk: a citizen who is called has none.
+func (c *Core) keysOf(e call.RingTrunk) verb.Collector {
+	if e.Hotline == "" {
+		return verb.Collector{}
+	}
+	return c.collector()
+}

@@ -1,0 +1,339 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"liandong/media/engine"
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/journal"
+	"liandong/sip/leg"
+	"liandong/sip/snapshot"
+	"liandong/sip/ua"
+)
+
+// revival is a call that goes on in another process.
+type revival struct {
+	core   *Core
+	record Record
+}
+
+// Restore goes on with the calls of the process before, and returns when all do. It is called once, when it is known
+// where phones are and there are sockets to send by, and before the first message is read. A call that cannot go on is
+// given up alone: its parties are let go, its matter is told to the end, and what was stored of it is kept for whoever
+// looks into it.
+func (x *Exchange) Restore() {
+	j := x.cfg.Journal
+	if j == nil {
+		return
+	}
+	entries, keys := j.All(journal.Call), x.keptKeys()
+	revived := make([]revival, len(entries))
+	onAllCores(len(entries), func(i int) { revived[i] = x.revive(entries[i], keys[entries[i].Key]) })
+	revived = slices.DeleteFunc(revived, func(c revival) bool { return c.core == nil })
+	calls := map[string]revival{}
+	for _, c := range revived {
+		calls[c.record.Call.Ref] = c
+	}
+	x.dropKeys(keys, calls)
+	letters := x.letters()
+	occupy(calls, letters)
+	onAllCores(len(revived), func(i int) {
+		revived[i].core.mended(func() { revived[i].core.Sound(x.now()) })
+	})
+	var on sync.WaitGroup                                         // until all go on
+	turns := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) // the other cores are for the sound
+	for ref, c := range calls {
+		on.Add(1)
+		a := x.actor(ref)
+		a.pause = x.now().Add(patience)
+		a.inbox.first(input{ask: func(core *Core) {
+			defer on.Done()
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			a.pause = x.now().Add(patience)
+			x.resume(core, c.record)
+		}})
+	}
+	for _, l := range letters {
+		x.deliver(l)
+	}
+	for _, a := range x.actors() {
+		x.wg.Go(a.run)
+	}
+	x.restored.Store(uint64(len(calls)))
+	x.tells.bind()
+	on.Wait()
+	x.begin() // not before all lamps shine that did
+}
+
+// onAllCores does something n times, on as many goroutines as there are cores.
+func onAllCores(n int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// resume has a call go on. One that cannot is given up.
+func (x *Exchange) resume(c *Core, r Record) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.log.Error("bug: a call cannot go on and is given up", "call", r.Call.Ref, "panic", fmt.Sprint(p), "stack",
+				string(debug.Stack()))
+			x.lost.Add(1)
+			c.giveUp(x.now())
+		}
+	}()
+	c.Resume(x.now(), r)
+}
+
+// giveUp ends the call where it stands: its matter is told to the end and everybody is let go.
+func (c *Core) giveUp(now time.Time) {
+	c.now, c.queue, c.acts = now, nil, nil
+	c.tellLost(c.state)
+	c.state = call.Call{Ref: c.state.Ref, Phase: call.Ended}
+	for _, p := range c.parties {
+		c.farewell(p)
+	}
+	c.release()
+	c.settle()
+}
+
+// revive makes a call of what is stored of it, with the keys that were pressed and not taken, or gives it up: then
+// there is no core.
+func (x *Exchange) revive(e journal.Entry, keys []keptKey) (c revival) {
+	var r Record
+	var a *actor
+	var err error
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			x.log.Error("bug: a call cannot go on", "call", e.Key, "stack", string(debug.Stack()))
+		}
+		if err != nil && a != nil { // nobody comes for the turn that its keys have asked for
+			a.inbox.close()
+			a.inbox.leave()
+		}
+		if err != nil {
+			x.log.Error("a call cannot go on and is given up", "call", e.Key, "err", err)
+			x.giveUp(e, r)
+		}
+	}()
+	if r, err = ReadRecord(e.Value); err != nil {
+		return revival{}
+	}
+	a = &actor{inbox: x.inbox(), ex: x, ref: r.Call.Ref, user: r.Origin.User, trunk: r.Origin.Trunk,
+		began: true}
+	legs := r.sounds()
+	for _, k := range keys { // before any that is pressed from now on
+		k.known(legs)
+		a.inbox.put(input{sound: k.DigitReceived, kept: k.name}, own)
+	}
+	media, err := x.cfg.Restored(a.ref, a.sound, legs)
+	if err != nil {
+		return revival{}
+	}
+	if a.core, err = RestoreCore(x.world(a, media), x.directory(), r); err != nil {
+		media.Close()
+		return revival{}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.enter(a)
+	return revival{a.core, r}
+}
+
+// letters are those that were on their way.
+func (x *Exchange) letters() (all []Letter) {
+	for _, e := range x.cfg.Journal.All(journal.Letter) {
+		var l Letter
+		if err := snapshot.Decode(e.Value, &l); err != nil {
+			x.log.Error("a letter between two calls cannot be read", "err", err)
+			x.cfg.Journal.Delete(journal.Letter, e.Key)
+			continue
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// deliver brings on a letter that was on its way.
+func (x *Exchange) deliver(l Letter) {
+	if x.post(l) {
+		return
+	}
+	if from := x.actor(l.From); from != nil {
+		from.inbox.put(input{ask: func(c *Core) { c.Returned(x.now(), l) }}, own)
+		return
+	}
+	if p := l.party(); p != nil { // between two calls that are over
+		s, _ := p.store()
+		x.farewell(Record{Call: call.Call{Ref: l.ID}, Origin: ua.Origin{Network: p.Network}, Parties: []stored{s}})
+	}
+	x.cfg.Journal.Delete(journal.Letter, l.ID)
+}
+
+// giveUp ends a call that cannot go on, as far as it can be read. What is stored of it stays until its end is stored
+// in its place: a process that dies in between leaves that to the next.
+func (x *Exchange) giveUp(e journal.Entry, r Record) {
+	x.lost.Add(1)
+	x.cfg.Journal.Put(journal.Quarantine, e.Key, e.Value)
+	if r.Call.Ref == "" || !x.farewell(r) {
+		x.cfg.Journal.Delete(journal.Call, e.Key)
+	}
+}
+
+// farewell lets the parties of a call go that is not carried on with, and tells its matter to the end; false: it
+// cannot.
+func (x *Exchange) farewell(r Record) bool {
+	a := &actor{inbox: x.inbox(), ex: x, ref: r.Call.Ref, user: r.Origin.User, trunk: r.Origin.Trunk,
+		began: true}
+	core, err := lostCore(x.world(a, nowhere{}), x.directory(), r, a.guard)
+	if err != nil {
+		x.log.Error("the parties of a call cannot be let go", "call", r.Call.Ref, "err", err)
+		return false
+	}
+	a.core = core
+	x.enter(a)
+	a.inbox.put(input{ask: func(c *Core) { c.depart(x.now(), r) }}, own)
+	return true
+}
+
+// lostCore is a call that does not go on, with those of its parties that can be let go. guard keeps one that cannot
+// from the others.
+func lostCore(world World, dir *desk.Directory, r Record, guard func(func())) (*Core, error) {
+	c, err := RestoreCore(world, dir, r.over())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range slices.Concat(r.Parties, r.Lent) {
+		guard(func() { c.adopt(s) })
+	}
+	return c, nil
+}
+
+// over is what is left of a call that does not go on.
+func (r Record) over() Record {
+	return Record{Call: call.Call{Ref: r.Call.Ref, Phase: call.Ended}, Origin: r.Origin}
+}
+
+// depart ends a call that does not go on.
+func (c *Core) depart(now time.Time, r Record) {
+	c.now = now
+	for _, e := range r.Entries { // which may not have been handed on
+		c.later(act{entry: &e})
+	}
+	c.tellLost(r.Call)
+	c.release()
+	c.Resume(now, r.over())
+}
+
+// adopt takes the leg of a party of a call that is over.
+func (c *Core) adopt(s stored) {
+	p, err := s.party()
+	if err != nil {
+		c.world.Log.Error("a party cannot be let go", "err", err)
+		return
+	}
+	if c.revive(p); p.leg == nil {
+		return
+	}
+	p.Media, p.Seat, p.Lender, p.Gone = false, "", lender{}, true
+	c.parties = append(c.parties, p)
+	c.world.Wire.Bind(p.leg.CallID())
+}
+
+// release lets all parties go.
+func (c *Core) release() {
+	for _, p := range c.parties {
+		c.command(p, leg.End{Fields: c.reason(p.ID, call.Failure)})
+	}
+}
+
+// nowhere is the sound of a call that is given up.
+type nowhere struct{}
+
+func (nowhere) Open(engine.LegID, string) (netip.AddrPort, error) { return netip.AddrPort{}, errOver }
+func (nowhere) Do(engine.Command)                                 {}
+func (nowhere) Close()                                            {}
+
+var errOver = errors.New("exchange: the call is over")
+
+// sounds are the legs that have a port in the media engine.
+func (r Record) sounds() (all []engine.LegState) {
+	for _, p := range slices.Concat(r.Parties, r.Lent) {
+		if !p.Media {
+			continue
+		}
+		s := engine.LegState{ID: engine.LegID(p.ID), Network: p.Network, Port: p.Addr.Port()}
+		if p.Sound != nil {
+			s = *p.Sound
+		}
+		if p.Stream != nil {
+			s.Stream = *p.Stream
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// sounded notes how the sound of a leg stands.
+func (c *Core) sounded(s engine.LegState) {
+	for _, p := range slices.Concat(c.parties, c.lentOut) {
+		if p.ID == call.LegID(s.ID) && p.Media {
+			s.Stream = engine.Stream{} // it is the party's
+			p.Sound = &s
+		}
+	}
+}
+
+// occupy gives calls and the letters between them back what they share, before any of them goes on: a phone that is
+// in one call is not free for another, and what comes for a party finds the call that knows where it is.
+func occupy(calls map[string]revival, letters []Letter) {
+	for _, c := range calls {
+		c.core.Occupy()
+	}
+	for _, l := range letters {
+		p, holder := l.party(), l.From
+		if p == nil || p.kept == nil {
+			continue
+		}
+		c, ok := calls[l.From]
+		if !ok {
+			if c, ok = calls[l.To]; !ok {
+				continue
+			}
+		}
+		if l.Loan != nil {
+			holder = l.To
+		}
+		c.core.world.Wire.Bind(p.kept.Name)
+		c.core.world.Seats.Hold(holder, p.Seat, p.Seat != "", true)
+	}
+}
+
+// party is who is on the way in a letter.
+func (l Letter) party() *party {
+	switch {
+	case l.Loan != nil:
+		return l.Loan.Who
+	case l.Back != nil:
+		return l.Back.Who
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+package exchange
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"time"
+
+	"liandong/media/record"
+	"liandong/routing/call"
+	"liandong/routing/desk"
+	"liandong/routing/journal"
+	"liandong/routing/ticket"
+	"liandong/sip/leg"
+	"liandong/sip/snapshot"
+	"liandong/sip/ua"
+)
+
+// Record is all of a call that outlives the process: it is written when an input is over, and a call is made of it
+// that goes on where this one stood. Its field names, and those of all that hangs on it, are the format: one that is
+// renamed is lost on the way to another version of the program.
+type Record struct {
+	Version  int
+	Call     call.Call
+	Origin   ua.Origin
+	Before   before
+	Hops     int
+	Parties  []stored
+	Lent     []stored
+	Moved    map[string]string
+	Wishes   []wish
+	Seconds  call.LegID
+	Attended bool
+	Tape     *record.Position // of the recording; nil: there is none that goes on
+	Account  account          `cbor:",omitempty"`
+
+	// What the input has come to: the process may have ended before it was done.
+	At      time.Time // zero: it has come to nothing
+	Packets []leg.Packet
+	Entries []ticket.Entry
+	Shows   []string         // lamps that it has changed
+	Untaped *record.Position // the recording that has ended by it
+}
+
+// recordVersion is the version of the format. It changes when a reader of the one before would go wrong by it, which
+// new fields are no reason for.
+const recordVersion = 1
+
+// Snapshot is the call as it is now. It shares its parts with the call, and is good until the next input.
+func (c *Core) Snapshot() (r Record, err error) {
+	r = Record{
+		Version: recordVersion, Call: c.state, Origin: c.origin, Before: c.before, Hops: c.hops,
+		Moved: c.moved, Wishes: c.wishes, Seconds: c.seconds, Attended: c.attended, Tape: c.position(),
+		Account: c.account,
+	}
+	if r.Parties, err = storedAll(c.parties); err == nil {
+		r.Lent, err = storedAll(c.lentOut)
+	}
+	for _, a := range c.acts {
+		switch {
+		case a.stops != nil:
+			r.Untaped = a.stops
+		case a.entry != nil:
+			r.Entries = append(r.Entries, *a.entry)
+		case a.packet.Msg != nil:
+			r.Packets = append(r.Packets, a.packet)
+		}
+	}
+	r.Shows = c.shows
+	if len(r.Packets)+len(r.Entries)+len(r.Shows) > 0 {
+		r.At = c.now
+	}
+	return r, err
+}
+
+func storedAll(parties []*party) (all []stored, err error) {
+	for _, p := range parties {
+		s, bad := p.store()
+		all, err = append(all, s), cmp.Or(err, bad)
+	}
+	return all, err
+}
+
+// read makes the parties that were written.
+func read(all []stored) (parties []*party, err error) {
+	for _, s := range all {
+		p, bad := s.party()
+		parties, err = append(parties, p), cmp.Or(err, bad)
+	}
+	return parties, err
+}
+
+// store stores the call, and the letters that it sends and has taken, all at once.
+func (c *Core) store() {
+	if c.world.Keep == nil {
+		c.shows, c.unstored = nil, nil
+		return
+	}
+	var all []journal.Entry
+	r, err := c.Snapshot()
+	var b []byte
+	if err == nil {
+		b, err = snapshot.Encode(&r)
+	}
+	switch {
+	case err != nil:
+		c.world.Log.Error("bug: a call cannot be stored", "err", err)
+	case !bytes.Equal(b, c.stored):
+		c.stored = b
+		all = append(all, journal.Entry{Kind: journal.Call, Key: c.state.Ref, Value: b})
+	}
+	for _, a := range c.acts {
+		if a.letter != nil && a.letter.ID != "" {
+			if b, err = snapshot.Encode(a.letter); err != nil {
+				c.world.Log.Error("bug: a letter cannot be stored", "err", err)
+				continue
+			}
+			all = append(all, journal.Entry{Kind: journal.Letter, Key: a.letter.ID, Value: b})
+		}
+	}
+	if c.taken != "" {
+		all = append(all, journal.Entry{Kind: journal.Letter, Key: c.taken, Gone: true})
+		c.taken = ""
+	}
+	if all = append(all, c.unstored...); len(all) > 0 {
+		c.world.Keep(all...)
+	}
+	c.shows, c.unstored = nil, nil
+}
+
+// forget takes the call out of the journal: it is over.
+func (c *Core) forget() {
+	if c.stored = nil; c.world.Keep != nil {
+		c.world.Keep(append(c.unstored, journal.Entry{Kind: journal.Call, Key: c.state.Ref, Gone: true})...)
+	}
+}
+
+// position is how the next process goes on with the recording.
+func (c *Core) position() *record.Position {
+	if c.spool != nil && c.tape != nil {
+		p := c.tape.Position()
+		return &p
+	}
+	return c.spool
+}
+
+// ReadRecord reads what was stored of a call.
+func ReadRecord(b []byte) (r Record, err error) {
+	if err = snapshot.Decode(b, &r); err == nil && r.Call.Ref == "" {
+		err = fmt.Errorf("exchange: a call without a reference")
+	}
+	return r, err
+}
+
+// RestoreCore is the call that a record was made of. It is told what has become of the configuration: what a party has
+// agreed to stays as it was. Nothing happens until [Core.Resume].
+func RestoreCore(world World, dir *desk.Directory, r Record) (*Core, error) {
+	c, err := NewCore(world, dir, r.Origin, r.Call.Ref)
+	if err != nil {
+		return nil, err
+	}
+	c.state, c.before, c.hops, c.account = r.Call, r.Before, r.Hops, r.Account
+	if c.parties, err = read(r.Parties); err != nil {
+		return nil, err
+	}
+	if c.lentOut, err = read(r.Lent); err != nil {
+		return nil, err
+	}
+	c.moved, c.wishes, c.seconds, c.attended = r.Moved, r.Wishes, r.Seconds, r.Attended
+	c.spool = r.Tape
+	for _, p := range c.parties {
+		if c.revive(p); p.leg == nil {
+			return nil, fmt.Errorf("exchange: call %s: leg %d has no signalling", r.Call.Ref, p.ID)
+		}
+	}
+	for _, p := range c.lentOut {
+		c.revive(p)
+	}
+	return c, nil
+}
+
+// Occupy takes what the call shares with others: its dialogs, its seats, its place in the queue. All calls are to have
+// theirs before any of them goes on.
+func (c *Core) Occupy() {
+	for _, p := range c.parties {
+		c.world.Wire.Bind(p.leg.CallID())
+		if p.Seat != "" {
+			l, ok := c.state.Leg(p.ID)
+			c.world.Seats.Hold(c.state.Ref, p.Seat, !p.Gone, ok && l.Up || p.Lender.Ref != "")
+			if p.apart() && !p.Gone {
+				c.world.Seats.Watch(c.state.Ref, p.Seat)
+			}
+		}
+	}
+	if h := c.state.Hunt; h != nil && h.Queued {
+		if line, ok := c.dir.Hotlines[h.Hotline]; ok {
+			c.world.Seats.Wait(c.claim(call.FindSeats{Hotline: h.Hotline, Tried: h.Tried, Only: h.Only, Queue: true},
+				line))
+		}
+	}
+}
+
+// Sound has everybody hear what they heard. It comes before [Core.Resume] of any call: silence is what people notice.
+// Nothing of it is new, so nothing is stored.
+func (c *Core) Sound(now time.Time) {
+	c.now = now
+	for _, e := range c.state.Ears {
+		c.hear(e)
+	}
+	c.perform()
+}
+
+// Resume goes on: lamps shine, and what may not have been done before the process ended is done.
+func (c *Core) Resume(now time.Time, r Record) {
+	c.now = now
+	if r.Untaped != nil {
+		c.spool = r.Untaped
+		c.retape()
+		c.recording(call.StopRecording{})
+	} else if r.Tape != nil {
+		c.retape()
+	}
+	for _, p := range c.parties {
+		p.Keys.Wait(now)
+	}
+	for _, e := range r.Entries {
+		c.later(act{entry: &e})
+	}
+	for _, user := range c.users() {
+		c.follow(user) // it may have registered anew when nobody was there to see it
+	}
+	c.restoreLamps(r.Shows)
+	if now.Sub(r.At) < copiesFor {
+		for _, p := range r.Packets {
+			c.later(act{packet: p})
+		}
+	}
+	c.settle()
+}
+
+// copiesFor is how long a message that may have been sent or not is sent for sure: RFC 3261 §17.1.1.1, so long whoever
+// gets it knows a copy from something new.
+const copiesFor = 32 * time.Second
+
+// retape goes on with the recording, or begins it if the process before has not come to it.
+func (c *Core) retape() {
+	if c.world.Retape == nil {
+		return
+	}
+	at, now := *c.spool, c.wall(c.now)
+	c.tapeBy(func() (Recording, error) { return c.world.Retape(at, now) })
+	for _, l := range c.state.Legs {
+		if l.Channel == 0 {
+			continue
+		}
+		take := call.RecordLeg{Leg: l.ID, Channel: l.Channel}
+		if l.ID == c.state.Desk && c.state.Second.Taped {
+			take.Leg = c.state.Second.ID
+		}
+		c.recording(take)
+	}
+	for _, s := range c.state.Supervisors {
+		if s.Channel != 0 {
+			c.recording(call.RecordLeg{Leg: s.ID, Channel: s.Channel})
+		}
+	}
+	c.recording(call.NoteSupervisor{})
+	if c.state.Recording.On {
+		c.recording(call.ResumeRecording{}) // the process before may have been about to
+	} else {
+		c.recording(call.PauseRecording{})
+	}
+}
+
+// revive makes the leg of a party that was read.
+func (c *Core) revive(p *party) {
+	if p.kept != nil {
+		user := c.userOf(p)
+		local := c.local(user, p.Network, p.kept.Flow.Transport, p.Addr, c.protection(user, p.Trunk))
+		p.kept.Dialog.LocalSeq += c.world.Skip
+		p.leg = leg.Restore(c.world.Leg, local, *p.kept)
+		p.kept = nil
+	}
+	if p.Keys.Gap > 0 {
+		p.Keys.Keys = c.keys
+	}
+	if r := p.Route; r != nil && r.trunk == nil {
+		if r.trunk = c.dir.Trunks[p.Trunk]; r.trunk == nil { // it is in the config no more: there is no next target
+			r.trunk, r.Rest = &desk.Trunk{Name: p.Trunk, Network: p.Network, Transport: p.Transport}, nil
+		}
+	}
+}
+
+// plain is a party without its leg.
+type plain party
+
+// stored is a party as it is written. Its leg has a form of its own, which is kept until the leg's next input: most
+// inputs are of one leg.
+type stored struct {
+	plain
+	Leg []byte // a leg.State; none: its leg is in another call
+}
+
+// written is the state of a leg since its last input.
+type written struct {
+	of    *leg.Leg
+	state []byte
+}
+
+// store is the party as it is now.
+func (p *party) store() (s stored, err error) {
+	switch {
+	case p.leg != nil && p.leg != p.written.of:
+		p.written.of = p.leg
+		p.written.state, err = snapshot.Encode(&p.leg.State)
+	case p.leg == nil:
+		p.written = written{}
+	}
+	s.plain, s.Leg = plain(*p), p.written.state
+	if p.leg == nil && p.kept != nil {
+		s.Leg, err = snapshot.Encode(p.kept)
+	}
+	return s, err
+}
+
+// party reads what was written. The leg is one when its call has revived it.
+func (s stored) party() (*party, error) {
+	p := party(s.plain)
+	if len(s.Leg) == 0 {
+		return &p, nil
+	}
+	p.kept = new(leg.State)
+	return &p, snapshot.Decode(s.Leg, p.kept)
+}
+
+// MarshalCBOR writes a party that is alone in a letter.
+func (p *party) MarshalCBOR() ([]byte, error) {
+	s, err := p.store()
+	if err != nil {
+		return nil, err
+	}
+	return snapshot.Encode(s)
+}
+
+// UnmarshalCBOR reads it.
+func (p *party) UnmarshalCBOR(b []byte) error {
+	var s stored
+	if err := snapshot.Decode(b, &s); err != nil {
+		return err
+	}
+	read, err := s.party()
+	*p = *read
+	return err
+}
+
+// Hold takes a seat for a call that has it already, or had it last.
+func (s *Seats) Hold(ref, seat string, has, talks bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !has {
+		s.last[seat] = ref
+		return
+	}
+	s.taken(seat, ref)
+	if talks {
+		s.talks[seat] = true
+	}
+}
+
+// Wait puts a call in line that was there already.
+func (s *Seats) Wait(c Claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.join(c)
+}

@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"liandong/sip/snapshot"
+)
+
+// What is written of a call is all of it but for what the next process makes anew.
+func TestRecordHidesNothing(t *testing.T) {
+	for typ, anew := range map[reflect.Type][]string{
+		reflect.TypeFor[Record](): {
+			"Record.Parties.plain.leg",         // written as Leg
+			"Record.Parties.plain.kept",        //
+			"Record.Parties.plain.written",     //
+			"Record.Parties.plain.room",        // shown anew
+			"Record.Parties.plain.Route.trunk", // by its name
+			"Record.Parties.plain.Keys.Keys",   // of the config
+			"Record.Parties.plain.traced",      // told anew
+		},
+		reflect.TypeFor[Letter](): {"Letter.packet"}, // sent again by whoever sent it
+	} {
+		if hidden := snapshot.Hidden(typ); !slices.Equal(hidden, anew) {
+			t.Errorf("%v loses %q", typ, hidden)
+		}
+	}
+}
+
+// Every field of a call is in its record, or made anew by the next process.
+func TestCoreIsInItsRecord(t *testing.T) {
+	anew := []string{"world", "dir", "keys", "queue", "tape", "acts", "shows", "taken", "stored", "unstored", "now",
+		"lamps", "glanced", "rang", "reasons", "answering"}
+	kept := map[string]string{
+		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "spool": "Tape",
+		"attended": "Attended", "seconds": "Seconds", "origin": "Origin", "before": "Before", "hops": "Hops",
+		"account": "Account",
+	}
+	record := reflect.TypeFor[Record]()
+	for f := range reflect.TypeFor[Core]().Fields() {
+		if _, ok := record.FieldByName(kept[f.Name]); !ok && !slices.Contains(anew, f.Name) {
+			t.Errorf("what becomes of %s, when the process ends?", f.Name)
+		}
+	}
+}
+
+// snapshot is what is written of a call.
+func (c *simCall) snapshot(core *Core) []byte {
+	r, err := core.Snapshot()
+	if err != nil {
+		c.sim.fail("%s: %v", c.ref, err)
+	}
+	b, err := snapshot.Encode(r)
+	if err != nil {
+		c.sim.fail("%s: %v", c.ref, err)
+	}
+	return b
+}
+
+// reborn puts into the place of a call the one that is read from what is written of it.
+func (c *simCall) reborn() {
+	b := c.snapshot(c.core)
+	r, err := ReadRecord(b)
+	if err != nil {
+		c.sim.fail("%s: %v", c.ref, err)
+		return
+	}
+	next, err := RestoreCore(c.core.world, c.sim.dir, r)
+	if err != nil {
+		c.sim.fail("%s: %v", c.ref, err)
+		return
+	}
+	again := c.snapshot(next)
+	next.tape, next.lamps, next.stored = c.core.tape, c.core.lamps, c.core.stored
+	next.glanced, next.rang = c.core.glanced, c.core.rang
+	if !slices.Equal(again, b) {
+		c.sim.fail("%s: what is read differs from what was written: %s", c.ref, differ(string(b), string(again)))
+	}
+	for i, p := range c.core.parties {
+		next.parties[i].room = p.room
+	}
+	c.core = next
+}
+
+// TestSimulationOfTheReborn is the simulation with calls that are written and read after every input: nothing differs.
+func TestSimulationOfTheReborn(t *testing.T) {
+	n := *seeds / 100
+	if testing.Short() || raceEnabled {
+		n /= 10
+	}
+	for seed := uint64(1); seed <= n; seed++ {
+		one := newSimulation(seed, true)
+		one.play()
+		two := newSimulation(seed, true)
+		two.rebirth = true
+		two.play()
+		if two.err != nil {
+			t.Fatalf("seed %d: %v", seed, two.err)
+		}
+		if a, b := one.log.String(), two.log.String(); a != b {
+			t.Fatalf("seed %d goes another way:\n%s", seed, differ(a, b))
+		}
+	}
+}
+
+// differ is where two logs part, with what came just before.
+func differ(a, b string) string {
+	i := 0
+	for i < min(len(a), len(b)) && a[i] == b[i] {
+		i++
+	}
+	return a[max(0, i-600):min(len(a), i+300)] + "\n---\n" + b[max(0, i-100):min(len(b), i+300)]
+}

@@ -1,0 +1,124 @@
+package exchange
+
+import (
+	"cmp"
+	"strings"
+
+	"liandong/routing/call"
+)
+
+// What is told of a call for who looks at its messages afterwards, besides what is told of it to everybody.
+const (
+	dialogTold = "dialog" // whose a Call-ID is
+	hearsTold  = "hears"  // the whole of what a party hears from now on
+)
+
+// callerTold stands for the caller where a desk has its agent.
+const callerTold = "caller"
+
+// Ref is the call whose messages come here (ua.Called).
+func (a *actor) Ref() string { return a.ref }
+
+// traced is the dialog of a party as a call has told of it.
+type traced struct {
+	ref, callID string
+	supervisor  bool
+	line        string // of a supervisor
+}
+
+// trace tells of a call for who looks at its messages. What is told of a supervisor has its lines already.
+func (c *Core) trace(event string, fields map[string]string) {
+	fields["event"], fields["call_ref"], fields["ref"] = event, cmp.Or(c.state.Peer.Ref, c.state.Ref), c.state.Ref
+	if fields["supervisor"] == "" {
+		fields["lines"] = Lines(c.state)
+	}
+	c.later(act{do: func() { c.world.Trace(event, fields) }})
+}
+
+// traceDialogs tells once whose each dialog is, and again when it is somebody else's: of a supervisor who has become a
+// desk, or looks after the call for another line.
+func (c *Core) traceDialogs() {
+	if c.world.Trace == nil {
+		return
+	}
+	for _, p := range c.parties {
+		if p.leg == nil {
+			continue
+		}
+		is := traced{ref: c.state.Ref, callID: p.leg.CallID()}
+		is.line, is.supervisor = c.supervises(p)
+		if p.traced == is {
+			continue
+		}
+		p.traced = is
+		fields := map[string]string{
+			"call_id": is.callID, "party": c.partyTold(p.ID), "network": p.Network, "trunk": p.Trunk,
+		}
+		if is.supervisor {
+			fields["supervisor"], fields["lines"] = "1", is.line
+		}
+		c.trace(dialogTold, fields)
+	}
+}
+
+// supervises says that a party is a supervisor's phone, and by which line he is or was here; "": it is not known.
+func (c *Core) supervises(p *party) (line string, ok bool) {
+	s, here := c.state.Supervisor(p.ID)
+	desk := c.party(p.ForkOf)
+	switch {
+	case here:
+		return s.Hotline, true
+	case !p.apart():
+		return "", false
+	case p.ForkOf != 0 && desk != nil && desk.apart():
+		return c.supervises(desk)
+	case p.traced.line != "":
+		return p.traced.line, true
+	}
+	if lines := c.dir.Supervises(p.User); len(lines) == 1 {
+		line = lines[0]
+	}
+	return line, true
+}
+
+// partyTold names a party: the caller, or a desk's agent.
+func (c *Core) partyTold(id call.LegID) string {
+	if id == call.CallerLeg {
+		return callerTold
+	}
+	if l, ok := c.state.Leg(id); ok {
+		return l.Agent()
+	}
+	if p := c.party(id); p != nil {
+		return p.Agent
+	}
+	return ""
+}
+
+// traceHears tells what a party hears. Supervisors stand apart, each with his line: not everybody may know of them.
+func (c *Core) traceHears(e call.Ear) {
+	if c.world.Trace == nil {
+		return
+	}
+	var from, supervisors []string
+	for _, id := range e.From {
+		name := c.partyTold(id)
+		if p := c.party(id); p != nil {
+			if line, ok := c.supervises(p); ok {
+				supervisors = append(supervisors, name+" "+line)
+				continue
+			}
+		}
+		from = append(from, name)
+	}
+	fields := map[string]string{
+		"party": c.partyTold(e.Leg), "from": strings.Join(from, ","), "play": strings.Join(e.Play, ","),
+		"supervisors": strings.Join(supervisors, ","),
+	}
+	if p := c.party(e.Leg); p != nil {
+		if line, ok := c.supervises(p); ok {
+			fields["supervisor"], fields["lines"] = "1", line
+		}
+	}
+	c.trace(hearsTold, fields)
+}

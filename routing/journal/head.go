@@ -1,0 +1,114 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// head is the first page of the file:
+//
+//	 0  magic 16
+//	16  format 8
+//	24  epoch 8: how often the journal has been opened
+//	32  two regions of 40: offset 8, size 8, sequence 8, generation 8, CRC of these 8
+//	112 boot 16, the clock's offset from it 8, CRC of these 8
+//	144 the clock at the last write 8, the wall clock then 8
+type head []byte
+
+const (
+	headSize  = 4096
+	headMagic = "liandong journal"
+	format    = 1
+
+	atEpoch, atRegions, regionSlot, atBoot, atStamp = 24, 32, 40, 112, 144
+)
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, table) }
+
+func blank(b []byte) bool { return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 }) }
+
+func (h head) ours() bool {
+	return bytes.HasPrefix(h, []byte(headMagic)) && binary.LittleEndian.Uint64(h[16:]) == format
+}
+
+func (h head) init() {
+	clear(h[:headSize])
+	copy(h, headMagic)
+	binary.LittleEndian.PutUint64(h[16:], format)
+}
+
+// epoch is shared with the process that had the journal before, and may have it still.
+func (h head) epoch() *uint64 { return (*uint64)(unsafe.Pointer(&h[atEpoch])) }
+
+func (h head) take() uint64 { return atomic.AddUint64(h.epoch(), 1) }
+
+func (h head) mine(epoch uint64) bool { return atomic.LoadUint64(h.epoch()) == epoch }
+
+func (h head) slot(i int) []byte { return h[atRegions+i*regionSlot:][:regionSlot] }
+
+// regions are those that can be read, the newest first.
+func (h head) regions() (list []region) {
+	for i := range 2 {
+		b := h.slot(i)
+		n := binary.LittleEndian.Uint64
+		if n(b[32:]) != uint64(checksum(b[:32])) || n(b[24:]) == 0 {
+			continue
+		}
+		list = append(list, region{off: int64(n(b)), size: int64(n(b[8:])), seq: n(b[16:]), gen: n(b[24:])})
+	}
+	slices.SortFunc(list, func(a, b region) int { return int(int64(b.gen) - int64(a.gen)) })
+	return list
+}
+
+// use makes a region the one that counts, in the place of the one before the last.
+func (h head) use(r region) {
+	b := h.slot(int(r.gen % 2))
+	clear(b[32:])
+	for i, v := range []uint64{uint64(r.off), uint64(r.size), r.seq, r.gen} {
+		binary.LittleEndian.PutUint64(b[8*i:], v)
+	}
+	binary.LittleEndian.PutUint64(b[32:], uint64(checksum(b[:32])))
+}
+
+// clock goes on from where the one of the process before stands now.
+func (h head) clock() *Clock {
+	boot, since, ok := booted()
+	b := h.offset()
+	sealed := binary.LittleEndian.Uint64(b[24:]) == uint64(checksum(b[:24]))
+	last := time.Unix(0, int64(binary.LittleEndian.Uint64(h[atStamp:])))
+	wall := time.Unix(0, int64(binary.LittleEndian.Uint64(h[atStamp+8:])))
+	now := time.Now().Round(0)
+	switch {
+	case !sealed: // the first
+	case ok && bytes.Equal(b[:16], boot[:]):
+		now = time.Unix(0, int64(binary.LittleEndian.Uint64(b[16:]))).Add(since)
+	case now.After(wall): // the machine has been off since
+		now = last.Add(now.Sub(wall))
+	default: // and its clock is not to be believed
+		now = last
+	}
+	return h.goBy(now)
+}
+
+func (h head) offset() []byte { return h[atBoot:atStamp] }
+
+// goBy has the clock stand at a time now.
+func (h head) goBy(now time.Time) *Clock {
+	boot, since, _ := booted()
+	b := h.offset()
+	copy(b, boot[:])
+	binary.LittleEndian.PutUint64(b[16:], uint64(now.Add(-since).UnixNano()))
+	binary.LittleEndian.PutUint64(b[24:], uint64(checksum(b[:24])))
+	return clockAt(now, time.Now)
+}
+
+// stamp says what time it is, for when the machine is started anew.
+func (h head) stamp(c *Clock) {
+	binary.LittleEndian.PutUint64(h[atStamp:], uint64(c.Now().UnixNano()))
+	binary.LittleEndian.PutUint64(h[atStamp+8:], uint64(time.Now().UnixNano()))
+}

@@ -1,0 +1,240 @@
+package ua
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"liandong/sip/admission"
+	"liandong/sip/leg"
+)
+
+// busy is a rig whose only turn somebody has: every new call waits.
+func busy(t *testing.T) (r *rig, give func()) {
+	turns := admission.NewTurns(1)
+	r = newRig(t, func(c *Config) {
+		c.Turns = turns
+		c.Emergency = func(dialled string) bool { return dialled == "110" }
+		c.Trunks["peer"] = Trunk{Network: "lab", Match: []netip.Prefix{netip.MustParsePrefix("127.0.0.11/32")},
+			Trusted: true}
+	})
+	if !turns.Try() {
+		t.Fatal("somebody has the turn")
+	}
+	return r, turns.Give
+}
+
+// usual is an INVITE for a line that is not the emergency line.
+func (p *peer) usual() *request {
+	q := p.request("INVITE", "13800000000")
+	q.uri, q.to = "sip:12345@liandong.lab", "<sip:12345@liandong.lab>"
+	return q
+}
+
+func (r *rig) wait(n int) {
+	r.t.Helper()
+	eventually(r.t, "calls wait", func() bool {
+		r.gate.mu.Lock()
+		defer r.gate.mu.Unlock()
+		return r.gate.queue.Len() == n
+	})
+}
+
+func TestNewCallWaitsForATurn(t *testing.T) {
+	r, give := busy(t)
+	p := r.udp(trunkHost)
+	q := p.usual()
+	p.send(q.String())
+	r.wait(1)
+	p.send(q.String()) // a copy is none
+	cancel := *q
+	cancel.method = "CANCEL"
+	p.send(cancel.String())
+	eventually(t, "the CANCEL waits too", func() bool {
+		r.gate.mu.Lock()
+		defer r.gate.mu.Unlock()
+		return len(r.gate.waiting[q.callID].behind) == 1
+	})
+	r.inbox.empty(t)
+	give()
+	for _, want := range []string{"INVITE", "CANCEL"} {
+		if got := r.inbox.next(t).Packet.Method(); got != want {
+			t.Errorf("%s comes in the place of %s", got, want)
+		}
+	}
+	p.send(p.usual().String())
+	r.inbox.next(t)
+	r.inbox.empty(t)
+}
+
+// RFC 3261 §8.2.7: "A stateless UAS MUST send the same response" to a copy, with the same tag.
+func TestRefusedWhenItHasWaited(t *testing.T) {
+	r, give := busy(t)
+	for _, p := range []*peer{r.udp(trunkHost), r.tcp(trunkHost)} {
+		q := p.usual()
+		p.send(q.String())
+		r.wait(1)
+		r.clock.advance(admission.Burst)
+		first := p.receive()
+		wantCode(t, first, 503)
+		if field(t, first, "Retry-After") == "" || field(t, first, "Call-ID") != q.callID {
+			t.Errorf("%s", first)
+		}
+		if again := p.ask(q.String()); again != first {
+			t.Errorf("a copy gets\n%s\nafter\n%s", again, first)
+		}
+		wantCode(t, p.ask(p.request("OPTIONS", "1").String()), 503)
+	}
+	if got := r.Stats(); got.Shed["pstn"] != 2 || !got.Overloaded {
+		t.Errorf("%d refused, overloaded: %v", got.Shed["pstn"], got.Overloaded)
+	}
+	r.clock.advance(time.Second)
+	p := r.udp(trunkHost)
+	wantCode(t, p.ask(p.request("OPTIONS", "1").String()), 200)
+	give()
+	p.send(p.usual().String())
+	r.inbox.next(t)
+	r.inbox.empty(t)
+}
+
+// What belongs to calls that are on, and what desks send, does not wait.
+func TestCallsThatAreOnDoNotWait(t *testing.T) {
+	r, give := busy(t)
+	give()
+	p := r.udp(trunkHost)
+	q := p.usual()
+	p.send(q.String())
+	r.inbox.next(t)
+	eventually(t, "the turn", r.cfg.Turns.Try)
+	for _, method := range []string{"ACK", "INVITE", "INFO", "BYE"} {
+		q.method, q.cseq, q.to = method, q.cseq+1, "<sip:12345@liandong.lab>;tag=ours"
+		p.send(q.String())
+		if got := r.inbox.next(t).Packet.Method(); got != method {
+			t.Errorf("%s comes in the place of %s", got, method)
+		}
+	}
+	q.method, q.cseq = "ACK", q.cseq+1 // RFC 3261 §7.3.1: a folded header field is the same one
+	p.send(strings.Replace(q.String(), "Call-ID: ", "Call-ID:\r\n ", 1))
+	if got := r.inbox.next(t).Packet; got.Method() != "ACK" || got.CallID() != q.callID {
+		t.Errorf("%s of %s comes", got.Method(), got.CallID())
+	}
+	desk := newPhone(r.udp("127.0.0.1"), "1101", "MD5")
+	wantCode(t, desk.register(desk.contact(), "Expires: 600"), 200)
+	wantCode(t, desk.ask(desk.request("INVITE", "1101").String()), 401)
+	r.wait(0)
+}
+
+// The emergency line comes first, and what a trusted trunk says is urgent or handed over.
+func TestEmergencyBeforeOthers(t *testing.T) {
+	r, give := busy(t)
+	pstn, peer := r.udp(trunkHost), r.udp("127.0.0.11")
+	var want []string
+	for i, q := range []*request{
+		pstn.usual(), pstn.usual().with("Resource-Priority: esnet.0"), // that trunk is not trusted
+		pstn.request("INVITE", "1"), peer.usual().with("Resource-Priority: esnet.0"),
+		peer.usual().with("Call-Info: <urn:liandong:stub:1>;purpose=emergency-IncidentId"),
+	} {
+		from := pstn
+		if i > 2 {
+			from = peer
+		}
+		from.send(q.String())
+		r.wait(i + 1)
+		want = append(want, q.callID)
+	}
+	give()
+	for _, i := range []int{2, 3, 4, 0, 1} {
+		if got := r.inbox.next(t).Packet.CallID(); got != want[i] {
+			t.Errorf("%s comes in the place of %s, number %d", got, want[i], i)
+		}
+	}
+}
+
+// An emergency call is not refused when others are: it waits on, and is had with the turn that comes.
+func TestEmergencyWaitsOn(t *testing.T) {
+	r, give := busy(t)
+	p := r.udp(trunkHost)
+	usual, danger := p.usual(), p.request("INVITE", "1")
+	p.send(danger.String())
+	r.wait(1)
+	p.send(usual.String())
+	r.wait(2)
+	r.clock.advance(admission.Burst)
+	wantCode(t, p.receive(), 503)
+	r.wait(1)
+	give()
+	if got := r.inbox.next(t).Packet.CallID(); got != danger.callID {
+		t.Errorf("%s comes", got)
+	}
+}
+
+// Another process goes on with the sockets: what waits is not lost.
+func TestWhoWaitsWhenNothingMoreIsHeard(t *testing.T) {
+	r, _ := busy(t)
+	p := r.udp(trunkHost)
+	p.send(p.usual().String())
+	r.wait(1)
+	r.StopHearing()
+	r.inbox.next(t)
+}
+
+func TestPeek(t *testing.T) {
+	for uri, want := range map[string]string{
+		"sip:110@liandong.lab": "110", "sips:%2b110@host:5061;transport=tls": "+110",
+		"tel:110;phone-context=+86": "110", "sip:110;phone-context=x@host": "110", "urn:service:sos.police": "urn:service:sos.police", "sip:host": "",
+		"110": "110", "sip:user:secret@host": "user",
+	} {
+		p := peek([]byte("INVITE " + uri + " SIP/2.0\r\ni: a\r\nt:  <sip:b>;TAG=1\r\nVia: c\r\nv: d\r\n\r\nTo: e"))
+		if got := p.dialled(); got != want {
+			t.Errorf("%s is dialled by %s", got, uri)
+		}
+		if p.callID != "a" || p.to != "<sip:b>;TAG=1" || !p.tagged || p.via != "c" || len(p.more) != 1 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func TestRefusalsAreForgotten(t *testing.T) {
+	r, now := newRefusals(), time.Unix(0, 0)
+	one, other := peeked{callID: "one"}, peeked{callID: "other"}
+	r.add(now, one)
+	for _, after := range []time.Duration{time.Second, 20 * time.Second, 33 * time.Second} {
+		if !r.has(now.Add(after), one) || r.has(now.Add(after), other) {
+			t.Errorf("after %s: %v, %v", after, r.has(now.Add(after), one), r.has(now.Add(after), other))
+		}
+	}
+	r.add(now.Add(34*time.Second), other)
+	if now = now.Add(70 * time.Second); r.has(now, one) {
+		t.Error("one is known for longer than a caller repeats itself")
+	}
+	for i := range 3 * maxRefusals {
+		r.add(now, peeked{callID: time.Duration(i).String()})
+	}
+	if n := len(r.now) + len(r.old); n > maxRefusals {
+		t.Errorf("%d are known", n)
+	}
+}
+
+// A refusal, from the bytes of the INVITE to those of the answer and the ACK.
+func BenchmarkRefusal(b *testing.B) {
+	turns := admission.NewTurns(1)
+	r := newRig(b, func(c *Config) { c.Turns = turns })
+	turns.Try()
+	p := r.udp(trunkHost)
+	q := p.request("INVITE", "13800000000").with("Contact: <sip:a@127.0.0.10>", "Allow: INVITE, ACK, BYE, CANCEL",
+		"P-Asserted-Identity: <sip:13800000000@127.0.0.10>", "Content-Type: application/sdp")
+	q.body = "v=0\r\no=- 1 1 IN IP4 127.0.0.10\r\ns=-\r\nc=IN IP4 127.0.0.10\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 101\r\n"
+	flow := leg.Flow{Network: "lab", Transport: "udp", Remote: p.local()}
+	ack := *q
+	ack.method, ack.body = "ACK", ""
+	b.ReportAllocs()
+	for i := range b.N {
+		q.callID, ack.callID = "call-"+time.Duration(i).String(), "call-"+time.Duration(i).String()
+		invite, end := []byte(q.String()), []byte(ack.String())
+		r.receive(heard{data: invite}, flow, nil)
+		r.clock.advance(admission.Burst)
+		r.gate.expire()
+		r.receive(heard{data: end}, flow, nil)
+	}
+}
