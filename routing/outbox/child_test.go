@@ -188,6 +188,7 @@ func TestKilledWhileTakingOver(t *testing.T) {
 	const n = 20_000
 	cfg := config(t, "redis://127.0.0.1:1")
 	fill(t, cfg, n)
+	compact(t, cfg.Path)
 	b, err := os.ReadFile(cfg.Path)
 	if err != nil {
 		t.Fatal(err)
