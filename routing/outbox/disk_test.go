@@ -240,11 +240,12 @@ func compact(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := bbolt.Open(path+".compact", 0o600, nil)
+	to, err := bbolt.Open(path+".c", 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(bbolt.Compact(to, from, 0), to.Close(), from.Close(), os.Rename(path+".compact", path)); err != nil {
+	err = errors.Join(bbolt.Compact(to, from, 0), to.Close(), from.Close(), os.Rename(path+".c", path))
+	if err != nil {
 		t.Fatal(err)
 	}
 }
