@@ -31,10 +31,10 @@ var columns = []column{
 		set: setDirection},
 	text("mode", star, 32, func(e *Entry) *string { return &e.Mode }),
 	text("call_ref", star, 64, func(e *Entry) *string { return &e.CallRef }),
-	text("caller_e164", star, 32, func(e *Entry) *string { return &e.CallerE164 }),
-	text("caller_raw", star, 256, func(e *Entry) *string { return &e.CallerRaw }),
+	caller("caller_e164", 32, func(e *Entry) *string { return &e.CallerE164 }),
+	caller("caller_raw", 256, func(e *Entry) *string { return &e.CallerRaw }),
 	text("caller_status", star, 32, func(e *Entry) *string { return &e.CallerStatus }),
-	text("caller_source", star, 32, func(e *Entry) *string { return &e.CallerSource }),
+	caller("caller_source", 32, func(e *Entry) *string { return &e.CallerSource }),
 	text("dialed", star, 64, func(e *Entry) *string { return &e.Dialed }),
 	text("from_agent", star, 64, func(e *Entry) *string { return &e.FromAgent }),
 	moment("call_at", star, func(e *Entry) *time.Time { return &e.CallAt }),
@@ -77,6 +77,28 @@ func text[T ~string](name string, star bool, max int, at func(*Entry) *T) column
 		get: func(e *Entry) string { return Clean(string(*at(e)), max) },
 		set: func(e *Entry, s string) error { *at(e) = T(s); return nil },
 	}
+}
+
+// Unknown stands in the stream for what nobody knows of who called. It is read as nothing.
+const Unknown = "unknown"
+
+// caller is a ★ field of who called: where an entry tells of it, it is never empty.
+func caller(name string, max int, at func(*Entry) *string) column {
+	c := text(name, star, max, at)
+	known := c.get
+	c.get = func(e *Entry) string {
+		if v := known(e); v != "" || e.CallerStatus == "" {
+			return v
+		}
+		return Unknown
+	}
+	c.set = func(e *Entry, s string) error {
+		if *at(e) = s; s == Unknown {
+			*at(e) = ""
+		}
+		return nil
+	}
+	return c
 }
 
 func moment(name string, star bool, at func(*Entry) *time.Time) column {

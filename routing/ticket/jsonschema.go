@@ -27,8 +27,8 @@ func JSONSchema(title string, always []string, fields map[string]Shape) []byte {
 	return append(b, '\n')
 }
 
-// EntrySchema describes an entry as it stands in the stream. A field that is always there is empty when it is not
-// known.
+// EntrySchema describes an entry as it stands in the stream. A field that is always there is empty where the
+// entry does not tell of it.
 func EntrySchema() []byte {
 	fields, always := map[string]Shape{}, []string{}
 	for _, c := range columns {
@@ -37,7 +37,11 @@ func EntrySchema() []byte {
 			always = append(always, c.name)
 		}
 		if c.star && !slices.Contains(neverEmpty, c.name) && len(s) > 0 {
-			s = Shape{"anyOf": []Shape{{"const": ""}, s}}
+			none := []Shape{{"const": ""}, s}
+			if c.name == "caller_e164" {
+				none = []Shape{{"const": ""}, {"const": Unknown}, s}
+			}
+			s = Shape{"anyOf": none}
 		}
 		s["maxLength"] = c.max
 		fields[c.name] = s

@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -117,6 +118,26 @@ func TestParse(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "13812345678") {
 			t.Errorf("%s: the error quotes a value: %v", name, err)
+		}
+	}
+}
+
+// A caller without a number, or without anything, is told of by a word: ★ fields of an entry that says who called are
+// never empty. The word is read as nothing.
+func TestUnknownCaller(t *testing.T) {
+	for _, raw := range []string{"", "anonymous"} {
+		e := full()
+		e.CallerE164, e.CallerRaw, e.CallerStatus, e.CallerSource = "", raw, "unavailable", ""
+		for name, v := range e.Map() {
+			if v == "" {
+				t.Errorf("raw %q: %s is empty", raw, name)
+			}
+		}
+		if m := e.Map(); m["caller_e164"] != "unknown" || m["caller_raw"] != cmp.Or(raw, "unknown") {
+			t.Errorf("raw %q: %q", raw, m)
+		}
+		if back, err := Parse(e.Map()); err != nil || back != e || back.Validate() != nil {
+			t.Errorf("raw %q: %v %v", raw, err, back.Validate())
 		}
 	}
 }

@@ -40,7 +40,7 @@ func baseOf(m matter.Matter, first ticket.Entry, known bool) ticket.Entry {
 		if opened.IsZero() {
 			opened = ticket.StubTime(m.StubID)
 		}
-		e = ticket.Entry{CallerStatus: "unavailable", CallerSource: "unknown", Dialed: m.From, FromAgent: "unknown",
+		e = ticket.Entry{CallerStatus: "unavailable", Dialed: m.From, FromAgent: ticket.Unknown,
 			CallAt: opened, KeyAt: opened}
 	}
 	if m.StubID == "" {
