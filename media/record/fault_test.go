@@ -147,6 +147,34 @@ func TestDeletedForAge(t *testing.T) {
 	})
 }
 
+// A wall clock that is set a year ahead costs no recording, not even at the start of the process; when it is set back
+// all is as before.
+func TestClockAheadDeletesNothing(t *testing.T) {
+	cfg := usual()
+	cfg.Dir, cfg.Days = t.TempDir(), 30
+	for _, ahead := range []time.Duration{2 * time.Hour, 365 * day} {
+		synctest.Test(t, func(t *testing.T) {
+			kept := []string{stale(t, cfg.Dir, 29*day, 10), stale(t, cfg.Dir, 2*day, 10), stale(t, cfg.Dir, day, 10)}
+			step := atomic.Int64{}
+			d := realDisk()
+			d.now = func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
+			for range 2 { // in a process, and in the next
+				r := open0(t, cfg, d)
+				time.Sleep(time.Hour)
+				step.Store(int64(ahead))
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				for _, ref := range kept {
+					if !has(r, ref) {
+						t.Errorf("%v ahead: %s is gone", ahead, ref)
+					}
+				}
+				r.Stop()
+			}
+		})
+	}
+}
+
 // The oldest go first, no more than must, and never one that goes on.
 func TestDeletedForRoom(t *testing.T) {
 	cfg := usual()

@@ -12,10 +12,17 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"liandong/media/aging"
 )
 
 // keeper looks after files that nobody writes to. Owned by its goroutine.
-type keeper struct{ *Recorder }
+type keeper struct {
+	*Recorder
+	began time.Time
+	aging aging.Clock
+	at    time.Time // by which they age, at the last sweep
+}
 
 // run works until the writer has ended and everything is closed.
 func (k *keeper) run() {
@@ -256,11 +263,24 @@ func (k *keeper) sweep() {
 		k.trouble("the recordings cannot be read", "", err)
 		return
 	}
+	now := k.disk.now()
+	k.at = k.aging.At(now, time.Since(k.began), before(list, now))
 	for _, day := range list {
 		if !k.sweepDay(day) {
 			return
 		}
 	}
+}
+
+// before is the newest of some days that is before today; zero: there is none.
+func before(list []string, now time.Time) (newest time.Time) {
+	today := now.UTC().Format(dayForm)
+	for _, day := range list { // in order
+		if at, err := time.Parse(dayForm, day); err == nil && day < today {
+			newest = at
+		}
+	}
+	return newest
 }
 
 // sweepDay deletes of one day what has to go. It is false when later days need no look.
@@ -301,7 +321,7 @@ func (k *keeper) remove(f found, why string, count *atomic.Uint64) {
 	k.log.Info("recording deleted", "recording", f.ref, "for", why)
 }
 
-func (k *keeper) oldest() time.Time { return k.disk.now().AddDate(0, 0, -k.cfg.Days) }
+func (k *keeper) oldest() time.Time { return k.at.AddDate(0, 0, -k.cfg.Days) }
 
 // tooOld says that a day may have recordings that are too old.
 func (k *keeper) tooOld(day string) bool {

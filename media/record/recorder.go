@@ -68,7 +68,7 @@ func start(cfg Config, log *slog.Logger, d disk) (*Recorder, error) {
 		quit: make(chan struct{}), written: make(chan struct{}), allResumed: make(chan struct{}),
 	}
 	r.wg.Go(r.write)
-	r.wg.Go((&keeper{r}).run)
+	r.wg.Go((&keeper{Recorder: r, began: time.Now()}).run)
 	return r, nil
 }
 

@@ -49,6 +49,7 @@ type Call struct {
 	State       State
 	Count       int
 	First, Last time.Time
+	Seen        time.Time     // the last time, by the book's clock
 	Waited      time.Duration // the longest
 	Reason      string        // of the last time: of ticket.Entry's result, or its reason
 
@@ -86,7 +87,8 @@ var (
 
 // Book is the list. Safe for use by several goroutines. Guarded by mu; under the lock keep is called.
 type Book struct {
-	keep func(id string, c *Call) // writes it down; nil: it is off the list. Must not block
+	keep  func(id string, c *Call) // writes it down; nil: it is off the list. Must not block
+	clock func() time.Time         // that nobody sets; it goes on through restarts
 
 	mu    sync.Mutex
 	calls map[string]*Call  // by id
@@ -105,11 +107,15 @@ func (c *Call) whose() whose { return whose{c.Hotline, c.Citizen.E164, c.Citizen
 // mostTaken bounds what is known of a call's entries: only one that was on its way when the process ended comes twice.
 const mostTaken = 32
 
-// NewBook is a list with what the process before has written down.
-func NewBook(keep func(id string, c *Call), before []Call) *Book {
-	b := &Book{keep: keep, calls: map[string]*Call{}, of: map[whose][]*Call{}, entry: map[string]*Call{}}
+// NewBook is a list with what the process before has written down. What is old on it is told by a clock that nobody
+// sets.
+func NewBook(keep func(id string, c *Call), before []Call, clock func() time.Time) *Book {
+	b := &Book{keep: keep, clock: clock, calls: map[string]*Call{}, of: map[whose][]*Call{}, entry: map[string]*Call{}}
 	slices.SortFunc(before, func(x, y Call) int { return x.First.Compare(y.First) })
 	for _, c := range before {
+		if c.Seen.IsZero() { // written by a version that did not say it
+			c.Seen = c.Last
+		}
 		b.add(&c)
 	}
 	return b
@@ -158,12 +164,12 @@ func (b *Book) missed(e ticket.Entry) ticket.Entry {
 	c := b.recent(e)
 	if c == nil {
 		c = &Call{ID: e.StubID, Hotline: e.To, Citizen: citizen(e), Dialed: e.Dialed, State: Open,
-			First: e.At, Last: e.At}
+			First: e.At, Last: e.At, Seen: b.clock()}
 		b.add(c)
-		b.bound(e.At)
+		b.bound()
 	}
 	waited, _ := strconv.Atoi(e.Waited)
-	c.Count, c.Last, c.Reason = c.Count+1, e.At, cmp.Or(e.Reason, e.Result)
+	c.Count, c.Last, c.Seen, c.Reason = c.Count+1, e.At, b.clock(), cmp.Or(e.Reason, e.Result)
 	c.Waited = max(c.Waited, time.Duration(waited)*time.Second)
 	b.take(c, Taken{e.EventID, c.Count})
 	b.keep(c.ID, c)
@@ -183,7 +189,7 @@ func told(e ticket.Entry, c *Call, count int) ticket.Entry {
 func (b *Book) recent(e ticket.Entry) *Call {
 	who := citizen(e)
 	for _, c := range b.of[whose{e.To, who.E164, who.Status}] {
-		if c.open() && e.At.Sub(c.First) < Together {
+		if c.open() && e.At.Sub(c.First).Abs() < Together {
 			return c
 		}
 	}
@@ -330,10 +336,10 @@ func (b *Book) Find(id string) (Call, bool) {
 }
 
 // List is what there is now, the newest first.
-func (b *Book) List(now time.Time) (list []Call) {
+func (b *Book) List() (list []Call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sweep(now)
+	b.sweep()
 	for _, c := range b.calls {
 		list = append(list, *c)
 	}
@@ -342,9 +348,10 @@ func (b *Book) List(now time.Time) (list []Call) {
 }
 
 // sweep takes off the list what is old. Caller holds mu.
-func (b *Book) sweep(now time.Time) {
+func (b *Book) sweep() {
+	now := b.clock()
 	for id, c := range b.calls {
-		age := now.Sub(c.Last)
+		age := now.Sub(c.Seen)
 		if c.State != Calling && (age > keptOpen || !c.open() && age > keptSettled) {
 			b.drop(id)
 		}
@@ -352,15 +359,15 @@ func (b *Book) sweep(now time.Time) {
 }
 
 // bound keeps the list from growing without an end. Caller holds mu.
-func (b *Book) bound(now time.Time) {
+func (b *Book) bound() {
 	if len(b.calls) <= most {
 		return
 	}
-	b.sweep(now)
+	b.sweep()
 	for len(b.calls) > most {
 		oldest := ""
 		for id, c := range b.calls {
-			if oldest == "" || c.Last.Before(b.calls[oldest].Last) {
+			if o := b.calls[oldest]; o == nil || cmp.Or(c.Seen.Compare(o.Seen), c.Last.Compare(o.Last)) < 0 {
 				oldest = id
 			}
 		}

@@ -16,10 +16,11 @@ var noon = time.Date(2024, 4, 3, 12, 0, 0, 0, time.UTC)
 type rig struct {
 	*Book
 	kept map[string]Call
+	now  time.Time // by the clock that nobody sets
 }
 
 func newRig() *rig {
-	r := &rig{kept: map[string]Call{}}
+	r := &rig{kept: map[string]Call{}, now: noon}
 	r.reborn()
 	return r
 }
@@ -34,7 +35,12 @@ func (r *rig) reborn() {
 		if delete(r.kept, id); c != nil {
 			r.kept[id] = *c
 		}
-	}, before)
+	}, before, func() time.Time { return r.now })
+}
+
+func (r *rig) listAt(now time.Time) []Call {
+	r.now = now
+	return r.List()
 }
 
 var n int
@@ -284,22 +290,45 @@ func TestBound(t *testing.T) {
 	id := r.Take(entry(wang, 0)).StubID
 	r.Answered("110", wang, "1101", "ref", noon)
 	r.Take(entry(li, 0))
-	if list := r.List(noon.Add(25 * time.Hour)); len(list) != 1 || list[0].ID == id {
+	if list := r.listAt(noon.Add(25 * time.Hour)); len(list) != 1 || list[0].ID == id {
 		t.Errorf("%d", len(list))
 	}
-	if list := r.List(noon.Add(8 * 24 * time.Hour)); len(list) != 0 || len(r.kept) != 0 || len(r.entry)+len(r.of) != 0 {
+	if list := r.listAt(noon.Add(8 * 24 * time.Hour)); len(list) != 0 || len(r.kept) != 0 || len(r.entry)+len(r.of) != 0 {
 		t.Errorf("%d, %d kept", len(list), len(r.kept))
 	}
 	for i := range most + 10 {
 		r.Take(entry(fmt.Sprintf("+86138%08d", i), time.Duration(i)*time.Millisecond))
 	}
-	if list := r.List(noon); len(list) != most || list[0].Citizen.E164 != fmt.Sprintf("+86138%08d", most+9) {
+	if list := r.List(); len(list) != most || list[0].Citizen.E164 != fmt.Sprintf("+86138%08d", most+9) {
 		t.Errorf("%d", len(list))
 	}
 	for range 100 {
 		r.Take(entry(wang, time.Minute))
 	}
-	if n := len(r.kept[r.List(noon)[0].ID].Taken); n != mostTaken {
+	if n := len(r.kept[r.List()[0].ID].Taken); n != mostTaken {
 		t.Errorf("%d entries are known", n)
+	}
+}
+
+// The wall clock is set: nobody is lost from the list by it, the hour in which calls are one is counted either way, and
+// what is old is told by the clock that nobody sets, through a restart too.
+func TestWallClockIsSet(t *testing.T) {
+	for _, step := range []time.Duration{5 * time.Second, -5 * time.Second, 2 * time.Hour, -2 * time.Hour,
+		365 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		r := newRig()
+		r.Take(entry(wang, 0))
+		again := r.Take(entry(wang, step+time.Minute))
+		if one := again.Event == ticket.MissedAgain; one != (step.Abs() < time.Hour) {
+			t.Errorf("%v: %s", step, again.Event)
+		}
+		calls := len(r.List())
+		r.reborn()
+		r.now = r.now.Add(6 * 24 * time.Hour)
+		if len(r.List()) != calls {
+			t.Errorf("%v: after six days %d calls, not %d", step, len(r.List()), calls)
+		}
+		if r.now = r.now.Add(25 * time.Hour); len(r.List()) != 0 {
+			t.Errorf("%v: after a week %d calls", step, len(r.List()))
+		}
 	}
 }

@@ -51,7 +51,7 @@ func server(t testing.TB, cfg configs.API) *Server {
 	if sw.UA, err = ua.New(lab.UA(), nil, log); err != nil {
 		t.Fatal(err)
 	}
-	sw.Missed = missed.NewBook(func(string, *missed.Call) {}, nil)
+	sw.Missed = missed.NewBook(func(string, *missed.Call) {}, nil, time.Now)
 	sw.Tickets, sw.Recent = one.Outbox, ticket.NewRecent(8)
 	sw.Trunks = trunk.New(lab.Neighbours(), sw.UA, log)
 	sw.Calls = exchange.New(exchange.Config{Directory: lab.Directory(), Wire: sw.UA}, log)

@@ -30,7 +30,7 @@ type Missed struct {
 // missedCalls lists those of one's lines, the newest first.
 func (s *Server) missedCalls(w http.ResponseWriter, r *http.Request) {
 	seen, list := visitorOf(r).lines, []Missed{}
-	for _, c := range s.sw.Missed.List(s.now()) {
+	for _, c := range s.sw.Missed.List() {
 		if seen.has(c.Hotline) {
 			list = append(list, s.showMissed(c))
 		}

@@ -8,12 +8,13 @@ import (
 	"liandong/routing/missed"
 	"liandong/routing/ticket"
 	"liandong/sip/snapshot"
+	"liandong/sip/ua"
 )
 
 // missedCalls is the list of missed calls, with what the process before has written down.
 func (a *App) missedCalls() *missed.Book {
 	if a.journal == nil {
-		return missed.NewBook(func(string, *missed.Call) {}, nil)
+		return missed.NewBook(func(string, *missed.Call) {}, nil, ua.SteadyClock())
 	}
 	var before []missed.Call
 	for _, kept := range a.journal.All(journal.Missed) {
@@ -36,7 +37,7 @@ func (a *App) missedCalls() *missed.Book {
 			return
 		}
 		a.journal.Put(journal.Missed, id, b)
-	}, before)
+	}, before, a.journal.Clock().Now)
 }
 
 // reached takes a citizen off the list of missed calls whose call a desk has answered.

@@ -13,7 +13,7 @@ import (
 // one whose citizen did not answer keeps nobody.
 func TestResumeMissed(t *testing.T) {
 	now := time.Date(2024, 4, 3, 12, 0, 0, 0, time.UTC)
-	a := &App{missed: missed.NewBook(func(string, *missed.Call) {}, nil)}
+	a := &App{missed: missed.NewBook(func(string, *missed.Call) {}, nil, time.Now)}
 	for _, id := range []string{"rings", "talks", "failed", "none"} {
 		a.missed.Take(ticket.Entry{EventID: id, StubID: id, Event: ticket.Missed, At: now, To: "110",
 			CallerE164: "+86138" + id, CallerStatus: "ok"})

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"liandong/media/aging"
 )
 
 // Config says where the files are. Immutable.
@@ -44,6 +46,9 @@ type Book struct {
 	day     string   // owned by run; of the file
 	failing bool     // owned by run
 	told    uint64   // owned by run; lines lost that the log tells of
+
+	began time.Time
+	aging aging.Clock // owned by run
 }
 
 type line struct {
@@ -56,7 +61,7 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	b := &Book{cfg: cfg, log: log, in: make(chan line, Room)}
+	b := &Book{cfg: cfg, log: log, in: make(chan line, Room), began: time.Now()}
 	b.wg.Go(b.run)
 	return b, nil
 }
@@ -148,12 +153,19 @@ func (b *Book) tidy(now time.Time) {
 	if b.cfg.Days == 0 {
 		return
 	}
-	oldest := now.In(b.cfg.Zone).AddDate(0, 0, -b.cfg.Days).Format(time.DateOnly)
+	now = now.In(b.cfg.Zone)
 	files, err := os.ReadDir(b.cfg.Dir)
+	var before time.Time // the newest day before today
 	for _, f := range files {
-		day, ok := strings.CutPrefix(f.Name(), prefix)
-		day, ended := strings.CutSuffix(day, suffix)
-		if _, bad := time.Parse(time.DateOnly, day); !ok || !ended || bad != nil || day >= oldest {
+		if day, ok := b.dayOf(f.Name()); ok && day.Format(time.DateOnly) < now.Format(time.DateOnly) {
+			before = day
+		}
+	}
+	at := b.aging.At(now, time.Since(b.began), before)
+	oldest := at.In(b.cfg.Zone).AddDate(0, 0, -b.cfg.Days).Format(time.DateOnly)
+	for _, f := range files {
+		day, ok := b.dayOf(f.Name())
+		if !ok || day.Format(time.DateOnly) >= oldest {
 			continue
 		}
 		if gone := os.Remove(filepath.Join(b.cfg.Dir, f.Name())); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
@@ -163,4 +175,12 @@ func (b *Book) tidy(now time.Time) {
 	if err != nil {
 		b.log.Warn("records: old files are not deleted", "err", err)
 	}
+}
+
+// dayOf is the day of a file's name, if it is one of ours.
+func (b *Book) dayOf(name string) (day time.Time, ok bool) {
+	text, begins := strings.CutPrefix(name, prefix)
+	text, ends := strings.CutSuffix(text, suffix)
+	day, err := time.ParseInLocation(time.DateOnly, text, b.cfg.Zone)
+	return day, begins && ends && err == nil
 }

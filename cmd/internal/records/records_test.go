@@ -75,6 +75,25 @@ func TestDays(t *testing.T) {
 	}
 }
 
+// A wall clock that is set a year ahead costs no file of the days before.
+func TestClockAheadDeletesNothing(t *testing.T) {
+	dir, log := t.TempDir(), &strings.Builder{}
+	at := time.Date(2024, 4, 3, 12, 0, 0, 0, zone)
+	b := open(t, dir, log)
+	for _, day := range []int{-1, 0, 365, 0, -365, 0} {
+		b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, day))
+	}
+	b.Close()
+	b = open(t, dir, log) // a process that begins so
+	b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, 365))
+	b.Close()
+	for _, name := range []string{"calls-2024-04-02.jsonl", "calls-2024-04-03.jsonl"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A disk that takes nothing is told of once, and what was lost when it does again.
 func TestDiskFails(t *testing.T) {
 	dir, log := filepath.Join(t.TempDir(), "records"), &strings.Builder{}

@@ -336,6 +336,7 @@ func (d *Disk) scan() {
 			d.count.bytes.Add(s.size)
 		}
 	}
+	d.age(found)
 	d.mu.Lock()
 	for _, s := range d.files { // begun by this process meanwhile
 		found = d.without(found, s.path)
@@ -343,6 +344,21 @@ func (d *Disk) scan() {
 	d.files = append(found, d.files...)
 	d.mu.Unlock()
 	d.sweep()
+}
+
+// age makes files of processes before grow older with this one, from the newest of them on: the wall clock may be
+// wrong, or set.
+func (d *Disk) age(found []*segment) {
+	var newest time.Time
+	for _, s := range found {
+		if s.began.After(newest) {
+			newest = s.began
+		}
+	}
+	now := time.Now()
+	for _, s := range found {
+		s.began = now.Add(-newest.Sub(s.began))
+	}
 }
 
 // without takes a file out of a list, and out of the account. Caller holds mu.
