@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -26,6 +28,7 @@ type half struct {
 	Desk          string // user of the one phone
 	At, Peer      netip.AddrPort
 	RTP, Redis    string
+	HTTP          netip.AddrPort
 	Dir           string // of this side alone
 	Send, Receive string
 	Citizens      netip.Addr
@@ -52,6 +55,7 @@ phones:
   {{.Desk}}: {hotline: {{.Own}}, password: lab-{{.Desk}}}
 emergency: 110
 redis: {url: "{{.Redis}}"}
+http: {listen: "{{.HTTP}}", allow: [127.0.0.0/8]}
 outbox: {path: "{{.Dir}}/outbox.db"}
 `))
 
@@ -88,6 +92,15 @@ func (s *half) run(t *testing.T, liandong, way string) {
 	})
 }
 
+// get reads what a switch answers by HTTP.
+func (s *half) get(t *testing.T, path string, into any) {
+	t.Helper()
+	answer, err := http.Get("http://" + s.HTTP.String() + path)
+	must(t, err)
+	defer answer.Body.Close()
+	must(t, json.NewDecoder(answer.Body).Decode(into))
+}
+
 func (s *half) desk(t *testing.T, hz float64) *phone.Phone {
 	t.Helper()
 	p := newPhone(t, phone.Config{User: s.Desk, Password: "lab-" + s.Desk, Domain: domain, Server: s.At,
@@ -112,10 +125,10 @@ func TestSplit(t *testing.T) {
 	there, back := t.TempDir(), t.TempDir()
 	police := freePort(t, netip.MustParseAddr("127.0.0.4"))
 	gov := freePort(t, netip.MustParseAddr("127.0.0.5"))
-	a := &half{Own: "110", Other: "12345", Desk: "1101", At: police, Peer: gov, RTP: freeRTP(),
+	a := &half{HTTP: freePort(t, here), Own: "110", Other: "12345", Desk: "1101", At: police, Peer: gov, RTP: freeRTP(),
 		Redis: redistest.Start(t).URL(),
 		Dir:   t.TempDir(), Send: there, Receive: back, Citizens: citizen}
-	b := &half{Own: "12345", Other: "110", Desk: "2101", At: gov, Peer: police, RTP: freeRTP(),
+	b := &half{HTTP: freePort(t, here), Own: "12345", Other: "110", Desk: "2101", At: gov, Peer: police, RTP: freeRTP(),
 		Redis: redistest.Start(t).URL(),
 		Dir:   t.TempDir(), Send: back, Receive: there, Citizens: netip.MustParseAddr("127.0.0.11")}
 	a.start(t, liandong)
@@ -135,8 +148,20 @@ func TestSplit(t *testing.T) {
 	waitConfirmed(t, p)
 	hears(t, c, partnerTone)
 	hears(t, p, callerTone)
+	var calls []struct{ ID string }
+	b.get(t, "/v1/calls", &calls)
 	hangUp(t, c)
 	ended(t, p)
+	for _, call := range calls { // by its id here
+		var story []map[string]string
+		b.get(t, "/v1/calls/"+call.ID+"/story", &story)
+		if len(story) == 0 || story[0]["event"] != "arrived" || story[0]["call_ref"] == call.ID {
+			t.Errorf("the story of call %s: %v", call.ID, story)
+		}
+	}
+	if len(calls) != 1 {
+		t.Errorf("%d calls at 12345's switch", len(calls))
+	}
 
 	at := func(s *half) string { return strings.TrimSuffix(strings.TrimPrefix(s.Redis, "redis://"), "/0") }
 	e := readEntries(t, at(b), "liandong:tickets:12345", 2)

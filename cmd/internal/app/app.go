@@ -355,12 +355,12 @@ func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
 	if event != "record" { // which repeats what they have
 		a.traces.Event(event, fields)
 	}
-	delete(fields, "ref")
 	if answersCitizen(event, fields) {
 		a.reached(fields["hotline"], fields["caller_e164"], fields["agent"], fields["call_ref"])
 	}
 	fields["event"], fields["at"] = event, time.Now().Format(time.RFC3339Nano)
 	a.feed.Call(event, fields)
+	delete(fields, "ref") // which is for ourselves
 	if event == "state" { // for onlookers alone
 		return
 	}

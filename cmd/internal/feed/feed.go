@@ -37,7 +37,8 @@ type Event struct {
 	Discreet bool
 	lines    []string // whose affair it is
 	left     []string // whose it was until now
-	ref      string
+	ref      string   // of the call
+	own      string   // its id here, where another switch has given it its ref
 }
 
 // Sight is an event as somebody of some lines may see it; false: not at all. nil: of all lines.
@@ -100,10 +101,12 @@ func New(room int, began time.Time) *Feed {
 	}
 }
 
-// hidden are fields of call events that say who calls, without a mask.
-var hidden = []string{"caller_e164", "caller_raw"}
+// hidden are fields of call events that say who calls, without a mask, and what a call that another switch has begun is
+// called here.
+var hidden = []string{"caller_e164", "caller_raw", "ref"}
 
-// Call takes an event of a call, with its lines in the field lines. The fields are only read.
+// Call takes an event of a call, with its lines in the field lines, and in ref its id here, where that is not its
+// call_ref. The fields are only read.
 func (f *Feed) Call(event string, fields map[string]string) {
 	shown := maps.Clone(fields)
 	for _, name := range hidden {
@@ -120,7 +123,7 @@ func (f *Feed) Call(event string, fields map[string]string) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := Event{Name: event, Data: object(shown), lines: lines, ref: fields["call_ref"],
+	e := Event{Name: event, Data: object(shown), lines: lines, ref: fields["call_ref"], own: fields["ref"],
 		Discreet: strings.HasPrefix(event, "supervisor") || fields["party"] == "supervisor"}
 	switch event {
 	case "state":
@@ -265,7 +268,7 @@ func (f *Feed) Chairs(lines []string) (all []Chair) {
 	return all
 }
 
-// Of lists what is still known of a call, as somebody of some lines may see it: JSON objects, the oldest first. all: of
+// Of lists what is still known of a call, by its call_ref or its id here, as somebody of some lines may see it: JSON objects, the oldest first. all: of
 // supervisors, too.
 func (f *Feed) Of(ref string, lines []string, all bool) (story []json.RawMessage) {
 	f.mu.Lock()
@@ -273,9 +276,15 @@ func (f *Feed) Of(ref string, lines []string, all bool) (story []json.RawMessage
 	if f.closed || ref == "" {
 		return nil
 	}
+	refs := []string{ref}
+	for seq := f.oldest(); seq < f.next; seq++ {
+		if e := f.ring[seq%uint64(len(f.ring))]; e.own == ref && !slices.Contains(refs, e.ref) {
+			refs = append(refs, e.ref)
+		}
+	}
 	for seq := f.oldest(); seq < f.next; seq++ {
 		e := f.ring[seq%uint64(len(f.ring))]
-		if _, data, ok := e.Sight(lines); ok && e.ref == ref && (all || !e.Discreet) {
+		if _, data, ok := e.Sight(lines); ok && slices.Contains(refs, e.ref) && (all || !e.Discreet) {
 			story = append(story, data)
 		}
 	}

@@ -142,3 +142,25 @@ func TestSeats(t *testing.T) {
 		f.Call("arrived", map[string]string{})
 	})
 }
+
+// A call that another switch has begun has that one's call_ref; its story is found by the id that it has here, too, and
+// that is told to nobody.
+func TestStoryByOwnID(t *testing.T) {
+	f := New(16, time.Unix(1, 0))
+	for _, event := range []string{"arrived", "ended"} {
+		f.Call(event, map[string]string{"event": event, "call_ref": "theirs", "ref": "ours", "hotline": "110"})
+	}
+	f.Entry(ticket.Entry{Event: ticket.Opened, From: "12345", To: "110", CallRef: "theirs"})
+	state(f, "b", "110")
+	for ref, want := range map[string]int{"ours": 3, "theirs": 3, "b": 1, "c": 0} {
+		list := f.Of(ref, nil, true)
+		if len(list) != want {
+			t.Errorf("%s: %d events, want %d", ref, len(list), want)
+		}
+		for _, data := range list {
+			if strings.Contains(string(data), "ours") {
+				t.Errorf("%s", data)
+			}
+		}
+	}
+}
