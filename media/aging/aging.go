@@ -14,7 +14,7 @@ const (
 )
 
 // Clock is the time by which kept files age: the wall clock, or the day after the newest one where the wall clock
-// is past that day and has not run evenly for one. Owned by one goroutine. Zero: nothing is known of the wall clock yet.
+// is past that day and has not run evenly for one. Owned by one goroutine. Zero: the wall clock is not known yet.
 type Clock struct {
 	wall time.Time     // what it showed …
 	run  time.Duration // … at this time of the process

@@ -20,10 +20,11 @@ const pauseGap = 500 * time.Millisecond
 // by the leg.
 type silence struct {
 	said       bool
-	suppresses bool      // it has left out silence
-	noise      bool      // comfort noise came last
-	reportAt   time.Time // the last report of any kind
-	since      time.Time // its Stream is as it is
+	suppresses bool             // it has left out silence
+	noise      bool             // comfort noise came last
+	reportAt   time.Time        // the last report of any kind
+	every      [2]time.Duration // between its last reports; 0: not known
+	since      time.Time        // its Stream is as it is
 }
 
 // lastSign is when the party was last known to be there.
@@ -37,13 +38,31 @@ func (l *leg) lastSign() time.Time {
 	return last
 }
 
+const (
+	// rareReports: whoever reports less often than so is not known by it to be there. RFC 3550 §6.3.1 has nominal 5 s
+	// drawn from 2.05 to 6.16 s.
+	rareReports = 7 * time.Second
+	// lateReport is so much of what is known as the interval that the next may take.
+	lateReport = 1.5
+)
+
+// patience is for how long there may be no sign. Of a party that leaves out its sound, and has reported all the same,
+// the next report is waited for, by the interval that its reports have shown.
+func (l *leg) patience() time.Duration {
+	patience, s := l.shard.cfg.SilenceTimeout, &l.silence
+	if s.reportAt.Before(s.since) || s.reportAt.Sub(l.latch.at) < pauseGap {
+		return patience // the sound may have broken off with the report
+	}
+	return max(patience, time.Duration(lateReport*float64(max(s.every[0], s.every[1]))))
+}
+
 // missSigns says once that there is no sign of the party any more.
 func (l *leg) missSigns(now time.Time) {
 	patience := l.shard.cfg.SilenceTimeout
 	if l.silence.said || !l.ready || now.Sub(l.latch.at) <= patience {
 		return
 	}
-	if last := l.lastSign(); now.Sub(last) > patience {
+	if last := l.lastSign(); now.Sub(last) > l.patience() {
 		l.silence.said, l.checkpoints.changed = true, true
 		l.room.emit(Silent{Leg: l.id, Since: last, Pause: l.pauses()})
 	}
@@ -80,6 +99,11 @@ func (l *leg) sounds(follows bool, now time.Time) {
 
 // reported notes a report of the party, whatever it says.
 func (l *leg) reported(now time.Time) {
+	every := now.Sub(l.silence.reportAt)
+	if every > rareReports || l.silence.reportAt.IsZero() {
+		every = 0
+	}
+	l.silence.every = [2]time.Duration{every, l.silence.every[0]}
 	l.silence.reportAt = now
 	l.sign(true)
 }

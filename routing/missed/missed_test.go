@@ -293,7 +293,8 @@ func TestBound(t *testing.T) {
 	if list := r.listAt(noon.Add(25 * time.Hour)); len(list) != 1 || list[0].ID == id {
 		t.Errorf("%d", len(list))
 	}
-	if list := r.listAt(noon.Add(8 * 24 * time.Hour)); len(list) != 0 || len(r.kept) != 0 || len(r.entry)+len(r.of) != 0 {
+	if list := r.listAt(noon.Add(8 * 24 * time.Hour)); len(list) != 0 || len(r.kept) != 0 ||
+		len(r.entry)+len(r.of) != 0 {
 		t.Errorf("%d, %d kept", len(list), len(r.kept))
 	}
 	for i := range most + 10 {
