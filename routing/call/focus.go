@@ -59,7 +59,8 @@ func (m *machine) isFocus(id LegID) bool {
 	return id != 0 && (id == m.Focus.ID || id == m.Desk || id == m.Second.ID && m.Second.Up)
 }
 
-// succeed lets the taker go on with the caller in another dialog of the same phone.
+// succeed lets the taker go on with the caller in another dialog of the same phone. Should that one owe an answer to
+// whether it is there, it is asked in this dialog, and has no more time for it than it had.
 func (m *machine) succeed(focus LegID) {
 	l, _ := m.Leg(m.Desk)
 	old, held := l.ID, m.Focus.Held
@@ -74,9 +75,13 @@ func (m *machine) succeed(focus LegID) {
 	} else {
 		m.Focus = Focus{}
 	}
-	l.ID, l.Held, l.Silent, l.Vigil = focus, held, false, Vigil{}
+	l.ID, l.Held = focus, held
 	m.Desk = focus
 	m.do(Succeed{Leg: old, By: focus}, EndLeg{Leg: old, Why: Normal, Grace: l.Referred})
+	l.Vigil = l.Vigil.owed()
+	if l.Silent = l.Vigil != (Vigil{}); l.Silent {
+		m.do(ProbeLeg{focus})
+	}
 }
 
 // secondBy lets the taker go on with the partner in the conference's dialog: on a

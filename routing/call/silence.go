@@ -32,6 +32,14 @@ func (v Vigil) due() time.Time {
 	return v.Asked.Add(doubtTime)
 }
 
+// owed is what a party owes of an answer, without what is only to come.
+func (v Vigil) owed() Vigil {
+	if v.Asked.IsZero() {
+		return Vigil{}
+	}
+	return v
+}
+
 // legSilent: there has been no sign of a party for a moment, or there is one again. Of a desk
 // that is rung it tells whether its early sound is to be heard.
 func (m *machine) legSilent(e LegSilent) {

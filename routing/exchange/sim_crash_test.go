@@ -551,6 +551,14 @@ func fullJournal(seed uint64, trace bool) *simulation {
 	return s
 }
 
+func watchedFullJournal(seed uint64, trace bool) *simulation {
+	s := newSimulation(seed, trace)
+	s.watched = true
+	s.death.deaths, s.death.in, s.death.near, s.death.full = 1+s.rng.IntN(3), 1+s.rng.IntN(250), 2000, true
+	s.play()
+	return s
+}
+
 // TestSeedsThatFailed are faults that the simulation has found.
 func TestSeedsThatFailed(t *testing.T) {
 	for _, known := range []struct {
@@ -560,6 +568,7 @@ func TestSeedsThatFailed(t *testing.T) {
 	}{
 		{4276, simulate, "a 200 is repeated to where a phone was that has registered from elsewhere"},
 		{1814, crashes, "a phone registers while there is no process"},
+		{340, watchedFullJournal, "a REFER is told of another end by a process that goes on from before the first"},
 	} {
 		t.Run(known.why, func(t *testing.T) {
 			if s := known.run(known.seed, false); s.err != nil {

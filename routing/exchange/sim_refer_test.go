@@ -193,16 +193,23 @@ func (r *refer) accepted(code int) {
 // partner has answered.
 func (l *line) notified(p leg.Packet, req *gosip.Request) {
 	s, b := l.phone.sim, &l.beside
-	s.transmit(l.phone.addr, leg.Packet{Msg: leg.Reply(p, 200, "", ""), Flow: leg.ReplyFlow(p)}, func() {})
-	if req.CSeq().SeqNo <= b.notified {
-		return // a copy
+	reply := func(code int) {
+		s.transmit(l.phone.addr, leg.Packet{Msg: leg.Reply(p, code, "", ""), Flow: leg.ReplyFlow(p)}, func() {})
 	}
-	b.notified = req.CSeq().SeqNo
 	_, id, numbered := strings.Cut(req.GetHeader("Event").Value(), ";id=")
 	i := slices.IndexFunc(b.refers, func(r *refer) bool { return numbered && strconv.Itoa(int(r.seq)) == id })
 	if !numbered {
 		i = slices.IndexFunc(b.refers, func(r *refer) bool { return r.seq == b.first })
 	}
+	if i >= 0 && b.refers[i].over && s.death.full && req.CSeq().SeqNo > b.notified {
+		reply(481) // RFC 6665 §4.1.3: it goes on from before that end was said, and may say another
+		return
+	}
+	reply(200)
+	if req.CSeq().SeqNo <= b.notified {
+		return // a copy
+	}
+	b.notified = req.CSeq().SeqNo
 	if i < 0 {
 		s.fail("%s is told of a REFER that it never sent", l.phone.user)
 		return

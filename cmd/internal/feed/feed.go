@@ -268,8 +268,8 @@ func (f *Feed) Chairs(lines []string) (all []Chair) {
 	return all
 }
 
-// Of lists what is still known of a call, by its call_ref or its id here, as somebody of some lines may see it: JSON objects, the oldest first. all: of
-// supervisors, too.
+// Of lists what is still known of a call, by its call_ref or its id here, as somebody of some lines may see it: JSON
+// objects, the oldest first. all: of supervisors, too.
 func (f *Feed) Of(ref string, lines []string, all bool) (story []json.RawMessage) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
