@@ -113,7 +113,7 @@ type Core struct {
 	acts     []act             // to be done when the input is over
 	taken    string            // the letter that the input is; "": it is none
 	unstored []journal.Entry   // what the journal has kept until the call has taken it
-	stored   []byte            // the call as the journal has it
+	stored   uint64            // the sum of the call as the journal has it; 0: it is not known
 	lentOut  []*party          // those whose legs another call has
 	moved    map[string]string // which call has the leg of a Call-ID that was here
 	wishes   []wish            // joins asked for, in the order of their facts
@@ -131,6 +131,7 @@ type Core struct {
 	hops     int // Max-Forwards for the legs that go out
 
 	account   account
+	idle      bool // a leg forgets what it waits for no longer: the next process would by itself
 	answering bool // what came last was an answer, and no request of a party's own
 }
 
@@ -139,7 +140,8 @@ type party struct {
 	ID        call.LegID
 	leg       *leg.Leg
 	kept      *leg.State // of a party that was read: what leg is to be made of
-	written   written    // the leg as it is stored
+	Leg       []byte     // a leg.State, as the leg was after its last input but for those that written tells of
+	written   *leg.Leg   // of which Leg is up to date
 	Network   string
 	Agent     string           // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
 	Focus     string           // the conference that its phone has called in this dialog
@@ -391,9 +393,12 @@ func (c *Core) Deadline() (at time.Time, ok bool) {
 // Tick lets all timers run that are due.
 func (c *Core) Tick(now time.Time) {
 	c.now = now
+	c.idle = true
 	for _, p := range slices.Clone(c.parties) {
 		if at, ok := p.leg.Deadline(); ok && !now.Before(at) {
-			c.result(p, p.leg.Tick(now))
+			out := p.leg.Tick(now)
+			c.idle = c.idle && len(out.Events) == 0
+			c.result(p, out)
 		}
 		if digits := p.Keys.Expire(now); digits != "" {
 			c.fact(call.DigitsPressed{Leg: p.ID, Digits: digits})
@@ -403,7 +408,9 @@ func (c *Core) Tick(now time.Time) {
 	if at, ok := c.state.Deadline(); ok && !now.Before(at) {
 		c.fact(call.Ticked{})
 	}
+	c.idle = c.idle && len(c.queue)+len(c.acts) == 0
 	c.settle()
+	c.idle = false
 }
 
 // fact queues an event for the call's machine.
@@ -444,7 +451,7 @@ func (c *Core) command(p *party, cmd leg.Command) { c.result(p, p.leg.Do(c.now, 
 
 // result sends what a leg wants sent and turns its events into facts.
 func (c *Core) result(p *party, out leg.Out) {
-	p.written = written{}
+	p.written = nil
 	for _, packet := range out.Packets {
 		c.later(act{packet: packet})
 	}

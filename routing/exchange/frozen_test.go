@@ -12,7 +12,6 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/journal"
-	"liandong/sip/snapshot"
 )
 
 var freeze = flag.Bool("freeze", false, "write testdata/journal-1, which is frozen once the format has been released")
@@ -68,8 +67,8 @@ func TestFrozenJournals(t *testing.T) {
 			phases[string(core.state.Phase)]++
 		}
 		for _, e := range j.All(journal.Letter) {
-			var l Letter
-			if err := snapshot.Decode(e.Value, &l); err != nil || l.To == "" {
+			l, err := readLetter(e.Value)
+			if err != nil || l.To == "" {
 				t.Errorf("%s: %+v, %v", what, l, err)
 			}
 			letters++

@@ -16,7 +16,6 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/journal"
 	"liandong/sip/leg"
-	"liandong/sip/snapshot"
 	"liandong/sip/ua"
 )
 
@@ -161,8 +160,8 @@ func (x *Exchange) revive(e journal.Entry, keys []keptKey) (c revival) {
 // letters are those that were on their way.
 func (x *Exchange) letters() (all []Letter) {
 	for _, e := range x.cfg.Journal.All(journal.Letter) {
-		var l Letter
-		if err := snapshot.Decode(e.Value, &l); err != nil {
+		l, err := readLetter(e.Value)
+		if err != nil {
 			x.log.Error("a letter between two calls cannot be read", "err", err)
 			x.cfg.Journal.Delete(journal.Letter, e.Key)
 			continue
@@ -182,8 +181,7 @@ func (x *Exchange) deliver(l Letter) {
 		return
 	}
 	if p := l.party(); p != nil { // between two calls that are over
-		s, _ := p.store()
-		x.farewell(Record{Call: call.Call{Ref: l.ID}, Origin: ua.Origin{Network: p.Network}, Parties: []stored{s}})
+		x.farewell(Record{Call: call.Call{Ref: l.ID}, Origin: ua.Origin{Network: p.Network}, Parties: []*party{p}})
 	}
 	x.cfg.Journal.Delete(journal.Letter, l.ID)
 }
@@ -221,8 +219,8 @@ func lostCore(world World, dir *desk.Directory, r Record, guard func(func())) (*
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range slices.Concat(r.Parties, r.Lent) {
-		guard(func() { c.adopt(s) })
+	for _, p := range slices.Concat(r.Parties, r.Lent) {
+		guard(func() { c.adopt(p) })
 	}
 	return c, nil
 }
@@ -244,9 +242,8 @@ func (c *Core) depart(now time.Time, r Record) {
 }
 
 // adopt takes the leg of a party of a call that is over.
-func (c *Core) adopt(s stored) {
-	p, err := s.party()
-	if err != nil {
+func (c *Core) adopt(p *party) {
+	if err := p.read(); err != nil {
 		c.world.Log.Error("a party cannot be let go", "err", err)
 		return
 	}

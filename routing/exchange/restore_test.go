@@ -147,7 +147,7 @@ func TestCallThatCannotGoOn(t *testing.T) {
 		}
 		r.Call.Matter = &call.Matter{Stub: "01HTGTZ6CJRX90WDGAMG244Z4G", Mode: "three_way", From: "110", To: "12345",
 			FromAgent: "1101", KeyAt: time.Now(), Told: true}
-		r.Parties = append(r.Parties, stored{plain: plain{ID: 9, Network: "lab"}}) // which has no signalling
+		r.Parties = append(r.Parties, &party{ID: 9, Network: "lab"}) // which has no signalling
 		b, err := snapshot.Encode(r)
 		if err != nil {
 			t.Fatal(err)

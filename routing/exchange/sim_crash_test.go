@@ -324,8 +324,8 @@ func (s *simulation) deliverAgain(l Letter) {
 func (s *simulation) letters() (all []Letter) {
 	for k, b := range s.death.journal {
 		if k.kind == journal.Letter {
-			var l Letter
-			if err := snapshot.Decode(b, &l); err != nil {
+			l, err := readLetter(b)
+			if err != nil {
 				s.fail("%v", err)
 			}
 			all = append(all, l)
@@ -569,6 +569,7 @@ func TestSeedsThatFailed(t *testing.T) {
 		{4276, simulate, "a 200 is repeated to where a phone was that has registered from elsewhere"},
 		{1814, crashes, "a phone registers while there is no process"},
 		{340, watchedFullJournal, "a REFER is told of another end by a process that goes on from before the first"},
+		{1766, crashes, "a phone is notified of its REFER before that is answered"},
 	} {
 		t.Run(known.why, func(t *testing.T) {
 			if s := known.run(known.seed, false); s.err != nil {

@@ -198,8 +198,8 @@ func (l *line) notified(p leg.Packet, req *gosip.Request) {
 	}
 	_, id, numbered := strings.Cut(req.GetHeader("Event").Value(), ";id=")
 	i := slices.IndexFunc(b.refers, func(r *refer) bool { return numbered && strconv.Itoa(int(r.seq)) == id })
-	if !numbered {
-		i = slices.IndexFunc(b.refers, func(r *refer) bool { return r.seq == b.first })
+	if !numbered { // its 202 may still be to come: the process has died before it
+		i = slices.IndexFunc(b.refers, func(r *refer) bool { return r.seq == b.first || b.first == 0 })
 	}
 	if i >= 0 && b.refers[i].over && s.death.full && req.CSeq().SeqNo > b.notified {
 		reply(481) // RFC 6665 §4.1.3: it goes on from before that end was said, and may say another

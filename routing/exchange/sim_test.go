@@ -580,7 +580,7 @@ func (c *simCall) Send(p leg.Packet) {
 		c.ids[p.CallID()] = c.sim.now
 	}
 	c.sim.moment()
-	text := p.Msg.String()
+	text := string(p.Bytes())
 	c.checkCopies(p, text)
 	life := c.sim.death.life
 	c.sim.carry(switchAddr, p, text, func() {

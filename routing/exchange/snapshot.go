@@ -1,9 +1,10 @@
 package exchange
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
+	"hash/maphash"
+	"slices"
 	"time"
 
 	"liandong/media/record"
@@ -25,8 +26,8 @@ type Record struct {
 	Origin   ua.Origin
 	Before   before
 	Hops     int
-	Parties  []stored
-	Lent     []stored
+	Parties  []*party
+	Lent     []*party
 	Moved    map[string]string
 	Wishes   []wish
 	Seconds  call.LegID
@@ -53,8 +54,8 @@ func (c *Core) Snapshot() (r Record, err error) {
 		Moved: c.moved, Wishes: c.wishes, Seconds: c.seconds, Attended: c.attended, Tape: c.position(),
 		Account: c.account,
 	}
-	if r.Parties, err = storedAll(c.parties); err == nil {
-		r.Lent, err = storedAll(c.lentOut)
+	if r.Parties, err = c.parties, write(c.parties); err == nil {
+		r.Lent, err = c.lentOut, write(c.lentOut)
 	}
 	for _, a := range c.acts {
 		switch {
@@ -73,45 +74,44 @@ func (c *Core) Snapshot() (r Record, err error) {
 	return r, err
 }
 
-func storedAll(parties []*party) (all []stored, err error) {
+// write brings what is written of the parties' legs up to date.
+func write(parties []*party) (err error) {
 	for _, p := range parties {
-		s, bad := p.store()
-		all, err = append(all, s), cmp.Or(err, bad)
+		err = cmp.Or(err, p.write())
 	}
-	return all, err
-}
-
-// read makes the parties that were written.
-func read(all []stored) (parties []*party, err error) {
-	for _, s := range all {
-		p, bad := s.party()
-		parties, err = append(parties, p), cmp.Or(err, bad)
-	}
-	return parties, err
+	return err
 }
 
 // store stores the call, and the letters that it sends and has taken, all at once.
 func (c *Core) store() {
-	if c.world.Keep == nil {
-		c.shows, c.unstored = nil, nil
-		return
+	if c.world.Keep != nil && !(c.idle && len(c.acts)+len(c.shows)+len(c.unstored) == 0) {
+		r, err := c.Snapshot()
+		if err == nil {
+			err = snapshot.With(&r, c.storeAs)
+		}
+		if err != nil {
+			c.world.Log.Error("bug: a call cannot be stored", "err", err)
+			c.storeAs(nil)
+		}
 	}
-	var all []journal.Entry
-	r, err := c.Snapshot()
-	var b []byte
-	if err == nil {
-		b, err = snapshot.Encode(&r)
+	c.shows, c.unstored = nil, nil
+}
+
+// storeAs stores a call as it is written; nil: it cannot be.
+func (c *Core) storeAs(b []byte) {
+	all := make([]journal.Entry, 0, 2+len(c.unstored))
+	sum := uint64(0)
+	if len(c.acts) == 0 { // else it is like none before
+		sum = maphash.Bytes(sums, b)
 	}
-	switch {
-	case err != nil:
-		c.world.Log.Error("bug: a call cannot be stored", "err", err)
-	case !bytes.Equal(b, c.stored):
-		c.stored = b
+	if b != nil && (sum == 0 || sum != c.stored) {
+		c.stored = sum
 		all = append(all, journal.Entry{Kind: journal.Call, Key: c.state.Ref, Value: b})
 	}
 	for _, a := range c.acts {
 		if a.letter != nil && a.letter.ID != "" {
-			if b, err = snapshot.Encode(a.letter); err != nil {
+			b, err := a.letter.encode()
+			if err != nil {
 				c.world.Log.Error("bug: a letter cannot be stored", "err", err)
 				continue
 			}
@@ -125,12 +125,14 @@ func (c *Core) store() {
 	if all = append(all, c.unstored...); len(all) > 0 {
 		c.world.Keep(all...)
 	}
-	c.shows, c.unstored = nil, nil
 }
+
+// sums are of 64 bits: two states of a call have the same once in the age of the universe.
+var sums = maphash.MakeSeed()
 
 // forget takes the call out of the journal: it is over.
 func (c *Core) forget() {
-	if c.stored = nil; c.world.Keep != nil {
+	if c.stored = 0; c.world.Keep != nil {
 		c.world.Keep(append(c.unstored, journal.Entry{Kind: journal.Call, Key: c.state.Ref, Gone: true})...)
 	}
 }
@@ -160,11 +162,11 @@ func RestoreCore(world World, dir *desk.Directory, r Record) (*Core, error) {
 		return nil, err
 	}
 	c.state, c.before, c.hops, c.account = r.Call, r.Before, r.Hops, r.Account
-	if c.parties, err = read(r.Parties); err != nil {
-		return nil, err
-	}
-	if c.lentOut, err = read(r.Lent); err != nil {
-		return nil, err
+	c.parties, c.lentOut = r.Parties, r.Lent
+	for _, p := range slices.Concat(c.parties, c.lentOut) {
+		if err := p.read(); err != nil {
+			return nil, err
+		}
 	}
 	c.moved, c.wishes, c.seconds, c.attended = r.Moved, r.Wishes, r.Seconds, r.Attended
 	c.spool = r.Tape
@@ -291,66 +293,45 @@ func (c *Core) revive(p *party) {
 	}
 }
 
-// plain is a party without its leg.
-type plain party
-
-// stored is a party as it is written. Its leg has a form of its own, which is kept until the leg's next input: most
-// inputs are of one leg.
-type stored struct {
-	plain
-	Leg []byte // a leg.State; none: its leg is in another call
-}
-
-// written is the state of a leg since its last input.
-type written struct {
-	of    *leg.Leg
-	state []byte
-}
-
-// store is the party as it is now.
-func (p *party) store() (s stored, err error) {
+// write brings what is written of the leg up to date: most inputs are of one leg, and the others stay as they are.
+func (p *party) write() (err error) {
 	switch {
-	case p.leg != nil && p.leg != p.written.of:
-		p.written.of = p.leg
-		p.written.state, err = snapshot.Encode(&p.leg.State)
+	case p.leg == nil && p.kept == nil:
+		p.Leg = nil
 	case p.leg == nil:
-		p.written = written{}
+		p.Leg, err = snapshot.Append(p.Leg[:0], p.kept)
+	case p.written != p.leg:
+		p.Leg, err = snapshot.Append(p.Leg[:0], &p.leg.State)
 	}
-	s.plain, s.Leg = plain(*p), p.written.state
-	if p.leg == nil && p.kept != nil {
-		s.Leg, err = snapshot.Encode(p.kept)
-	}
-	return s, err
+	p.written = p.leg
+	return err
 }
 
-// party reads what was written. The leg is one when its call has revived it.
-func (s stored) party() (*party, error) {
-	p := party(s.plain)
-	if len(s.Leg) == 0 {
-		return &p, nil
+// read reads what was written of the leg, which is one when its call has revived it.
+func (p *party) read() error {
+	if len(p.Leg) == 0 {
+		return nil
 	}
 	p.kept = new(leg.State)
-	return &p, snapshot.Decode(s.Leg, p.kept)
+	return snapshot.Decode(p.Leg, p.kept)
 }
 
-// MarshalCBOR writes a party that is alone in a letter.
-func (p *party) MarshalCBOR() ([]byte, error) {
-	s, err := p.store()
-	if err != nil {
-		return nil, err
+// encode is the letter as it is written.
+func (l *Letter) encode() ([]byte, error) {
+	if p := l.party(); p != nil {
+		if err := p.write(); err != nil {
+			return nil, err
+		}
 	}
-	return snapshot.Encode(s)
+	return snapshot.Encode(l)
 }
 
-// UnmarshalCBOR reads it.
-func (p *party) UnmarshalCBOR(b []byte) error {
-	var s stored
-	if err := snapshot.Decode(b, &s); err != nil {
-		return err
+// readLetter reads it.
+func readLetter(b []byte) (l Letter, err error) {
+	if err = snapshot.Decode(b, &l); err == nil && l.party() != nil {
+		err = l.party().read()
 	}
-	read, err := s.party()
-	*p = *read
-	return err
+	return l, err
 }
 
 // Hold takes a seat for a call that has it already, or had it last.

@@ -12,15 +12,20 @@ import (
 func TestRecordHidesNothing(t *testing.T) {
 	for typ, anew := range map[reflect.Type][]string{
 		reflect.TypeFor[Record](): {
-			"Record.Parties.plain.leg",         // written as Leg
-			"Record.Parties.plain.kept",        //
-			"Record.Parties.plain.written",     //
-			"Record.Parties.plain.room",        // shown anew
-			"Record.Parties.plain.Route.trunk", // by its name
-			"Record.Parties.plain.Keys.Keys",   // of the config
-			"Record.Parties.plain.traced",      // told anew
+			"Record.Parties.leg",         // written as Leg
+			"Record.Parties.kept",        //
+			"Record.Parties.written",     //
+			"Record.Parties.room",        // shown anew
+			"Record.Parties.Route.trunk", // by its name
+			"Record.Parties.Keys.Keys",   // of the config
+			"Record.Parties.traced",      // told anew
 		},
-		reflect.TypeFor[Letter](): {"Letter.packet"}, // sent again by whoever sent it
+		reflect.TypeFor[Letter](): {
+			"Letter.Loan.Who.leg", "Letter.Loan.Who.kept", "Letter.Loan.Who.written", // written as Leg
+			"Letter.Loan.Who.room", "Letter.Loan.Who.Route.trunk", "Letter.Loan.Who.Keys.Keys",
+			"Letter.Loan.Who.traced", // as above
+			"Letter.packet",          // sent again by whoever sent it
+		},
 	} {
 		if hidden := snapshot.Hidden(typ); !slices.Equal(hidden, anew) {
 			t.Errorf("%v loses %q", typ, hidden)
@@ -31,7 +36,7 @@ func TestRecordHidesNothing(t *testing.T) {
 // Every field of a call is in its record, or made anew by the next process.
 func TestCoreIsInItsRecord(t *testing.T) {
 	anew := []string{"world", "dir", "keys", "queue", "tape", "acts", "shows", "taken", "stored", "unstored", "now",
-		"lamps", "glanced", "rang", "reasons", "answering"}
+		"lamps", "glanced", "rang", "reasons", "answering", "idle"}
 	kept := map[string]string{
 		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "spool": "Tape",
 		"attended": "Attended", "seconds": "Seconds", "origin": "Origin", "before": "Before", "hops": "Hops",

@@ -33,8 +33,9 @@ func (l *Leg) ack(c *client, d *dialog.Dialog, tag string, answer []byte) {
 	addFields(req, c.Proofs)
 	l.addAgent(req, "User-Agent")
 	addBody(req, mediaSDP, answer)
-	c.Acks = append(c.Acks, acked{Tag: tag, Msg: snapshot.Keep(req), Flow: to.Flow, Target: to.Target})
-	l.put(req, to.Flow, to.Target)
+	a := acked{Tag: tag, Msg: snapshot.Keep(req), Flow: to.Flow, Target: to.Target}
+	c.Acks = append(c.Acks, a)
+	l.put(req, a.Msg.Text(), to.Flow, to.Target)
 }
 
 // keepProofs takes from an INVITE that has been accepted what its ACKs have to

@@ -127,7 +127,7 @@ func (l *Leg) timing(f Flow) txn.Timing {
 // step carries out what a machine wants; o is the response that it was given.
 func (l *Leg) step(now time.Time, c *client, s txn.Step, o outcome) {
 	if s.Send != nil {
-		l.put(s.Send, c.Flow, c.Target)
+		l.put(s.Send, s.Text, c.Flow, c.Target)
 	}
 	switch {
 	case s.Timeout:

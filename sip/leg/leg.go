@@ -22,6 +22,7 @@ import (
 
 	"liandong/sip/dialog"
 	"liandong/sip/header"
+	"liandong/sip/snapshot"
 )
 
 // Leg is one party's signalling. Owned by one goroutine.
@@ -239,8 +240,12 @@ func (l *Leg) tell(e Event) {
 	}
 }
 
-func (l *Leg) put(m gosip.Message, flow Flow, target string) {
-	l.out.Packets = append(l.out.Packets, Packet{Msg: m, Flow: flow, Target: target})
+// put sends a message; text is what the state has of it, nil: the state does not have it.
+func (l *Leg) put(m gosip.Message, text *snapshot.Text, flow Flow, target string) {
+	if text == nil {
+		text = snapshot.Keep(m).Text()
+	}
+	l.out.Packets = append(l.out.Packets, Packet{Msg: m, Text: text, Flow: flow, Target: target})
 }
 
 // life is how long a transaction waits for the other side.

@@ -24,31 +24,43 @@ type Flow struct {
 type Packet struct {
 	Msg    gosip.Message
 	Flow   Flow
-	Target string // host:port to resolve when Flow.Remote is zero
-	Kept   string // by which the journal knows it until its call has taken it; "": it does not
+	Target string         // host:port to resolve when Flow.Remote is zero
+	Kept   string         // by which the journal knows it until its call has taken it; "": it does not
+	Text   *snapshot.Text // of Msg, where a state has it too; nil: it is printed when it is asked for
 }
 
-// written is what package snapshot writes of a Packet.
+// Bytes is the message as on the wire. It is not to be changed.
+func (p Packet) Bytes() []byte {
+	if p.Text != nil {
+		return p.Text.Bytes()
+	}
+	return []byte(p.Msg.String())
+}
+
+// written is a Packet that is a part of a state: one that has not been sent yet.
 type written struct {
-	Msg    snapshot.Message[gosip.Message] `cbor:",omitzero"`
-	Flow   Flow                            `cbor:",omitzero"`
-	Target string                          `cbor:",omitzero"`
+	Msg    []byte `cbor:",omitzero"`
+	Flow   Flow   `cbor:",omitzero"`
+	Target string `cbor:",omitzero"`
 }
 
-// MarshalCBOR lets a packet be a part of a state: one that has not been sent yet.
-func (p Packet) MarshalCBOR() ([]byte, error) {
+// AppendCBOR writes it.
+func (p Packet) AppendCBOR(b []byte) ([]byte, error) {
 	w := written{Flow: p.Flow, Target: p.Target}
 	if p.Msg != nil {
-		w.Msg = snapshot.Keep(p.Msg)
+		w.Msg = p.Bytes()
 	}
-	return snapshot.Encode(w)
+	return snapshot.Append(b, &w)
 }
 
 // UnmarshalCBOR reads it.
 func (p *Packet) UnmarshalCBOR(b []byte) error {
-	var w written
+	var w struct {
+		written
+		Msg snapshot.Message[gosip.Message]
+	}
 	err := snapshot.Decode(b, &w)
-	*p = Packet{Msg: w.Msg.Msg, Flow: w.Flow, Target: w.Target}
+	*p = Packet{Msg: w.Msg.Msg, Text: w.Msg.Text(), Flow: w.Flow, Target: w.Target}
 	return err
 }
 

@@ -48,7 +48,7 @@ func (l *Leg) malformed(p Packet, req *gosip.Request) {
 	if req.Method == gosip.ACK || req.Via() == nil {
 		return
 	}
-	l.put(withoutBody(Reply(p, 400, "", l.Dialog.LocalTag)), ReplyFlow(p), "")
+	l.put(withoutBody(Reply(p, 400, "", l.Dialog.LocalTag)), nil, ReplyFlow(p), "")
 }
 
 func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request) {
@@ -60,7 +60,7 @@ func (l *Leg) receiveCopy(now time.Time, s *server, p Packet, req *gosip.Request
 		step = s.Other.Receive()
 	}
 	if step.Send != nil {
-		l.put(step.Send, s.Flow, "")
+		l.put(step.Send, step.Text, s.Flow, "")
 	}
 }
 

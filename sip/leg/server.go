@@ -64,14 +64,14 @@ func (l *Leg) respond(now time.Time, s *server, res *gosip.Response) {
 		step = s.Other.Respond(now, res)
 	}
 	if step.Send != nil {
-		l.put(step.Send, s.Flow, "")
+		l.put(step.Send, step.Text, s.Flow, "")
 	}
 }
 
 // respondAgain repeats a response that the transaction leaves to its user.
 func (l *Leg) respondAgain(key txn.Key, res *gosip.Response) {
 	if s := l.serverOf(key); s != nil {
-		l.put(res, s.Flow, "")
+		l.put(res, nil, s.Flow, "")
 	}
 }
 
@@ -86,7 +86,7 @@ func (l *Leg) tickServer(now time.Time, s *server) {
 		step = s.Other.Tick(now)
 	}
 	if step.Send != nil {
-		l.put(step.Send, s.Flow, "")
+		l.put(step.Send, step.Text, s.Flow, "")
 	}
 }
 

@@ -55,13 +55,49 @@ func write(t testing.TB, v any) []byte {
 	return b
 }
 
+// pruned is what package cbor reads of a state, without the zeroes that were once written.
+func pruned(t testing.TB, b []byte) (v any) {
+	t.Helper()
+	if err := snapshot.Decode(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return prune(v)
+}
+
+func prune(v any) any {
+	switch v := v.(type) {
+	case map[any]any:
+		for k, x := range v {
+			if v[k] = prune(x); v[k] == nil {
+				delete(v, k)
+			}
+		}
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		for i := range v {
+			v[i] = prune(v[i])
+		}
+	case []byte:
+		if len(v) == 0 {
+			return nil
+		}
+	default:
+		if v == nil || reflect.ValueOf(v).IsZero() {
+			return nil
+		}
+	}
+	return v
+}
+
 // reread reads a state, of which all has to be there.
 func reread(t testing.TB, b []byte) (s State) {
 	t.Helper()
 	if err := snapshot.Decode(b, &s); err != nil {
 		t.Fatal(err)
 	}
-	if again := write(t, s); !bytes.Equal(again, b) {
+	if again := write(t, s); !bytes.Equal(again, b) && !reflect.DeepEqual(pruned(t, again), pruned(t, b)) {
 		i := 0
 		for i < min(len(b), len(again)) && b[i] == again[i] {
 			i++

@@ -159,7 +159,7 @@ func (l *Leg) ackBy(a *acked, i int, h Hop) {
 		a.Msg = snapshot.Keep(l.recast(a.Msg.Msg, h.Flow.Transport, 0, nil))
 	}
 	a.Flow, a.Target = h.Flow, h.Target
-	l.put(a.Msg.Msg, a.Flow, a.Target)
+	l.put(a.Msg.Msg, a.Msg.Text(), a.Flow, a.Target)
 }
 
 // ackUnsent sends an ACK by its next way, as the transport could not by the last one.

@@ -2,10 +2,9 @@ package snapshot
 
 import (
 	"encoding"
+	"net/netip"
 	"reflect"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // scan walks a type. Owned by one call of Hidden.
@@ -44,11 +43,14 @@ func (s *scan) fields(t reflect.Type, at string) {
 
 var (
 	times     = reflect.TypeFor[time.Time]()
-	marshaler = reflect.TypeFor[cbor.Marshaler]()
+	addrs     = reflect.TypeFor[netip.Addr]()
+	addrPorts = reflect.TypeFor[netip.AddrPort]()
+	kept      = reflect.TypeFor[interface{ Text() *Text }]()
+	appender  = reflect.TypeFor[Appender]()
 	binary    = reflect.TypeFor[encoding.BinaryMarshaler]()
 )
 
 // whole says that a type writes itself.
 func whole(t reflect.Type) bool {
-	return t == times || t.Implements(marshaler) || t.Implements(binary)
+	return t == times || t.Implements(kept) || t.Implements(appender) || t.Implements(binary)
 }

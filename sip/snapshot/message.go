@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"fmt"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -9,8 +10,8 @@ import (
 // Message is a SIP message in a state: written as on the wire, and once only,
 // however often the state is. It is immutable; the zero value is none.
 type Message[M gosip.Message] struct {
+	text *Text // the first field: a plan knows no more of a message
 	Msg  M
-	text *text
 }
 
 // Request and Response are the two kinds.
@@ -19,24 +20,30 @@ type (
 	Response = Message[*gosip.Response]
 )
 
-// text is a message as on the wire, once it was asked for.
-type text struct{ wire []byte }
+// Text is a message as on the wire, once it has been asked for. For one goroutine at a time.
+type Text struct {
+	msg  gosip.Message
+	wire []byte
+}
 
 // Keep is a message that is not changed any more.
-func Keep[M gosip.Message](m M) Message[M] { return Message[M]{Msg: m, text: &text{}} }
+func Keep[M gosip.Message](m M) Message[M] { return Message[M]{Msg: m, text: &Text{msg: m}} }
 
 // IsZero says that there is none.
 func (m Message[M]) IsZero() bool { return m.text == nil }
 
-// MarshalBinary is the message as on the wire.
-func (m Message[M]) MarshalBinary() ([]byte, error) {
-	if m.text == nil {
-		return nil, nil
+// Text is the message as on the wire; nil: there is none.
+func (m Message[M]) Text() *Text { return m.text }
+
+// Bytes is the message as on the wire. It is not to be changed.
+func (t *Text) Bytes() []byte {
+	if t == nil {
+		return nil
 	}
-	if m.text.wire == nil {
-		m.text.wire = []byte(m.Msg.String())
+	if t.wire == nil {
+		t.wire = []byte(t.msg.String())
 	}
-	return m.text.wire, nil
+	return t.wire
 }
 
 // UnmarshalBinary reads it.
@@ -45,6 +52,7 @@ func (m *Message[M]) UnmarshalBinary(wire []byte) error {
 	if len(wire) == 0 {
 		return nil
 	}
+	wire = bytes.Clone(wire) // the message may hold on to it
 	read, err := gosip.ParseMessage(wire)
 	if err != nil {
 		return fmt.Errorf("snapshot: message: %w", err)
@@ -53,6 +61,6 @@ func (m *Message[M]) UnmarshalBinary(wire []byte) error {
 	if !ok {
 		return fmt.Errorf("snapshot: message is a %T", read)
 	}
-	*m = Message[M]{Msg: msg, text: &text{wire: append([]byte(nil), wire...)}}
+	*m = Message[M]{Msg: msg, text: &Text{read, wire}}
 	return nil
 }

@@ -2,44 +2,61 @@
 // outlives the process, and reads it again.
 //
 // State is plain values with exported fields. The form is CBOR (RFC 8949) with
-// fields by name: a field that the reader does not know is passed over, one that
-// the writer did not know stays zero, so that two versions of the program read each
-// other. The same value gives the same bytes.
+// fields by name, those that are not zero: a field that the reader does not know is
+// passed over, one that the writer did not know stays zero, so that two versions of
+// the program read each other. The same value gives the same bytes.
 package snapshot
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
-var writing, reading = modes()
+var reading = mode()
 
-func modes() (cbor.EncMode, cbor.DecMode) {
-	enc, err1 := cbor.EncOptions{
-		Sort:          cbor.SortBytewiseLexical, // of maps
-		Time:          cbor.TimeRFC3339NanoUTC,  // to the nanosecond: timers are compared
-		TextMarshaler: cbor.TextMarshalerNone,   // which is how secrets hide from logs
-	}.EncMode()
-	dec, err2 := cbor.DecOptions{
+func mode() cbor.DecMode {
+	m, err := cbor.DecOptions{
 		UTF8:             cbor.UTF8DecodeInvalid, // a phone's text is any bytes, and so is a key
 		MaxArrayElements: 1 << 20,
 		MaxMapPairs:      1 << 20,
 	}.DecMode()
-	if err1 != nil || err2 != nil {
-		panic(fmt.Sprint("snapshot: ", err1, err2)) // the options above are wrong
+	if err != nil {
+		panic(fmt.Sprint("snapshot: ", err)) // the options above are wrong
 	}
-	return enc, dec
+	return m
 }
 
-// Encode writes a value.
-func Encode(v any) ([]byte, error) {
-	b, err := writing.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+// Encode writes a value, or what it points to.
+func Encode(v any) (b []byte, err error) {
+	err = With(v, func(written []byte) { b = bytes.Clone(written) })
+	return b, err
+}
+
+// With lends what is written of a value, or of what it points to, for as long as f runs.
+func With(v any, f func(b []byte)) error {
+	w := writers.Get().(*writer)
+	defer writers.Put(w)
+	if w.b, w.err = w.b[:0], nil; w.value(v) == nil {
+		f(w.b)
 	}
-	return b, nil
+	return w.err
+}
+
+// Append writes a value, or what it points to, behind b. After an error b is as it was.
+func Append(b []byte, v any) ([]byte, error) {
+	w := writers.Get().(*writer)
+	defer writers.Put(w)
+	own := w.b
+	w.b, w.err = b, nil
+	err := w.value(v)
+	if err == nil {
+		b = w.b
+	}
+	w.b = own
+	return b, err
 }
 
 // Decode reads what Encode wrote into the value that v points to, which has to be

@@ -19,7 +19,7 @@ type Client struct {
 func (t *Client) Start(now time.Time, timing Timing, req *gosip.Request) Step {
 	*t = Client{core: core{Timing: timing, State: Trying, End: now.Add(timing.Life())}, Req: snapshot.Keep(req)}
 	t.keepSending(now)
-	return Step{Send: req}
+	return send(t.Req)
 }
 
 // Receive takes a response that matches.
@@ -54,7 +54,7 @@ func (t *Client) Tick(now time.Time) Step {
 			next = t.Timing.T2
 		}
 		t.sendAgain(now, next)
-		return Step{Send: t.Req.Msg}
+		return send(t.Req)
 	}
 	return Step{}
 }

@@ -22,7 +22,7 @@ func (t *ClientInvite) Start(now time.Time, timing Timing, invite *gosip.Request
 	*t = ClientInvite{core: core{Timing: timing, State: Calling, End: now.Add(timing.Life())},
 		Req: snapshot.Keep(invite)}
 	t.keepSending(now)
-	return Step{Send: invite}
+	return send(t.Req)
 }
 
 // Receive takes a response that matches.
@@ -35,7 +35,7 @@ func (t *ClientInvite) Receive(now time.Time, res *gosip.Response) Step {
 		return Step{Deliver: res.IsSuccess()}
 	case Completed:
 		if res.StatusCode >= 300 {
-			return Step{Send: t.Ack.Msg}
+			return send(t.Ack)
 		}
 	}
 	return Step{}
@@ -59,7 +59,7 @@ func (t *ClientInvite) answered(now time.Time, res *gosip.Response) Step {
 	} else {
 		t.State, t.End = Completed, now.Add(t.waitD())
 	}
-	return Step{Send: t.Ack.Msg, Deliver: true}
+	return Step{Send: t.Ack.Msg, Text: t.Ack.Text(), Deliver: true}
 }
 
 // waitD is timer D: "at least 32 seconds for unreliable transports".
@@ -74,7 +74,7 @@ func (t *ClientInvite) Tick(now time.Time) Step {
 		return Step{Timeout: timeout}
 	case due(t.Resend, now):
 		t.sendAgain(now, 2*t.Interval) // RFC 3261 §17.1.1.2: timer A doubles without a bound
-		return Step{Send: t.Req.Msg}
+		return send(t.Req)
 	}
 	return Step{}
 }

@@ -40,7 +40,7 @@ func (t *Server) Receive() Step {
 	if t.Last.IsZero() {
 		return Step{} // RFC 3261 §17.2.2: in Trying copies are discarded
 	}
-	return Step{Send: t.Last.Msg}
+	return send(t.Last)
 }
 
 // Tick lets timer J act when it is due.

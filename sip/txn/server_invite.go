@@ -51,7 +51,7 @@ func (t *ServerInvite) Receive(now time.Time, req *gosip.Request) Step {
 		return t.acknowledged(now)
 	}
 	if (t.State == Proceeding || t.State == Completed) && !t.Last.IsZero() {
-		return Step{Send: t.Last.Msg}
+		return send(t.Last)
 	}
 	// RFC 6026 §7.1: in Accepted copies of the INVITE are absorbed
 	return Step{}
@@ -81,7 +81,7 @@ func (t *ServerInvite) Tick(now time.Time) Step {
 		return Step{Timeout: timeout}
 	case due(t.Resend, now):
 		t.sendAgain(now, min(2*t.Interval, t.Timing.T2))
-		return Step{Send: t.Last.Msg}
+		return send(t.Last)
 	}
 	return Step{}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/snapshot"
 )
 
 // Timing is the timers' base. Immutable.
@@ -26,10 +28,14 @@ func (t Timing) Life() time.Duration { return 64 * t.T1 }
 
 // Step is what a machine wants done after one input. The zero Step is nothing.
 type Step struct {
-	Send    gosip.Message // put on the wire; nil: nothing
-	Deliver bool          // the message given in is for the user of the transaction
-	Timeout bool          // the other side never answered: the transaction is over
+	Send    gosip.Message  // put on the wire; nil: nothing
+	Text    *snapshot.Text // of Send
+	Deliver bool           // the message given in is for the user of the transaction
+	Timeout bool           // the other side never answered: the transaction is over
 }
+
+// send puts a message on the wire.
+func send[M gosip.Message](m snapshot.Message[M]) Step { return Step{Send: m.Msg, Text: m.Text()} }
 
 // State is where a transaction stands. Not every machine knows every state.
 type State uint8

@@ -25,7 +25,7 @@ type outgoing struct {
 // queue of its connection, a name only after it is resolved. A message that
 // cannot be sent comes back to the Sink of its Call-ID with Err.
 func (u *UA) Send(p leg.Packet) {
-	o := outgoing{packet: p, data: []byte(p.Msg.String())}
+	o := outgoing{packet: p, data: p.Bytes()}
 	if id := p.Msg.CallID(); id != nil {
 		o.callID = id.Value()
 	}
