@@ -44,7 +44,7 @@ func (c *checker) kinds(key string, table map[string]*Category) {
 		if k.Urgency == string(ticket.Critical) {
 			refers(c, "emergency", c.Emergency, c.Hotlines)
 		}
-		c.dialled(at, code)
+		c.dialable(at, code)
 		if _, twice := c.known.ByCode(code); twice {
 			c.addName(at, textCodeTwice.of(code))
 			continue
@@ -53,8 +53,8 @@ func (c *checker) kinds(key string, table map[string]*Category) {
 	}
 }
 
-// dialled: a code that no key of a desk can say would never be used. With no key for categories any will do.
-func (c *checker) dialled(key, code string) {
+// dialable: a code that no key of a desk can say would never be used. With no key for categories any will do.
+func (c *checker) dialable(key, code string) {
 	var keys []string
 	for _, k := range sorted(c.Keys) {
 		if c.Keys[k] != string(verb.Category) {

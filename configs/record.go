@@ -22,12 +22,12 @@ func (c *Config) Record() record.Config {
 	return record.Config{Dir: r.Dir, Days: r.Days, MaxShare: r.MaxShare, Keys: keys}
 }
 
-func (r LineRecording) line() desk.Recording {
+func (r LineRecording) line() desk.RecordingPolicy {
 	mode, _ := desk.RecordByName(r.Mode)
 	if r.Announce == silence {
 		r.Announce = ""
 	}
-	return desk.Recording{Mode: mode, Announce: r.Announce}
+	return desk.RecordingPolicy{Mode: mode, Announce: r.Announce}
 }
 
 // recording checks the keys without ever quoting them.

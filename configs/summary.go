@@ -28,15 +28,15 @@ var textPlaceholders = text{
 func (c *Config) Placeholders() (what string, ok bool) {
 	var names []string
 	for _, name := range sorted(shipped()) {
-		if _, own := c.Prompts.Files[name]; !own && c.heard(name) {
+		if _, own := c.Prompts.Files[name]; !own && c.plays(name) {
 			names = append(names, name)
 		}
 	}
 	return textPlaceholders.of(strings.Join(names, ", ")).in(c.Lang), len(names) > 0
 }
 
-// heard says that a clip is played to somebody.
-func (c *Config) heard(clip string) bool {
+// plays says that a clip is played to somebody.
+func (c *Config) plays(clip string) bool {
 	for _, line := range c.Directory().Hotlines {
 		if slices.Contains(line.Prompts.Names(), clip) || line.Recording.Announce == clip {
 			return true

@@ -102,8 +102,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// joined takes an error of errors.Join apart.
-func joined(err error) []error {
+// everyError takes an error of errors.Join apart.
+func everyError(err error) []error {
 	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		return several.Unwrap()
 	}
@@ -126,7 +126,7 @@ func (n Network) validate(key string) []error {
 			"%s.port_max: %d is not allowed, it must leave an even port and the one above it from port_min (%d) on",
 			key, n.PortMax, n.PortMin))
 	}
-	for _, err := range joined(n.jitter().Validate()) {
+	for _, err := range everyError(n.jitter().Validate()) {
 		errs = append(errs, fmt.Errorf("%s.jitter.%w", key, err))
 	}
 	return errs

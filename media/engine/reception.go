@@ -106,9 +106,9 @@ func (r *reception) jitterTime() time.Duration {
 	return r.clock.duration(r.jitter >> 4)
 }
 
-// heard notes a sender report of the party. pauses is true when the party has sent nothing
+// noteReport notes a sender report of the party. pauses is true when the party has sent nothing
 // since the last one that we lack: it is there, and silent on purpose.
-func (r *reception) heard(sr *rtcp.SenderReport, now time.Time) (pauses bool) {
+func (r *reception) noteReport(sr *rtcp.SenderReport, now time.Time) (pauses bool) {
 	sent, came := sr.PacketCount-r.told, r.received-r.came
 	pauses = !r.reportedAt.IsZero() && sent <= 2*came
 	r.senderReport, r.reportedAt = uint32(sr.NTPTime>>16), now

@@ -221,7 +221,7 @@ func (l *leg) present(report rtcp.Packet, now time.Time) bool {
 	case *rtcp.ReceiverReport:
 		return true
 	case *rtcp.SenderReport:
-		return report.SSRC == l.reception.ssrc && l.reception.heard(report, now)
+		return report.SSRC == l.reception.ssrc && l.reception.noteReport(report, now)
 	}
 	return false
 }

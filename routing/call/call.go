@@ -44,8 +44,8 @@ const (
 	Ended        Phase = "ended"
 )
 
-// Peer is what the switch from which a call came says of it. Zero: it came from none.
-type Peer struct {
+// PeerCall is what the switch from which a call came says of it. Zero: it came from none.
+type PeerCall struct {
 	Ref  string // the call's UUID there: entries and events have it here too
 	Stub string // of the matter as which it was handed over
 }
@@ -53,8 +53,8 @@ type Peer struct {
 // Call is the state of one call: a plain value, owned by the call's actor,
 // stored whole. Change it only through [Step].
 type Call struct {
-	Ref     string // the call's UUID, the same on every leg, entry and log line
-	Peer    Peer   // what another switch calls it, from which it came
+	Ref     string   // the call's UUID, the same on every leg, entry and log line
+	Peer    PeerCall // what another switch calls it, from which it came
 	At      time.Time
 	Caller  number.Number
 	Dialed  string // as dialled
@@ -81,7 +81,7 @@ type Call struct {
 	Supervisors []Supervisor `cbor:",omitempty" json:",omitempty"` // who look after it
 	Callback    *Callback    `cbor:",omitempty"`                   // of one that the switch makes to a citizen
 
-	Recording Recording
+	Recording RecordingState
 
 	Category string // pressed before there was a matter
 	Urgent   bool   // an urgent stub has gone out

@@ -130,7 +130,7 @@ func (m *machine) callbackEar() Ear {
 	if m.Callback.Result != "" {
 		return playing(p.Failed, cmp.Or(p.Busy, clipBusy))
 	}
-	return m.ringing("")
+	return m.ringback("")
 }
 
 // missed tells the line of a citizen who leaves, or is left, without a desk: nobody has answered, or the desk was lost

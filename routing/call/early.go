@@ -33,9 +33,9 @@ func (m *machine) legEarly(id LegID) {
 	}
 }
 
-// early is the leg that is heard before its answer, 0 for none. One that falls
+// earlyLeg is the leg that is heard before its answer, 0 for none. One that falls
 // silent is not: there is never nothing to hear.
-func (m *machine) early() LegID {
+func (m *machine) earlyLeg() LegID {
 	i := slices.IndexFunc(m.Legs, func(l Leg) bool { return l.Early && !l.Silent })
 	if i < 0 {
 		return 0
@@ -43,19 +43,19 @@ func (m *machine) early() LegID {
 	return m.Legs[i].ID
 }
 
-// ringing is what somebody who waits hears of a desk that is rung: its early
+// ringback is what somebody who waits hears of a desk that is rung: its early
 // sound, or else our tone, after an announcement if there is one.
-func (m *machine) ringing(announcement string) Ear {
-	if id := m.early(); id != 0 {
+func (m *machine) ringback(announcement string) Ear {
+	if id := m.earlyLeg(); id != 0 {
 		return Ear{From: []LegID{id}}
 	}
 	return playing(announcement, cmp.Or(m.prompts().Ringback, clipRing))
 }
 
-// callerRinging is ringing for the caller, to whom our announcement is said to the end.
-func (m *machine) callerRinging(announcement string) Ear {
+// callerRingback is ringback for the caller, to whom our announcement is said to the end.
+func (m *machine) callerRingback(announcement string) Ear {
 	if m.Hunt != nil && !m.Hunt.EarlyAt.IsZero() {
 		return playing(announcement, cmp.Or(m.prompts().Ringback, clipRing))
 	}
-	return m.ringing(announcement)
+	return m.ringback(announcement)
 }

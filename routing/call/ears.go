@@ -37,7 +37,7 @@ func (m *machine) listen() {
 		}
 	}
 	if m.Second.Up || m.Second.Early {
-		e := m.ringing("")
+		e := m.ringback("")
 		if m.Second.Up {
 			e = m.voices(m.Second.ID)
 		}
@@ -145,11 +145,11 @@ func (m *machine) callerEar() Ear {
 	case m.Phase == Ringing && m.Hunt != nil && m.Hunt.Queued:
 		return playing(p.Wait, cmp.Or(p.Music, clipMusic))
 	case m.Phase == Ringing && !m.Met:
-		return m.callerRinging("")
+		return m.callerRingback("")
 	case m.Phase == Ringing, m.Phase == HandingOver && m.Desk == 0:
-		return m.callerRinging(p.TakerGone)
+		return m.callerRingback(p.TakerGone)
 	case m.Phase == HandingOver && !m.joining():
-		return m.callerRinging(p.Handover)
+		return m.callerRingback(p.Handover)
 	case m.Phase == Consulting && !m.linesApart():
 		return playing(cmp.Or(p.Music, clipMusic))
 	}
@@ -163,12 +163,12 @@ func (m *machine) deskEar(l Leg) Ear {
 	case m.Phase == HandingOver, m.Phase == Conferencing:
 		e := m.voices(l.ID)
 		if len(e.From) > 0 && !m.joining() {
-			r := m.ringing("")
+			r := m.ringback("")
 			e.From, e.Play, e.Loop = append(e.From, r.From...), r.Play, r.Loop
 		}
 		return e
 	case m.Phase == Consulting && m.Partner == 0:
-		return m.ringing("")
+		return m.ringback("")
 	}
 	return m.voices(l.ID)
 }

@@ -13,7 +13,7 @@ type Event interface{ event() }
 // Arrived opens a call: the caller's INVITE for a hotline.
 type Arrived struct {
 	Ref     string
-	Peer    Peer
+	Peer    PeerCall
 	Caller  number.Number
 	Dialed  string
 	Hotline string

@@ -27,14 +27,14 @@ func (m *machine) joinAsked(e JoinAsked) {
 	l.Referred = true
 	who := *l
 	m.referred(press, func() outcome {
-		m.join(KeyPressed{Verb: e.Verb, By: e.By}, who)
+		m.openJoin(KeyPressed{Verb: e.Verb, By: e.By}, who)
 		return done
 	})
 }
 
-// join opens the matter with nobody yet, so that no ticket tells of what may not
+// openJoin opens the matter with nobody yet, so that no ticket tells of what may not
 // come about.
-func (m *machine) join(e KeyPressed, who Leg) {
+func (m *machine) openJoin(e KeyPressed, who Leg) {
 	mode, phase := ticket.Direct, HandingOver
 	if e.Verb.Name == verb.Conference {
 		mode, phase = ticket.ThreeWay, Conferencing

@@ -85,15 +85,15 @@ func (m *machine) act(p press) outcome {
 	case verb.Record:
 		return m.wantRecording(p.who, !m.Recording.On)
 	}
-	if r, ok := m.ruleFor(p); ok && !m.elsewhere(p) {
+	if r, ok := m.ruleFor(p); ok && !m.otherMatter(p) {
 		return r.does(m, p, r)
 	}
 	return refused
 }
 
-// elsewhere says that the verb is for another line than the one that the matter
+// otherMatter says that the verb is for another line than the one that the matter
 // on hand is with: one at a time. A colleague gives way to it.
-func (m *machine) elsewhere(p press) bool {
+func (m *machine) otherMatter(p press) bool {
 	t := m.Matter
 	if now, _ := m.moment(); now == withCitizen || now == withColleague && p.who.ID == m.Desk {
 		return false

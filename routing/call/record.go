@@ -22,8 +22,8 @@ const (
 // channels.
 var ChannelNames = []string{"caller", "first_line", "other_line", "supervisor"}
 
-// Recording is what is known of the call's recording.
-type Recording struct {
+// RecordingState is what is known of the call's recording.
+type RecordingState struct {
 	Ref    string // its id, whether it has begun or not
 	Begun  bool
 	On     bool // goes on now; begun and not on is a pause
@@ -32,7 +32,7 @@ type Recording struct {
 }
 
 // ref is the id of a recording that there is.
-func (r Recording) ref() string {
+func (r RecordingState) ref() string {
 	if !r.Begun {
 		return ""
 	}

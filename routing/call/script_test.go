@@ -169,7 +169,7 @@ func play(t *testing.T, script string) string {
 		if !ok {
 			t.Fatalf("%q is no way of recording", m[2])
 		}
-		s.dir.Hotlines[m[1]].Recording = desk.Recording{Mode: mode, Announce: "recorded"}
+		s.dir.Hotlines[m[1]].Recording = desk.RecordingPolicy{Mode: mode, Announce: "recorded"}
 	}
 	var out strings.Builder
 	for _, block := range strings.Split(script, "\n\n") {

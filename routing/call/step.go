@@ -192,7 +192,7 @@ func (m *machine) tested(says []string) {
 
 // setPhase changes the phase. A notice belongs to the phase it was given in.
 func (m *machine) setPhase(p Phase) {
-	m.joined(p == ThreeWay)
+	m.timeThreeWay(p == ThreeWay)
 	m.Phase = p
 	m.Second.MixAt = time.Time{}
 	for i := range m.Legs {
@@ -203,9 +203,9 @@ func (m *machine) setPhase(p Phase) {
 	}
 }
 
-// joined tells how long a three-way call of two lines was when it is over. One that comes and goes within a step was
-// none.
-func (m *machine) joined(on bool) {
+// timeThreeWay tells how long a three-way call of two lines was when it is over. One that comes and goes within a step
+// was none.
+func (m *machine) timeThreeWay(on bool) {
 	switch {
 	case on && m.JoinedAt.IsZero():
 		if m.Matter != nil && !m.Matter.inside() {

@@ -54,7 +54,7 @@ func walkDirectory(recording uint64) *desk.Directory {
 	d.Timers.MaxCall = 10 * time.Minute
 	for i, id := range []string{"110", "12345", "119", "96110"} {
 		mode := desk.RecordMode(recording >> (2 * i) % 3)
-		d.Hotlines[id].Recording = desk.Recording{Mode: mode, Announce: "recorded"}
+		d.Hotlines[id].Recording = desk.RecordingPolicy{Mode: mode, Announce: "recorded"}
 	}
 	return d
 }

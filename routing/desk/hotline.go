@@ -36,7 +36,7 @@ type Hotline struct {
 	Callback         Callback
 	Queue            Queue
 	Prompts          Prompts
-	Recording        Recording
+	Recording        RecordingPolicy
 	RevealRestricted bool // desks see a number withheld by Privacy: id (an emergency desk may, others by policy)
 }
 
@@ -106,8 +106,8 @@ func (p Prompts) Names() []string {
 		p.Busy, p.Confirm, p.Refuse, p.Already}
 }
 
-// Recording says whether calls that a desk of this hotline is in are recorded.
-type Recording struct {
+// RecordingPolicy says whether calls that a desk of this hotline is in are recorded.
+type RecordingPolicy struct {
 	Mode     RecordMode
 	Announce string // clip that all parties hear when it begins; "" none
 }

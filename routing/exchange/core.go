@@ -72,10 +72,10 @@ type Tickets interface {
 }
 
 // Recorder begins recordings; nil: the switch makes none.
-type Recorder func(c record.Call, now time.Time) (Recording, error)
+type Recorder func(c record.Call, now time.Time) (LiveRecording, error)
 
-// Recording takes the sound of one call. None of its methods waits.
-type Recording interface {
+// LiveRecording takes the sound of one call. None of its methods waits.
+type LiveRecording interface {
 	engine.Tap
 	Pause(now time.Time)
 	Resume(now time.Time)
@@ -87,7 +87,7 @@ type Recording interface {
 }
 
 // Retaper goes on with a recording of the process before.
-type Retaper func(p record.Position, now time.Time) (Recording, error)
+type Retaper func(p record.Position, now time.Time) (LiveRecording, error)
 
 // Place is where a phone or a trunk is reached.
 type Place struct {
@@ -117,7 +117,7 @@ type Core struct {
 	lentOut  []*party          // those whose legs another call has
 	moved    map[string]string // which call has the leg of a Call-ID that was here
 	wishes   []wish            // joins asked for, in the order of their facts
-	tape     Recording         // nil: it is not, or there is no way to
+	tape     LiveRecording     // nil: it is not, or there is no way to
 	spool    *record.Position  // how it was begun
 	now      time.Time
 	lamps    []LampState // as shown last
@@ -477,7 +477,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		c.invited(p, e)
 	case leg.Progressed:
 		c.heard(p, e.Code)
-		c.early(p, e.Media)
+		c.earlyMedia(p, e.Media)
 		c.fact(call.LegRinging{Leg: p.ID})
 	case leg.Referred:
 		c.referred(p, e)
@@ -495,7 +495,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 		c.fact(call.LegAnswered{Leg: p.ID})
 	case leg.MediaChanged:
 		if l, ok := c.state.Leg(p.ID); ok && !l.Up && p.Route != nil {
-			c.early(p, &e.Media) // by UPDATE or PRACK, before the answer
+			c.earlyMedia(p, &e.Media) // by UPDATE or PRACK, before the answer
 			return
 		}
 		c.negotiated(p, e.Media)

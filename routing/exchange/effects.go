@@ -311,11 +311,11 @@ func (c *Core) startRecording(e call.StartRecording) {
 	what, now := record.Call{Ref: e.Ref, CallRef: c.state.Ref, Channels: c.channels(), Lines: c.waitedAt()},
 		c.wall(c.now)
 	c.spool = &record.Position{Call: what, Began: now}
-	c.tapeBy(func() (Recording, error) { return c.world.Record(what, now) })
+	c.tapeBy(func() (LiveRecording, error) { return c.world.Record(what, now) })
 }
 
 // tapeBy has a recording begin, or go on.
-func (c *Core) tapeBy(begin func() (Recording, error)) {
+func (c *Core) tapeBy(begin func() (LiveRecording, error)) {
 	c.later(act{do: func() {
 		tape, err := begin()
 		if err != nil {
@@ -348,9 +348,9 @@ func (c *Core) recording(e call.Effect) {
 	now := c.wall(c.now)
 	switch e := e.(type) {
 	case call.PauseRecording:
-		c.onTape(func(t Recording) { t.Pause(now) })
+		c.onTape(func(t LiveRecording) { t.Pause(now) })
 	case call.ResumeRecording:
-		c.onTape(func(t Recording) { t.Resume(now) })
+		c.onTape(func(t LiveRecording) { t.Resume(now) })
 	case call.StopRecording:
 		position := c.position()
 		c.spool = nil
@@ -362,13 +362,13 @@ func (c *Core) recording(e call.Effect) {
 		}})
 	case call.NoteSupervisor:
 		list := c.attending()
-		c.onTape(func(t Recording) { t.Attended(list, now) })
+		c.onTape(func(t LiveRecording) { t.Attended(list, now) })
 	case call.RecordLeg:
 		if e.Channel == call.SupervisorChannel && len(c.spool.Call.Channels) < int(e.Channel) {
 			return // it was begun without one
 		}
 		l, ok := c.state.Leg(e.Leg)
-		c.onTape(func(t Recording) {
+		c.onTape(func(t LiveRecording) {
 			if ok && c.keepsRecordings(l.Hotline) {
 				t.Concern(l.Hotline)
 			}
@@ -382,7 +382,7 @@ func (c *Core) recording(e call.Effect) {
 }
 
 // onTape does something with the recording when it is there.
-func (c *Core) onTape(do func(Recording)) {
+func (c *Core) onTape(do func(LiveRecording)) {
 	c.later(act{do: func() {
 		if c.tape != nil {
 			do(c.tape)

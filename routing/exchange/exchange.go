@@ -183,7 +183,7 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	if p.Method() == "SUBSCRIBE" {
 		return x.tells.incoming(o.User, p)
 	}
-	if a := x.joins(o, p); a != nil && a.crowded() {
+	if a := x.callOf(o, p); a != nil && a.crowded() {
 		return nil
 	} else if a != nil && a.inbox.put(input{dials: &dials{o, p}}, usual) {
 		return a
@@ -196,8 +196,8 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	return a
 }
 
-// joins is the call that an INVITE is to come into; nil: it opens one.
-func (x *Exchange) joins(o ua.Origin, p leg.Packet) *actor {
+// callOf is the call that an INVITE is to come into; nil: it opens one.
+func (x *Exchange) callOf(o ua.Origin, p leg.Packet) *actor {
 	_, enters := leg.Entered(p)
 	if o.User == "" && !enters {
 		return nil

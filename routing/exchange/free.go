@@ -154,7 +154,7 @@ func (s *Seats) Claim(c Claim) call.SeatsFound {
 		s.leave(c.Call, c.Line.ID)
 		return found
 	case c.Tell != nil:
-		found.Full = !s.join(c)
+		found.Full = !s.enqueue(c)
 	}
 	found.Online = s.anyOnline(c)
 	return found

@@ -39,7 +39,7 @@ func (c *Core) invited(p *party, i leg.Invited) {
 		return
 	}
 	if p.ID != call.CallerLeg {
-		c.dialled(p, i)
+		c.dialedSecond(p, i)
 		return
 	}
 	if c.state.Phase != "" {
@@ -89,17 +89,17 @@ func (c *Core) callerOf(i leg.Invited) number.Number {
 
 // peerOf reads what another switch calls the call and its matter (RFC 7433), as ids writes it: from a trunk that is
 // trusted, and only what has the form of ours.
-func (c *Core) peerOf(i leg.Invited) (p call.Peer) {
+func (c *Core) peerOf(i leg.Invited) (p call.PeerCall) {
 	if t, ok := c.dir.Trunks[c.origin.Trunk]; !ok || !t.Trusted {
-		return call.Peer{}
+		return call.PeerCall{}
 	}
 	list, err := header.ParseUserToUser(i.UserToUser)
 	if err != nil || len(list) == 0 {
-		return call.Peer{}
+		return call.PeerCall{}
 	}
 	data, err := list[0].Bytes()
 	if err != nil {
-		return call.Peer{}
+		return call.PeerCall{}
 	}
 	for word := range strings.SplitSeq(string(data), ",") {
 		switch name, value, _ := strings.Cut(word, "="); {

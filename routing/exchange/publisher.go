@@ -32,7 +32,7 @@ type publisher struct {
 	stop     chan struct{}
 	wg       sync.WaitGroup
 	pause    time.Time // after a panic: no timer acts before then
-	heard    string    // what the input is kept as, see leg.Packet.Kept
+	kept     string    // what the input is kept as, see leg.Packet.Kept
 	stats    atomic.Pointer[notifier.Stats]
 
 	mu    sync.Mutex
@@ -113,8 +113,8 @@ func (p *publisher) keep(out notifier.Out) {
 	for _, id := range out.Gone {
 		all = append(all, journal.Entry{Kind: journal.Subscription, Key: id, Gone: true})
 	}
-	if p.heard != "" {
-		all, p.heard = append(all, journal.Entry{Kind: journal.Registration, Key: p.heard, Gone: true}), ""
+	if p.kept != "" {
+		all, p.kept = append(all, journal.Entry{Kind: journal.Registration, Key: p.kept, Gone: true}), ""
 	}
 	if len(all) > 0 {
 		p.journal.Write(all...)
@@ -122,7 +122,7 @@ func (p *publisher) keep(out notifier.Out) {
 }
 
 // hears notes a message that the journal keeps for no longer than until the input is stored.
-func (p *publisher) hears(packet leg.Packet) { p.heard = packet.Kept }
+func (p *publisher) hears(packet leg.Packet) { p.kept = packet.Kept }
 
 // incoming takes a SUBSCRIBE that begins something new. nil: no room.
 func (p *publisher) incoming(user string, packet leg.Packet) ua.Sink {

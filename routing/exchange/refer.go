@@ -32,7 +32,7 @@ func (c *Core) referred(p *party, e leg.Referred) {
 		if calls && other == nil && c.joinsCalls(p, e) {
 			return
 		}
-		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.joins(p, other)
+		v, to, ok = verb.Verb{Name: verb.Handover}, call.Target{}, c.onePhone(p, other)
 	}
 	if to.Hotline != "" && p.Focus != "" {
 		v = verb.Verb{Name: verb.Conference}

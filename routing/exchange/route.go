@@ -76,15 +76,15 @@ func (c *Core) ringTrunk(e call.RingTrunk) {
 		c.unreachable(p, 503)
 		return
 	}
-	p.Route = &route{trunk: t, Ring: e, At: targets[0], Rest: targets[1:], Until: c.now.Add(c.ringing(e))}
+	p.Route = &route{trunk: t, Ring: e, At: targets[0], Rest: targets[1:], Until: c.now.Add(c.ringTime(e))}
 	p.Network = t.Network
 	if c.open(p) {
 		c.try(p)
 	}
 }
 
-// ringing is how long a desk behind a trunk may ring, as the call counts it.
-func (c *Core) ringing(e call.RingTrunk) time.Duration {
+// ringTime is how long a desk behind a trunk may ring, as the call counts it.
+func (c *Core) ringTime(e call.RingTrunk) time.Duration {
 	line := c.dir.Hotlines[e.Hotline]
 	if _, over := c.overflowed(e); over || line == nil || line.NoAnswer == 0 {
 		return c.dir.Timers.TrunkRing
@@ -130,10 +130,10 @@ func (c *Core) try(p *party) {
 	c.dial(p, place, i)
 }
 
-// elsewhere: RFC 3263 §4.3, the next target is tried when one is silent, cannot be
+// triesNext: RFC 3263 §4.3, the next target is tried when one is silent, cannot be
 // reached or answers 503. 500, 502 and 504 are added: a gateway that has lost its
 // own way out says one of them, and nobody's phone rings twice by it.
-func elsewhere(e leg.Failed) bool {
+func triesNext(e leg.Failed) bool {
 	switch e.Code {
 	case 500, 502, 503, 504:
 		return true
@@ -149,7 +149,7 @@ func (c *Core) failOver(p *party, e leg.Failed) bool {
 		return false
 	}
 	c.judge(r, e)
-	if !elsewhere(e) {
+	if !triesNext(e) {
 		return false
 	}
 	c.world.Log.Warn("a target of a trunk failed a call", "trunk", r.trunk.Name, "target", r.At, "code", e.Code,
@@ -185,10 +185,10 @@ func (c *Core) heard(p *party, code int) {
 // own ringing tone is heard again.
 const earlyPatience = time.Second
 
-// early lets those who wait for a desk behind a trunk hear what comes from there
+// earlyMedia lets those who wait for a desk behind a trunk hear what comes from there
 // before the answer: the operator's announcement, the queue of the partner's PBX.
-// Of several early dialogs, as a proxy's forking makes them, the last one is heard.
-func (c *Core) early(p *party, s *sdp.Session) {
+// Of several earlyMedia dialogs, as a proxy's forking makes them, the last one is heard.
+func (c *Core) earlyMedia(p *party, s *sdp.Session) {
 	if p.Route == nil || p.Gone || s == nil {
 		return
 	}

@@ -98,8 +98,8 @@ func (s *Seats) First(hotline string) string {
 	return ""
 }
 
-// join puts a call in line, by the time it came; false when there is no room.
-func (s *Seats) join(c Claim) bool {
+// enqueue puts a call in line, by the time it came; false when there is no room.
+func (s *Seats) enqueue(c Claim) bool {
 	line := s.waiting[c.Line.ID]
 	if slices.ContainsFunc(line, func(o Claim) bool { return o.Call == c.Call }) {
 		return true

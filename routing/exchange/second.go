@@ -41,9 +41,9 @@ func (c *Core) dialogs() (n int) {
 	return n
 }
 
-// dialled reads what the second line is for: a verb by its number, a talk in
+// dialedSecond reads what the second line is for: a verb by its number, a talk in
 // private with a line or a seat.
-func (c *Core) dialled(p *party, i leg.Invited) {
+func (c *Core) dialedSecond(p *party, i leg.Invited) {
 	if of, ok := monitored(c.dir, i.RequestURI.User); ok {
 		c.superviseByPhone(p, of)
 		return
@@ -79,9 +79,9 @@ func (c *Core) deskOf(user string) call.LegID {
 	return 0
 }
 
-// joins says whether two parties are the lines of one phone, the second one
+// onePhone says whether two parties are the lines of one phone, the second one
 // named by the first as the call that it transfers to.
-func (c *Core) joins(p *party, other *party) bool {
+func (c *Core) onePhone(p *party, other *party) bool {
 	s := c.state.Second.ID
 	return other != nil && other.User == p.User && other != p && (p.ID == s || other.ID == s) && s != 0
 }

@@ -129,7 +129,7 @@ func (t simTape) Stop(time.Time) { t.c.stopped++ }
 
 func (simTape) Put(int, codec.ID, uint32, []byte, time.Time) {}
 
-func (c *simCall) record(r record.Call, _ time.Time) (Recording, error) {
+func (c *simCall) record(r record.Call, _ time.Time) (LiveRecording, error) {
 	if r.CallRef != c.ref || len(r.Channels) != 4 {
 		c.sim.fail("%s: a recording of %+v", c.ref, r)
 	}
@@ -138,7 +138,7 @@ func (c *simCall) record(r record.Call, _ time.Time) (Recording, error) {
 }
 
 // retape goes on with a recording of the process before.
-func (c *simCall) retape(p record.Position, _ time.Time) (Recording, error) {
+func (c *simCall) retape(p record.Position, _ time.Time) (LiveRecording, error) {
 	if p.Call.CallRef != c.ref || p.Began.IsZero() {
 		c.sim.fail("%s: a recording goes on as %+v", c.ref, p)
 	}
@@ -162,7 +162,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 	s.rooms = NewRooms(func(string, bool) {})
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
-		s.dir.Hotlines[id].Recording = desk.Recording{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
+		s.dir.Hotlines[id].Recording = desk.RecordingPolicy{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
 	}
 	if seed%4 != 0 { // a quarter of the seeds run on a clean network
 		s.stale = s.rng.IntN(3)

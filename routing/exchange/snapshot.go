@@ -250,7 +250,7 @@ func (c *Core) retape() {
 		return
 	}
 	at, now := *c.spool, c.wall(c.now)
-	c.tapeBy(func() (Recording, error) { return c.world.Retape(at, now) })
+	c.tapeBy(func() (LiveRecording, error) { return c.world.Retape(at, now) })
 	for _, l := range c.state.Legs {
 		if l.Channel == 0 {
 			continue
@@ -352,5 +352,5 @@ func (s *Seats) Hold(ref, seat string, has, talks bool) {
 func (s *Seats) Wait(c Claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.join(c)
+	s.enqueue(c)
 }

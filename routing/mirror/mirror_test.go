@@ -222,7 +222,8 @@ func TestStream(t *testing.T) {
 	p.caught(t)
 	equal(t, to, from)
 	s, e := p.sender.Stats(), p.receiver.Stats()
-	if s.Behind || s.Lag != 0 || s.Wholes != 1 || s.Breaks != 0 || !e.Copied || e.Applied != s.Cuts {
+	// Whole cuts are two where the connection stands a moment before it is told what to stream.
+	if s.Behind || s.Lag != 0 || s.Wholes < 1 || s.Wholes > 2 || s.Breaks != 0 || !e.Copied || e.Applied != s.Cuts {
 		t.Errorf("%+v, %+v", s, e)
 	}
 }

@@ -41,7 +41,7 @@ type Outbox struct {
 	disk  store
 	queue *queue
 	link  *link.Link
-	calls *publisher
+	calls *eventSender
 	stats counters
 
 	follower atomic.Pointer[Follower] // nil: nobody follows

@@ -21,9 +21,9 @@ const (
 	publishAge   = 5 * time.Second // later than this a screen that pops up is worse than none
 )
 
-// publisher sends call events, best effort. An event whose delivery failed is not tried again: it would come late and
+// eventSender sends call events, best effort. An event whose delivery failed is not tried again: it would come late and
 // perhaps twice. One for which there was not even a connection waits a moment for Redis to be back.
-type publisher struct {
+type eventSender struct {
 	cfg  Config
 	link *link.Link
 	log  *slog.Logger
@@ -41,11 +41,11 @@ type callEvent struct {
 	at     time.Time
 }
 
-func newPublisher(cfg Config, l *link.Link, log *slog.Logger) *publisher {
-	return &publisher{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1)}
+func newPublisher(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
+	return &eventSender{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1)}
 }
 
-func (p *publisher) publish(stream string, fields map[string]string) {
+func (p *eventSender) publish(stream string, fields map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.events) >= p.cfg.Events {
@@ -57,7 +57,7 @@ func (p *publisher) publish(stream string, fields map[string]string) {
 }
 
 // take removes the oldest events.
-func (p *publisher) take() []callEvent {
+func (p *eventSender) take() []callEvent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := min(len(p.events), publishRound)
@@ -66,7 +66,7 @@ func (p *publisher) take() []callEvent {
 	return events
 }
 
-func (p *publisher) run(ctx context.Context) {
+func (p *eventSender) run(ctx context.Context) {
 	wait := backoff{min: 100 * time.Millisecond, max: p.cfg.Backoff}
 	for {
 		select {
@@ -88,7 +88,7 @@ func (p *publisher) run(ctx context.Context) {
 }
 
 // send says whether Redis is there.
-func (p *publisher) send(ctx context.Context, events []callEvent) bool {
+func (p *eventSender) send(ctx context.Context, events []callEvent) bool {
 	ctx, cancel := p.cfg.Deadline(ctx)
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
@@ -121,7 +121,7 @@ func unsent(err error) bool {
 }
 
 // back puts events before those that came since, if they are fresh.
-func (p *publisher) back(events []callEvent) bool {
+func (p *eventSender) back(events []callEvent) bool {
 	if time.Since(events[0].at) > publishAge {
 		return false
 	}

@@ -167,11 +167,11 @@ func TestMessagesWaitForTheNameBeforeThem(t *testing.T) {
 			t.Errorf("came %s, want %s", got, want)
 		}
 	}
-	r.held.mu.Lock()
-	defer r.held.mu.Unlock()
-	if len(r.held.byID) != 0 {
-		t.Error("something waits on")
-	}
+	eventually(t, "nothing waits on", func() bool {
+		r.held.mu.Lock()
+		defer r.held.mu.Unlock()
+		return len(r.held.byID) == 0
+	})
 }
 
 // RFC 3261 §8.2.2.2: the next INVITE of a proxy that hunts serially has the Call-ID and the From tag of the one before.

@@ -146,7 +146,7 @@ func (g *gate) trunk(n *newCall) string {
 	if name := o.trunk(n.flow); name != "" {
 		return name
 	}
-	k := o.contacts[contact{n.flow.Network, n.peek.dialled()}]
+	k := o.contacts[contact{n.flow.Network, n.peek.called()}]
 	if k.secure && n.flow.Transport != "tls" {
 		return ""
 	}
@@ -156,7 +156,7 @@ func (g *gate) trunk(n *newCall) string {
 // class: RFC 5031 services and the emergency line; from a trunk that is trusted also what has a Resource-Priority (RFC
 // 4412), and what another switch hands over, which names the matter.
 func (g *gate) class(n *newCall) admission.Class {
-	to := n.peek.dialled()
+	to := n.peek.called()
 	if isSOS(to) || g.u.cfg.Emergency != nil && g.u.cfg.Emergency(to) {
 		return admission.Emergency
 	}
@@ -397,8 +397,8 @@ func (p *peeked) echo() (e echo, top *gosip.ViaHeader) {
 	}, top
 }
 
-// dialled is the user part of the Request-URI, or the name of an emergency service.
-func (p *peeked) dialled() string {
+// called is the user part of the Request-URI, or the name of an emergency service.
+func (p *peeked) called() string {
 	scheme, rest, ok := strings.Cut(p.uri, ":")
 	if !ok || isSOS(p.uri) {
 		return p.uri

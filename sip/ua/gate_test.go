@@ -186,7 +186,7 @@ func TestPeek(t *testing.T) {
 		"110": "110", "sip:user:secret@host": "user",
 	} {
 		p := peek([]byte("INVITE " + uri + " SIP/2.0\r\ni: a\r\nt:  <sip:b>;TAG=1\r\nVia: c\r\nv: d\r\n\r\nTo: e"))
-		if got := p.dialled(); got != want {
+		if got := p.called(); got != want {
 			t.Errorf("%s is dialled by %s", got, uri)
 		}
 		if p.callID != "a" || p.to != "<sip:b>;TAG=1" || !p.tagged || p.via != "c" || len(p.more) != 1 {

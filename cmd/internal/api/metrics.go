@@ -90,7 +90,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 	e := g.sw.Engine.Stats()
 	media(e, put, now, total)
 	for network, q := range e.Quality {
-		heard(out, network, q)
+		sendQuality(out, network, q)
 	}
 	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("liandong_media_transport",
 		"1, with the way in which datagrams are moved as a label.", nil, prometheus.Labels{"path": e.Transport}), now,
@@ -270,7 +270,7 @@ func heardDesc(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc("liandong_"+name, help, []string{"network", "direction"}, nil)
 }
 
-func heard(out chan<- prometheus.Metric, network string, q engine.QualityStats) {
+func sendQuality(out chan<- prometheus.Metric, network string, q engine.QualityStats) {
 	put := func(desc *prometheus.Desc, h engine.Histogram, labels ...string) {
 		out <- prometheus.MustNewConstHistogram(desc, h.Count, h.Sum, h.Buckets, labels...)
 	}

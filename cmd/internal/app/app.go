@@ -322,7 +322,7 @@ func (a *App) record() exchange.Recorder {
 	if a.recorder == nil {
 		return nil
 	}
-	return func(c record.Call, now time.Time) (exchange.Recording, error) { return a.recorder.Start(c, now) }
+	return func(c record.Call, now time.Time) (exchange.LiveRecording, error) { return a.recorder.Start(c, now) }
 }
 
 // handler breaks the circle between the socket layer and the exchange; it is

@@ -73,10 +73,10 @@ func joinPair(cfg *configs.Pair, run configs.Run, redis link.Config, log *slog.L
 		Node: cfg.Node, Listen: cfg.Machines[p.me], Partner: cfg.Machines[1-p.me], Secret: cfg.Secret,
 		Gather: mirror.DefaultGather, Patience: mirror.DefaultPatience, Log: p.log,
 	}
-	if p.sender, err = mirror.NewSender(ends, func(word []byte) { p.heard(word, nil) }); err != nil {
+	if p.sender, err = mirror.NewSender(ends, func(word []byte) { p.receive(word, nil) }); err != nil {
 		return nil, err
 	}
-	if p.receiver, err = mirror.NewReceiver(ends, p.heard); err != nil {
+	if p.receiver, err = mirror.NewReceiver(ends, p.receive); err != nil {
 		return nil, err
 	}
 	if cfg.Witness {
@@ -159,8 +159,8 @@ func (p *pair) addressed() bool {
 		func(a netip.Addr) bool { return !slices.Contains(local, a.Unmap()) })
 }
 
-// heard is a word of the partner.
-func (p *pair) heard(word []byte, answer func([]byte)) {
+// receive is a word of the partner.
+func (p *pair) receive(word []byte, answer func([]byte)) {
 	w, err := tenure.Decode(word)
 	if err != nil {
 		return // of a later version

@@ -93,7 +93,9 @@ func (a *App) retape() exchange.Retaper {
 	if a.recorder == nil {
 		return nil
 	}
-	return func(p record.Position, now time.Time) (exchange.Recording, error) { return a.recorder.Resume(p, now) }
+	return func(p record.Position, now time.Time) (exchange.LiveRecording, error) {
+		return a.recorder.Resume(p, now)
+	}
 }
 
 // leave lets go of everything as it is, for another process to go on with.

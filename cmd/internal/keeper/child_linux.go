@@ -79,7 +79,7 @@ func (k *Keeper) attend(c *child) {
 		if err != nil {
 			break
 		}
-		k.do(func() { k.heard(c, m) })
+		k.do(func() { k.receive(c, m) })
 	}
 	_ = c.cmd.Process.Kill() // a process that has closed its line is of no use
 	err := c.cmd.Wait()

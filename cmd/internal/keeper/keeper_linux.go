@@ -193,8 +193,8 @@ func (k *Keeper) startSpare() {
 	k.spare = c
 }
 
-// heard is what a child has said.
-func (k *Keeper) heard(c *child, m message) {
+// receive is what a child has said.
+func (k *Keeper) receive(c *child, m message) {
 	switch m.kind {
 	case hold:
 		if c != k.worker {
