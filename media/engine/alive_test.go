@@ -67,7 +67,7 @@ func TestSilence(t *testing.T) {
 	count(0, "after 900 ms without b")
 	r.run(3 * time.Second)
 	count(1, "after 4 s without b")
-	if n := len(a.got); n < 8*50 {
+	if n := len(a.got); n < 7*50 {
 		t.Errorf("%d packets, the stream must go on in silence", n)
 	}
 	a.hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true})

@@ -81,6 +81,7 @@ type leg struct {
 	mixes      uint64 // stands for those of them that are in the mix, and their gains
 	noise      int    // the frame of comfort noise that is due
 	quietTicks int
+	noisy      bool // the party has sent comfort noise
 	tones      tones
 	dial       dtmf.Sender
 	reports    reports

@@ -86,24 +86,31 @@ func (r *room) tick(now time.Time) {
 	for _, l := range r.legs {
 		l.tick(now)
 	}
-	if r.calm(now) {
-		r.rest = calmTicks
-	}
+	r.rest = r.pause(now)
 }
 
 // calmTicks are left out in a relay that runs: a tick looks at every party, which costs as much
 // as the packets do. A gap is found so much later.
 const calmTicks = 2
 
-// calm says that every party gets packets as they come, and nothing else.
-func (r *room) calm(now time.Time) bool {
+// silentTicks are left out in a relay in which nobody says anything. With the first word it has all its ticks.
+const silentTicks = uint8(restPace/frameTime) - 1
+
+// pause is how many ticks can be left out: every party gets packets as they come, and nothing else, or next to nothing.
+func (r *room) pause(now time.Time) uint8 {
+	ticks := silentTicks
 	for _, l := range r.legs {
-		if l.mode != relaying || l.care != socket.Promptly || !l.rewriter.live || l.keyWaits() ||
-			now.Before(l.dialTill) || now.Sub(l.out.at) > 2*frameTime {
-			return false
+		switch {
+		case l.mode != relaying || l.care != socket.Promptly || l.keyWaits() || now.Before(l.dialTill):
+			return 0
+		case l.resting():
+		case !l.rewriter.live || now.Sub(l.out.at) > 2*frameTime:
+			return 0
+		default:
+			ticks = calmTicks
 		}
 	}
-	return true
+	return ticks
 }
 
 // route works out anew who gets whose sound in which way.

@@ -48,8 +48,8 @@ func (l *leg) tick(now time.Time) {
 		l.crossfade.due = true
 	}
 	l.account(heard)
-	if !frame.none() {
-		l.emit(frame, now)
+	if !frame.none() && !l.rests(now) {
+		l.whisper(frame, now)
 	}
 	if plays {
 		l.advance()
@@ -157,6 +157,48 @@ func (l *leg) advance() {
 	}
 }
 
+const (
+	// restAfter so much silence a party gets less of it: most of what a phone costs whose user listens, is muted or
+	// leaves out silence would be the noise that the other one hears.
+	restAfter = int(2 * time.Second / frameTime)
+	restPace  = 180 * time.Millisecond // between two frames of noise then: no phone takes the call for dead
+	noisePace = 900 * time.Millisecond // between two packets that say how it sounds: RFC 3389 §3.1 leaves it to us
+)
+
+// hushLevel is that of comfort, in -dBov: RFC 3389 §3.1.
+const hushLevel = 71
+
+// resting says that the party has had nothing to hear for so long that it gets little.
+func (l *leg) resting() bool { return l.quietTicks > restAfter && l.packer == nil }
+
+// rests says that this tick's frame of silence is left out.
+func (l *leg) rests(now time.Time) bool {
+	pace := restPace
+	if l.saysNoise() {
+		pace = noisePace
+	}
+	return l.resting() && now.Sub(l.out.at) < pace
+}
+
+// saysNoise: who has sent comfort noise understands it, whether SDP says a word of it or not: type 13 is static, RFC
+// 3551 table 4.
+func (l *leg) saysNoise() bool { return l.noisy && l.out.clock == 8 }
+
+// whisper sends a frame of our own making; or, to who makes noise by himself, how it would sound.
+func (l *leg) whisper(frame sound, now time.Time) {
+	if !l.resting() || !l.saysNoise() {
+		l.emit(frame, now)
+		return
+	}
+	l.rewriter.live = false
+	ts, gap := l.out.due(now)
+	seq := l.out.seq
+	l.shard.coded[0] = hushLevel
+	l.transmit(rtp.Header{Marker: gap, PayloadType: comfortNoise, SequenceNumber: seq, Timestamp: ts},
+		l.shard.coded[:1])
+	l.out.packet(seq, ts, frameSamples, 1, now)
+}
+
 // account counts the times a party was left in silence for a second.
 func (l *leg) account(heard bool) {
 	if heard {
@@ -198,6 +240,9 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 		l.unpack()
 	}
 	went := l.rewriter.live
+	if !went {
+		l.room.rest, l.quietTicks = 0, min(l.quietTicks, restAfter)
+	}
 	seq, ts, ok := l.rewriter.place(&l.out, &packet.Header, span, now)
 	if !ok {
 		return
