@@ -21,10 +21,11 @@ const (
 	classes
 )
 
-// How long a new call may wait. RFC 8289 §3.2: a burst is no overload; what stands for longer than bursts do is.
+// How long a new call may wait. RFC 8289 §3.2: a burst is no overload; a line that stands for longer than bursts do is
+// one, and is kept short. Who would wait for longer is refused when he comes, so that he knows it soon.
 const (
-	Burst    = 300 * time.Millisecond // while none of its source was refused of late
-	Patience = 40 * time.Millisecond  // else, and who is refused is told soon
+	Burst    = 300 * time.Millisecond // at most
+	Standing = 80 * time.Millisecond  // as it is expected, while others of its source are refused
 	Danger   = 2 * time.Second        // an emergency call, before whom only its like is served
 	lately   = 2 * time.Second
 	calm     = 500 * time.Millisecond // without a refusal: the overload is over
@@ -35,7 +36,13 @@ const (
 type Queue[T any] struct {
 	classes [classes]class[T]
 	refused time.Time // the last one
+
+	pace  time.Duration // between two that are let in while others wait, on average; 0: not known yet
+	since time.Time     // the last one was let in, or others began to wait
 }
+
+// recent is how many calls that were let in make up the pace.
+const recent = 8
 
 // class is what waits of one class: a line for each source, those in turn that have one.
 type class[T any] struct {
@@ -56,9 +63,16 @@ type waiting[T any] struct {
 }
 
 // Put adds a call of a source. full: there were too many, and the one given back is refused in its place: the newest
-// of the source when it has most, else the oldest of the source that has.
+// of the source when it has most, else the oldest of the source that has. One that would wait for longer than it may is
+// given back at once: who is refused is to know it soon.
 func (q *Queue[T]) Put(now time.Time, of Class, source string, call T) (refused T, full bool) {
 	c := &q.classes[of]
+	if q.Len() == 0 {
+		q.since = now
+	} else if of != Emergency && q.expected(of, source) > c.ahead(source, now) {
+		q.refuse(now, c, source)
+		return call, true
+	}
 	if c.size >= maxLine {
 		longest := c.longest()
 		q.refuse(now, c, longest.source)
@@ -80,9 +94,10 @@ func (q *Queue[T]) Put(now time.Time, of Class, source string, call T) (refused 
 
 // Next is the call that is let in now: of the first class that has one, of its sources in turn, the one that came
 // first.
-func (q *Queue[T]) Next() (call T, ok bool) {
+func (q *Queue[T]) Next(now time.Time) (call T, ok bool) {
 	for i := range q.classes {
 		if c := &q.classes[i]; c.size > 0 {
+			q.keepsPace(now)
 			first := c.lines[0]
 			call = first.calls[0].call
 			c.lines = append(c.lines[1:], first)
@@ -93,12 +108,42 @@ func (q *Queue[T]) Next() (call T, ok bool) {
 	return call, false
 }
 
+// keepsPace takes in that a call is let in.
+func (q *Queue[T]) keepsPace(now time.Time) {
+	took := max(now.Sub(q.since), 0)
+	q.since = now
+	if q.pace == 0 {
+		q.pace = took
+		return
+	}
+	q.pace += (took - q.pace) / recent
+}
+
+// expected is how long one more call of a source would wait: sources have their turns one after the other.
+func (q *Queue[T]) expected(of Class, source string) time.Duration {
+	before := 0
+	for i := range of {
+		before += q.classes[i].size
+	}
+	c := &q.classes[of]
+	own := 0
+	for _, l := range c.lines {
+		if l.source == source {
+			own = len(l.calls)
+		}
+	}
+	for _, l := range c.lines {
+		before += min(len(l.calls), own+1)
+	}
+	return time.Duration(before+1) * q.pace
+}
+
 // Late takes out the calls that have waited for too long. They are refused.
 func (q *Queue[T]) Late(now time.Time) (refused []T) {
 	for i := range q.classes {
 		c := &q.classes[i]
 		for _, l := range slices.Clone(c.lines) {
-			for len(l.calls) > 0 && !now.Before(l.calls[0].since.Add(c.patience(Class(i), l.source, now))) {
+			for len(l.calls) > 0 && !now.Before(l.calls[0].since.Add(patience(Class(i)))) {
 				refused = append(refused, l.calls[0].call)
 				q.refuse(now, c, l.source)
 				c.drop(l)
@@ -113,7 +158,7 @@ func (q *Queue[T]) Deadline(now time.Time) (at time.Time, ok bool) {
 	for i := range q.classes {
 		c := &q.classes[i]
 		for _, l := range c.lines {
-			due := l.calls[0].since.Add(c.patience(Class(i), l.source, now))
+			due := l.calls[0].since.Add(patience(Class(i)))
 			if !ok || due.Before(at) {
 				at, ok = due, true
 			}
@@ -142,15 +187,20 @@ func (q *Queue[T]) refuse(now time.Time, c *class[T], source string) {
 	q.refused, c.refused[source] = now, now
 }
 
-// patience is how long the calls of a source may wait. An emergency call is given up as late as it can be.
-func (c *class[T]) patience(of Class, source string, now time.Time) time.Duration {
+// patience is how long a call may wait. An emergency call is given up as late as it can be.
+func patience(of Class) time.Duration {
 	if of == Emergency {
 		return Danger
 	}
+	return Burst
+}
+
+// ahead is for how long it may be expected that a call of a source waits.
+func (c *class[T]) ahead(source string, now time.Time) time.Duration {
 	if at, was := c.refused[source]; !was || now.Sub(at) >= lately {
 		return Burst
 	}
-	return Patience
+	return Standing
 }
 
 func (c *class[T]) longest() *line[T] {

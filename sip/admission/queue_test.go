@@ -101,7 +101,7 @@ func (s *server) work() {
 		s.then(j)
 		return
 	}
-	if a, ok := s.queue.Next(); ok {
+	if a, ok := s.queue.Next(s.now); ok {
 		s.begun[a.source]++
 		s.now = s.now.Add(part)
 		s.then(job{call: &a})
@@ -143,8 +143,8 @@ func TestGoodputUnderOverload(t *testing.T) {
 				s := play([]flow{{source: "pstn", class: Usual, rate: load * capacity, to: d}}, d,
 					func(s *server, _ time.Duration) { s.stalls = stalls })
 				goodput := float64(len(s.setUp)) / d.Seconds() / capacity
-				t.Logf("%.1f %% of capacity, set-up %s, refused %s, in a call %s", 100*goodput, p99(s.setUp),
-					p99(s.told), p99(s.waited))
+				t.Logf("%.1f %% of capacity, set-up %s, refused %s at most %s, in a call %s", 100*goodput, p99(s.setUp),
+					p99(s.told), slices.Max(s.told), p99(s.waited))
 				if stalls {
 					goodput /= 0.84 // it stands still for 20 of 120 ms
 				}
@@ -157,8 +157,8 @@ func TestGoodputUnderOverload(t *testing.T) {
 				if got := p99(s.waited); got > 50*time.Millisecond {
 					t.Errorf("of what belongs to calls that are on 1 in 100 waits for more than %s", got)
 				}
-				if got := p99(s.told); load >= 2 && got > 75*time.Millisecond {
-					t.Errorf("of those refused 1 in 100 waits for more than %s", got)
+				if got := p99(s.told); got > 50*time.Millisecond {
+					t.Errorf("of those refused 1 in 100 is told so after more than %s", got)
 				}
 			})
 		}
@@ -177,6 +177,17 @@ func TestNoRefusalWithoutOverload(t *testing.T) {
 	}
 	if s.begun["burst"] < 10 {
 		t.Errorf("a burst of %d calls is none", s.begun["burst"])
+	}
+}
+
+// Near its capacity it refuses next to nobody: chance alone makes a line stand now and then.
+func TestFewRefusalsNearSaturation(t *testing.T) {
+	for load, most := range map[float64]float64{0.9: 0.001, 0.95: 0.01, 1: 0.04} {
+		const d = 60 * time.Second
+		s := play([]flow{{source: "pstn", class: Usual, rate: load * capacity, to: d}}, d, nil)
+		if got := float64(s.refused["pstn"]) / (load * capacity * d.Seconds()); got > most {
+			t.Errorf("at %.2f of what there is time for %.2f %% are refused, want %.1f", load, 100*got, 100*most)
+		}
 	}
 }
 
@@ -242,9 +253,47 @@ func TestFullLine(t *testing.T) {
 		t.Error("no room for an emergency")
 	}
 	for _, want := range []int{-3, 1, -2, 2} {
-		if got, ok := q.Next(); !ok || got != want {
+		if got, ok := q.Next(now); !ok || got != want {
 			t.Errorf("%d comes in the place of %d", got, want)
 		}
+	}
+}
+
+// Who would wait for too long is told so when he comes; a source that has had nobody refused may have a burst, and an
+// emergency call waits in any case.
+func TestRefusedWhenItComes(t *testing.T) {
+	var q Queue[int]
+	now := time.Unix(0, 0)
+	q.Put(now, Usual, "flood", 0)
+	for i := range 20 { // 20 ms each
+		q.Put(now, Usual, "flood", i)
+		now = now.Add(20 * time.Millisecond)
+		q.Next(now)
+	}
+	put := func(of Class, source string) (in int) {
+		for range 100 {
+			if _, full := q.Put(now, of, source, 0); full {
+				return in
+			}
+			in++
+		}
+		return in
+	}
+	if got := put(Usual, "flood"); got != 14 { // with the one that is there already
+		t.Errorf("%d of a burst wait, want 14: 300 ms", got)
+	}
+	for range 12 {
+		q.Next(now.Add(20 * time.Millisecond))
+		now = now.Add(20 * time.Millisecond)
+	}
+	if got := put(Usual, "flood"); got != 1 {
+		t.Errorf("%d more wait, want 1: four are 80 ms", got)
+	}
+	if got := put(Usual, "small"); got < 3 {
+		t.Errorf("%d of another source wait", got)
+	}
+	if got := put(Emergency, "flood"); got != 100 {
+		t.Errorf("%d emergency calls wait", got)
 	}
 }
 
@@ -260,7 +309,7 @@ func TestDeadline(t *testing.T) {
 	for _, step := range []struct {
 		at   time.Duration
 		late []int
-	}{{300, []int{0, 1}}, {330, []int{2}}, {940, []int{3}}} { // the burst, and told soon
+	}{{300, []int{0}}, {550, []int{1}}, {590, []int{2}}, {1200, []int{3}}} {
 		now := begun.Add(step.at * time.Millisecond)
 		if late := q.Late(now.Add(-1)); len(late) > 0 {
 			t.Errorf("%v are late before %s", late, now.Sub(begun))

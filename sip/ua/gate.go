@@ -228,7 +228,7 @@ func (g *gate) late() (late []*newCall, wait time.Duration, some bool) {
 	defer g.mu.Unlock()
 	now := g.u.now()
 	if g.u.silent() { // whoever is refused now would not hear it, and may be served in a moment
-		return nil, admission.Patience, g.queue.Len() > 0
+		return nil, 10 * time.Millisecond, g.queue.Len() > 0
 	}
 	late = g.queue.Late(now)
 	for _, n := range late {
@@ -241,7 +241,7 @@ func (g *gate) late() (late []*newCall, wait time.Duration, some bool) {
 func (g *gate) next() *newCall {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n, _ := g.queue.Next()
+	n, _ := g.queue.Next(g.u.now())
 	return n
 }
 
