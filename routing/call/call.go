@@ -222,7 +222,8 @@ func (c *Call) Over() bool { return c.Phase == Ended }
 
 // Deadline is the time of the next [Ticked] that matters.
 func (c *Call) Deadline() (at time.Time, ok bool) {
-	due := []time.Time{c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt, c.Focus.Until}
+	var room [16]time.Time
+	due := append(room[:0], c.SettleUntil, c.LeaveAt, c.EndsAt, c.Second.MixAt, c.Focus.Until)
 	if c.Callback != nil {
 		due = append(due, c.Callback.Until)
 	}

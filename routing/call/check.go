@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,19 +23,25 @@ func (c *Call) Check() error {
 	if c.Phase == "" {
 		return nil
 	}
-	claims := c.ofPhase()
+	says := c.ofPhase()
 	if !c.Over() {
-		claims = append(claims, c.ofLegs()...)
-		claims = append(claims, c.ofLines()...)
-		claims = append(claims, c.ofTimes()...)
-		claims = append(claims, c.ofSupervisors()...)
+		says = cmp.Or(says, c.ofLegs(), c.ofLines(), c.ofTimes(), c.ofSupervisors())
 	}
-	for _, is := range claims {
-		if !is.ok {
-			return fmt.Errorf("%w: while %s %s", ErrIllegal, c.Phase, is.says)
-		}
+	if says != "" {
+		return fmt.Errorf("%w: while %s %s", ErrIllegal, c.Phase, says)
 	}
 	return nil
+}
+
+// broken is what the first claim says that does not hold; "": all do. It is asked after every step, and allocates
+// nothing.
+func broken(claims ...claim) string {
+	for _, is := range claims {
+		if !is.ok {
+			return is.says
+		}
+	}
+	return ""
 }
 
 func (c *Call) up(id LegID) bool {
@@ -43,7 +50,7 @@ func (c *Call) up(id LegID) bool {
 }
 
 // ofPhase is who must be there and who must not, and what the matter's stub may say.
-func (c *Call) ofPhase() []claim {
+func (c *Call) ofPhase() string {
 	desk, partner, alone := c.up(c.Desk), c.up(c.Partner), c.Partner == 0
 	rings := c.Hunt.ForMatter()
 	t := c.Matter
@@ -51,114 +58,115 @@ func (c *Call) ofPhase() []claim {
 	mode := func(m string) bool { return t != nil && t.Mode == m }
 	switch c.Phase {
 	case Ringing:
-		return []claim{
-			{"a desk has the citizen", c.Desk == 0 && alone},
-			{"no desk is sought for the citizen", c.Hunt != nil && !rings},
-			{"the matter is open", told},
-		}
+		return broken(
+			claim{"a desk has the citizen", c.Desk == 0 && alone},
+			claim{"no desk is sought for the citizen", c.Hunt != nil && !rings},
+			claim{"the matter is open", told},
+		)
 	case Talking:
-		return []claim{
-			{"no desk has the citizen", desk},
-			{"there is a second desk", alone},
-			{"somebody is sought", c.Hunt == nil},
-			{"the matter is open", told},
-		}
+		return broken(
+			claim{"no desk has the citizen", desk},
+			claim{"there is a second desk", alone},
+			claim{"somebody is sought", c.Hunt == nil},
+			claim{"the matter is open", told},
+		)
 	case HandingOver:
-		return []claim{
-			{"the desk is not there", desk || c.Desk == 0},
-			{"the partner does not ring", rings && alone},
-			{"the stub is not of an open hand-over", mode(ticket.Direct) && !told},
-		}
+		return broken(
+			claim{"the desk is not there", desk || c.Desk == 0},
+			claim{"the partner does not ring", rings && alone},
+			claim{"the stub is not of an open hand-over", mode(ticket.Direct) && !told},
+		)
 	case Conferencing:
-		return []claim{
-			{"no desk has the citizen", desk},
-			{"the partner does not ring", rings && alone},
-			{"the stub is not of an open three-way call", mode(ticket.ThreeWay) && !told},
-		}
+		return broken(
+			claim{"no desk has the citizen", desk},
+			claim{"the partner does not ring", rings && alone},
+			claim{"the stub is not of an open three-way call", mode(ticket.ThreeWay) && !told},
+		)
 	case Consulting:
-		return []claim{
-			{"no desk has the citizen", desk},
-			{"the partner neither rings nor talks", rings && alone || partner && c.Hunt == nil},
+		return broken(
+			claim{"no desk has the citizen", desk},
+			claim{"the partner neither rings nor talks", rings && alone || partner && c.Hunt == nil},
 			// once a three-way call it stays one, in private too
-			{"the stub says three_way of what has been none", mode(ticket.Direct) && !told ||
+			claim{"the stub says three_way of what has been none", mode(ticket.Direct) && !told ||
 				mode(ticket.ThreeWay) && t.Told},
-		}
+		)
 	case ThreeWay:
-		return []claim{
-			{"a desk is not there", desk && partner},
-			{"somebody is sought", c.Hunt == nil},
-			{"the stub does not say three_way", mode(ticket.ThreeWay) && t.Told},
-		}
+		return broken(
+			claim{"a desk is not there", desk && partner},
+			claim{"somebody is sought", c.Hunt == nil},
+			claim{"the stub does not say three_way", mode(ticket.ThreeWay) && t.Told},
+		)
 	case CallingBack:
-		return []claim{
-			{"nobody calls back", c.Callback != nil},
-			{"the citizen is answered", !c.Answered && alone},
-			{"the desk neither rings nor is there", desk && c.Hunt == nil || c.Desk == 0 && c.Hunt.seeksTaker()},
-			{"there is no end to it", c.Hunt != nil || !c.Callback.Until.IsZero() || !c.LeaveAt.IsZero()},
-		}
+		return broken(
+			claim{"nobody calls back", c.Callback != nil},
+			claim{"the citizen is answered", !c.Answered && alone},
+			claim{"the desk neither rings nor is there", desk && c.Hunt == nil || c.Desk == 0 && c.Hunt.seeksTaker()},
+			claim{"there is no end to it", c.Hunt != nil || !c.Callback.Until.IsZero() || !c.LeaveAt.IsZero()},
+		)
 	case Leaving:
-		return []claim{
-			{"a desk has the citizen", c.Desk == 0 && alone},
-			{"somebody is sought", c.Hunt == nil},
-			{"there is no end to it", !c.LeaveAt.IsZero()},
-			{"the matter is open", told},
-		}
+		return broken(
+			claim{"a desk has the citizen", c.Desk == 0 && alone},
+			claim{"somebody is sought", c.Hunt == nil},
+			claim{"there is no end to it", !c.LeaveAt.IsZero()},
+			claim{"the matter is open", told},
+		)
 	case Ended:
-		return []claim{
-			{"a party is left", len(c.Legs) == 0 && c.Desk == 0 && alone && c.Second.ID == 0 && c.Focus.ID == 0},
-			{"a supervisor is left", len(c.Supervisors) == 0},
-			{"somebody is sought", c.Hunt == nil},
-			{"the matter is not settled", told && (t == nil || t.Decided)},
-		}
+		return broken(
+			claim{"a party is left", len(c.Legs) == 0 && c.Desk == 0 && alone && c.Second.ID == 0 && c.Focus.ID == 0},
+			claim{"a supervisor is left", len(c.Supervisors) == 0},
+			claim{"somebody is sought", c.Hunt == nil},
+			claim{"the matter is not settled", told && (t == nil || t.Decided)},
+		)
 	}
-	return []claim{{"there is no such phase", false}}
+	return "there is no such phase"
 }
 
 // ofLegs: each party has its part.
-func (c *Call) ofLegs() []claim {
-	_, caller := c.Leg(CallerLeg)
-	claims := []claim{{"the citizen is not there", caller || c.Phase == CallingBack}}
-	seen := map[LegID]bool{}
-	for _, l := range c.Legs {
-		claims = append(claims, claim{fmt.Sprintf("leg %d is there twice", l.ID), !seen[l.ID]})
-		seen[l.ID] = true
-		if l.ID == CallerLeg {
-			claims = append(claims, claim{"the citizen is answered and not up", l.Up == c.Answered})
-			continue
-		}
-		part := l.ID == c.Desk || l.ID == c.Partner
-		claims = append(claims,
-			claim{fmt.Sprintf("leg %d is up and has no part", l.ID), !l.Up || part},
-			claim{fmt.Sprintf("leg %d rings for nobody", l.ID), l.Up || c.Hunt != nil && !part},
-		)
+func (c *Call) ofLegs() string {
+	if _, caller := c.Leg(CallerLeg); !caller && c.Phase != CallingBack {
+		return "the citizen is not there"
 	}
-	return claims
+	for i, l := range c.Legs {
+		part := l.ID == c.Desk || l.ID == c.Partner
+		switch {
+		case slices.ContainsFunc(c.Legs[:i], func(o Leg) bool { return o.ID == l.ID }):
+			return fmt.Sprintf("leg %d is there twice", l.ID)
+		case l.ID == CallerLeg && l.Up != c.Answered:
+			return "the citizen is answered and not up"
+		case l.ID == CallerLeg:
+		case l.Up && !part:
+			return fmt.Sprintf("leg %d is up and has no part", l.ID)
+		case !l.Up && (c.Hunt == nil || part):
+			return fmt.Sprintf("leg %d rings for nobody", l.ID)
+		}
+	}
+	return ""
 }
 
 // ofLines: the other dialogs of the taker's phone.
-func (c *Call) ofLines() []claim {
+func (c *Call) ofLines() string {
 	s, f := c.Second, c.Focus
-	return []claim{
-		{"a second line has nobody whose it is", s.ID == 0 || c.up(c.Desk) && s.ID != c.Desk},
-		{"a second line is not as the partner is", s.ID == 0 || s.Up == (c.Partner != 0) && !(s.Up && s.Early)},
-		{"what is said of a second line is of none", s.ID != 0 || s == Second{}},
-		{"a conference has nobody whose it is", f.ID == 0 || c.up(c.Desk) && f.Desk == c.Desk},
-		{"a conference is a line that talks already", f.ID == 0 || f.ID != c.Desk && f.ID != s.ID},
-	}
+	return broken(
+		claim{"a second line has nobody whose it is", s.ID == 0 || c.up(c.Desk) && s.ID != c.Desk},
+		claim{"a second line is not as the partner is", s.ID == 0 || s.Up == (c.Partner != 0) && !(s.Up && s.Early)},
+		claim{"what is said of a second line is of none", s.ID != 0 || s == Second{}},
+		claim{"a conference has nobody whose it is", f.ID == 0 || c.up(c.Desk) && f.Desk == c.Desk},
+		claim{"a conference is a line that talks already", f.ID == 0 || f.ID != c.Desk && f.ID != s.ID},
+	)
 }
 
 func (l Leg) watchedInVain() bool { return l.Vigil != Vigil{} && !(l.Silent && l.Up) }
 
 // ofTimes: nothing waits for ever, and no clock runs for what is over.
-func (c *Call) ofTimes() []claim {
+func (c *Call) ofTimes() string {
 	h := c.Hunt
-	return []claim{
-		{"a search has nothing that drives it on", h == nil || !h.SeatAt.IsZero() || !h.RetryAt.IsZero()},
-		{"a partner settles that is none", c.SettleUntil.IsZero() || c.Phase == Talking},
-		{"a phone that is about to mix its lines has not two", c.Second.MixAt.IsZero() ||
+	return broken(
+		claim{"a search has nothing that drives it on", h == nil || !h.SeatAt.IsZero() || !h.RetryAt.IsZero()},
+		claim{"a partner settles that is none", c.SettleUntil.IsZero() || c.Phase == Talking},
+		claim{"a phone that is about to mix its lines has not two", c.Second.MixAt.IsZero() ||
 			c.Second.Up && c.Phase == Consulting},
-		{"the length of a three-way call runs", c.JoinedAt.IsZero() || c.Phase == ThreeWay},
-		{"who is not silent is watched", !slices.ContainsFunc(c.Legs, Leg.watchedInVain)},
-		{"what is recorded has not begun", !c.Recording.On || c.Recording.Begun && c.Answered},
-	}
+		claim{"the length of a three-way call runs", c.JoinedAt.IsZero() || c.Phase == ThreeWay},
+		claim{"who is not silent is watched", !slices.ContainsFunc(c.Legs, Leg.watchedInVain)},
+		claim{"what is recorded has not begun", !c.Recording.On || c.Recording.Begun && c.Answered},
+	)
 }

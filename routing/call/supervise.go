@@ -635,21 +635,22 @@ func (m *machine) noteSupervisor(s *Supervisor, act Act) {
 }
 
 // ofSupervisors: they are apart from who has a part in the call.
-func (c *Call) ofSupervisors() (claims []claim) {
-	seen := map[LegID]bool{}
-	for _, s := range c.Supervisors {
+func (c *Call) ofSupervisors() string {
+	for i, s := range c.Supervisors {
 		_, part := c.Leg(s.ID)
 		_, _, concerned := c.lineOf(s.Lines)
-		claims = append(claims,
+		twice := slices.ContainsFunc(c.Supervisors[:i], func(o Supervisor) bool { return o.ID == s.ID })
+		if says := broken(
 			claim{"a supervisor has a part in the call", !part && s.ID != c.Second.ID && s.ID != c.Focus.ID},
-			claim{"a supervisor is there twice", !seen[s.ID]},
+			claim{"a supervisor is there twice", !twice},
 			claim{"a supervisor of no line of the call is not let go", concerned || !s.GoAt.IsZero()},
 			claim{"a supervisor has joined and nobody has the citizen", !s.joined() || c.Desk != 0},
 			claim{"a supervisor's phone rings for ever", s.Up || !s.GoAt.IsZero()},
 			claim{"a supervisor who is not silent is watched", !s.watchedInVain()},
 			claim{"a supervisor is in the call in no way", s.Act == Listen || s.Act == Whisper || s.Act == Join},
-		)
-		seen[s.ID] = true
+		); says != "" {
+			return says
+		}
 	}
-	return claims
+	return ""
 }

@@ -121,6 +121,7 @@ type Core struct {
 	spool    *record.Position  // how it was begun
 	now      time.Time
 	lamps    []LampState // as shown last
+	drawn    []LampState // scratch: as they would be
 	glanced  glance      // as told last
 	rang     []string    // the same
 	attended bool        // a phone has put two of its calls together, and the caller's side has not been told

@@ -11,7 +11,9 @@ import (
 
 // updateLamps shows the lamps of the call, if one has changed.
 func (c *Core) updateLamps() {
-	if now := c.lampStates(); !slices.Equal(now, c.lamps) {
+	c.drawn = c.lampStates(c.drawn[:0])
+	if !slices.Equal(c.drawn, c.lamps) {
+		now := slices.Clone(c.drawn)
 		c.shows = append(c.shows, lampsOf(c.lamps, now)...)
 		c.lamps = now
 		c.later(act{do: func() { c.world.Lamps.Show(c.state.Ref, now) }})
@@ -31,7 +33,7 @@ func lampsOf(lists ...[]LampState) (names []string) {
 // restoreLamps shows the lamps of the call and who is in its conferences as they were: nobody is told but of what may
 // have changed when the process before ended.
 func (c *Core) restoreLamps(shows []string) {
-	c.lamps, c.glanced, c.rang = c.lampStates(), c.glance(), c.rung()
+	c.lamps, c.glanced, c.rang = c.lampStates(nil), c.glance(), c.rung()
 	c.world.Lamps.show(c.state.Ref, c.lamps)
 	for _, lamp := range shows {
 		c.later(act{do: func() { c.world.Lamps.changed(lamp) }})
@@ -44,20 +46,19 @@ func (c *Core) restoreLamps(shows []string) {
 	}
 }
 
-// lampStates are the lamps of everybody in the call.
-func (c *Core) lampStates() []LampState {
+// lampStates adds the lamps of everybody in the call.
+func (c *Core) lampStates(all []LampState) []LampState {
 	if c.state.Over() || c.state.Phase == "" {
-		return nil
+		return all
 	}
-	var all []LampState
 	for _, p := range c.parties {
 		if x, ok := c.seatLampState(p); ok {
 			all = append(all, x)
 		}
 	}
-	all = append(all, c.lineLampStates()...)
+	all = c.lineLampStates(all)
 	for _, g := range c.state.VerbLamps() {
-		x := LampState{Lamp: verbLamp(string(g.Verb), g.Seat), State: event.Confirmed, Calls: true, Who: g.With,
+		x := LampState{Lamp: c.lampName("verb/"+string(g.Verb)+"/", g.Seat), State: event.Confirmed, Calls: true, Who: g.With,
 			At: c.state.At}
 		if g.Early {
 			x.State = event.Early
@@ -97,7 +98,7 @@ func (c *Core) seatLampState(p *party) (x LampState, ok bool) {
 
 // dialogOf names the dialog of a party as its phone does.
 func (c *Core) dialogOf(p *party, user string, calls bool) LampState {
-	x := LampState{Lamp: seatLamp(user), Calls: calls, At: c.state.At}
+	x := LampState{Lamp: c.lampName(seatLamp(""), user), Calls: calls, At: c.state.At}
 	if ours, theirs := p.leg.Tags(); theirs != "" && !c.leaksAddress(p, user) {
 		x.CallID, x.Tags = p.leg.CallID(), [2]string{theirs, ours}
 	}
@@ -115,16 +116,27 @@ func (c *Core) leaksAddress(p *party, user string) bool {
 		})
 }
 
-// lineLampStates are the lines that seek a desk for the call, or whose desks have it.
-func (c *Core) lineLampStates() (all []LampState) {
+// lampName is prefix and name put together. What shines already has a name, which needs no other one made.
+func (c *Core) lampName(prefix, name string) string {
+	for i := range c.lamps {
+		if rest, ok := strings.CutPrefix(c.lamps[i].Lamp, prefix); ok && rest == name {
+			return c.lamps[i].Lamp
+		}
+	}
+	return prefix + name
+}
+
+// lineLampStates adds the lines that seek a desk for the call, or whose desks have it.
+func (c *Core) lineLampStates(all []LampState) []LampState {
+	before := len(all)
 	add := func(line string, x LampState) {
-		i := slices.IndexFunc(all, func(o LampState) bool { return o.Lamp == lineLamp(line) })
-		x.Lamp, x.Who, x.At = lineLamp(line), c.whoFor(line), c.state.At
+		x.Lamp, x.Who, x.At = c.lampName(lineLamp(""), line), c.whoFor(line), c.state.At
+		i := slices.IndexFunc(all[before:], func(o LampState) bool { return o.Lamp == x.Lamp })
 		switch {
 		case i < 0:
 			all = append(all, x)
-		case x.rank() < all[i].rank():
-			all[i] = x
+		case x.rank() < all[before+i].rank():
+			all[before+i] = x
 		}
 	}
 	if h := c.state.Hunt; h != nil {
