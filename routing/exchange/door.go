@@ -38,9 +38,8 @@ func (t turned) first(callID string, now time.Time) bool {
 	return true
 }
 
-// turnedAway tells the line of a citizen for whom there is no room.
-func (x *Exchange) turnedAway(o ua.Origin, p leg.Packet) {
-	now := x.now()
+// TurnedAway tells the line of a citizen for whom there was no room, or no time.
+func (x *Exchange) TurnedAway(o ua.Origin, p leg.Packet, now time.Time) {
 	x.mu.Lock()
 	first := x.turned.first(p.CallID(), now)
 	x.mu.Unlock()

@@ -64,12 +64,12 @@ type waiting[T any] struct {
 
 // Put adds a call of a source. full: there were too many, and the one given back is refused in its place: the newest
 // of the source when it has most, else the oldest of the source that has. One that would wait for longer than it may is
-// given back at once: who is refused is to know it soon.
-func (q *Queue[T]) Put(now time.Time, of Class, source string, call T) (refused T, full bool) {
+// given back at once: who is refused is to know it soon. What it has waited before counts.
+func (q *Queue[T]) Put(now time.Time, waited time.Duration, of Class, source string, call T) (refused T, full bool) {
 	c := &q.classes[of]
 	if q.Len() == 0 {
 		q.since = now
-	} else if of != Emergency && q.expected(of, source) > c.ahead(source, now) {
+	} else if of != Emergency && waited+q.expected(of, source) > c.ahead(source, now) {
 		q.refuse(now, c, source)
 		return call, true
 	}
@@ -87,7 +87,7 @@ func (q *Queue[T]) Put(now time.Time, of Class, source string, call T) (refused 
 		at = len(c.lines)
 		c.lines = append(c.lines, &line[T]{source: source})
 	}
-	c.lines[at].calls = append(c.lines[at].calls, waiting[T]{now, call})
+	c.lines[at].calls = append(c.lines[at].calls, waiting[T]{now.Add(-waited), call})
 	c.size++
 	return refused, full
 }

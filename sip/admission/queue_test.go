@@ -66,7 +66,7 @@ func play(flows []flow, d time.Duration, each func(s *server, after time.Duratio
 		for i, f := range flows {
 			for ; !next[i].After(s.now) && next[i].Before(begun.Add(f.to)); next[i] =
 				next[i].Add(time.Duration(s.rnd.ExpFloat64() / f.rate * float64(time.Second))) {
-				if a, full := s.queue.Put(next[i], f.class, f.source, arrival{f.source, next[i]}); full {
+				if a, full := s.queue.Put(next[i], 0, f.class, f.source, arrival{f.source, next[i]}); full {
 					s.refuse(a)
 				}
 			}
@@ -239,17 +239,17 @@ func TestFullLine(t *testing.T) {
 	var q Queue[int]
 	now := time.Unix(0, 0)
 	for i := range maxLine {
-		if _, full := q.Put(now, Usual, "flood", i); full {
+		if _, full := q.Put(now, 0, Usual, "flood", i); full {
 			t.Fatal("full at", i)
 		}
 	}
-	if got, full := q.Put(now, Usual, "flood", -1); !full || got != -1 {
+	if got, full := q.Put(now, 0, Usual, "flood", -1); !full || got != -1 {
 		t.Errorf("the flood's own newest goes: %d, %v", got, full)
 	}
-	if got, full := q.Put(now, Usual, "small", -2); !full || got != 0 {
+	if got, full := q.Put(now, 0, Usual, "small", -2); !full || got != 0 {
 		t.Errorf("another's takes the place of the flood's oldest: %d, %v", got, full)
 	}
-	if _, full := q.Put(now, Emergency, "flood", -3); full {
+	if _, full := q.Put(now, 0, Emergency, "flood", -3); full {
 		t.Error("no room for an emergency")
 	}
 	for _, want := range []int{-3, 1, -2, 2} {
@@ -264,15 +264,15 @@ func TestFullLine(t *testing.T) {
 func TestRefusedWhenItComes(t *testing.T) {
 	var q Queue[int]
 	now := time.Unix(0, 0)
-	q.Put(now, Usual, "flood", 0)
+	q.Put(now, 0, Usual, "flood", 0)
 	for i := range 20 { // 20 ms each
-		q.Put(now, Usual, "flood", i)
+		q.Put(now, 0, Usual, "flood", i)
 		now = now.Add(20 * time.Millisecond)
 		q.Next(now)
 	}
 	put := func(of Class, source string) (in int) {
 		for range 100 {
-			if _, full := q.Put(now, of, source, 0); full {
+			if _, full := q.Put(now, 0, of, source, 0); full {
 				return in
 			}
 			in++
@@ -289,6 +289,10 @@ func TestRefusedWhenItComes(t *testing.T) {
 	if got := put(Usual, "flood"); got != 1 {
 		t.Errorf("%d more wait, want 1: four are 80 ms", got)
 	}
+	if _, full := q.Put(now, 299*time.Millisecond, Usual, "small", 0); !full {
+		t.Error("one that has waited for 299 ms in the socket waits on")
+	}
+	q.classes[Usual].refused["small"] = time.Time{}
 	if got := put(Usual, "small"); got < 3 {
 		t.Errorf("%d of another source wait", got)
 	}
@@ -304,7 +308,7 @@ func TestDeadline(t *testing.T) {
 		t.Error("of nothing")
 	}
 	for i, ms := range []time.Duration{0, 250, 290, 900} {
-		q.Put(begun.Add(ms*time.Millisecond), Usual, "a", i)
+		q.Put(begun.Add(ms*time.Millisecond), 0, Usual, "a", i)
 	}
 	for _, step := range []struct {
 		at   time.Duration

@@ -12,6 +12,7 @@ import (
 	"liandong/sip/admission"
 	"liandong/sip/auth"
 	"liandong/sip/capture"
+	"liandong/sip/leg"
 )
 
 // Secret is a password that does not show itself in logs or when printed.
@@ -109,6 +110,10 @@ type Config struct {
 	Turns *admission.Turns
 	// Emergency says that a number is the emergency line's, whose calls come before others. nil: none is.
 	Emergency func(dialled string) bool
+
+	// TurnedAway is told of calls of trunks that were refused for want of time, once for a caller and an hour, when
+	// there is time to read them; it must not block. nil: nobody is.
+	TurnedAway func(o Origin, p leg.Packet, at time.Time)
 
 	Silent func() bool // another machine carries the calls, nothing is to leave; nil: never
 }

@@ -329,7 +329,10 @@ func (c *conn) allow(half time.Time) {
 type heard struct {
 	data []byte // a message; nil: a keep-alive
 	kept string // see leg.Packet.Kept
-	err  error  // data is the head alone, and the stream is lost behind it
+
+	waited time.Duration // in the socket, before it was read
+
+	err error // data is the head alone, and the stream is lost behind it
 }
 
 // cut gives all that has come whole, and has noted it: a peer sends nothing twice over a connection, so that what is

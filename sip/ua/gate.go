@@ -28,6 +28,8 @@ type gate struct {
 	queue   admission.Queue[*newCall]
 	waiting map[string]*newCall // by Call-ID
 	refused refusals
+	callers refusals          // of whom a call was kept unread
+	unread  []unread          // calls refused that are to be read
 	shed    map[string]uint64 // calls refused, by trunk; "" nobody's
 	last    map[string]uint64 // of those, told in the log
 	told    bool              // the log says that there is an overload
@@ -45,8 +47,8 @@ type newCall struct {
 
 func newGate(u *UA) *gate {
 	return &gate{
-		u: u, wake: make(chan struct{}, 1), waiting: map[string]*newCall{}, refused: newRefusals(),
-		shed: map[string]uint64{}, last: map[string]uint64{},
+		u: u, wake: make(chan struct{}, 1), waiting: map[string]*newCall{}, refused: newRefusals(replyLife),
+		callers: newRefusals(callerLife), shed: map[string]uint64{}, last: map[string]uint64{},
 	}
 }
 
@@ -122,7 +124,7 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 	}
 	one := n.cloned()
 	g.waiting[one.peek.callID] = one
-	refused, full := g.queue.Put(now, g.class(one), one.trunk, one)
+	refused, full := g.queue.Put(now, one.heard.waited, g.class(one), one.trunk, one)
 	if full {
 		g.turnAway(now, refused)
 	}
@@ -168,16 +170,12 @@ func (g *gate) class(n *newCall) admission.Class {
 
 // run lets calls in as turns come, and refuses those that have waited for too long.
 func (g *gate) run() {
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
 	for {
 		select {
 		case <-g.u.ctx.Done():
 			return
 		case <-g.wake:
 			g.serve()
-		case <-look.C:
-			g.report()
 		}
 	}
 }
@@ -264,6 +262,7 @@ func (g *gate) begin(n *newCall) {
 func (g *gate) turnAway(now time.Time, n *newCall) {
 	delete(g.waiting, n.peek.callID)
 	g.refused.add(now, n.peek)
+	g.miss(now, n)
 	g.shed[n.trunk]++
 }
 
@@ -431,6 +430,7 @@ func prior(data []byte) bool {
 // refusals knows which INVITEs were refused of late, in two halves of which the older one is forgotten.
 type refusals struct {
 	seed     maphash.Seed
+	life     time.Duration
 	now, old map[uint64]struct{}
 	since    time.Time // of now
 }
@@ -438,8 +438,8 @@ type refusals struct {
 // A caller repeats itself for 64·T1; more refusals than maxRefusals in that time push out the oldest.
 const maxRefusals = 1 << 17
 
-func newRefusals() refusals {
-	return refusals{seed: maphash.MakeSeed(), now: map[uint64]struct{}{}}
+func newRefusals(life time.Duration) refusals {
+	return refusals{seed: maphash.MakeSeed(), life: life, now: map[uint64]struct{}{}}
 }
 
 // key: a copy is the same in all of this (RFC 3261 §17.2.3).
@@ -454,9 +454,9 @@ func (r *refusals) key(p peeked) uint64 {
 }
 
 func (r *refusals) turn(now time.Time) {
-	if len(r.now) > 0 && (now.Sub(r.since) > replyLife || len(r.now) >= maxRefusals/2) {
+	if len(r.now) > 0 && (now.Sub(r.since) > r.life || len(r.now) >= maxRefusals/2) {
 		r.old, r.now = r.now, map[uint64]struct{}{}
-		if now.Sub(r.since) > 2*replyLife {
+		if now.Sub(r.since) > 2*r.life {
 			r.old = nil
 		}
 	}

@@ -196,7 +196,7 @@ func TestPeek(t *testing.T) {
 }
 
 func TestRefusalsAreForgotten(t *testing.T) {
-	r, now := newRefusals(), time.Unix(0, 0)
+	r, now := newRefusals(replyLife), time.Unix(0, 0)
 	one, other := peeked{callID: "one"}, peeked{callID: "other"}
 	r.add(now, one)
 	for _, after := range []time.Duration{time.Second, 20 * time.Second, 33 * time.Second} {
@@ -236,5 +236,53 @@ func BenchmarkRefusal(b *testing.B) {
 		r.clock.advance(admission.Burst)
 		r.gate.expire()
 		r.receive(heard{data: end}, flow, nil)
+	}
+}
+
+// Who is refused unread is missed: once for a caller and an hour, whoever stands in From or in P-Asserted-Identity, and
+// not before there is time.
+func TestRefusedCallsAreRead(t *testing.T) {
+	turns := admission.NewTurns(1)
+	told := make(chan string, 100)
+	r := newRig(t, func(c *Config) {
+		c.Turns = turns
+		c.TurnedAway = func(o Origin, p leg.Packet, _ time.Time) {
+			told <- o.Trunk + " " + p.CallID() + " " + p.Method()
+		}
+	})
+	turns.Try()
+	p := r.udp(trunkHost)
+	var want []string
+	refused := func(change func(q *request), missed bool) {
+		t.Helper()
+		q := p.usual()
+		change(q)
+		p.send(q.String())
+		r.wait(1)
+		r.clock.advance(admission.Burst)
+		wantCode(t, p.receive(), 503)
+		if missed {
+			want = append(want, "pstn "+q.callID+" INVITE")
+		}
+	}
+	other := strings.NewReplacer("13800000000", "13900000000")
+	refused(func(*request) {}, true)
+	refused(func(*request) {}, false)
+	refused(func(q *request) { q.from = other.Replace(q.from) }, true)
+	refused(func(q *request) { q.from = other.Replace(q.from) }, false)
+	r.clock.advance(2 * callerLife)
+	refused(func(*request) {}, true)
+	r.gate.readSome()
+	r.gate.readSome()
+	if len(told) < len(want) {
+		t.Fatalf("%d are missed, want %q", len(told), want)
+	}
+	for _, w := range want {
+		if got := <-told; got != w {
+			t.Errorf("%s is missed in the place of %s", got, w)
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("%d more are missed", len(told))
 	}
 }

@@ -185,6 +185,7 @@ func (u *UA) Start() error {
 	}
 	u.spawn(u.watchExpiry)
 	u.spawn(u.gate.run)
+	u.spawn(u.gate.watch)
 	return nil
 }
 

@@ -13,10 +13,12 @@ const maxMessage = 65535 // bytes, a UDP datagram and our limit for TCP
 
 // readUDP is the only reader of its socket, so that messages keep their order.
 func (u *UA) readUDP(network string, c *net.UDPConn) {
-	buf := make([]byte, maxMessage)
+	buf, control := make([]byte, maxMessage), make([]byte, 64)
 	local, _ := u.Addr(network, "udp")
+	stampArrivals(c)
+	since := time.Now() // what the process before has not read did not wait for us
 	for {
-		n, remote, err := c.ReadFromUDPAddrPort(buf)
+		n, told, _, remote, err := c.ReadMsgUDPAddrPort(buf, control)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
 				return
@@ -28,7 +30,11 @@ func (u *UA) readUDP(network string, c *net.UDPConn) {
 		if !u.admits(network, remote) || keepAlive(buf[:n]) {
 			continue
 		}
-		u.receive(heard{data: buf[:n]}, leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
+		h := heard{data: buf[:n]}
+		if at := arrived(control[:told]); !at.IsZero() {
+			h.waited = max(0, min(time.Since(at), time.Since(since)))
+		}
+		u.receive(h, leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
 	}
 }
 

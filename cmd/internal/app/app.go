@@ -211,6 +211,7 @@ func (a *App) sockets(cfg *configs.Config, up *handler, turns *admission.Turns) 
 	c.Keeper, c.SelfTest = a.process.sockets(), a.secret
 	c.Keep = a.keep(journal.Registration)
 	c.Turns, c.Emergency = turns, a.emergency
+	c.TurnedAway = func(o ua.Origin, p leg.Packet, at time.Time) { up.TurnedAway(o, p, at) }
 	c.Trace = a.captured()
 	if a.pair != nil {
 		c.Silent = a.pair.silent
