@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,7 @@ type actor struct {
 	came   atomic.Int32 // phones' dialogs that have come into the call and are not done with
 	pause  time.Time    // no timer acts before then
 	counts bool         // among the calls that are not over; guarded by ex.mu
+	users  []string     // whose phones it has to do with, as ex knows; written under ex.mu, by its own goroutine alone
 	due    bool         // one has run out, and its turn has not come
 }
 
@@ -130,7 +132,8 @@ func (a *actor) run() {
 	defer a.inbox.leave()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for !a.core.Done() || !a.began {
+	for moves := a.ex.moves.Load(); !a.core.Done() || !a.began; {
+		a.concern(moves)
 		a.count(a.core.state.Phase != "" && !a.core.state.Over())
 		a.arm(timer)
 		select {
@@ -143,6 +146,7 @@ func (a *actor) run() {
 				a.inbox.turn.Ask()
 				continue
 			}
+			moves = a.ex.moves.Load()
 			for _, in := range a.inbox.take() {
 				a.guard(func() { a.take(in) })
 			}
@@ -153,6 +157,23 @@ func (a *actor) run() {
 			return
 		}
 		a.came.Store(int32(a.core.dialogs()))
+	}
+}
+
+// concern tells whose phones the call has to do with, when they are others than before.
+func (a *actor) concern(moves uint64) {
+	var room [8]string
+	users := room[:0]
+	if a.user != "" {
+		users = append(users, a.user)
+	}
+	for _, p := range a.core.parties {
+		if user := a.core.userOf(p); user != "" && !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	if !slices.Equal(users, a.users) {
+		a.ex.concerns(a, users, moves)
 	}
 }
 

@@ -88,14 +88,18 @@ type Exchange struct {
 	restored atomic.Uint64 // calls of the process before that go on
 	lost     atomic.Uint64 // calls that could not go on
 	total    atomic.Uint64
-	on       atomic.Int64 // calls that are on
-	leaving  atomic.Bool  // another process goes on with the calls
+	on       atomic.Int64  // calls that are on
+	moves    atomic.Uint64 // how often a phone was elsewhere than before
+	leaving  atomic.Bool   // another process goes on with the calls
 
 	mu      sync.Mutex
 	counted counted
 	calls   map[string]*actor // by call reference
 	phones  map[string]string // where the phones of a user were when it was last told
-	closed  bool
+
+	concerned map[string]map[*actor]struct{} // by user: the calls that have to do with a phone of his
+
+	closed bool
 
 	draining bool // guarded by mu; no new calls
 	turned   turned
@@ -123,7 +127,7 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	}
 	x := &Exchange{cfg: cfg, log: log, stop: make(chan struct{}), calls: map[string]*actor{},
 		counted: counted{trunks: map[string]int{}, begun: map[string]int{}},
-		phones:  map[string]string{}, turned: turned{}}
+		phones:  map[string]string{}, turned: turned{}, concerned: map[string]map[*actor]struct{}{}}
 	x.SetDirectory(cfg.Directory, cfg.Leg)
 	x.seats = NewSeats(cfg.Wire.Reachable)
 	if cfg.Seat != nil {
@@ -168,12 +172,51 @@ func (x *Exchange) SeatOnline(user string) {
 	at := fmt.Sprint(x.places(user))
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	moved := x.phones[user] != at
+	if x.phones[user] != at {
+		x.moves.Add(1)
+	}
 	x.phones[user] = at
-	for ref, a := range x.calls {
-		if moved || ref == holder || a.user == user {
-			a.inbox.put(input{ask: func(c *Core) { c.Moved(x.now(), user) }}, usual)
+	for a := range x.concerned[user] {
+		x.hasMoved(a, user)
+	}
+	if a := x.calls[holder]; a != nil && !slices.Contains(a.users, user) {
+		x.hasMoved(a, user)
+	}
+}
+
+func (x *Exchange) hasMoved(a *actor, user string) {
+	a.inbox.put(input{ask: func(c *Core) { c.Moved(x.now(), user) }}, usual)
+}
+
+// concerns notes whose phones a call has to do with, so that nobody has to ask every call. Who has moved since the call
+// began what it has just done is told again: it may have seen where the phone was before.
+func (x *Exchange) concerns(a *actor, users []string, moves uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, user := range a.users {
+		if !slices.Contains(users, user) {
+			x.forgets(a, user)
 		}
+	}
+	for _, user := range users {
+		if slices.Contains(a.users, user) {
+			continue
+		}
+		if x.concerned[user] == nil {
+			x.concerned[user] = map[*actor]struct{}{}
+		}
+		x.concerned[user][a] = struct{}{}
+		if x.moves.Load() != moves {
+			x.hasMoved(a, user)
+		}
+	}
+	a.users = slices.Clone(users)
+}
+
+// forgets: caller holds mu.
+func (x *Exchange) forgets(a *actor, user string) {
+	if delete(x.concerned[user], a); len(x.concerned[user]) == 0 {
+		delete(x.concerned, user)
 	}
 }
 
@@ -190,7 +233,7 @@ func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	}
 	a := x.open(o, p)
 	if a == nil {
-		x.turnedAway(o, p)
+		x.TurnedAway(o, p, x.now())
 		return nil // not a nil *actor in the interface
 	}
 	return a
@@ -390,23 +433,42 @@ func (x *Exchange) Call(ref string) (call.Call, bool) {
 	return call.Call{}, false
 }
 
-// Calls lists the state of every call that is not over, oldest first.
+// Calls lists the state of every call that is not over, oldest first. All are asked at once, and those that are over
+// are not.
 func (x *Exchange) Calls() []call.Call {
-	var all []call.Call
-	for _, a := range x.actors() {
-		got := make(chan call.Call, 1)
+	on := x.actorsOn()
+	got := make(chan call.Call, len(on))
+	asked := 0
+	for _, a := range on {
 		if a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, usual) {
-			select {
-			case c := <-got:
-				if !c.Over() && c.Phase != "" && !c.Test {
-					all = append(all, x.shown(c))
-				}
-			case <-x.stop:
-				return all
+			asked++
+		}
+	}
+	var all []call.Call
+	for range asked {
+		select {
+		case c := <-got:
+			if !c.Over() && c.Phase != "" && !c.Test {
+				all = append(all, x.shown(c))
 			}
+		case <-x.stop:
+			return all
 		}
 	}
 	slices.SortFunc(all, func(a, b call.Call) int { return strings.Compare(a.At.String()+a.Ref, b.At.String()+b.Ref) })
+	return all
+}
+
+// actorsOn are those of calls that are not over.
+func (x *Exchange) actorsOn() []*actor {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	all := make([]*actor, 0, max(x.counted.on, 0))
+	for _, a := range x.calls {
+		if a.counts {
+			all = append(all, a)
+		}
+	}
 	return all
 }
 

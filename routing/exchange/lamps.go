@@ -19,8 +19,14 @@ type Lamps struct {
 	changed func(lamp string) // called under no lock
 
 	mu    sync.Mutex
-	calls map[string][]LampState          // by call reference
-	on    map[string]map[string]LampState // lamp → the calls by which it is on, and how
+	calls map[string][]LampState // by call reference
+	on    map[string][]*shining  // by lamp: by which calls it is on, what matters most first
+}
+
+// shining is how a lamp is on by a call.
+type shining struct {
+	LampState
+	ref string
 }
 
 // LampState is one lamp by one call. Immutable.
@@ -42,7 +48,7 @@ func verbLamp(verb, user string) string { return "verb/" + verb + "/" + user }
 // NewLamps is a register in which no lamp is on. changed is told of each lamp
 // that is not as it was; it must not block.
 func NewLamps(changed func(lamp string)) *Lamps {
-	return &Lamps{changed: changed, calls: map[string][]LampState{}, on: map[string]map[string]LampState{}}
+	return &Lamps{changed: changed, calls: map[string][]LampState{}, on: map[string][]*shining{}}
 }
 
 // Show sets all lamps of a call; nil when it is over.
@@ -55,31 +61,68 @@ func (l *Lamps) Show(ref string, states []LampState) {
 func (l *Lamps) show(ref string, states []LampState) (changed []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := map[string]LampState{}
-	for _, x := range slices.Concat(l.calls[ref], states) {
-		before[x.Lamp], _ = l.best(x.Lamp)
+	touched := make([]string, 0, 8)
+	was := make([]LampState, 0, 8)
+	for _, all := range [...][]LampState{l.calls[ref], states} {
+		for i := range all {
+			if lamp := all[i].Lamp; !slices.Contains(touched, lamp) {
+				x, _ := l.best(lamp)
+				touched, was = append(touched, lamp), append(was, x)
+			}
+		}
 	}
 	for _, x := range l.calls[ref] {
-		if delete(l.on[x.Lamp], ref); len(l.on[x.Lamp]) == 0 {
-			delete(l.on, x.Lamp)
-		}
+		l.douse(&shining{x, ref})
 	}
 	delete(l.calls, ref)
-	for _, x := range states {
-		if l.on[x.Lamp] == nil {
-			l.on[x.Lamp] = map[string]LampState{}
-		}
-		if other, twice := l.on[x.Lamp][ref]; !twice || x.rank() < other.rank() {
-			l.on[x.Lamp][ref] = x
+	for i, x := range states {
+		if !outshone(states, i) {
+			l.light(&shining{x, ref})
 		}
 		l.calls[ref] = states
 	}
-	for lamp, was := range before {
-		if is, _ := l.best(lamp); is != was {
+	for i, lamp := range touched {
+		if is, _ := l.best(lamp); is != was[i] {
 			changed = append(changed, lamp)
 		}
 	}
 	return changed
+}
+
+// outshone says that another of a call's states for the same lamp matters more.
+func outshone(states []LampState, i int) bool {
+	for k := range states {
+		if k != i && states[k].Lamp == states[i].Lamp {
+			if a, b := states[k].rank(), states[i].rank(); a < b || a == b && k < i {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// light and douse: caller holds mu.
+func (l *Lamps) light(x *shining) {
+	at, _ := slices.BinarySearchFunc(l.on[x.Lamp], x, (*shining).before)
+	l.on[x.Lamp] = slices.Insert(l.on[x.Lamp], at, x)
+}
+
+func (l *Lamps) douse(x *shining) {
+	on := l.on[x.Lamp]
+	at, is := slices.BinarySearchFunc(on, x, (*shining).before)
+	switch {
+	case !is: // another state of its call outshone it
+	case len(on) == 1:
+		delete(l.on, x.Lamp)
+	default:
+		l.on[x.Lamp] = slices.Delete(on, at, at+1)
+	}
+}
+
+// before orders what a lamp is on by: what rings and can be picked up, then what waits, then what goes on; of equals
+// the oldest.
+func (x *shining) before(y *shining) int {
+	return cmp.Or(cmp.Compare(x.rank(), y.rank()), x.At.Compare(y.At), cmp.Compare(x.ref, y.ref))
 }
 
 // Best is how a lamp is to shine; false: not at all.
@@ -100,15 +143,12 @@ func (l *Lamps) Rings(line string) (ref string) {
 	return ""
 }
 
-// best is the state of a lamp that matters most: what rings and can be picked up,
-// then what waits, then what goes on; of equals the oldest. Caller holds mu.
+// best is the state of a lamp that matters most. Caller holds mu.
 func (l *Lamps) best(lamp string) (best LampState, of string) {
-	for ref, x := range l.on[lamp] {
-		if of == "" || cmp.Or(cmp.Compare(x.rank(), best.rank()), x.At.Compare(best.At), cmp.Compare(ref, of)) < 0 {
-			best, of = x, ref
-		}
+	if on := l.on[lamp]; len(on) > 0 {
+		return on[0].LampState, on[0].ref
 	}
-	return best, of
+	return best, ""
 }
 
 func (x LampState) rank() int {

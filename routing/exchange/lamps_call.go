@@ -58,8 +58,8 @@ func (c *Core) lampStates(all []LampState) []LampState {
 	}
 	all = c.lineLampStates(all)
 	for _, g := range c.state.VerbLamps() {
-		x := LampState{Lamp: c.lampName("verb/"+string(g.Verb)+"/", g.Seat), State: event.Confirmed, Calls: true, Who: g.With,
-			At: c.state.At}
+		x := LampState{Lamp: c.lampName(verbLamp(string(g.Verb), ""), g.Seat), State: event.Confirmed, Calls: true,
+			Who: g.With, At: c.state.At}
 		if g.Early {
 			x.State = event.Early
 		}

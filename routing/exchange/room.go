@@ -65,6 +65,9 @@ func (x *Exchange) remove(a *actor) {
 	}
 	x.over(a)
 	delete(x.calls, a.ref)
+	for _, user := range a.users {
+		x.forgets(a, user)
+	}
 	if x.counted.begun[a.user]--; x.counted.begun[a.user] <= 0 {
 		delete(x.counted.begun, a.user)
 	}
