@@ -60,14 +60,14 @@ func (x *Exchange) over(a *actor) {
 
 // remove takes an actor out of the books. Caller holds mu.
 func (x *Exchange) remove(a *actor) {
+	for _, user := range a.users {
+		x.forgets(a, user)
+	}
 	if x.calls[a.ref] != a {
 		return
 	}
 	x.over(a)
 	delete(x.calls, a.ref)
-	for _, user := range a.users {
-		x.forgets(a, user)
-	}
 	if x.counted.begun[a.user]--; x.counted.begun[a.user] <= 0 {
 		delete(x.counted.begun, a.user)
 	}
