@@ -162,6 +162,13 @@ func parseYAML(src []byte) (file *ast.File, err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
+	if file, ok := parseSplit(string(src)); ok {
+		return file, nil
+	}
+	return parseWhole(src)
+}
+
+func parseWhole(src []byte) (*ast.File, error) {
 	return parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
 }
 
