@@ -27,10 +27,11 @@ func bigConfig(n int) string {
 func TestSplit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	odd := []string{
-		"", "# a comment\n", "\n", "  # {\n", "  10001: {hotline: 110}\n", "  x: {a: \"b\n", "  \"1\": {a: b}\n", "    a: b\n",
-		"  x: {a: 'b'}\n", "  中: {a: 文}\n", "  y:\n    a: b\n", "  z: {a: [b]}\n", "phones:\n", "lines:\n", "  w: {a: b} # c\n",
-		"  v: {a: \"#\"}\n", "---\n", "  u: &a {a: b}\n", "  t: {a, b}\n", "  s: {a: b\n  c: d}\n", "  r: {a: x\", b: \"y}\n",
-		"  q: |\n    text\n", "- a\n", "  p: \"\n", "  o: {}\n", "\t\n", "  n: {a: ${B}}\n",
+		"", "# a comment\n", "\n", "  # {\n", "  10001: {hotline: 110}\n", "  x: {a: \"b\n", "  \"1\": {a: b}\n",
+		"    a: b\n", "  x: {a: 'b'}\n", "  中: {a: 文}\n", "  y:\n    a: b\n", "  z: {a: [b]}\n", "phones:\n",
+		"lines:\n", "  w: {a: b} # c\n", "  v: {a: \"#\"}\n", "---\n", "  u: &a {a: b}\n", "  t: {a, b}\n",
+		"  s: {a: b\n  c: d}\n", "  r: {a: x\", b: \"y}\n", "  q: |\n    text\n", "- a\n", "  p: \"\n", "  o: {}\n",
+		"\t\n", "  n: {a: ${B}}\n",
 	}
 	parted := 0
 	for range 60 {

@@ -12,8 +12,8 @@ import (
 	"liandong/sip/ua"
 )
 
-// What a lamp shows is what matters most of all that it is on by, whatever has come and gone before; who follows is told
-// when it is another, and nothing is left of calls that are over.
+// What a lamp shows is what matters most of all that it is on by, whatever has come and gone before; who follows is
+// told when it is another, and nothing is left of calls that are over.
 func TestBestOfManyCalls(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	told := map[string]int{}
