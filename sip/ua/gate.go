@@ -120,6 +120,7 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 	case g.refused.has(now, n.peek):
 		return stays, &n
 	case g.queue.Len() == 0 && g.u.cfg.Turns.Try():
+		g.u.controls.note(now, n.trunk, false)
 		return begins, nil
 	}
 	one := n.cloned()
@@ -248,6 +249,7 @@ func (g *gate) begin(n *newCall) {
 	if n == nil { // it has been refused meanwhile
 		return
 	}
+	g.u.controls.note(g.u.now(), n.trunk, false)
 	g.u.take(n.heard, n.flow, n.conn)
 	g.mu.Lock()
 	behind := n.behind
@@ -263,6 +265,7 @@ func (g *gate) turnAway(now time.Time, n *newCall) {
 	delete(g.waiting, n.peek.callID)
 	g.refused.add(now, n.peek)
 	g.miss(now, n)
+	g.u.controls.note(now, n.trunk, true)
 	g.shed[n.trunk]++
 }
 
@@ -274,6 +277,9 @@ func (g *gate) refuse(n *newCall) {
 	if in.echo, in.top = n.peek.echo(); in.top != nil && g.u.answers(in) {
 		stampVia(in.top, in.flow.Remote)
 		in.echo.via[0] = in.top.Value()
+		if g.u.partner(n.flow) != "" {
+			in.echo.via[0] = g.u.saysLoss(in.echo.via[0], n.trunk)
+		}
 		g.u.respond(in, unavailable())
 	}
 	g.u.unnote(n.heard.kept)

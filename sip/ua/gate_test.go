@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	gosip "github.com/emiago/sipgo/sip"
+
 	"liandong/sip/admission"
 	"liandong/sip/leg"
 )
@@ -284,5 +286,57 @@ func TestRefusedCallsAreRead(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("%d more are missed", len(told))
+	}
+}
+
+// RFC 7339 §4: who says that it obeys is told by how much fewer calls it is to send, in each answer; and what a trusted
+// trunk has asked for is obeyed, but for emergency calls and those with a priority.
+func TestOverloadControl(t *testing.T) {
+	r, give := busy(t)
+	p := r.udp("127.0.0.11")
+	for range 3 {
+		q := p.usual()
+		q.via = strings.Replace(q.via, ";branch", ocAsked+";branch", 1)
+		p.send(q.String())
+		r.wait(1)
+		r.clock.advance(admission.Burst)
+		answer := p.receive()
+		wantCode(t, answer, 503)
+		if via := field(t, answer, "Via"); !strings.Contains(via, ";oc=") || !strings.Contains(via, ";oc-seq=") {
+			t.Errorf("Via: %s", via)
+		}
+		r.clock.advance(400 * time.Millisecond)
+	}
+	if loss := r.controls.loss(r.now(), "peer"); loss < 50 {
+		t.Errorf("all are refused, and %d %% are to be left out", loss)
+	}
+	give()
+
+	for i, want := range []struct{ id, field, got string }{
+		{"first", "", ";oc;oc-algo=\"loss\""}, {"second", "", "503"}, {"third", "Resource-Priority", "third"},
+	} {
+		req := outbound(t, want.id, "")
+		if want.field != "" {
+			req.AppendHeader(gosip.NewHeader(want.field, "esnet.0"))
+		}
+		r.Bind(want.id, r.inbox)
+		r.Send(leg.Packet{Msg: req, Flow: flowTo("udp", p.local())})
+		if want.got == "503" {
+			res, ok := r.inbox.next(t).Packet.Msg.(*gosip.Response)
+			if !ok || res.StatusCode != 503 || r.Stats().LeftOut != 1 {
+				t.Errorf("%v, %d left out", res, r.Stats().LeftOut)
+			}
+			continue
+		}
+		sent := p.receive()
+		if !strings.Contains(sent, want.got) {
+			t.Errorf("%s is not in\n%s", want.got, sent)
+		}
+		if i == 0 {
+			p.send("SIP/2.0 503 Busy\r\nVia: " + strings.Replace(field(t, sent, "Via"), ";oc;",
+				";oc=100;oc-validity=10000;oc-seq=1.5;", 1) + "\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:c@d>;tag=b\r\n" +
+				"Call-ID: first\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
+			r.inbox.next(t)
+		}
 	}
 }

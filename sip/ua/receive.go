@@ -103,6 +103,7 @@ func (u *UA) response(m message, flow leg.Flow, data []byte) {
 		u.unnote(m.kept)
 		return
 	}
+	u.obeys(m.msg, flow)
 	sink, ok := u.Sink(m.echo.callID)
 	u.ended(m.echo.callID, m.msg.(*gosip.Response))
 	u.told(m.echo.callID, flow.Network, m.msg)

@@ -51,9 +51,10 @@ func (u *UA) Send(p leg.Packet) {
 // dispatch chooses the transport. RFC 3261 §18.1.1: a request over the MTU goes
 // by TCP; where the peer has none it goes whole by UDP.
 func (u *UA) dispatch(o outgoing) {
-	if u.silent() {
+	if u.silent() || u.leftOut(o) {
 		return
 	}
+	u.controlled(&o)
 	u.wentTo(o.callID, o.packet.Flow.Network, o.to.Addr(), o.packet.Msg)
 	req, isRequest := o.packet.Msg.(*gosip.Request)
 	switch {

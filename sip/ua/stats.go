@@ -14,6 +14,7 @@ type Stats struct {
 	SendErrors, Panics            uint64
 	Refused400, Refused401, Other uint64 // answers given without a leg
 	Handshakes                    uint64 // of TLS that failed
+	LeftOut                       uint64 // calls that a partner has asked not to be sent
 	Bindings, Connections         int
 	Shed                          map[string]uint64    // new calls refused for want of time, by trunk; "" nobody's
 	Waiting                       int                  // new calls that wait for their turn
@@ -27,6 +28,7 @@ type counts struct {
 	unmatched, inboxFull                atomic.Uint64
 	sendErrors, panics, handshakes      atomic.Uint64
 	refused400, refused401, refusedElse atomic.Uint64
+	leftOut                             atomic.Uint64
 }
 
 func (c *counts) refused(code int) {
@@ -52,6 +54,7 @@ func (u *UA) Stats() Stats {
 		Unmatched: c.unmatched.Load(), InboxFull: c.inboxFull.Load(),
 		SendErrors: c.sendErrors.Load(), Panics: c.panics.Load(),
 		Refused400: c.refused400.Load(), Refused401: c.refused401.Load(), Other: c.refusedElse.Load(),
+		LeftOut:    c.leftOut.Load(),
 		Handshakes: c.handshakes.Load(), Certificates: u.keys.expiry(),
 		Bindings: u.registrar.size(), Connections: u.conns.size(),
 	}

@@ -79,6 +79,7 @@ type UA struct {
 	reach     *reach
 	held      held
 	gate      *gate
+	controls  *controls
 	counts    counts
 	serial    atomic.Uint64 // of requests of our own
 
@@ -125,7 +126,7 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 	u.registrar.keep = u.keepRecords
 	u.digest = newDigest(cfg.Realm, u.secret, u.keepNonce)
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.resolver, u.gate = newResolver(u), newGate(u)
+	u.resolver, u.gate, u.controls = newResolver(u), newGate(u), newControls()
 	return u, nil
 }
 
