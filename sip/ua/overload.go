@@ -164,8 +164,8 @@ func (u *UA) leftOut(o outgoing) bool {
 	}
 	flow := o.packet.Flow
 	flow.Remote = o.to
-	trunk, dialled := u.partner(flow), header.Unescape(req.Recipient.User)
-	if trunk == "" || u.cfg.Emergency != nil && u.cfg.Emergency(dialled) ||
+	trunk, called := u.partner(flow), header.Unescape(req.Recipient.User)
+	if trunk == "" || u.cfg.Emergency != nil && u.cfg.Emergency(called) ||
 		!u.controls.leavesOut(u.now(), trunk, rand.Uint64()) {
 		return false
 	}

@@ -47,7 +47,7 @@ func caller(n *newCall) peeked {
 	if at := bytes.IndexByte([]byte(from), '>'); at >= 0 {
 		from = from[:at]
 	}
-	return peeked{via: from, callID: vouched(n.heard.data), cseq: n.peek.dialled()}
+	return peeked{via: from, callID: vouched(n.heard.data), cseq: n.peek.called()}
 }
 
 // vouched is what stands in P-Asserted-Identity (RFC 3325) and Remote-Party-ID.
