@@ -15,16 +15,31 @@ import (
 
 // shared are the files and folders of the repository that are installed under usr/share/liandong.
 var shared = []string{
-	"configs/lab.yaml", "configs/liandong.yaml", "configs/categories", "configs/consumers", "configs/docs",
-	"configs/grafana", "configs/indicators", "configs/pbx", "configs/phones", "configs/prometheus", "configs/prompts",
-	"configs/redis", "configs/split",
+	"configs/lab.yaml", "configs/liandong.yaml", "configs/categories", "configs/cluster", "configs/consumers",
+	"configs/docs", "configs/grafana", "configs/indicators", "configs/pbx", "configs/phones", "configs/prometheus",
+	"configs/prompts", "configs/redis", "configs/split",
 }
 
-// gather makes all files of a package but the binary; the program itself writes its manual page and completions.
+// relinked leads from page to page as they lie in a package: the front pages in usr/share/doc/liandong, those of
+// configs in folders of usr/share/liandong.
+func relinked(page []byte) []byte {
+	return []byte(strings.NewReplacer("](configs/", "](../../liandong/", "](LICENSE)", "](copyright)",
+		"](../../README", "](../../doc/liandong/README").Replace(string(page)))
+}
+
+// gather makes all files of a package but the binary.
 func gather(ctx context.Context, root, program string) (c common, err error) {
-	add := func(path string, data []byte) {
-		c.files = append(c.files, file{path: path, mode: 0o644, data: data})
+	if c.files, err = laid(root); err != nil {
+		return c, err
 	}
+	own, err := told(ctx, program)
+	c.files = append(c.files, own...)
+	slices.SortFunc(c.files, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	return c, err
+}
+
+// told is what the program itself writes: its manual page and completions.
+func told(ctx context.Context, program string) (files []file, err error) {
 	for path, args := range map[string][]string{
 		"usr/share/man/man1/liandong.1.gz":                  {"man", "--lang=en"},
 		"usr/share/man/zh_CN/man1/liandong.1.gz":            {"man", "--lang=zh"},
@@ -34,45 +49,57 @@ func gather(ctx context.Context, root, program string) (c common, err error) {
 	} {
 		out, err := exec.CommandContext(ctx, program, args...).Output()
 		if err != nil {
-			return c, fmt.Errorf("%s %v: %w", program, args, err)
+			return nil, fmt.Errorf("%s %v: %w", program, args, err)
 		}
 		if strings.HasSuffix(path, ".gz") {
 			out = zipped(out)
 		}
-		add(path, out)
+		files = append(files, file{path: path, mode: 0o644, data: out})
 	}
-	for _, unit := range []string{"liandong.service", "liandong-spool@.service"} {
-		text, err := os.ReadFile(filepath.Join(root, "configs/systemd", unit))
-		if err != nil {
-			return c, err
-		}
-		add("usr/lib/systemd/system/"+unit, unitOf(text))
+	return files, nil
+}
+
+// laid are the files of the repository where a package has them.
+func laid(root string) (files []file, err error) {
+	add := func(from, to string, as func([]byte) []byte) error {
+		data, err := os.ReadFile(from)
+		files = append(files, file{path: to, mode: 0o644, data: as(data)})
+		return err
 	}
-	for from, to := range map[string]string{"LICENSE": "copyright", "README.md": "README.md",
-		"README.zh.md": "README.zh.md"} {
-		text, err := os.ReadFile(filepath.Join(root, from))
-		if err != nil {
-			return c, err
+	for from, to := range map[string]string{
+		"configs/systemd/liandong.service":        "usr/lib/systemd/system/liandong.service",
+		"configs/systemd/liandong-spool@.service": "usr/lib/systemd/system/liandong-spool@.service",
+		"LICENSE":      "usr/share/doc/liandong/copyright",
+		"README.md":    "usr/share/doc/liandong/README.md",
+		"README.zh.md": "usr/share/doc/liandong/README.zh.md",
+	} {
+		as := relinked
+		if strings.HasSuffix(from, ".service") {
+			as = unitOf
 		}
-		add("usr/share/doc/liandong/"+to, text)
+		if err := add(filepath.Join(root, from), to, as); err != nil {
+			return nil, err
+		}
 	}
 	for _, path := range shared {
 		err := filepath.WalkDir(filepath.Join(root, path), func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || filepath.Ext(name) == ".go" {
+			if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
 				return err
 			}
-			data, err := os.ReadFile(name)
-			if err == nil {
-				add(sharePath(root, name), data)
+			as := func(data []byte) []byte { return data }
+			switch filepath.Ext(name) {
+			case ".md":
+				as = relinked
+			case ".conf":
+				as = installed
 			}
-			return err
+			return add(name, sharePath(root, name), as)
 		})
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 	}
-	slices.SortFunc(c.files, func(a, b file) int { return strings.Compare(a.path, b.path) })
-	return c, nil
+	return files, nil
 }
 
 func sharePath(root, name string) string {
@@ -80,10 +107,14 @@ func sharePath(root, name string) string {
 	return "usr/share/liandong/" + filepath.ToSlash(inner)
 }
 
+// installed names the program where a package has it.
+func installed(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte("/usr/local/bin"), []byte("/usr/bin"))
+}
+
 // unitOf is a unit for a program that a package has installed.
 func unitOf(text []byte) []byte {
-	text = bytes.ReplaceAll(text, []byte("/usr/local/bin"), []byte("/usr/bin"))
-	return bytes.ReplaceAll(text, []byte("[Service]\n"),
+	return bytes.ReplaceAll(installed(text), []byte("[Service]\n"),
 		[]byte("# until there is a config: liandong init /etc/liandong/liandong.yaml\n"+
 			"ConditionPathExists=/etc/liandong/liandong.yaml\n\n[Service]\n"))
 }

@@ -80,9 +80,8 @@ func (r *release) pack(ctx context.Context, kind, arch, binary string) (string, 
 			Info: map[string]any{"mode": f.mode, "mtime": r.at}})
 	}
 	c.Contents = append(c.Contents, content{Path: "/etc/liandong", Type: "dir",
-		Info: map[string]any{"mode": 0o755, "mtime": r.at}})
-	for script, key := range map[string]string{"postinstall": "postinstall", "preremove": "preremove",
-		"postremove": "postremove"} {
+		Info: map[string]any{"mode": 0o2750, "group": "liandong", "mtime": r.at}})
+	for _, script := range []string{"preinstall", "postinstall", "preremove", "postremove"} {
 		text, err := scripts.ReadFile("scripts/" + script)
 		if err != nil {
 			return "", err
@@ -91,7 +90,7 @@ func (r *release) pack(ctx context.Context, kind, arch, binary string) (string, 
 		if err := os.WriteFile(path, text, 0o755); err != nil {
 			return "", err
 		}
-		c.Scripts[key] = path
+		c.Scripts[script] = path
 	}
 	text, err := json.Marshal(c) // which is YAML, too
 	if err != nil {

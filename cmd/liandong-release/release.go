@@ -34,6 +34,7 @@ type release struct {
 	root  string    // of the repository
 	at    time.Time // of the commit: the time of every file
 	stage string    // a directory that is removed at the end
+	own   string    // the binary for this machine
 	common
 }
 
@@ -57,9 +58,11 @@ func (r *release) run(ctx context.Context) (err error) {
 	var made []string
 	var images []layered
 	for _, arch := range r.archs {
-		binary, err := r.compile(ctx, arch)
-		if err != nil {
-			return err
+		binary := r.own
+		if arch != runtime.GOARCH {
+			if binary, err = r.compile(ctx, arch); err != nil {
+				return err
+			}
 		}
 		names, err := r.packages(ctx, arch, binary)
 		if err != nil {
@@ -90,7 +93,7 @@ func (r *release) prepare(ctx context.Context) error {
 	}
 	r.root = root
 	if r.version == "" {
-		if r.version, err = r.output(ctx, root, "git", "describe", "--tags", "--always", "--dirty"); err != nil {
+		if r.version, err = r.described(ctx); err != nil {
 			return err
 		}
 	}
@@ -109,12 +112,25 @@ func (r *release) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
-	own, err := r.compile(ctx, runtime.GOARCH) // tells of its commands
-	if err != nil {
+	if r.own, err = r.compile(ctx, runtime.GOARCH); err != nil { // it tells of its commands
 		return err
 	}
-	r.common, err = gather(ctx, r.root, own)
+	r.common, err = gather(ctx, r.root, r.own)
 	return err
+}
+
+// described is what git describe says. Where there is no tag it is what it would say of a v0.0.0 before the first
+// revision, so that a later package is newer than an earlier one.
+func (r *release) described(ctx context.Context) (string, error) {
+	if v, err := r.output(ctx, r.root, "git", "describe", "--tags", "--dirty"); err == nil {
+		return v, nil
+	}
+	n, err := r.output(ctx, r.root, "git", "rev-list", "--count", "HEAD")
+	if err != nil {
+		return "", err
+	}
+	hash, err := r.output(ctx, r.root, "git", "describe", "--always", "--dirty")
+	return fmt.Sprintf("v0.0.0-%s-g%s", n, hash), err
 }
 
 func (r *release) output(ctx context.Context, dir, name string, args ...string) (string, error) {

@@ -10,12 +10,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +51,10 @@ func TestPackageVersion(t *testing.T) {
 // with a build cache of its own, .deb, .rpm and all processors included, which takes many minutes.
 func TestReproducible(t *testing.T) {
 	full := os.Getenv("LIANDONG_RELEASE") == "full"
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if os.Getenv("LIANDONG_RELEASE") == "" || testing.Short() {
 		t.Skip("a release takes a minute; LIANDONG_RELEASE=one tries it for this processor, full for all")
 	}
@@ -55,7 +63,7 @@ func TestReproducible(t *testing.T) {
 		r := release{out: t.TempDir(), archs: []string{runtime.GOARCH}, log: io.Discard, skip: []string{"deb", "rpm"}}
 		if full {
 			t.Setenv("GOCACHE", t.TempDir())
-			t.Chdir(copied(t))
+			t.Chdir(copied(t, root))
 			r.archs, r.skip = []string{"amd64", "arm64", "loong64", "riscv64"}, nil
 		}
 		if err := r.run(t.Context()); err != nil {
@@ -78,13 +86,68 @@ func TestReproducible(t *testing.T) {
 }
 
 // copied is the source at another place.
-func copied(t *testing.T) string {
+func copied(t *testing.T, root string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "elsewhere")
-	if out, err := exec.Command("git", "clone", "-q", "--no-local", "../..", dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("git", "clone", "-q", "--no-local", root, dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return dir
+}
+
+var pageLinks = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+
+// The pages in a package lead to one another and to what lies beside them.
+func TestLinksInAPackage(t *testing.T) {
+	files, err := laid("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, f := range files {
+		there[f.path], there[path.Dir(f.path)] = true, true
+	}
+	pages := 0
+	for _, f := range files {
+		if path.Ext(f.path) != ".md" {
+			continue
+		}
+		pages++
+		for _, link := range pageLinks.FindAllStringSubmatch(string(f.data), -1) {
+			to := path.Join(path.Dir(f.path), link[1])
+			if !strings.Contains(link[1], "://") && !there[to] {
+				t.Errorf("%s: %s leads nowhere", f.path, link[1])
+			}
+		}
+	}
+	if pages < 30 {
+		t.Error(pages)
+	}
+}
+
+// Without any tag a later revision has a version that is newer.
+func TestVersionsWithoutATag(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	git("init", "-q")
+	r := release{root: dir}
+	for _, want := range []string{`^v0\.0\.0-1-g[0-9a-f]{7,}$`, `^v0\.0\.0-2-g[0-9a-f]{7,}$`} {
+		git("commit", "-q", "--allow-empty", "-m", "one")
+		if v, err := r.described(t.Context()); err != nil || !regexp.MustCompile(want).MatchString(v) {
+			t.Errorf("%s %v", v, err)
+		}
+	}
+	git("tag", "v0.1.0")
+	git("commit", "-q", "--allow-empty", "-m", "one")
+	if v, err := r.described(t.Context()); err != nil || !strings.HasPrefix(v, "v0.1.0-1-g") {
+		t.Errorf("%s %v", v, err)
+	}
 }
 
 // examine looks into what a run has made.
@@ -131,6 +194,90 @@ func examine(t *testing.T, r release, full bool) {
 		if arch == runtime.GOARCH {
 			tryProgram(t, binary, r.version)
 		}
+	}
+	tryImage(t, r)
+	if full {
+		tryRPM(t, r)
+	}
+}
+
+// tryImage runs what the image of this processor runs, where there is nothing else.
+func tryImage(t *testing.T, r release) {
+	if os.Getuid() != 0 {
+		return
+	}
+	all := unpacked(t, filepath.Join(r.out, "liandong-"+r.version+"-oci.tar"))
+	var top, index, m manifest
+	var c imageConfig
+	decode(t, all["index.json"], &top)
+	decode(t, blobOf(t, all, top.Manifests[0]), &index)
+	i := slices.IndexFunc(index.Manifests, func(d descriptor) bool { return d.Platform.Architecture == runtime.GOARCH })
+	decode(t, blobOf(t, all, index.Manifests[i]), &m)
+	decode(t, blobOf(t, all, *m.Config), &c)
+	layer, dir := filepath.Join(t.TempDir(), "layer.gz"), t.TempDir()
+	if err := os.WriteFile(layer, blobOf(t, all, m.Layers[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-xzf", layer, "-C", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	inside := func(args ...string) string {
+		cmd := exec.Command("chroot", append([]string{"--userspec=" + c.Config.User, dir}, args...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+		return string(out)
+	}
+	if out := inside(append(c.Config.Entrypoint, "version")...); !strings.HasPrefix(out, "liandong "+r.version+" ") {
+		t.Error(out)
+	}
+	if out := inside(append(c.Config.Entrypoint, "check", "/usr/share/liandong/lab.yaml")...); !strings.Contains(out,
+		"no mistakes") {
+		t.Error(out)
+	}
+}
+
+// tryRPM installs the package of this processor into a folder, and removes it.
+func tryRPM(t *testing.T, r release) {
+	if _, err := exec.LookPath("rpm"); err != nil || os.Getuid() != 0 {
+		t.Log("the .rpm is not tried: it needs rpm and root")
+		return
+	}
+	root := t.TempDir()
+	rpm := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("rpm", append([]string{"--root", root}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("rpm %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	name := filepath.Join(r.out, fmt.Sprintf("liandong_%s_%s.rpm", packageVersion(r.version),
+		packageArch["rpm"][runtime.GOARCH]))
+	rpm("--initdb")
+	// the scripts need a shell inside
+	rpm("-i", "--nodeps", "--noscripts", name)
+	if out, err := exec.Command("chroot", root, "/usr/bin/liandong", "version").Output(); err != nil ||
+		!strings.HasPrefix(string(out), "liandong "+r.version+" ") {
+		t.Errorf("%v %s", err, out)
+	}
+	for _, path := range []string{"/usr/lib/systemd/system/liandong.service", "/usr/share/man/man1/liandong.1.gz",
+		"/etc/liandong", "/usr/share/liandong/cluster/cluster.yaml"} {
+		if list := rpm("-ql", "liandong"); !strings.Contains(list, path+"\n") {
+			t.Errorf("no %s in\n%s", path, list)
+		}
+	}
+	if said := rpm("-q", "--scripts", "liandong"); !strings.Contains(said, "preinstall scriptlet") ||
+		!strings.Contains(said, "useradd") || !strings.Contains(said, "liandong upgrade") {
+		t.Error(said)
+	}
+	rpm("-e", "--noscripts", "liandong")
+	if _, err := os.Stat(filepath.Join(root, "usr/bin/liandong")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("removed, and there is still the program: %v", err)
 	}
 }
 
@@ -254,7 +401,7 @@ func TestBillOfMaterials(t *testing.T) {
 // The scripts are what sh takes, and purge leaves recordings and nothing else.
 func TestScripts(t *testing.T) {
 	list, err := scripts.ReadDir("scripts")
-	if err != nil || len(list) != 3 {
+	if err != nil || len(list) != 4 {
 		t.Fatal(list, err)
 	}
 	for _, s := range list {
@@ -265,11 +412,11 @@ func TestScripts(t *testing.T) {
 	text, _ := scripts.ReadFile("scripts/postremove")
 	dir := t.TempDir()
 	inside := strings.NewReplacer("/etc/", dir+"/etc/", "/var/", dir+"/var/", " /run/liandong",
-		" "+dir+"/run/liandong").Replace(string(text))
+		" "+dir+"/run/liandong", "userdel", "true").Replace(string(text))
 	script := filepath.Join(dir, "postremove")
 	for name, data := range map[string]string{"etc/liandong/liandong.yaml": "",
-		"var/lib/private/liandong/data/outbox.db":             "",
-		"var/lib/private/liandong/data/recordings/2026/a.wav": "", "run/liandong/journal": "", "postremove": inside} {
+		"var/lib/private/liandong/data/outbox.db":              "",
+		"var/lib/private/liandong/data/voice/2026-11-24/a.wav": "", "run/liandong/journal": "", "postremove": inside} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}

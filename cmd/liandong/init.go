@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/template"
 
@@ -45,9 +46,11 @@ func isCount(s string) bool {
 	return err == nil && n >= 1 && n <= 50
 }
 
-// Run asks four questions and writes a config that check passes. Passwords are made up, and stand in the file for its
-// owner alone.
+// Run asks four questions and writes a config that check passes. Passwords are made up.
 func (i initial) Run(stdout io.Writer, lang spokenLang) error {
+	if _, err := os.Lstat(i.File); err == nil {
+		return i.isThere(lang)
+	}
 	answers, err := ask(os.Stdin, stdout, string(lang))
 	if err != nil {
 		return err
@@ -59,10 +62,9 @@ func (i initial) Run(stdout io.Writer, lang spokenLang) error {
 	if _, err := configs.Parse(i.File, []byte(text), configs.Options{}); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(i.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(i.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, readers(filepath.Dir(i.File)))
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf(say(string(lang), "init: %s 已存在，不会覆盖", "init: %s is there already, and is not overwritten"),
-			i.File)
+		return i.isThere(lang)
 	}
 	if err == nil {
 		_, err = file.WriteString(text)
@@ -75,6 +77,20 @@ func (i initial) Run(stdout io.Writer, lang spokenLang) error {
 		say(string(lang), "已写入 %[1]s。接下来：\n  liandong check %[1]s\n  liandong serve -c %[1]s\n",
 			"%[1]s is written. Next:\n  liandong check %[1]s\n  liandong serve -c %[1]s\n"), i.File)
 	return err
+}
+
+func (i initial) isThere(lang spokenLang) error {
+	return fmt.Errorf(say(string(lang), "init: %s 已存在，不会覆盖", "init: %s is there already, and is not overwritten"),
+		i.File)
+}
+
+// readers are who may read a file in a directory: its owner, and the group that a directory gives to what is in it
+// (set-group-ID), such as the service's in /etc/liandong.
+func readers(dir string) os.FileMode {
+	if info, err := os.Stat(dir); err == nil && info.Mode()&os.ModeSetgid != 0 {
+		return 0o640
+	}
+	return 0o600
 }
 
 // ask puts the questions until each answer fits. An empty one is the fallback.

@@ -11,7 +11,8 @@ import (
 	"liandong/configs"
 )
 
-// The file that init writes passes check, in both languages, and is its owner's alone; it is never overwritten.
+// The file that init writes passes check, in both languages, and is its owner's alone, and the group's of a directory
+// that gives it one; it is never overwritten, and nobody is asked in vain.
 func TestInit(t *testing.T) {
 	for lang, want := range map[string]string{"zh": "已写入", "en": "is written"} {
 		file := filepath.Join(t.TempDir(), "first.yaml")
@@ -29,9 +30,20 @@ func TestInit(t *testing.T) {
 			t.Errorf("%v %v", info.Mode(), err)
 		}
 		again := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
-		again.Stdin = strings.NewReader("\n\n\n\n")
-		if err := again.Run(); err == nil {
-			t.Error("a file that was there is overwritten")
+		if out, err := again.CombinedOutput(); err == nil || strings.Contains(string(out), "IP") {
+			t.Errorf("a file that was there: %v\n%s", err, out)
+		}
+		shared := t.TempDir()
+		if err := os.Chmod(shared, 0o750|os.ModeSetgid); err != nil {
+			t.Fatal(err)
+		}
+		cmd = exec.CommandContext(t.Context(), binary, "init", "--lang", lang, filepath.Join(shared, "first.yaml"))
+		cmd.Stdin = strings.NewReader("\n\n\n\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if info, err := os.Stat(filepath.Join(shared, "first.yaml")); err != nil || info.Mode().Perm() != 0o640 {
+			t.Errorf("%v %v", info.Mode(), err)
 		}
 	}
 }
