@@ -89,12 +89,13 @@ type check struct {
 	overrides
 }
 
-func (c check) Run(ctx context.Context, stdout io.Writer, stderr cli.Stderr) error {
+func (c check) Run(ctx context.Context, stdout io.Writer, stderr cli.Stderr, lang spokenLang) error {
 	if c.File == "" {
 		c.File = c.Config
 	}
 	if c.File == "" {
-		return cli.Misuse("check: which file? liandong check FILE")
+		return cli.Misuse(both(string(lang), "check：哪个文件？用法：liandong check FILE",
+			"check: which file? liandong check FILE"))
 	}
 	cfg, err := c.load(c.File)
 	if err != nil {

@@ -60,10 +60,13 @@ func (d deadRetry) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	})
 	fmt.Fprintln(stdout, tried)
+	if err != nil {
+		return err
+	}
 	for id := range wanted {
 		return fmt.Errorf("dead: %s is not on the list", id)
 	}
-	return err
+	return nil
 }
 
 // each opens the Redises of the config one after the other.

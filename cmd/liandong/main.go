@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -60,6 +61,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_ = os.Setenv(langVariable, asked) // fails for names that are none
 	}
 	lang := spoken(asked)
+	if asked != "" && asked != "zh" && asked != "en" {
+		fmt.Fprintf(stderr, both("", "liandong: --lang（LIANDONG_LANG）不能是 %q；可用：zh, en",
+			"liandong: --lang (LIANDONG_LANG) cannot be %q; allowed: zh, en")+"\n", asked)
+		return cli.Misused
+	}
 	p := cli.Program{Name: "liandong", About: about, Commands: &commands{}, Bind: []any{spokenLang(lang)}}
 	if lang == "zh" {
 		p.Words = chinese
@@ -70,7 +76,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, new(configs.Problems)):
 		fmt.Fprintln(stderr, err)
 	default:
-		fmt.Fprintf(stderr, "liandong: %v\n", err)
+		fmt.Fprintf(stderr, "liandong: %s\n", plainly(err, lang))
 	}
 	return code
+}
+
+// both is a sentence in a language, and in both where none is known.
+func both(lang, zh, en string) string {
+	if lang == "" {
+		return zh + " / " + en
+	}
+	return say(lang, zh, en)
+}
+
+// plainly says what people are to look at when nothing answers where the config says that Redis or the switch is; all
+// else is said as it is.
+func plainly(err error, lang string) string {
+	dial, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case !ok || dial.Op != "dial" || dial.Addr == nil:
+		return err.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf(both(lang, "连不上 %[1]v：那里没有程序在监听。是否已启动？配置中的地址是否正确？",
+			"nothing listens at %[1]v: has it been started, and is it the address that the config says?"), dial.Addr)
+	}
+	return fmt.Sprintf(both(lang, "连不上 %[1]v：%[2]v", "%[1]v cannot be reached: %[2]v"), dial.Addr, dial.Err)
 }

@@ -218,3 +218,38 @@ func TestLogger(t *testing.T) {
 		t.Error(b.String())
 	}
 }
+
+// What is not there is said in words, in both languages, and ends a command with 1; a command line that is not
+// understood with 2.
+func TestWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	lab := []string{"-c", "configs/lab.yaml", "--set", "redis.url=redis://127.0.0.1:1/0", "--set",
+		"http.listen=127.0.0.1:2"}
+	for _, c := range []struct {
+		args   []string
+		code   int
+		zh, en string
+	}{
+		{append([]string{"status"}, lab...), 1, "127.0.0.1:2：那里没有程序在监听", "nothing listens at 127.0.0.1:2"},
+		{append([]string{"tickets"}, lab...), 1, "127.0.0.1:1：那里没有程序在监听", "nothing listens at 127.0.0.1:1"},
+		{append([]string{"dead", "retry", "x"}, lab...), 1, "127.0.0.1:1：那里没有程序在监听",
+			"nothing listens at 127.0.0.1:1"},
+		{append([]string{"spool", "send"}, lab...), 1, "配置中没有带 spool 的热线", "has spool"},
+		{[]string{"passwd"}, 1, "没有输入密码", "no password was given"},
+		{[]string{"check"}, 2, "哪个文件", "which file"},
+		{[]string{"bogus"}, 2, "没有 bogus", "bogus"},
+	} {
+		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
+			_, said, code := call(t, []string{"LIANDONG_LANG=" + lang}, c.args...)
+			if code != c.code || !strings.Contains(said, want) {
+				t.Errorf("%v: %d, want %d: %s", c.args, code, c.code, said)
+			}
+		}
+	}
+	if _, said, code := call(t, nil, "--lang", "fr", "version"); code != 2 || !strings.Contains(said, "zh, en") {
+		t.Errorf("%d %s", code, said)
+	}
+	if out, said, code := call(t, nil, "version", "--lang", "zh"); code != 0 {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+}

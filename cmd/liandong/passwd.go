@@ -38,7 +38,7 @@ func readPassword(in *os.File, lang string) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(in).ReadString('\n')
 		if err != nil && line == "" {
-			return "", fmt.Errorf("passwd: %w", err)
+			return "", errors.New(both(lang, "passwd: 没有输入密码", "passwd: no password was given"))
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}

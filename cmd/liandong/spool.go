@@ -74,7 +74,8 @@ func (s spooling) run(ctx context.Context, open func(configs.Spooled, *slog.Logg
 		ends = append(ends, e)
 	}
 	if len(ends) == 0 {
-		return errors.New("spool: no such hotline with spool in the config")
+		return errors.New(say(cfg.Lang, "spool: 配置中没有带 spool 的热线，或没有这条",
+			"spool: no hotline of the config, or not that one, has spool"))
 	}
 	if s.Follow {
 		follow(ctx, ends, log)

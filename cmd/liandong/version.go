@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-type version struct{}
+type version struct{ speaking }
 
 // release is what the build was told that it is: go build -ldflags "-X main.release=v1.2.3".
 var release string
