@@ -294,12 +294,13 @@ func (c *conn) readAll() error {
 		if c.u.leaving.Load() { // the deadline that ended the last Read may just have been lifted
 			return nil
 		}
-		n, err := c.nc.Read(buf)
+		n, noted, err := c.next(buf, f.buf)
 		f.feed(buf[:n])
 		whole := c.cut(&f)
 		if kept || len(f.buf) > 0 {
 			kept = c.keepRest(f.buf) && len(f.buf) > 0
 		}
+		noted()
 		if fault := c.take(whole, flow); fault != nil {
 			return fault
 		}
@@ -392,6 +393,7 @@ func (c *conn) close(cause error) {
 	}
 	if kept != "" {
 		c.u.keep(keptRest+kept, nil)
+		c.u.keep(keptGlimpse+kept, nil)
 		for i := range uint64(maxNoted) {
 			c.u.keep(noteOf(kept, i), nil)
 		}

@@ -124,7 +124,11 @@ func (u *UA) resumeConn(network, name string) error {
 	c.trunk = u.origins.Load().trunk(c.key.flow())
 	c.proven.Store(true) // others are not kept
 	c.kept, c.rest = name, u.rests[name]
-	c.resumeNotes(u.notes[name])
+	notes := u.notes[name]
+	if p, ok := u.glimpses[name]; ok {
+		notes = c.resumeGlimpse(tcp, p, notes)
+	}
+	c.resumeNotes(notes)
 	delete(u.notes, name)
 	if gone, _ := u.conns.put(c, u.cfg.MaxConnections); gone != nil {
 		gone.close(net.ErrClosed)

@@ -7,7 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -20,10 +22,11 @@ import (
 
 // What outlives the process is told to Config.Keep as it changes, by keys of these kinds, and read by [UA.Restore].
 const (
-	keptSecret = "secret" // signs nonces and tags
-	keptNonce  = "nonce/" // how often one was used, 8 bytes; see auth.Config.Keep
-	keptUser   = "user/"  // registrations, a keptRecords
-	keptRest   = "rest/"  // of a connection that is kept: what has come of the next message
+	keptSecret  = "secret"   // signs nonces and tags
+	keptNonce   = "nonce/"   // how often one was used, 8 bytes; see auth.Config.Keep
+	keptUser    = "user/"    // registrations, a keptRecords
+	keptRest    = "rest/"    // of a connection that is kept: what has come of the next message
+	keptGlimpse = "glimpse/" // of such a connection, a glimpse: what is being read
 	// of one: a message that was read and not taken yet, after its number and its time, 8 bytes each
 	keptNote = "note/"
 )
@@ -138,6 +141,12 @@ func (u *UA) restore(key string, value []byte, nonces map[string]int64) error {
 		u.rests[name] = value
 		return nil
 	}
+	if name, ok := strings.CutPrefix(key, keptGlimpse); ok {
+		var p glimpse
+		err := cbor.Unmarshal(value, &p)
+		u.glimpses[name] = p
+		return err
+	}
 	if name, ok := strings.CutPrefix(key, keptNote); ok && len(value) > 16 {
 		name, _, _ = strings.Cut(name, "#")
 		u.notes[name] = append(u.notes[name], readNote(key, value))
@@ -187,6 +196,51 @@ func (c *conn) keepRest(rest []byte) bool {
 		c.u.keep(keptRest+name, bytes.Clone(rest))
 	}
 	return true
+}
+
+// glimpse is what has come by a connection and may still be in its socket: a process may die after it has looked at it
+// and before all of it is noted, or has been taken out of the socket.
+type glimpse struct {
+	Data  []byte
+	Rest  []byte // what had come before of the message that Data begins with
+	Noted uint64 // the last note before
+}
+
+// next reads what has come, behind rest. Where the connection outlives the process it stays in the socket until noted
+// is called, when all of it stands in the journal.
+func (c *conn) next(buf, rest []byte) (n int, noted func(), err error) {
+	name := c.name()
+	tcp, ok := c.nc.(*net.TCPConn)
+	if name == "" || !ok || c.u.cfg.Keep == nil {
+		n, err = c.nc.Read(buf)
+		return n, func() {}, err
+	}
+	if n, err = peekConn(tcp, buf); n == 0 {
+		return 0, func() {}, cmp.Or(err, io.EOF)
+	}
+	c.u.keepAs(keptGlimpse+name, glimpse{Data: buf[:n], Rest: rest, Noted: c.noted})
+	return n, func() {
+		consume(tcp, buf[:n])
+		c.u.keep(keptGlimpse+name, nil)
+	}, err
+}
+
+// resumeGlimpse has what the process before had only looked at be read anew: the notes that it has made of that are
+// dropped, nobody has taken them.
+func (c *conn) resumeGlimpse(tcp *net.TCPConn, p glimpse, notes []note) []note {
+	now := make([]byte, len(p.Data))
+	if n := peekNow(tcp, now); n == len(now) && bytes.Equal(now, p.Data) {
+		c.rest = p.Rest
+		c.keepRest(c.rest)
+		notes = slices.DeleteFunc(notes, func(n note) bool {
+			if n.number > p.Noted {
+				c.u.unnote(n.kept)
+			}
+			return n.number > p.Noted
+		})
+	}
+	c.u.keep(keptGlimpse+c.name(), nil)
+	return notes
 }
 
 // name is what the keeper knows the connection as; "": it ends with this process.

@@ -16,8 +16,9 @@ import (
 // journal is what outlives a UA.
 type journal struct {
 	shelf
-	mu   sync.Mutex
-	kept map[string][]byte
+	mu    sync.Mutex
+	kept  map[string][]byte
+	fatal func() // what becomes of who writes; nil: nothing
 }
 
 func newJournal(t *testing.T) *journal {
@@ -32,6 +33,11 @@ func newJournal(t *testing.T) *journal {
 
 func (j *journal) keep(key string, value []byte) {
 	j.mu.Lock()
+	if f := j.fatal; f != nil {
+		j.mu.Unlock()
+		f()
+		j.mu.Lock()
+	}
 	defer j.mu.Unlock()
 	if j.kept[key] = value; value == nil {
 		delete(j.kept, key)
@@ -291,4 +297,71 @@ func TestReadAndNotTaken(t *testing.T) {
 	if left := notes(); len(left) != 0 {
 		t.Errorf("kept are %q", left)
 	}
+}
+
+// A process may die at any moment between a look at what has come and the last note of it, or after: the next one has
+// each message once, and the stream is not lost.
+func TestDeathWhileReading(t *testing.T) {
+	moments := 0
+	for dies := 1; ; dies++ {
+		lived := false
+		t.Run(fmt.Sprint("before write ", dies), func(t *testing.T) { lived = diesReading(t, dies) })
+		if lived || t.Failed() {
+			break
+		}
+		moments++
+	}
+	if moments < 4 {
+		t.Errorf("it has died at %d moments", moments)
+	}
+}
+
+// diesReading has a process die before one of its writes; true: it has not come to that.
+func diesReading(t *testing.T, dies int) bool {
+	j := newJournal(t)
+	old := outlived(t, j, nil)
+	phone := newPhone(old.tcp("127.0.0.1"), "1102", "MD5")
+	wantCode(t, phone.register(phone.contact()), 200)
+	old.Bind("call", old.inbox)
+	var texts []string
+	for i, method := range []string{"INFO", "UPDATE", "BYE"} {
+		req := phone.request(method, "1102")
+		req.callID, req.cseq, req.to = "call", 7+i, "<sip:110@liandong.lab>;tag=ours"
+		texts = append(texts, req.String())
+	}
+	half := texts[1][:len(texts[1])/2]
+	dead, bury := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(bury) }) // before the old one is stopped
+	writes := 0
+	j.mu.Lock()
+	j.fatal = func() {
+		if writes++; writes == dies {
+			close(dead)
+			<-bury
+		}
+	}
+	j.mu.Unlock()
+	phone.send(texts[0] + half)
+	lived := false
+	select {
+	case <-dead:
+	case in := <-old.inbox.got:
+		lived = true
+		if in.Packet.Method() != "INFO" {
+			t.Fatalf("came %v", in.Packet.Msg)
+		}
+		return lived
+	}
+	j.mu.Lock()
+	j.fatal = nil
+	j.mu.Unlock()
+	next := outlived(t, j, nil, "call")
+	phone.send(texts[1][len(half):] + texts[2])
+	for _, want := range []string{"INFO", "UPDATE", "BYE"} {
+		if in := next.inbox.next(t).Packet; in.Method() != want {
+			t.Errorf("%s comes, want %s", in.Method(), want)
+		}
+	}
+	next.inbox.empty(t)
+	return false
 }

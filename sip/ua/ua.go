@@ -63,6 +63,7 @@ type UA struct {
 	secret   []byte
 	restored bool                    // the secret is that of a process before this one
 	rests    map[string][]byte       // of kept connections: what had come of the next message
+	glimpses map[string]glimpse      // of kept connections: what was being read
 	notes    map[string][]note       // of those: messages that had been read and not taken
 	origins  atomic.Pointer[origins] // what a reload changes
 	handler  Handler
@@ -114,8 +115,9 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 	}
 	u := &UA{
 		cfg: cfg, secret: newSecret(cfg.Secret), restored: len(cfg.Secret) > 0, rests: map[string][]byte{},
-		notes:   map[string][]note{},
-		handler: h, log: newLimitedLog(log),
+		glimpses: map[string]glimpse{},
+		notes:    map[string][]note{},
+		handler:  h, log: newLimitedLog(log),
 		registrar: newRegistrar(cfg.MaxContacts), limiter: newLimiter(cfg.MaxRate, cfg.MaxBurst),
 		guesses: newGuessTable(),
 		replies: newReplies(), reach: newReach(), owners: map[string][]*owner{},
