@@ -42,6 +42,7 @@ type mortality struct {
 	broken   float64               // how often what is stored of a call cannot go on
 	full     bool                  // the journal takes nothing from a moment on, until the next process has it
 	stuck    bool                  // it takes nothing now
+	disk     *disk                 // where it is a real file too; nil: it is not
 	lost     int                   // calls that did not
 	well     int                   // citizens who were well soon
 }
@@ -147,6 +148,7 @@ func (s *simulation) dies() {
 	s.death.died++
 	s.death.life++
 	s.death.down, s.death.stuck, s.posted = true, false, 0
+	s.damage()
 	gap := s.upTo(100 * time.Millisecond)
 	if s.chance(0.1) {
 		gap = s.upTo(20 * time.Second)
@@ -423,8 +425,11 @@ func (s *simulation) keep(entries ...journal.Entry) {
 }
 
 func (s *simulation) put(entries ...journal.Entry) {
-	if s.death.stuck = s.death.stuck || s.death.full && s.chance(0.05); s.death.stuck {
+	if s.death.stuck = s.death.stuck || s.death.full && s.death.disk == nil && s.chance(0.05); s.death.stuck {
 		return
+	}
+	if s.death.disk != nil {
+		s.writeDisk(entries)
 	}
 	for _, e := range entries {
 		k := journalKey{e.Kind, e.Key}
