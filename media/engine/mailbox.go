@@ -5,7 +5,7 @@ import "sync"
 // order is a command on its way to the shard that owns its room.
 type order struct {
 	room *room
-	what any // a Command, or one of the orders below
+	what any // a Command, a func() or one of the orders below
 }
 
 type (

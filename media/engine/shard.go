@@ -193,6 +193,8 @@ func (s *shard) obey(o order) {
 		s.stopping = true
 	case leaveShard:
 		s.stopping, s.leaving = true, true
+	case func():
+		what()
 	case Command:
 		o.room.do(what)
 	}

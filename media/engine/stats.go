@@ -49,6 +49,20 @@ func newCounters(networks map[string]Network) *counters {
 	return c
 }
 
+// Turn returns when every shard has had a turn, or has ended: one that is stuck holds it up for ever.
+func (e *Engine) Turn() {
+	turns := make(chan struct{}, len(e.shards))
+	for _, s := range e.shards {
+		s.post(order{what: func() { turns <- struct{}{} }})
+	}
+	for _, s := range e.shards {
+		select {
+		case <-turns:
+		case <-s.done:
+		}
+	}
+}
+
 // Stats is a snapshot; its figures may be some packets apart.
 func (e *Engine) Stats() Stats {
 	stats := Stats{

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,7 @@ type App struct {
 	journal  *journal.Journal // nil: no call outlives this process
 	lock     *os.File         // held while the journal is ours
 	process  *Process         // nil: nobody keeps its sockets
+	serves   atomic.Bool      // all of these are there, and the keeper asks whether they answer
 	secret   string           // begins the names that the switch calls itself by
 
 	pair   *pair                       // nil: there is one machine
@@ -423,6 +425,19 @@ func (a *App) Start() error {
 		a.stream()
 	}
 	return nil
+}
+
+// answers comes back when all parts that calls share have: each takes its own locks, and the media engine's threads
+// have their turn. It does not ask the calls: one that is stuck is not to end the others.
+func (a *App) answers() bool {
+	if a.serves.Load() {
+		a.engine.Turn()
+		_, _, _ = a.ua.Stats(), a.exchange.Stats(), a.stores.shown()
+		if a.journal != nil {
+			a.journal.Stats()
+		}
+	}
+	return true
 }
 
 // Stop takes the parts down in reverse and waits for them.

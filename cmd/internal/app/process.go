@@ -26,12 +26,13 @@ type Process struct {
 // Under is this process; line is nil when no keeper has started it.
 func Under(line *keeper.Line, version string) *Process { return &Process{line: line, version: version} }
 
-// wait waits until this process is to be the switch.
-func (p *Process) wait(ctx context.Context) error {
+// wait waits until this process is to be the switch. answers is asked every second from then on: a process that does
+// not say yes for ten is put out of its place.
+func (p *Process) wait(ctx context.Context, answers func() bool) error {
 	if p.line == nil {
 		return nil
 	}
-	return p.line.Wait(ctx, keeper.Hello{Version: p.version}, func() bool { return true })
+	return p.line.Wait(ctx, keeper.Hello{Version: p.version}, answers)
 }
 
 // Status is who carries the calls.
@@ -74,7 +75,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 		return err
 	}
 	fresh := keepFresh(cfg, read)
-	if err := p.wait(ctx); err != nil {
+	if err := p.wait(ctx, a.answers); err != nil {
 		fresh()
 		a.Stop()
 		return err
@@ -114,6 +115,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	var yielded, lost <-chan struct{}
 	if p.line != nil {
 		yielded, lost = p.line.Yielded(), p.line.Lost()
+		a.serves.Store(true)
 		p.line.Ready(keeper.Ready{Control: run.Control, JSON: cfg.Log.Format == "json", Tests: a.tester != nil})
 	}
 	for {

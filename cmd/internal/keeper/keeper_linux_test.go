@@ -22,9 +22,12 @@ import (
 const childName = "keeper-test-child"
 
 func TestMain(m *testing.M) {
-	if os.Args[0] == childName {
+	switch os.Args[0] {
+	case childName:
 		play(os.Args[1], os.Args[2])
 		return
+	case serviceName:
+		serve(os.Args[1], os.Args[2])
 	}
 	os.Exit(m.Run())
 }
@@ -43,7 +46,12 @@ func play(address, versionFile string) {
 	if how == "hangs" {
 		time.Sleep(time.Hour)
 	}
-	check(line.Wait(context.Background(), Hello{Version: version}, func() bool { return true }))
+	check(line.Wait(context.Background(), Hello{Version: version}, func() bool {
+		if how == "gets-stuck" && line.Status().Restarts == 0 {
+			select {}
+		}
+		return true
+	}))
 	if how == "begins-and-hangs" {
 		time.Sleep(time.Hour)
 	}
@@ -232,6 +240,20 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 		t.Errorf("%d refused", refused)
 	}
 	r.until("the spare in its place", func(s Status) bool { return s.Worker == before.Spare })
+}
+
+// One of which only the line to its keeper is alive is replaced too.
+func TestStuckWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("ten pings long")
+	}
+	r := newRig(t, "gets-stuck", nil)
+	before := r.until("a spare", spared)
+	if _, refused := r.ask(); refused != 0 {
+		t.Errorf("%d refused", refused)
+	}
+	r.until("the spare in its place", func(s Status) bool { return s.Worker == before.Spare && s.Restarts == 1 })
 }
 
 // The first start fails as it always has: with what the switch says, and its exit code.
