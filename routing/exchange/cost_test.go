@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -76,4 +77,40 @@ func cpuTime(b *testing.B, f func()) time.Duration {
 	began := used()
 	f()
 	return used() - began
+}
+
+// BenchmarkRestore is what a process that takes over does for each call before its parties hear again, with the garbage
+// collector and without.
+func BenchmarkRestore(b *testing.B) {
+	var records [][]byte
+	for _, what := range frozen {
+		for _, e := range thawed(b, what).All(journal.Call) {
+			records = append(records, e.Value)
+		}
+	}
+	s := newSimulation(4, false)
+	for _, percent := range []int{100, -1} {
+		b.Run(fmt.Sprint("gc=", percent), func(b *testing.B) {
+			defer debug.SetGCPercent(debug.SetGCPercent(percent))
+			b.ReportAllocs()
+			var used time.Duration
+			n := 0
+			for b.Loop() {
+				used += cpuTime(b, func() {
+					for i := range 250 {
+						r, err := ReadRecord(records[i%len(records)])
+						if err == nil {
+							_, err = RestoreCore(s.simCall().world(), s.dir, r)
+						}
+						if err != nil {
+							b.Fatal(err)
+						}
+						n++
+					}
+				})
+				s.cores = nil
+			}
+			b.ReportMetric(float64(used.Microseconds())/float64(n), "cpu-µs/call")
+		})
+	}
 }

@@ -84,7 +84,7 @@ func frozenPath(what string) string {
 	return filepath.Join("testdata", "journal-1", what+".gz")
 }
 
-func thawed(t *testing.T, what string) *journal.Journal {
+func thawed(t testing.TB, what string) *journal.Journal {
 	t.Helper()
 	b, err := os.ReadFile(frozenPath(what))
 	if err != nil {

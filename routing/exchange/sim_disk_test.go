@@ -121,9 +121,9 @@ func (s *simulation) reread(single bool) {
 	s.death.journal = found
 }
 
-// TestCrashesOnADamagedDisk: the process dies, and the journal's file is torn, short, has other bits, or lacks writes that
-// were reported as done. What cannot be read costs the calls that it is of, which go on from before or are not known any
-// more; all others are as they were, every call ends, and nothing leaks.
+// TestCrashesOnADamagedDisk: the process dies, and the journal's file is torn, short, has other bits, or lacks writes
+// that were reported as done. What cannot be read costs the calls that it is of, which go on from before or are not
+// known any more; all others are as they were, every call ends, and nothing leaks.
 func TestCrashesOnADamagedDisk(t *testing.T) {
 	dir := t.TempDir()
 	var died, faults, stale atomic.Uint64
