@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -182,8 +183,11 @@ func (r *rig) ask() (s Status, refused int) {
 	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
 		_, err := fmt.Fprint(r.conn, word)
 		buf := make([]byte, 1000)
-		_ = r.conn.SetReadDeadline(until)
+		_ = r.conn.SetReadDeadline(time.Now().Add(time.Second))
 		n, err2 := r.conn.Read(buf)
+		if err == nil && errors.Is(err2, os.ErrDeadlineExceeded) {
+			continue // a worker that is being killed may have read it with its last breath
+		}
 		if err != nil || err2 != nil {
 			refused++
 			time.Sleep(10 * time.Millisecond)
