@@ -23,8 +23,8 @@ var stateScript = redis.NewScript(stateText)
 // second.
 const settle = 5 * time.Second
 
-// waitFor is how long Redis may take to say that disk and replicas have it all. It holds up entries that come
-// meanwhile.
+// waitFor is how long Redis may take to say that disk and replicas have it all, before it is asked beside the shipping:
+// it holds up entries that come meanwhile.
 const waitFor = 50 * time.Millisecond
 
 // replicas is how many must have an entry before it is safe: as many as have been seen lately.
@@ -50,14 +50,19 @@ func (s *shipper) look(ctx context.Context, now time.Time) {
 		s.firstWarning(ctx, now)
 		return
 	}
+	s.proven()
+	var doubts []doubt
 	for stream, l := range s.lanes {
 		if l.safe = false; l.chain.id == "" || l.blocked {
 			continue
 		}
-		if !s.ask(ctx, now, stream, l) {
+		d, ok := s.ask(ctx, now, stream, l)
+		if !ok {
 			return
 		}
+		doubts = append(doubts, d...)
 	}
+	s.prove(ctx, doubts)
 	if s.o.queue.moved() >= s.goes {
 		s.letGo()
 	}
@@ -82,14 +87,14 @@ func (s *shipper) firstWarning(ctx context.Context, now time.Time) {
 	}
 }
 
-// ask says false when Redis did not answer.
-func (s *shipper) ask(ctx context.Context, now time.Time, stream string, l *lane) bool {
+// ask says false when Redis did not answer, and what it has not said in time.
+func (s *shipper) ask(ctx context.Context, now time.Time, stream string, l *lane) (doubts []doubt, ok bool) {
 	ctx, cancel := s.o.cfg.Deadline(ctx)
 	defer cancel()
 	node, err := s.nodeOf(ctx, stream)
 	if err != nil {
 		s.lost(now, err)
-		return false
+		return nil, false
 	}
 	pipe := node.Pipeline()
 	keys, args := []string{stream, seenKey(stream)}, append(l.chain.args(), "1")
@@ -99,10 +104,10 @@ func (s *shipper) ask(ctx context.Context, now time.Time, stream string, l *lane
 	list, err := state.Slice()
 	switch {
 	case link.Replied(err): // it is told of when it refuses entries
-		return true
+		return nil, true
 	case err != nil || len(list) != 5:
 		s.lost(now, errors.Join(err, ctx.Err()))
-		return false
+		return nil, false
 	}
 	s.up(now)
 	d := durabilityOf(list[1:])
@@ -113,8 +118,14 @@ func (s *shipper) ask(ctx context.Context, now time.Time, stream string, l *lane
 		l.restore = true
 	}
 	l.server = d.server
-	l.safe = !l.restore && s.proved(l, d, waited)
-	return true
+	said := s.proved(l, d, waited)
+	if l.safe, l.old = !l.restore && said, settle; l.safe || l.restore || !s.waitAOF || waited == nil {
+		return nil, true
+	}
+	if l.proof.valid(d.server, now) {
+		l.safe, l.old = true, settle+now.Sub(l.proof.at)
+	}
+	return []doubt{{stream, d.server, node, l.chain.args(), s.needed(l)}}, true
 }
 
 // nodeOf is the server that has a stream: of a cluster the one, since WAIT speaks of the server that it is sent to.
@@ -153,16 +164,10 @@ func (s *shipper) proved(l *lane, d durability, waited *redis.Cmd) bool {
 		return d.logs && s.needed(l) == 0
 	}
 	if s.waitAOF {
-		list, err := waited.Slice()
-		if link.Replied(err) && !d.refusesWait(err) {
+		if err := waited.Err(); link.Replied(err) && !d.refusesWait(err) {
 			s.waitAOF, s.inspect = false, time.Time{} // it does not know the command, or not from this user
 		}
-		if err != nil || len(list) != 2 {
-			return false
-		}
-		local, _ := list[0].(int64)
-		copies, _ := list[1].(int64)
-		return local == 1 && copies >= int64(s.needed(l))
+		return counts(waited, s.needed(l))
 	}
 	n, err := waited.Int()
 	return err == nil && n >= s.needed(l) && d.logs
@@ -183,7 +188,7 @@ func (s *shipper) letGo() {
 		l := s.lanes[k.stream]
 		switch {
 		case err != nil, age >= keep && l != nil && !l.restore,
-			l != nil && l.safe && age >= uint64(settle.Milliseconds()):
+			l != nil && l.safe && age >= uint64(l.old.Milliseconds()):
 			moves = append(moves, move{seq: seq, size: k.size, kind: fromKept})
 		case !anySafe:
 			return false // what follows is younger

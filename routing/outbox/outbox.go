@@ -49,6 +49,7 @@ type Outbox struct {
 	fresh  chan struct{} // capacity 1: there is something new to ship
 	cancel context.CancelFunc
 	ships  sync.WaitGroup // shipper and publisher
+	proofs sync.WaitGroup // who asks beside the shipper; waited for when the link has closed
 	writes sync.WaitGroup // writer
 	finish chan struct{}  // closed when the writer shall do its last round
 	once   sync.Once
@@ -107,6 +108,7 @@ func (o *Outbox) Stop() {
 		}
 		o.abandon()
 		o.link.Close()
+		o.proofs.Wait() // whose connections have ended
 		if err := o.disk.close(); err != nil {
 			o.log.Error("outbox: cannot close the file", "err", err)
 		}

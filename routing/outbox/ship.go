@@ -35,6 +35,8 @@ type shipper struct {
 	goes    uint64            // the newest move of one that goes; the next are looked for when it is done
 	from    uint64            // where that goes on
 	waitAOF bool              // Redis may know WAITAOF
+	proofs  chan []proof      // what was found out beside
+	proving bool              // somebody is at it
 	frail   []Frailty         // what was warned of last
 	asked   bool              // what kind of Redis it is
 
@@ -57,13 +59,15 @@ type lane struct {
 	back    bool   // found in that: the stream is another one, or an older state of it
 	again   bool   // and once more when the disk has done what it was asked, since it failed meanwhile
 	needs   replicas
-	safe    bool // what was confirmed before the last look is safe for longer than settle
+	safe    bool          // what was confirmed before the last look is safe for longer than settle
+	old     time.Duration // how old that has to be
+	proof   proof         // of the last time that it took long to be told so
 }
 
 func newShipper(o *Outbox) *shipper {
 	s := &shipper{
 		o: o, lanes: map[string]*lane{}, held: map[uint64]struct{}{}, moving: map[uint64]uint64{},
-		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries, waitAOF: true,
+		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries, waitAOF: true, proofs: make(chan []proof, 1),
 	}
 	for stream, k := range o.disk.size().keptBy { // whatever has become of Redis since
 		l := s.lane(stream)
