@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"liandong/media/jitter"
 	"liandong/media/pcm"
+	"liandong/media/prompt"
 	"liandong/routing/desk"
 	"liandong/routing/verb"
 )
@@ -315,6 +317,9 @@ func TestPlaceholders(t *testing.T) {
 		"transfer_failed": 1} {
 		clip, _ := clips.Get(name)
 		pauses, quiet := 0, 0
+		if level := loudness(clip); math.Abs(level+20) > 0.5 {
+			t.Errorf("%s: its level is %.1f dBFS, want -20 as of all", name, level)
+		}
 		for i := range clip.Len() {
 			if pcm.Level(clip.Frame(i)[:]) > -34 {
 				quiet = 0
@@ -326,4 +331,16 @@ func TestPlaceholders(t *testing.T) {
 			t.Errorf("%s: %d pauses at %d commas", name, pauses, commas)
 		}
 	}
+	if clip, _ := clips.Get("transfer"); (clip.Duration() - 8620*time.Millisecond).Abs() > time.Second {
+		t.Errorf("the voice takes %v for the transfer, want 8.6 s", clip.Duration())
+	}
+}
+
+// loudness is the mean level of a clip, in dB of full scale.
+func loudness(clip prompt.Clip) float64 {
+	var sound []int16
+	for i := range clip.Len() {
+		sound = append(sound, clip.Frame(i)[:]...)
+	}
+	return pcm.Level(sound)
 }
