@@ -20,6 +20,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+const program = "redis-server"
+
 // ready is how long a server may take to start, or to come back with its data.
 const ready = 20 * time.Second
 
@@ -27,6 +29,7 @@ const ready = 20 * time.Second
 // Its methods are for the test's goroutine and fail the test when they cannot do what they say.
 type Server struct {
 	t    testing.TB
+	name string // of the program
 	args []string
 	dir  string // where it keeps its data
 	port int
@@ -42,7 +45,29 @@ type Server struct {
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	Need(t)
-	s := &Server{t: t, dir: t.TempDir(), port: freePort(t)}
+	return start(t, program, args)
+}
+
+// StartSyncing is Start of a server that knows WAITAOF: valkey-server, or redis-server from 7.2 on. With none on the
+// PATH the test is skipped.
+func StartSyncing(t testing.TB, args ...string) *Server {
+	t.Helper()
+	for _, name := range []string{"valkey-server", program} {
+		text, _ := exec.Command(name, "--version").Output() // none: says nothing
+		var major, minor int
+		if _, v, ok := strings.Cut(string(text), "v="); ok {
+			_, _ = fmt.Sscanf(v, "%d.%d", &major, &minor)
+		}
+		if major > 7 || major == 7 && minor >= 2 {
+			return start(t, name, args)
+		}
+	}
+	t.Skip("no server that knows WAITAOF is on the PATH (apt-get install valkey-server)")
+	return nil
+}
+
+func start(t testing.TB, name string, args []string) *Server {
+	s := &Server{t: t, name: name, dir: t.TempDir(), port: freePort(t)}
 	s.args = slices.Concat([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning", "--daemonize", "no",
@@ -56,7 +81,7 @@ func Start(t testing.TB, args ...string) *Server {
 // and alone decides, within some seconds, that it has died.
 func StartSentinel(t testing.TB, primary *Server) *Server {
 	t.Helper()
-	s := &Server{t: t, port: freePort(t)}
+	s := &Server{t: t, name: program, port: freePort(t)}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
@@ -167,7 +192,7 @@ func (s *Server) signal(sig os.Signal) {
 // run starts the process and waits until it answers.
 func (s *Server) run() {
 	s.t.Helper()
-	s.cmd, s.done = exec.Command("redis-server", s.args...), make(chan struct{})
+	s.cmd, s.done = exec.Command(s.name, s.args...), make(chan struct{})
 	s.out.Reset()
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	if err := s.cmd.Start(); err != nil {
