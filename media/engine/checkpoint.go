@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liandong/media/dtmf"
+	"liandong/media/report"
 	"liandong/media/srtp"
 )
 
@@ -124,7 +125,7 @@ func (o *outgoing) next(now time.Time) uint32 {
 }
 
 // progress notes how far the keys have come.
-func (p *protection) progress(s *LegState, o outgoing, heard *reception) {
+func (p *protection) progress(s *LegState, o outgoing, heard *report.Reception) {
 	if p.sender != nil {
 		s.Seal = p.sender.Progress(o.ssrc)
 		s.Seal.Index += reservedPackets
@@ -134,7 +135,7 @@ func (p *protection) progress(s *LegState, o outgoing, heard *reception) {
 		s.Earlier = append(s.Earlier, earlier.Progress(o.ssrc))
 	}
 	if p.receiver != nil {
-		s.Open = p.receiver.Progress(heard.ssrc, uint16(heard.highest))
+		s.Open = p.receiver.Progress(heard.SSRC(), uint16(heard.Highest()))
 	}
 }
 
@@ -164,9 +165,9 @@ func (l *leg) restore(s LegState, now time.Time) {
 
 // resumed is a stream that goes on behind all that may have been sent. Its clock has run on meanwhile.
 func resumed(s LegState, gap time.Duration, now time.Time) outgoing {
-	o := outgoing{ssrc: s.SSRC, clock: clock(max(s.Clock, 1)), epoch: now}
-	o.base = s.Timestamp + o.clock.ticks(gap) + o.clock.frame()
-	span := max(o.clock.duration(s.Span), shortestSpan)
+	o := outgoing{ssrc: s.SSRC, clock: report.Clock(max(s.Clock, 1)), epoch: now}
+	o.base = s.Timestamp + o.clock.Ticks(gap) + o.clock.Frame()
+	span := max(o.clock.Duration(s.Span), shortestSpan)
 	o.seq = s.Seq + uint16(min(gap, reservedPackets*shortestSpan)/span) + catchUpPackets
 	return o
 }

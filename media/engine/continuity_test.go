@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/prompt"
+	"liandong/media/report"
 )
 
 func testLibrary(t testing.TB) *prompt.Library {
@@ -40,8 +41,8 @@ func (p *phone) oneStream() {
 				t.Fatalf("packet %d: timestamp moves by %d", i+1, step)
 			}
 		}
-		clock := clockOf(p.codec)
-		real, frame := clock.ticks(packet.at.Sub(first.at)), int32(clock.frame())
+		clock := report.ClockOf(p.codec)
+		real, frame := clock.Ticks(packet.at.Sub(first.at)), int32(clock.Frame())
 		ahead := int32(packet.Timestamp - first.Timestamp - real)
 		if packet.PayloadType != 101 && (ahead > 2*frame || ahead < -2*frame) {
 			t.Fatalf("packet %d: timestamp is %d samples ahead of real time", i+1, ahead)

@@ -1,6 +1,10 @@
 package engine
 
-import "liandong/media/codec"
+import (
+	"liandong/media/codec"
+
+	"liandong/media/report"
+)
 
 // steadyPackets in a row are another packet time or codec, and not a stray.
 const steadyPackets = 10
@@ -20,7 +24,7 @@ type inbound struct {
 // expect is what we take it for before it comes: the codec that we send, and 20 ms, which is
 // what our own SDP wishes for.
 func (c *inbound) expect(id codec.ID) {
-	*c = inbound{codec: id, span: clockOf(id).frame()}
+	*c = inbound{codec: id, span: report.ClockOf(id).Frame()}
 }
 
 // other takes a packet that is not as expected; true: so will those be that follow.
@@ -46,5 +50,5 @@ func passes(from, to codec.ID) bool { return from == to || from.Stateless() && t
 func (l *leg) fits(source *leg) bool {
 	c := &source.inbound
 	return passes(c.codec, l.stream.Codec) &&
-		(l.stream.Ptime == 0 || clockOf(c.codec).duration(c.span) == packetTime(l.stream.Ptime))
+		(l.stream.Ptime == 0 || report.ClockOf(c.codec).Duration(c.span) == packetTime(l.stream.Ptime))
 }

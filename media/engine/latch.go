@@ -110,7 +110,7 @@ func (l *latch) yields(v vouched, c claim) bool {
 func (l *leg) claim(from netip.AddrPort, ssrc uint32, now time.Time) claim {
 	return claim{
 		sealed: l.protection.on,
-		same:   l.reception.received > 0 && ssrc == l.reception.ssrc && from.Addr() == l.latch.remote.Addr(),
+		same:   l.reception.Received() > 0 && ssrc == l.reception.SSRC() && from.Addr() == l.latch.remote.Addr(),
 		quiet:  now.Sub(l.latch.at) >= movedAfter,
 	}
 }

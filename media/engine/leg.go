@@ -11,6 +11,7 @@ import (
 	"liandong/media/mixer"
 	"liandong/media/pcm"
 	"liandong/media/prompt"
+	"liandong/media/report"
 	"liandong/media/socket"
 )
 
@@ -56,7 +57,7 @@ type leg struct {
 	dialTill    time.Time // a key is being sent: it takes the place of sound
 	record      Record    // who keeps what it says
 	latch       latch
-	reception   reception
+	reception   report.Reception
 	loudness    loudness
 	toneKeys    *toneKeys // nil: keys do not come as tones here
 	rewriter    rewriter
@@ -91,7 +92,7 @@ type leg struct {
 	listen   Listen
 	played   Position // of a playlist, in the process before
 	unsent   string   // keys from before the first Stream
-	feedback feedback
+	feedback report.Feedback
 	opinion  opinion
 	down     pcm.Downsampler   // of the mix, for who hears narrowband
 	about    map[string]string // of its Close
@@ -161,7 +162,7 @@ func (l *leg) recode(before codec.ID, now time.Time) {
 		}
 		return
 	}
-	l.out.retime(clockOf(id), now)
+	l.out.retime(report.ClockOf(id), now)
 	l.inbound.expect(id)
 	l.rewriter.live, l.crossfade.due = false, true
 	l.down = pcm.Downsampler{}

@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/pcm"
+	"liandong/media/report"
 )
 
 // pause sends a packet of comfort noise of a level, and lets time pass in which the party's
@@ -17,7 +18,7 @@ func (p *phone) pause(level byte, d time.Duration) {
 	p.put(p.addr, h, []byte{level})
 	p.header.SequenceNumber++
 	p.rig.run(d)
-	p.header.Timestamp += clock(8).ticks(d)
+	p.header.Timestamp += report.Clock(8).Ticks(d)
 }
 
 // TestComfortNoiseMixed: in a mix a party that pauses is heard as it said its background sounds.

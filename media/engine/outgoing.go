@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liandong/media/pcm"
+	"liandong/media/report"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 type outgoing struct {
 	ssrc  uint32
 	seq   uint16 // of the next packet
-	clock clock
+	clock report.Clock
 	last  uint32 // timestamp of the newest sound
 	span  uint32 // and for how many ticks it lasts; 0: there was none yet
 	at    time.Time
@@ -40,7 +41,7 @@ func newOutgoing() outgoing {
 // retime goes on by another clock. RFC 7160 §4.1 would rather have a new SSRC, but phones that
 // get one in the middle of a call may fall silent; so it stays the one stream, and from where
 // its timestamps are they go on as fast as the new clock does, the monotonic way of §3.2.1.
-func (o *outgoing) retime(c clock, now time.Time) {
+func (o *outgoing) retime(c report.Clock, now time.Time) {
 	if c == o.clock {
 		return
 	}
@@ -48,13 +49,13 @@ func (o *outgoing) retime(c clock, now time.Time) {
 		next := o.last + o.span
 		lead := int64(o.lead(next, now))
 		o.base, o.epoch = next, now.Add(time.Duration(lead)*time.Millisecond/time.Duration(o.clock))
-		o.last, o.span = next-c.frame(), c.frame()
+		o.last, o.span = next-c.Frame(), c.Frame()
 	}
 	o.clock = c
 }
 
 // show is the timestamp of the moment now.
-func (o *outgoing) show(now time.Time) uint32 { return o.base + o.clock.ticks(now.Sub(o.epoch)) }
+func (o *outgoing) show(now time.Time) uint32 { return o.base + o.clock.Ticks(now.Sub(o.epoch)) }
 
 // lead says how many ticks the timestamp is ahead of real time.
 func (o *outgoing) lead(ts uint32, now time.Time) int32 {
@@ -70,7 +71,7 @@ func (o *outgoing) due(now time.Time) (ts uint32, gap bool) {
 		return o.base, true
 	}
 	ts = o.last + o.span
-	behind, frame := -o.lead(ts, now), o.clock.frame()
+	behind, frame := -o.lead(ts, now), o.clock.Frame()
 	if behind < int32(frame) {
 		return ts, false
 	}
@@ -85,7 +86,7 @@ func (o *outgoing) spurt(seq uint16, ts uint32) bool {
 
 // full says that the last sound reaches so far ahead that another frame would be delay.
 func (o *outgoing) full(now time.Time) bool {
-	return o.span != 0 && o.lead(o.last+o.span, now) >= int32(o.clock.frame())
+	return o.span != 0 && o.lead(o.last+o.span, now) >= int32(o.clock.Frame())
 }
 
 // sound notes the newest sound of the stream; its packet may come later.
@@ -103,7 +104,7 @@ func (o *outgoing) packet(seq uint16, ts, span uint32, size int, now time.Time) 
 // event counts a packet of a key, whose timestamp is that of the key's beginning.
 func (o *outgoing) event(ts uint32, size int, now time.Time) {
 	if o.span == 0 {
-		o.last, o.span = ts, o.clock.frame()
+		o.last, o.span = ts, o.clock.Frame()
 	}
 	o.seq++
 	o.at = now

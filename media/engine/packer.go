@@ -6,6 +6,7 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/codec"
+	"liandong/media/report"
 )
 
 const (
@@ -48,7 +49,7 @@ func packetTime(wish time.Duration) time.Duration {
 }
 
 // ticks are how long so many samples last by the clock of the leg.
-func (p *packer) ticks(samples int, c clock) uint32 {
+func (p *packer) ticks(samples int, c report.Clock) uint32 {
 	return uint32(samples) * uint32(c) / uint32(p.rate/1000)
 }
 

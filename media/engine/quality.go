@@ -5,6 +5,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/quality"
+	"liandong/media/report"
 )
 
 // Quality is how a leg sounded over some time, in both directions.
@@ -51,13 +52,13 @@ func (l *leg) appraise(now time.Time) { l.judge(l.latest(), now) }
 // latest closes the time since the last appraisal and counts it.
 func (l *leg) latest() Quality {
 	f, o := &l.feedback, &l.opinion
-	loss := l.reception.pattern.Loss()
+	loss := l.reception.Loss()
 	if loss.Packets() != o.before.Packets() {
-		f.recent.heard.add(l.reception.jitterTime().Seconds(), 1)
+		f.Recent.Inbound.Add(l.reception.Jitter().Seconds(), 1)
 	}
-	q := l.quality(loss.Since(o.before), f.recent, l.out.packets-o.sent)
-	f.whole.merge(f.recent)
-	f.recent, o.before, o.sent = figures{}, loss, l.out.packets
+	q := l.quality(loss.Since(o.before), f.Recent, l.out.packets-o.sent)
+	f.Whole.Merge(f.Recent)
+	f.Recent, o.before, o.sent = report.Figures{}, loss, l.out.packets
 	l.shard.count.quality[q.Network].observe(q)
 	return q
 }
@@ -65,40 +66,40 @@ func (l *leg) latest() Quality {
 // whole is the leg's quality since it began. What the party tells of that by itself is better
 // than our guess.
 func (l *leg) whole() Quality {
-	f := l.feedback.whole
-	f.merge(l.feedback.recent)
-	q := l.quality(l.reception.pattern.Loss(), f, l.out.packets)
-	if xr := l.feedback.xr; xr.known {
+	f := l.feedback.Whole
+	f.Merge(l.feedback.Recent)
+	q := l.quality(l.reception.Loss(), f, l.out.packets)
+	if xr := l.feedback.XR; xr.Known {
 		q.Out.believe(xr)
 	}
 	return q
 }
 
-func (d *Direction) believe(xr extended) {
-	d.Known, d.Loss = true, xr.loss
-	if xr.mosLQ != 0 {
-		d.MOSLQ = xr.mosLQ
+func (d *Direction) believe(xr report.Extended) {
+	d.Known, d.Loss = true, xr.Loss
+	if xr.MOSLQ != 0 {
+		d.MOSLQ = xr.MOSLQ
 	}
-	if xr.mosCQ != 0 {
-		d.MOSCQ = xr.mosCQ
+	if xr.MOSCQ != 0 {
+		d.MOSCQ = xr.MOSCQ
 	}
 }
 
-func (l *leg) quality(loss quality.Loss, f figures, sent uint32) Quality {
-	rtt := f.rtt
-	if !rtt.known() {
-		rtt = l.feedback.whole.rtt
+func (l *leg) quality(loss quality.Loss, f report.Figures, sent uint32) Quality {
+	rtt := f.RTT
+	if !rtt.Known() {
+		rtt = l.feedback.Whole.RTT
 	}
-	way := rtt.duration() / 2
+	way := rtt.Duration() / 2
 	coding := codingOf(l.stream.Codec)
 	q := Quality{
-		Network: l.pair.network, RTT: f.rtt.duration(),
-		In: Direction{Packets: loss.Packets(), Loss: loss.Ratio(), Jitter: f.heard.duration(),
+		Network: l.pair.network, RTT: f.RTT.Duration(),
+		In: Direction{Packets: loss.Packets(), Loss: loss.Ratio(), Jitter: f.Inbound.Duration(),
 			Known: loss.Packets() > 0},
-		Out: Direction{Packets: sent, Loss: f.loss.value(), Jitter: f.jitter.duration(), Known: f.loss.known()},
+		Out: Direction{Packets: sent, Loss: f.Loss.Value(), Jitter: f.Jitter.Duration(), Known: f.Loss.Known()},
 	}
 	q.In.rate(quality.Path{Coding: coding, Loss: loss.Ratio(), BurstRatio: loss.BurstRatio(),
-		Delay: way + l.buffered() + l.reception.packetTime()})
+		Delay: way + l.buffered() + l.reception.PacketTime()})
 	q.Out.rate(quality.Path{Coding: coding, Loss: q.Out.Loss,
 		Delay: way + l.farBuffered() + packetTime(l.stream.Ptime)})
 	return q
@@ -136,7 +137,7 @@ func (l *leg) buffered() time.Duration {
 
 // farBuffered is how long our packets wait at the party's.
 func (l *leg) farBuffered() time.Duration {
-	if delay := l.feedback.xr.delay; delay > 0 {
+	if delay := l.feedback.XR.Delay; delay > 0 {
 		return delay
 	}
 	return farBuffer

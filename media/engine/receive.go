@@ -6,6 +6,7 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/codec"
+	"liandong/media/report"
 	"liandong/media/socket"
 )
 
@@ -57,12 +58,12 @@ func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 		return
 	}
 	l.alive(now)
-	l.sounds(packet.SSRC == l.reception.ssrc && packet.SequenceNumber == uint16(l.reception.highest)+1, now)
+	l.sounds(packet.SSRC == l.reception.SSRC() && packet.SequenceNumber == uint16(l.reception.Highest())+1, now)
 	l.silence.noise, l.noisy = noise, l.noisy || noise
 	l.room.rest = min(l.room.rest, calmTicks)
 	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
 	// RTCP that nobody agreed to have on this port.
-	if id != 0 && !key || noise || packet.SSRC == l.reception.ssrc {
+	if id != 0 && !key || noise || packet.SSRC == l.reception.SSRC() {
 		l.enroll(&packet.Header, now)
 	}
 	switch {
@@ -77,7 +78,7 @@ func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 
 // enroll counts a packet for the receiver reports.
 func (l *leg) enroll(h *rtp.Header, now time.Time) {
-	if l.reception.packet(h, now) {
+	if l.reception.Packet(h, now) {
 		l.voice.reset()
 	}
 }
@@ -112,7 +113,7 @@ func (l *leg) keyReleased() {
 }
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
-	l.reception.spread(&packet.Header, clockOf(id), now)
+	l.reception.Spread(&packet.Header, report.ClockOf(id), now)
 	if l.toneKeys != nil {
 		l.detect(id, packet, now)
 	}

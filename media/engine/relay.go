@@ -45,7 +45,7 @@ func (r *rewriter) place(o *outgoing, h *rtp.Header, span uint32, now time.Time)
 	if h.SequenceNumber-r.first > 2*gapLimit {
 		r.first = h.SequenceNumber - gapLimit // so that it is never half a cycle away
 	}
-	lead, frame := o.lead(ts, now), int32(o.clock.frame())
+	lead, frame := o.lead(ts, now), int32(o.clock.Frame())
 	if lead > leadLimit*frame || lead < -lagLimit*frame || int32(ts-o.last) <= 0 {
 		return r.sync(o, h, now)
 	}
@@ -58,7 +58,7 @@ func (r *rewriter) place(o *outgoing, h *rtp.Header, span uint32, now time.Time)
 // sync continues the hearer's stream with this packet.
 func (r *rewriter) sync(o *outgoing, h *rtp.Header, now time.Time) (uint16, uint32, bool) {
 	r.live = false
-	if o.span != 0 && o.lead(o.last+o.span, now) > leadLimit*int32(o.clock.frame()) {
+	if o.span != 0 && o.lead(o.last+o.span, now) > leadLimit*int32(o.clock.Frame()) {
 		return 0, 0, false
 	}
 	ts, _ := o.due(now)

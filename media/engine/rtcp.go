@@ -9,12 +9,13 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"liandong/media/report"
 	"liandong/media/socket"
 )
 
 const (
 	reportInterval = 5 * time.Second         // RFC 3550 §6.2
-	ntpEpoch       = 2_208_988_800           // seconds from 1900 to 1970
+	xrTurn         = 3                       // an extended report goes with each third report, and with the last
 	cnameBytes     = 12                      // RFC 7022 §4.2: 96 random bits
 	reportSpread   = 2500 * time.Millisecond // RFC 3550 §6.3.1: not all at once
 )
@@ -66,10 +67,31 @@ func (l *leg) report(now time.Time) {
 	l.appraise(now)
 	l.reports.turn++
 	packets := l.compound(l.shard.now) // not the tick's time: the round trip is measured with it
-	if l.reports.turn%xrTurn == 0 && l.reception.received > 0 {
+	if l.reports.turn%xrTurn == 0 && l.reception.Received() > 0 {
 		packets = append(packets, l.extendedReport())
 	}
 	l.sendRTCP(packets)
+}
+
+// extendedReport is the VoIP metrics of what came from the party: RFC 3611 §4.7. Nobody has to
+// agree on it first: who does not know it passes over it.
+func (l *leg) extendedReport() *rtcp.ExtendedReport {
+	q := l.whole()
+	return &rtcp.ExtendedReport{SenderSSRC: l.out.ssrc, Reports: []rtcp.ReportBlock{l.reception.VoIP(report.Metrics{
+		Loss: l.reception.Loss(), Discarded: l.discarded(), Buffered: l.buffered(), RTT: q.RTT,
+		R: q.In.R, MOSLQ: q.In.MOSLQ, MOSCQ: q.In.MOSCQ,
+	})}}
+}
+
+// discarded is the part of the packets that came and were too late, or too early, to be mixed;
+// a relay leaves out none.
+func (l *leg) discarded() float64 {
+	if l.voice.playout == nil {
+		return 0
+	}
+	s := l.voice.playout.Stats()
+	left := s.Late + s.Skipped
+	return float64(left) / float64(max(1, left+s.Played))
 }
 
 // goodbye ends the stream towards the party: RFC 3550 §6.6.
@@ -78,7 +100,7 @@ func (l *leg) goodbye(now time.Time) {
 		return
 	}
 	packets := l.compound(now)
-	if l.reception.received > 0 {
+	if l.reception.Received() > 0 {
 		packets = append(packets, l.extendedReport())
 	}
 	l.sendRTCP(append(packets, &rtcp.Goodbye{Sources: []uint32{l.out.ssrc}}))
@@ -87,27 +109,21 @@ func (l *leg) goodbye(now time.Time) {
 // compound is a report and our name: RFC 3550 §6.1.
 func (l *leg) compound(now time.Time) []rtcp.Packet {
 	var blocks []rtcp.ReceptionReport
-	if l.reception.received != l.reports.heard {
-		blocks = append(blocks, l.reception.report(now))
-		l.reports.heard = l.reception.received
+	if l.reception.Received() != l.reports.heard {
+		blocks = append(blocks, l.reception.Block(now))
+		l.reports.heard = l.reception.Received()
 	}
 	sdes := rtcp.NewCNAMESourceDescription(l.out.ssrc, l.reports.cname)
 	if l.out.packets == l.reports.packets {
 		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: l.out.ssrc, Reports: blocks}, sdes}
 	}
 	l.reports.packets = l.out.packets
-	report := &rtcp.SenderReport{
-		SSRC: l.out.ssrc, NTPTime: ntp(now), RTPTime: l.out.last + l.out.clock.ticks(now.Sub(l.out.at)),
+	sr := &rtcp.SenderReport{
+		SSRC: l.out.ssrc, NTPTime: report.NTP(now), RTPTime: l.out.last + l.out.clock.Ticks(now.Sub(l.out.at)),
 		PacketCount: l.out.packets, OctetCount: l.out.octets, Reports: blocks,
 	}
-	l.feedback.note(report, now)
-	return []rtcp.Packet{report, sdes}
-}
-
-// ntp is the 32.32 bit time since 1900: RFC 3550 §4.
-func ntp(t time.Time) uint64 {
-	fraction := uint64(t.Nanosecond()) << 32 / uint64(time.Second)
-	return uint64(t.Unix()+ntpEpoch)<<32 | fraction
+	l.feedback.Note(sr, now)
+	return []rtcp.Packet{sr, sdes}
 }
 
 func (l *leg) sendRTCP(packets []rtcp.Packet) {
@@ -161,7 +177,7 @@ func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
 		l.shard.count.malformed.Add(1)
 		return
 	}
-	packets, broken := unpack(data)
+	packets, broken := report.Unpack(data)
 	if broken {
 		l.shard.count.malformed.Add(1)
 	}
@@ -179,49 +195,36 @@ func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
 	}
 }
 
-// unpack takes a compound apart. One packet of it that cannot be read does not spoil the
-// others: extended reports above all come in strange shapes.
-func unpack(data []byte) (packets []rtcp.Packet, broken bool) {
-	for len(data) > 0 {
-		var h rtcp.Header
-		size := 0
-		if h.Unmarshal(data) == nil {
-			size = 4 * (int(h.Length) + 1) // RFC 3550 §6.4.1: in 32-bit words minus one
-		}
-		if size == 0 || size > len(data) {
-			return packets, true
-		}
-		if some, err := rtcp.Unmarshal(data[:size]); err == nil {
-			packets = append(packets, some...)
-		} else {
-			broken = true
-		}
-		data = data[size:]
+// listenTo takes what a report says of the stream that the party gets.
+func (l *leg) listenTo(packet rtcp.Packet, now time.Time) {
+	switch packet := packet.(type) {
+	case *rtcp.SenderReport:
+		l.blocks(packet.Reports, now)
+	case *rtcp.ReceiverReport:
+		l.blocks(packet.Reports, now)
+	case *rtcp.ExtendedReport:
+		l.feedback.Extended(packet, l.out.ssrc)
 	}
-	return packets, broken
 }
 
-// listenTo takes what a report says of the stream that the party gets.
-func (l *leg) listenTo(report rtcp.Packet, now time.Time) {
-	switch report := report.(type) {
-	case *rtcp.SenderReport:
-		l.blocks(report.Reports, now)
-	case *rtcp.ReceiverReport:
-		l.blocks(report.Reports, now)
-	case *rtcp.ExtendedReport:
-		l.voip(report)
+// blocks reads the report blocks that are about our stream.
+func (l *leg) blocks(reports []rtcp.ReceptionReport, now time.Time) {
+	for _, block := range reports {
+		if block.SSRC == l.out.ssrc {
+			l.feedback.Block(block, l.out.packets, l.out.clock, now)
+		}
 	}
 }
 
 // present says whether a report shows that the party is there although no sound may come:
 // phones that suppress silence say so by a receiver report (RFC 3550 §6.4), or by a sender
 // report that counts nothing more. One that sends into the void is not present.
-func (l *leg) present(report rtcp.Packet, now time.Time) bool {
-	switch report := report.(type) {
+func (l *leg) present(packet rtcp.Packet, now time.Time) bool {
+	switch packet := packet.(type) {
 	case *rtcp.ReceiverReport:
 		return true
 	case *rtcp.SenderReport:
-		return report.SSRC == l.reception.ssrc && l.reception.noteReport(report, now)
+		return packet.SSRC == l.reception.SSRC() && l.reception.Note(packet, now)
 	}
 	return false
 }

@@ -107,13 +107,6 @@ func TestMux(t *testing.T) {
 	}
 }
 
-func TestNTP(t *testing.T) {
-	at := time.Date(2036, 2, 7, 6, 28, 15, int(time.Second/2), time.UTC)
-	if got := ntp(at); got != 0xffffffff_80000000 {
-		t.Errorf("%x, want the last half second of the era", got)
-	}
-}
-
 // TestReportsMove: reports go where the stream goes, also after the party has moved.
 func TestReportsMove(t *testing.T) {
 	r := newRig(t, labConfig(nil))
@@ -150,7 +143,7 @@ func TestStrayReports(t *testing.T) {
 		r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(b.port), From: b.addr, Data: sr})
 		b.put(b.addr, skipped, make([]byte, 160))
 	}
-	if n := r.session.room.leg(2).reception.received; n < 250 {
+	if n := r.session.room.leg(2).reception.Received(); n < 250 {
 		t.Errorf("%d packets counted in the stream, want all of 250", n)
 	}
 	c.forget()
@@ -174,13 +167,13 @@ func TestReportFlood(t *testing.T) {
 		say(n + 1)
 	}
 	r.pass(0)
-	if got := l.reception.senderReport; got != mostCame {
+	if got := l.reception.Block(r.now).LastSenderReport; got != mostCame {
 		t.Errorf("report %d is the last that was read, want %d", got, mostCame)
 	}
 	r.run(time.Second)
 	say(5000)
 	r.pass(0)
-	if got := l.reception.senderReport; got != 5000 {
+	if got := l.reception.Block(r.now).LastSenderReport; got != 5000 {
 		t.Errorf("a second later %d was read, want 5000", got)
 	}
 }

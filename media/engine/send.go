@@ -98,7 +98,7 @@ func (l *leg) hush() sound {
 
 // cover fills in for a relayed source that sends nothing.
 func (l *leg) cover(now time.Time) (sound, bool) {
-	patience := coverAfter + l.out.clock.duration(l.out.span)
+	patience := coverAfter + l.out.clock.Duration(l.out.span)
 	if l.rewriter.live && now.Sub(l.out.at) <= patience && !l.sources[0].muted(now) {
 		return sound{}, true
 	}

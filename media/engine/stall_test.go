@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/media/report"
 )
 
 // leads gives the timestamps' lead over real time, in samples, against the packet first.
 func (p *phone) lead(packet, first taken) int32 {
-	real := clock(8).ticks(packet.at.Sub(first.at))
+	real := report.Clock(8).Ticks(packet.at.Sub(first.at))
 	return int32(packet.Timestamp - first.Timestamp - real)
 }
 

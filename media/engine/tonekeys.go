@@ -8,6 +8,7 @@ import (
 	"liandong/media/codec"
 	"liandong/media/dtmf"
 	"liandong/media/pcm"
+	"liandong/media/report"
 )
 
 const (
@@ -47,7 +48,7 @@ func (t *toneKeys) packet(id codec.ID, p *rtp.Packet) (keys []byte, sounds bool)
 	case int16(p.SequenceNumber-t.seq) < 0:
 		return nil, false
 	case p.SequenceNumber != t.seq:
-		t.detector.Lose(clockOf(id).duration(max(p.Timestamp-t.ts, 1)))
+		t.detector.Lose(report.ClockOf(id).Duration(max(p.Timestamp-t.ts, 1)))
 		t.decoder.Decode(t.sound[:], t.last[:t.size])
 	case p.Timestamp != t.ts: // RFC 3550 §5.1: nothing is missing, it was silent meanwhile
 		t.pause()

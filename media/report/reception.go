@@ -1,4 +1,4 @@
-package engine
+package report
 
 import (
 	"time"
@@ -14,15 +14,15 @@ const (
 	maxSpan    = 6    // frames; longer steps of the timestamp are pauses
 )
 
-// reception keeps what a receiver report says about a leg's party: RFC 3550 §A.1, §A.3,
-// §A.8. Owned by the leg.
-type reception struct {
+// Reception keeps what a receiver report says about who sends: RFC 3550 §A.1, §A.3, §A.8. The zero value has received
+// nothing.
+type Reception struct {
 	ssrc     uint32
 	base     uint32 // extended sequence number of the first packet
 	highest  uint32 // and of the newest
 	received uint32 // 0: nothing to report
 	start    time.Time
-	clock    clock // of its sound; 0: not known yet
+	clock    Clock // of its sound; 0: not known yet
 
 	expectedBefore, receivedBefore uint32 // at the last report
 
@@ -38,8 +38,20 @@ type reception struct {
 	told, came   uint32 // packets that it said were sent, and that had come by then
 }
 
-// packet counts an RTP packet. fresh is true when it begins another stream.
-func (r *reception) packet(h *rtp.Header, now time.Time) (fresh bool) {
+// SSRC is that of the stream that comes.
+func (r *Reception) SSRC() uint32 { return r.ssrc }
+
+// Received is how many packets of the stream have come.
+func (r *Reception) Received() uint32 { return r.received }
+
+// Highest is the extended sequence number of the newest packet.
+func (r *Reception) Highest() uint32 { return r.highest }
+
+// Loss is what was lost, over all streams that came.
+func (r *Reception) Loss() quality.Loss { return r.pattern.Loss() }
+
+// Packet counts an RTP packet. fresh is true when it begins another stream.
+func (r *Reception) Packet(h *rtp.Header, now time.Time) (fresh bool) {
 	step := int16(h.SequenceNumber - uint16(r.highest))
 	if r.received == 0 || r.ssrc != h.SSRC || step > maxDropout || step < -maxDropout {
 		fresh = r.received != 0
@@ -56,37 +68,37 @@ func (r *reception) packet(h *rtp.Header, now time.Time) (fresh bool) {
 }
 
 // measure sees from two packets in a row how long one is.
-func (r *reception) measure(step int16, stamp uint32) {
-	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan*r.clock.frame() {
+func (r *Reception) measure(step int16, stamp uint32) {
+	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan*r.clock.Frame() {
 		r.span = span
 	}
 	r.stamp = stamp
 }
 
-// packetTime is how long a packet of the party is, as far as is known.
-func (r *reception) packetTime() time.Duration {
+// PacketTime is how long a packet of the party is, as far as is known.
+func (r *Reception) PacketTime() time.Duration {
 	if r.span == 0 {
 		return frameTime
 	}
-	return r.clock.duration(r.span)
+	return r.clock.Duration(r.span)
 }
 
-func (r *reception) restart(h *rtp.Header, now time.Time) {
+func (r *Reception) restart(h *rtp.Header, now time.Time) {
 	seq := uint32(h.SequenceNumber)
-	*r = reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, clock: r.clock, stamp: h.Timestamp,
+	*r = Reception{ssrc: h.SSRC, base: seq, highest: seq, received: 1, start: now, clock: r.clock, stamp: h.Timestamp,
 		pattern: r.pattern}
 	r.pattern.Start()
 	r.transit = r.transitOf(h, now)
 }
 
-func (r *reception) transitOf(h *rtp.Header, now time.Time) int32 {
-	return int32(r.clock.ticks(now.Sub(r.start)) - h.Timestamp)
+func (r *Reception) transitOf(h *rtp.Header, now time.Time) int32 {
+	return int32(r.clock.Ticks(now.Sub(r.start)) - h.Timestamp)
 }
 
-// spread updates the interarrival jitter, as finely as packets are read: those that are only
+// Spread updates the interarrival jitter, as finely as packets are read: those that are only
 // mixed, once a tick. Events repeat their timestamp and have no part in it. With another clock
 // it begins anew: RFC 7160 §4.2.
-func (r *reception) spread(h *rtp.Header, c clock, now time.Time) {
+func (r *Reception) Spread(h *rtp.Header, c Clock, now time.Time) {
 	if c != r.clock {
 		r.clock, r.jitter, r.span = c, 0, 0
 		r.transit = r.transitOf(h, now)
@@ -98,17 +110,17 @@ func (r *reception) spread(h *rtp.Header, c clock, now time.Time) {
 	r.jitter += uint32(max(d, -d)) - (r.jitter+8)>>4
 }
 
-// jitterTime is the interarrival jitter as a time.
-func (r *reception) jitterTime() time.Duration {
+// Jitter is the interarrival jitter as a time.
+func (r *Reception) Jitter() time.Duration {
 	if r.clock == 0 {
 		return 0
 	}
-	return r.clock.duration(r.jitter >> 4)
+	return r.clock.Duration(r.jitter >> 4)
 }
 
-// noteReport notes a sender report of the party. pauses is true when the party has sent nothing
+// Note keeps a sender report of the party. pauses is true when the party has sent nothing
 // since the last one that we lack: it is there, and silent on purpose.
-func (r *reception) noteReport(sr *rtcp.SenderReport, now time.Time) (pauses bool) {
+func (r *Reception) Note(sr *rtcp.SenderReport, now time.Time) (pauses bool) {
 	sent, came := sr.PacketCount-r.told, r.received-r.came
 	pauses = !r.reportedAt.IsZero() && sent <= 2*came
 	r.senderReport, r.reportedAt = uint32(sr.NTPTime>>16), now
@@ -116,8 +128,8 @@ func (r *reception) noteReport(sr *rtcp.SenderReport, now time.Time) (pauses boo
 	return pauses
 }
 
-// report closes the interval since the last one.
-func (r *reception) report(now time.Time) rtcp.ReceptionReport {
+// Block closes the interval since the last one.
+func (r *Reception) Block(now time.Time) rtcp.ReceptionReport {
 	expected := r.highest - r.base + 1
 	lost := max(0, int64(expected)-int64(r.received))
 	interval := int64(expected - r.expectedBefore)
