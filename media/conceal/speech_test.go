@@ -1,35 +1,18 @@
 package conceal
 
 import (
-	"encoding/binary"
 	"math"
-	"math/bits"
-	"math/cmplx"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
+
+	"liandong/media/pcm/pcmtest"
 )
 
 // speech is the switch's own announcements one behind the other, half a minute at 8 kHz, or
 // the same brought to 16 kHz.
 func speech(t testing.TB, rate int) []int16 {
 	t.Helper()
-	files, err := filepath.Glob("../../configs/prompts/zh/*.wav")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no speech: %v", err)
-	}
-	slices.Sort(files)
-	var out []int16
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil || len(b) < 44 || string(b[36:40]) != "data" || binary.LittleEndian.Uint32(b[24:]) != 8000 {
-			t.Fatalf("%s: not plain sound of 8 kHz: %v", name, err)
-		}
-		for b = b[44:]; len(b) > 1; b = b[2:] {
-			out = append(out, int16(binary.LittleEndian.Uint16(b)))
-		}
-	}
+	out := pcmtest.Speech(t)
 	if rate == 16000 {
 		return doubled(out)
 	}
@@ -116,7 +99,7 @@ func bark(x []int16, rate int) []float64 {
 	for i, s := range x {
 		spectrum[i] = complex(float64(s)*(0.5-0.5*math.Cos(2*math.Pi*float64(i)/float64(len(x)))), 0)
 	}
-	fft(spectrum)
+	pcmtest.FFT(spectrum)
 	bands := make([]float64, int(toBark(float64(rate)/2)))
 	for i := range len(x) / 2 {
 		if band := int(toBark(float64(i*rate) / float64(len(x)))); band < len(bands) {
@@ -131,23 +114,3 @@ func bark(x []int16, rate int) []float64 {
 
 // toBark is Traunmüller's formula.
 func toBark(hz float64) float64 { return max(0, 26.81*hz/(1960+hz)-0.53) }
-
-// fft is the Fourier transform in place, radix 2, by decimation in frequency.
-func fft(x []complex128) {
-	n := len(x)
-	for size := n; size > 1; size /= 2 {
-		for k := range size / 2 {
-			turn := cmplx.Rect(1, -2*math.Pi*float64(k)/float64(size))
-			for i := k; i < n; i += size {
-				a, b := x[i], x[i+size/2]
-				x[i], x[i+size/2] = a+b, (a-b)*turn
-			}
-		}
-	}
-	shift := 64 - bits.TrailingZeros(uint(n))
-	for i := range x {
-		if j := int(bits.Reverse64(uint64(i)) >> shift); i < j {
-			x[i], x[j] = x[j], x[i]
-		}
-	}
-}

@@ -5,42 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"liandong/media/codec"
+	"liandong/media/socket/sockettest"
 )
-
-// drawer is a socket.Keeper.
-type drawer struct {
-	mu   sync.Mutex // guards held
-	held map[string]int
-}
-
-func (d *drawer) Take(name string) (int, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	fd, ok := d.held[name]
-	if !ok {
-		return 0, false
-	}
-	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	return own, err == nil
-}
-
-func (d *drawer) Hold(name string, fd int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.held[name], _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-}
-
-func (d *drawer) Drop(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if fd, ok := d.held[name]; ok {
-		_ = unix.Close(fd)
-		delete(d.held, name)
-	}
-}
 
 // states are the newest checkpoints of a session.
 type states struct {
@@ -71,7 +38,7 @@ func TestEngineGoesOn(t *testing.T) {
 		}
 		for _, lastWords := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				keeper := &drawer{held: map[string]int{}}
+				keeper := sockettest.NewKeeper()
 				sockets.Keeper = keeper
 				cfg := loopbackConfig(t, 4)
 				first, err := start(cfg, sockets, slog.New(slog.DiscardHandler))
@@ -108,11 +75,7 @@ func TestEngineGoesOn(t *testing.T) {
 					h.goesOn(lastWords)
 				}
 				s.Close()
-				eventually(t, "all ports are free", func() bool {
-					keeper.mu.Lock()
-					defer keeper.mu.Unlock()
-					return len(keeper.held) == 0
-				})
+				eventually(t, "all ports are free", func() bool { return keeper.Len() == 0 })
 			})
 		}
 	}

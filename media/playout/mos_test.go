@@ -2,10 +2,9 @@ package playout
 
 import (
 	"math"
-	"math/bits"
-	"math/cmplx"
 
 	"liandong/media/pcm"
+	"liandong/media/pcm/pcmtest"
 )
 
 // The measure of the tests that say how good speech still is: what is said and what is heard are brought to the
@@ -148,7 +147,7 @@ func loudness(x []int16, gain float64) (l loud) {
 	for i, s := range x {
 		spectrum[i] = complex(float64(s)*(0.5-0.5*math.Cos(2*math.Pi*float64(i)/window)), 0)
 	}
-	fft(spectrum)
+	pcmtest.FFT(spectrum)
 	for k := 1; k < window/2; k++ {
 		hz := float64(k) * pcm.Rate / window
 		if band := int(bark(hz) / bandWidth); band < bands {
@@ -206,24 +205,4 @@ func overTime(d []float64) float64 {
 		n++
 	}
 	return math.Sqrt(squares / float64(max(1, n)))
-}
-
-// fft is the Fourier transform in place, radix 2, by decimation in frequency.
-func fft(x []complex128) {
-	n := len(x)
-	for size := n; size > 1; size /= 2 {
-		for k := range size / 2 {
-			turn := cmplx.Rect(1, -2*math.Pi*float64(k)/float64(size))
-			for i := k; i < n; i += size {
-				a, b := x[i], x[i+size/2]
-				x[i], x[i+size/2] = a+b, (a-b)*turn
-			}
-		}
-	}
-	shift := 64 - bits.TrailingZeros(uint(n))
-	for i := range x {
-		if j := int(bits.Reverse64(uint64(i)) >> shift); i < j {
-			x[i], x[j] = x[j], x[i]
-		}
-	}
 }

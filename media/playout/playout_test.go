@@ -9,6 +9,7 @@ import (
 	"liandong/media/codec"
 	"liandong/media/jitter"
 	"liandong/media/pcm"
+	"liandong/media/pcm/pcmtest"
 )
 
 // TestExact: what comes in order is heard sample by sample, from 40 ms after its arrival on, but for the first 2 ms
@@ -48,7 +49,7 @@ func TestExact(t *testing.T) {
 
 // TestSettles: in a steady network the delay goes down to what a tick needs, by cuts alone.
 func TestSettles(t *testing.T) {
-	voice := speech(t)
+	voice := pcmtest.Speech(t)
 	for _, rate := range []int{8000, 16000} {
 		a := newParty(t, codec.PCMA, rate)
 		a.voice = func(i int) int16 { return voice[(20000+i)%len(voice)] }
@@ -67,7 +68,7 @@ func TestSettles(t *testing.T) {
 // end: nine times the packets move over a tick, and while they do so some come just too late for it. The delay stays
 // within a tick, nothing is lost, and what is concealed is heard later.
 func TestSkew(t *testing.T) {
-	voice := speech(t)
+	voice := pcmtest.Speech(t)
 	for _, ppm := range []time.Duration{100, -100} {
 		for _, id := range []codec.ID{codec.PCMA} {
 			a := newParty(t, id, 8000)

@@ -1,11 +1,8 @@
 package playout
 
 import (
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -19,27 +16,6 @@ const (
 	ms   = time.Millisecond
 	tick = 20 * ms
 )
-
-// speech is the switch's own announcements one behind the other, half a minute at 8 kHz.
-func speech(t testing.TB) []int16 {
-	t.Helper()
-	files, err := filepath.Glob("../../configs/prompts/zh/*.wav")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no speech: %v", err)
-	}
-	slices.Sort(files)
-	var out []int16
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil || len(b) < 44 || string(b[36:40]) != "data" || binary.LittleEndian.Uint32(b[24:]) != 8000 {
-			t.Fatalf("%s: not plain sound of 8 kHz: %v", name, err)
-		}
-		for b = b[44:]; len(b) > 1; b = b[2:] {
-			out = append(out, int16(binary.LittleEndian.Uint16(b)))
-		}
-	}
-	return out
-}
 
 // babble is noise that is like none of its own parts.
 func babble(rate int) func(i int) int16 {

@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/jitter"
+	"liandong/media/pcm/pcmtest"
 )
 
 // trouble is what a network or a sender does to speech.
@@ -73,7 +74,7 @@ const roomNoise = 50
 // noisySpeech is speech in a quiet room: 20 s over noise of -56 dBFS, which is louder at low frequencies.
 func noisySpeech(t testing.TB) []int16 {
 	dice := rand.New(rand.NewPCG(4, 4))
-	out := append([]int16(nil), speech(t)[:20*8000]...)
+	out := append([]int16(nil), pcmtest.Speech(t)[:20*8000]...)
 	low := 0.
 	for i := range out {
 		low = 0.8*low + dice.NormFloat64()*roomNoise*0.6

@@ -4,49 +4,16 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"liandong/media/socket/sockettest"
 )
-
-// drawer is a Keeper.
-type drawer struct {
-	mu   sync.Mutex // guards held
-	held map[string]int
-}
-
-func (d *drawer) Take(name string) (int, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	fd, ok := d.held[name]
-	if !ok {
-		return 0, false
-	}
-	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	return own, err == nil
-}
-
-func (d *drawer) Hold(name string, fd int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.held[name], _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-}
-
-func (d *drawer) Drop(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if fd, ok := d.held[name]; ok {
-		_ = unix.Close(fd)
-		delete(d.held, name)
-	}
-}
 
 // TestPortsGoOn: a port outlives the transport that opened it; what comes meanwhile is handed over by the next one,
 // however it receives, and the port is free when that one closes it.
 func TestPortsGoOn(t *testing.T) {
 	for _, c := range []Config{{}, {Raw: true}, {Steered: true}, {Raw: true, Steered: true}} {
-		keeper := &drawer{held: map[string]int{}}
+		keeper := sockettest.NewKeeper()
 		c.Keeper = keeper
 		open := func() Transport {
 			all, err := Open(1, c, discard)
@@ -90,8 +57,8 @@ func TestPortsGoOn(t *testing.T) {
 			t.Errorf("%s: %q", second.Name(), got)
 		}
 		second.Close(s)
-		if len(keeper.held) != 0 {
-			t.Errorf("%s: the keeper still has %v", second.Name(), keeper.held)
+		if n := keeper.Len(); n != 0 {
+			t.Errorf("%s: the keeper still has %d", second.Name(), n)
 		}
 		if s, err = second.Open(local); err != nil {
 			t.Errorf("%s: the port is not free: %v", second.Name(), err)
