@@ -309,14 +309,14 @@ func TestStrangersByNetwork(t *testing.T) {
 			t.Errorf("a stranger %s got %q, want %q", c.name, answer[:n], c.want)
 		}
 	}
-	res, err := http.Get("http://" + b.http.String() + "/metrics")
-	must(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	must(t, err)
-	if !bytes.Contains(body, []byte("liandong_sip_strangers_total 4\n")) {
-		t.Error("the four strangers are not counted")
-	}
+	eventually(t, "the four strangers are counted", func() bool {
+		res, err := http.Get("http://" + b.http.String() + "/metrics")
+		must(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		must(t, err)
+		return bytes.Contains(body, []byte("liandong_sip_strangers_total 4\n"))
+	})
 }
 
 // call is a citizen's, whose number is as odd as they come: its host is in its user part.

@@ -18,7 +18,7 @@ func TestDrain(t *testing.T) {
 		t.Skip("as long as calls may last")
 	}
 	t.Parallel()
-	s := startServing(t, miniredis.RunT(t).Addr(), "shutdown.drain=4s")
+	s := startServing(t, miniredis.RunT(t).Addr(), "shutdown.drain=10s")
 	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	caller := s.caller(t, callerTone)
 	c := s.call(t, caller, "110")
@@ -37,13 +37,13 @@ func TestDrain(t *testing.T) {
 		t.Errorf("a new call got %+v", e)
 	}
 	hears(t, c, deskTone)
-	must(t, c.WaitHeard(within(t, 15*time.Second), 400*time.Millisecond, func(pcm []int16) bool {
+	must(t, c.WaitHeard(within(t, 25*time.Second), 400*time.Millisecond, func(pcm []int16) bool {
 		// what the citizen is told, beside the desk
 		return phone.Loudness(pcm) > 50 && phone.Share(pcm, deskTone) < 0.95
 	}))
-	must(t, c.WaitState(within(t, 20*time.Second), phone.Ended))
+	must(t, c.WaitState(within(t, 30*time.Second), phone.Ended))
 	must(t, d.WaitState(within(t, 10*time.Second), phone.Ended))
-	if took := time.Since(began); took < 4*time.Second || c.Ending().Local {
+	if took := time.Since(began); took < 10*time.Second || c.Ending().Local {
 		t.Errorf("after %v: %+v", took, c.Ending())
 	}
 	must(t, s.keeper.Wait())

@@ -175,8 +175,22 @@ func TestLoadHandover(t *testing.T) {
 // A run that is told to stop takes its calls down and reports what there was.
 func TestLoadInterrupted(t *testing.T) {
 	l := startLab(t)
-	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	go func() { // once the call is up, and has been measured a moment
+		defer stop()
+		for range 600 {
+			time.Sleep(50 * time.Millisecond)
+			if res, err := http.Get("http://" + l.http + "/v1/calls"); err == nil {
+				body, _ := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if bytes.Contains(body, []byte(`"talking"`)) {
+					break
+				}
+			}
+		}
+		time.Sleep(2 * time.Second)
+	}()
 	r := measure(t, ctx, load.Relay{Target: l.target(), Calls: 1, Duration: time.Minute})
 	if !r.Interrupted || r.Calls.Up != 1 || r.Measured > 30 {
 		t.Errorf("%+v", r)
@@ -268,7 +282,7 @@ func TestLoadSoak(t *testing.T) {
 		t.Fatalf("%+v", r.Soak)
 	}
 	for name, f := range r.Soak.Flows {
-		if f.Done != f.Tried {
+		if f.Done == 0 || f.Done != f.Tried && len(r.Generator.Remarks) == 0 { // a machine that has no time is remarked
 			t.Errorf("%s: %+v", name, f)
 		}
 	}

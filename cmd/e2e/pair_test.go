@@ -319,7 +319,7 @@ func TestPair(t *testing.T) {
 	}
 	hearsAll(t, c, deskTone, partnerTone)
 	hearsAll(t, w, deskTone, callerTone)
-	p.silence("given back", time.Second, off, moved, c, d, w)
+	p.silence("given back", 2*time.Second, off, moved, c, d, w)
 	p.untouched(c, d, w)
 	must(t, c.Hangup(within(t, 10*time.Second)))
 	must(t, d.WaitState(within(t, 15*time.Second), phone.Ended))

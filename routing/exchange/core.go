@@ -43,7 +43,7 @@ type World struct {
 	Post    func(Letter) bool                                 // brings a letter to another call; false: it is over
 	Record  Recorder
 	Retape  Retaper // nil: a recording ends with the process
-	// as Tell, for who looks at the messages; nil: nobody does
+	// Trace is Tell for whoever looks at the messages; nil: nobody does.
 	Trace  func(event string, fields map[string]string)
 	Astray func()      // counts a state that no call can be in; nil: nobody does
 	Bug    func(r any) // is told of a panic that has been got over; nil: a panic goes on
@@ -117,13 +117,13 @@ type Core struct {
 	lentOut  []*party          // those whose legs another call has
 	moved    map[string]string // which call has the leg of a Call-ID that was here
 	wishes   []wish            // joins asked for, in the order of their facts
-	tape     LiveRecording     // nil: it is not, or there is no way to
-	spool    *record.Position  // how it was begun
+	tape     LiveRecording     // nil: the call is not recorded, or nothing records
+	spool    *record.Position  // how the recording was begun; nil: none was
 	now      time.Time
 	lamps    []LampState // as shown last
 	drawn    []LampState // scratch: as they would be
 	glanced  glance      // as told last
-	rang     []string    // the same
+	rang     []string    // agents whose ringing was told last
 	attended bool        // a phone has put two of its calls together, and the caller's side has not been told
 	seconds  call.LegID  // second dialogs so far
 	origin   ua.Origin

@@ -32,11 +32,11 @@ type Config struct {
 	Wire      Transport
 	Trunks    Trunks // nil: each trunk is reached at its Target alone
 	Tickets   Tickets
-	// from any goroutine; must not block; has the fields for itself
+	// Tell publishes a call event: from any goroutine, must not block, has the fields for itself.
 	Tell func(event string, fields map[string]string)
-	// is told whose each dialog is and what is heard; the same; nil: nobody is
+	// Trace is told whose each dialog is and what is heard, as Tell; nil: nobody is.
 	Trace    func(event string, fields map[string]string)
-	Seat     func(user string) // is told of each seat whose state may be another; the same; nil: nobody is
+	Seat     func(user string) // is told of each seat whose state may be another, as Tell; nil: nobody is
 	NewID    func(now time.Time) string
 	Record   Recorder  // nil: nothing is recorded
 	Versions *Versions // of what subscribers are told; nil: from 1

@@ -187,7 +187,7 @@ const earlyPatience = time.Second
 
 // earlyMedia lets those who wait for a desk behind a trunk hear what comes from there
 // before the answer: the operator's announcement, the queue of the partner's PBX.
-// Of several earlyMedia dialogs, as a proxy's forking makes them, the last one is heard.
+// Of several early dialogs, as a proxy's forking makes them, the last one is heard.
 func (c *Core) earlyMedia(p *party, s *sdp.Session) {
 	if p.Route == nil || p.Gone || s == nil {
 		return

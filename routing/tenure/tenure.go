@@ -13,7 +13,7 @@
 // VRRP's messages nor the partner's get through while both machines reach the phones.
 //
 // Each turn has a number, its epoch, higher than all before. No wall clock is looked at: times are those since the
-// machine's process began, and need only run about as fast on both sides (an eighth is allowed for).
+// machine was started, and need only run about as fast on both sides (an eighth is allowed for).
 //
 // [Machine] is pure: it is told the time with everything that happens, and returns what is to be done.
 package tenure

@@ -97,7 +97,7 @@ func (l *Leg) addIdentity(req *gosip.Request) {
 	l.Modify.Identity, l.Modify.SentIdentity = nil, l.Modify.Identity
 }
 
-// showAgain: what the party has put off it has not read. A newer identity takes
+// showIdentityAgain: what the party has put off it has not read. A newer identity takes
 // its place.
 func (l *Leg) showIdentityAgain() {
 	if l.Modify.Identity == nil {

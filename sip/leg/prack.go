@@ -53,7 +53,7 @@ func (l *Leg) sendReliably(now time.Time, res *gosip.Response, media bool) {
 	}
 }
 
-// earlyBody is the description in a reliable response: our answer when it is
+// provisionalBody is the description in a reliable response: our answer when it is
 // wanted, or our offer, which the first one must carry (RFC 3261 §13.2.1) when
 // the INVITE had none.
 func (l *Leg) provisionalBody(e *provisional, media bool) []byte {

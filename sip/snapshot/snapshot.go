@@ -1,4 +1,4 @@
-// Package snapshot writes the state of a call's signalling down, so that it
+// Package snapshot writes a state (of a call, a leg, a seat, a ticket entry) down, so that it
 // outlives the process, and reads it again.
 //
 // State is plain values with exported fields. The form is CBOR (RFC 8949) with

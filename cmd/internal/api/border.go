@@ -64,7 +64,7 @@ func (l lines) and(o lines) lines {
 	return both
 }
 
-// visitor is who asks, and what he may see.
+// visitorOf is who asks, and what he may see.
 type visitor struct {
 	name  string // the key of the config that lets him in, "phone" for a phone; for the log
 	token bool   // he brought one: no page from elsewhere can
@@ -77,7 +77,7 @@ type visitor struct {
 
 type visitorKey struct{}
 
-// visitor is who was let in with a request.
+// visitorOf is who was let in with a request.
 func visitorOf(r *http.Request) visitor {
 	v, _ := r.Context().Value(visitorKey{}).(visitor)
 	return v

@@ -67,6 +67,10 @@ func (s *Server) supervise(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if err != nil {
+		s.say(w, http.StatusServiceUnavailable, callBusy)
+		return
+	}
 	s.say(w, http.StatusOK, done)
 }
 

@@ -72,10 +72,10 @@ type App struct {
 	pair   *pair                       // nil: there is one machine
 	copies map[string]*journal.Journal // of what the other one has not shipped, by the name of its Redis
 	skip   uint32                      // CSeqs that the other one may have used
-	json   bool                        // the log is
+	json   bool                        // the log is JSON
 	lang   string                      // of what people read while this machine stands by
 
-	listens []configs.Listener // for that time
+	listens []configs.Listener // where HTTP is heard while this machine stands by
 
 	reload
 }

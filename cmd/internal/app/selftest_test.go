@@ -66,7 +66,7 @@ selftest: {every: 500ms}
 		t.Fatal(err)
 	}
 	time.Sleep(8 * time.Second) // as long as a call that fails, and another
-	if strings.Contains(log.String(), "own") || !a.tester.OK()["110"] {
+	if strings.Contains(log.String(), "ALARM: the switch does not take") || !a.tester.OK()["110"] {
 		t.Errorf("the switch does not take its own calls:\n%s", log)
 	}
 }

@@ -190,8 +190,8 @@ func (d *Disk) write() {
 			continue
 		default:
 		}
-		if w != nil && w.out.Buffered() > 0 && w.out.Flush() != nil {
-			w = d.give(w)
+		if w != nil && w.out.Buffered() > 0 {
+			w = d.flush(w)
 		}
 		select {
 		case one := <-d.queue:
@@ -214,9 +214,7 @@ func (d *Disk) write() {
 // take does what the queue asks for, with the file that it goes on with.
 func (d *Disk) take(w *writer, one any) *writer {
 	if asked, ok := one.(chan struct{}); ok {
-		if w != nil && w.out.Flush() != nil {
-			w = d.give(w)
-		}
+		w = d.flush(w)
 		close(asked)
 		return w
 	}
@@ -234,12 +232,12 @@ func (d *Disk) take(w *writer, one any) *writer {
 		}
 		if w, err = d.begin(); err != nil {
 			d.count.dropped.Add(1)
-			return d.give(nil)
+			return d.give(nil, err)
 		}
 	}
 	if n, err := w.put(e, &d.mu); err != nil {
 		d.count.dropped.Add(1)
-		return d.give(w)
+		return d.give(w, err)
 	} else {
 		d.count.bytes.Add(n)
 	}
@@ -249,10 +247,21 @@ func (d *Disk) take(w *writer, one any) *writer {
 // diskPause is for how long a disk that has failed is left alone.
 const diskPause = 10 * time.Second
 
+// flush writes what waits in memory; the file that is gone on with.
+func (d *Disk) flush(w *writer) *writer {
+	if w == nil {
+		return nil
+	}
+	if err := w.out.Flush(); err != nil {
+		return d.give(w, err)
+	}
+	return w
+}
+
 // give leaves a file that takes no more.
-func (d *Disk) give(w *writer) *writer {
+func (d *Disk) give(w *writer, err error) *writer {
 	d.pause = time.Now().Add(diskPause)
-	d.log.Error("what is kept of calls' messages cannot be written", "dir", d.cfg.Dir)
+	d.log.Error("what is kept of calls' messages cannot be written", "dir", d.cfg.Dir, "err", err)
 	w.close()
 	return nil
 }
