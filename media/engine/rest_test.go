@@ -8,6 +8,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/pcm"
+	"liandong/media/report"
 )
 
 // quietCall is a relay of two of whom the second says nothing.
@@ -40,7 +41,7 @@ func TestSilentPartyIsCheap(t *testing.T) {
 			t.Fatalf("a frame of %.1f dBFS, marker %v", level, p.Marker)
 		}
 	}
-	b.header.Timestamp += clock(8).ticks(13 * time.Second)
+	b.header.Timestamp += report.Clock(8).Ticks(13 * time.Second)
 	for range 50 {
 		a.forget()
 		b.talks = true
@@ -50,7 +51,7 @@ func TestSilentPartyIsCheap(t *testing.T) {
 		}
 		b.talks = false
 		r.run(5*time.Second + 20*time.Millisecond) // each time at another place of the pause
-		b.header.Timestamp += clock(8).ticks(5*time.Second + 20*time.Millisecond)
+		b.header.Timestamp += report.Clock(8).Ticks(5*time.Second + 20*time.Millisecond)
 	}
 	b.talks = true
 	r.run(200 * time.Millisecond)

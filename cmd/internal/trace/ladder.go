@@ -1,8 +1,8 @@
 // Package trace tells a call's story from the SIP messages that really passed and from what was told of it meanwhile:
 // as a ladder of parties and arrows, for a terminal, a page and other programs, and as a capture file.
 //
-// It is pure but for [Book] and [Disk], which keep what comes. What somebody may see of it is decided by [Eyes] before anything
-// is made of it: numbers are masked, and of a network that is not his there are no addresses.
+// It is pure but for [Book] and [Disk], which keep what comes. What somebody may see of it is decided by [Eyes] before
+// anything is made of it: numbers are masked, and of a network that is not his there are no addresses.
 package trace
 
 import (
