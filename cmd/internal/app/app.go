@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -64,7 +63,6 @@ type App struct {
 	console  *console.Server
 	tester   *selftest.Tester // nil: the switch does not call itself
 	journal  *journal.Journal // nil: no call outlives this process
-	lock     *os.File         // held while the journal is ours
 	process  *Process         // nil: nobody keeps its sockets
 	serves   atomic.Bool      // all of these are there, and the keeper asks whether they answer
 	secret   string           // begins the names that the switch calls itself by

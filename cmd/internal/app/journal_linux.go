@@ -14,23 +14,23 @@ import (
 // lockPatience is how long the process before may take to let go of the journal.
 const lockPatience = 5 * time.Second
 
-// openJournal takes over what the process before has kept of its calls. The lock ends with the process that has it: no
-// two switches carry the same calls.
-func openJournal(path string) (*journal.Journal, *os.File, error) {
+// openJournal takes over what the process before has kept of its calls. Its lock ends with this process: no two
+// switches carry the same calls.
+func openJournal(path string) (*journal.Journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := locked(f); err != nil {
 		_ = f.Close()
-		return nil, nil, fmt.Errorf("%s: another switch goes on with these calls: %w", path, err)
+		return nil, fmt.Errorf("%s: another switch goes on with these calls: %w", path, err)
 	}
 	j, err := journal.Open(f)
 	if err != nil {
 		_ = f.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return j, f, nil
+	return j, nil
 }
 
 func locked(f *os.File) error {

@@ -4,9 +4,8 @@ package app
 
 import (
 	"errors"
-	"os"
 
 	"liandong/routing/journal"
 )
 
-func openJournal(string) (*journal.Journal, *os.File, error) { return nil, nil, errors.ErrUnsupported }
+func openJournal(string) (*journal.Journal, error) { return nil, errors.ErrUnsupported }

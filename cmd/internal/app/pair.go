@@ -37,7 +37,7 @@ type pair struct {
 	yield    string           // the file by which keepalived is asked to give the address away
 
 	until   atomic.Int64 // this machine acts until then
-	resigns atomic.Bool  // it is told to stop, and is waited for
+	orderly atomic.Bool  // its turn ends so that the other machine waits for what this one hands on
 
 	begun, ceased chan struct{} // capacity 1
 	cancel        context.CancelFunc
@@ -223,7 +223,7 @@ func (p *pair) turns(e tenure.Effect) {
 		nudge(p.begun)
 		return
 	}
-	p.resigns.Store(e.Orderly)
+	p.orderly.Store(e.Orderly)
 	p.log.Warn("this machine stops carrying the calls", "turn", p.machine.Epoch(), "why", e.Why)
 	nudge(p.ceased)
 }
@@ -241,7 +241,7 @@ func (p *pair) silent() bool { return int64(sinceBoot()) >= p.until.Load() }
 
 // still says that calls are not to go on either. While they are being handed over they may, so that they are handed
 // over as they are.
-func (p *pair) still() bool { return p.silent() && !p.resigns.Load() }
+func (p *pair) still() bool { return p.silent() && !p.orderly.Load() }
 
 // Turn is the number of this machine's turn; 0: it is not its.
 func (p *pair) Turn() uint64 {

@@ -92,7 +92,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	if err := private(run.Dir); err != nil {
 		return fmt.Errorf("app: run_dir: %w", err)
 	}
-	a.openJournal(run)
+	a.openJournal(run, p.Status().Row)
 	if err := a.join(cfg, run); err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 			if a.handsOver() {
 				_ = a.pair.giveAway(true)
 				a.pair.resign()
-				a.resign()
+				a.handOn()
 				return nil
 			}
 			a.end(a.holds.Load().Shutdown.Drain)

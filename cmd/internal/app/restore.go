@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"os"
 	"time"
@@ -14,22 +13,66 @@ import (
 	"liandong/routing/journal"
 )
 
-// crashes in a row after which the calls that may cause them are left where they are.
-const crashes = 3
+// Crashes in a row after which what may cause them is put aside: first the calls, then all that is kept. The latter is
+// done once for so many crashes, so that what was put aside stands for a while for whoever looks into it.
+const (
+	crashes     = 3
+	manyCrashes = 2 * crashes
+)
 
-// openJournal opens what the process before has kept. After several deaths in a row it is put aside, for whoever looks
-// into it: new callers are to be served. A journal that cannot be had is no reason not to serve.
-func (a *App) openJournal(run configs.Run) {
-	if a.process.Status().Row >= crashes {
-		aside := fmt.Sprintf("%s.%d", run.Journal, time.Now().Unix())
+// openJournal opens what the process before has kept. row is how many have crashed in a row: after several the calls
+// are put aside, and after more everything: new callers are to be served. A journal that cannot be had is no reason not
+// to serve.
+func (a *App) openJournal(run configs.Run, row int) {
+	aside := run.Journal + ".aside"
+	if row > 0 && row%manyCrashes == 0 {
 		if err := os.Rename(run.Journal, aside); err == nil {
-			a.log.Error("ALARM: process after process has died; the calls that were on are given up", "kept", aside)
+			a.log.Error("ALARM: process after process has died; all that was kept is given up", "kept", aside)
 		}
 	}
 	var err error
-	if a.journal, a.lock, err = openJournal(run.Journal); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	if a.journal, err = openJournal(run.Journal); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		a.log.Error("ALARM: no call outlives this process", "err", err)
 	}
+	if a.journal != nil && row >= crashes {
+		a.giveCallsUp(aside)
+	}
+}
+
+// giveCallsUp takes the calls, and what is on its way to them, out of the journal, and writes them to a journal aside,
+// in the place of what was put there before.
+func (a *App) giveCallsUp(aside string) {
+	var all []journal.Entry
+	for _, k := range []journal.Kind{journal.Call, journal.Letter, journal.Key} {
+		all = append(all, a.journal.All(k)...)
+	}
+	if len(all) == 0 {
+		return
+	}
+	err := writeJournal(aside, all)
+	a.log.Error("ALARM: process after process has died; the calls that were on are given up", "entries", len(all),
+		"kept", aside, "err", err)
+	for i := range all {
+		all[i].Gone, all[i].Value = true, nil
+	}
+	a.journal.Write(all...)
+}
+
+// writeJournal makes a journal of entries, in the place of one that is there.
+func writeJournal(path string, all []journal.Entry) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	j, err := journal.Open(f)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		j.Write(e)
+	}
+	return errors.Join(j.Stats().Failing, j.Close())
 }
 
 // keep writes the values of one part of the switch; nil: there is no journal.

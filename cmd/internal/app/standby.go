@@ -166,10 +166,10 @@ func (a *App) stream() {
 // handOver is how long the other machine is waited for to have all.
 const handOver = 2 * time.Second
 
-// resign lets go of the calls for the other machine. When that waits for them it gets them as they are now; else it has
+// handOn lets go of the calls for the other machine. When that waits for them it gets them as they are now; else it has
 // begun already, and what is here counts no more.
-func (a *App) resign() {
-	orderly := a.pair.resigns.Load()
+func (a *App) handOn() {
+	orderly := a.pair.orderly.Load()
 	began := time.Now()
 	a.letGo(orderly)
 	all := false
@@ -202,7 +202,7 @@ func (a *App) startUnless(ctx context.Context, ceased <-chan struct{}) (bool, er
 		err := <-started
 		return err == nil, err
 	}
-	if !a.pair.resigns.Load() {
+	if !a.pair.orderly.Load() {
 		a.pair.resigned(false)
 		return false, a.replaced(ctx)
 	}
@@ -212,9 +212,9 @@ func (a *App) startUnless(ctx context.Context, ceased <-chan struct{}) (bool, er
 	return false, a.stepDown(ctx)
 }
 
-// stepDown resigns, and leaves the place to a process that stands by.
+// stepDown hands the calls on, and leaves the place to a process that stands by.
 func (a *App) stepDown(ctx context.Context) error {
-	a.resign()
+	a.handOn()
 	return a.replaced(ctx)
 }
 
@@ -225,14 +225,24 @@ func (a *App) replaced(ctx context.Context) error {
 		return errElsewhere
 	}
 	line.DropAll()
-	line.Replace()
-	select {
-	case <-line.Yielded():
-	case <-line.Lost():
-	case <-ctx.Done():
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for {
+		line.Replace()
+		select {
+		case <-line.Yielded():
+			return nil
+		case <-line.Lost():
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-again.C:
+		}
 	}
-	return nil
 }
+
+// askAgain is when a process that waits to be replaced asks once more: until it is, no machine stands by.
+const askAgain = 30 * time.Second
 
 // handsOver says that the other machine can go on with the calls at once: whoever stops this one need not end them.
 func (a *App) handsOver() bool {

@@ -23,16 +23,12 @@ type child struct {
 	ready   time.Time // it has said that it takes calls
 	pings   int       // that it has not answered
 	yielded bool      // it was told to leave
-	killed  bool      // by the keeper
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
 // kill ends the process at once; its sockets stay.
-func (c *child) kill() {
-	c.killed = true
-	_ = c.cmd.Process.Kill()
-}
+func (c *child) kill() { _ = c.cmd.Process.Kill() }
 
 // begin hands over what is kept and makes the child the worker.
 func (c *child) begin(h held, s Status) error {

@@ -18,9 +18,8 @@ import (
 type control struct {
 	path     string
 	listener net.Listener
-	wg       sync.WaitGroup
 	mu       sync.Mutex
-	conns    map[net.Conn]bool // guarded by mu
+	conns    map[net.Conn]bool // guarded by mu; nil: closed
 }
 
 const (
@@ -33,10 +32,8 @@ func (k *Keeper) open(path string) {
 	if k.control != nil && k.control.path == path {
 		return
 	}
-	if k.control != nil {
-		k.control.close()
-		k.control = nil
-	}
+	k.control.close()
+	k.control = nil
 	if path == "" {
 		return
 	}
@@ -74,7 +71,7 @@ func newControl(path string, asked func(string, func(Answer))) (*control, error)
 		c.close()
 		return nil, fmt.Errorf("keeper: %w", err)
 	}
-	c.wg.Go(func() { c.accept(asked) })
+	go c.accept(asked)
 	return c, nil
 }
 
@@ -94,11 +91,23 @@ func (c *control) accept(asked func(string, func(Answer))) {
 		if err != nil {
 			return
 		}
-		c.mu.Lock()
-		c.conns[conn] = true
-		c.mu.Unlock()
-		c.wg.Go(func() { c.serve(conn, asked) })
+		if !c.take(conn) {
+			_ = conn.Close()
+			return
+		}
+		go c.serve(conn, asked)
 	}
+}
+
+// take notes a connection; false: it is too late.
+func (c *control) take(conn net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conns == nil {
+		return false
+	}
+	c.conns[conn] = true
+	return true
 }
 
 // serve answers one question. The connection ends with the last answer, or when who asked has gone.
@@ -124,15 +133,19 @@ func (c *control) serve(conn net.Conn, asked func(string, func(Answer))) {
 	_, _ = r.ReadByte() // until the other side closes
 }
 
+// close ends all connections. It does not wait for those who serve them: they may wait for the loop that closes.
 func (c *control) close() {
+	if c == nil {
+		return
+	}
 	_ = c.listener.Close()
 	_ = os.Remove(c.path)
 	c.mu.Lock()
 	for conn := range c.conns {
 		_ = conn.Close()
 	}
+	c.conns = nil
 	c.mu.Unlock()
-	c.wg.Wait()
 }
 
 // Upgrade asks the keeper whose control socket this is for an upgrade, and gives each of its answers.

@@ -5,7 +5,7 @@
 // meanwhile, so nothing on the wire tells of it.
 //
 // Both sides speak over a socket pair that keeps messages apart and passes descriptors (SCM_RIGHTS). The worker's side
-// is Line; the layers below see of it no more than Take, Hold and Drop.
+// is Line; the layers below see of it no more than Kept, Take, Hold and Drop.
 package keeper
 
 import "errors"
@@ -23,8 +23,8 @@ type Status struct {
 	Restarts int    `json:"restarts"` // of the worker, since the keeper began
 	Version  string `json:"version"`  // of the worker
 
-	// Row is how many workers have died in a row that had hardly lived. They may owe it to what they are given to go on
-	// with.
+	// Row is how many workers have crashed in a row that had hardly lived. They may owe it to what they are given to go
+	// on with; one that was not given it, or has ended with an error that it could tell, does not.
 	Row int `json:"row,omitempty"`
 	// Trial says that the worker is a new version which is still watched: its self-test is awaited.
 	Trial bool `json:"trial,omitempty"`
@@ -58,7 +58,7 @@ type Answer struct {
 	Step Step    `json:"step"`
 	From string  `json:"from,omitempty"`   // version
 	To   string  `json:"to,omitempty"`     //
-	Gap  float64 `json:"gap_ms,omitempty"` // from the old version's last input to the new one's first
+	Gap  float64 `json:"gap_ms,omitempty"` // from the old version's end to when the new one was ready
 	Why  string  `json:"why,omitempty"`
 }
 

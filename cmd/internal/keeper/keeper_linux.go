@@ -39,9 +39,9 @@ type Keeper struct {
 	pace     pace // of the worker
 	sparing  pace // of the spare
 	restarts int
-	row      int  // deaths of workers that had hardly lived
+	row      int  // crashes of workers that had hardly lived
 	settled  bool // a worker has been ready
-	replaces bool // the worker leaves as soon as there is a spare
+	replaces bool // the worker leaves as soon as there is a spare; until another one is ready
 	stopping bool
 	over     bool
 	code     int
@@ -109,9 +109,7 @@ func (k *Keeper) end() {
 		c.kill()
 	}
 	k.readers.Wait()
-	if k.control != nil {
-		k.control.close()
-	}
+	k.control.close()
 	k.binary.close()
 	for _, fd := range k.held {
 		_ = unix.Close(fd)
@@ -217,8 +215,6 @@ func (k *Keeper) receive(c *child, m message) {
 		k.tested(c, string(m.body))
 	case replace:
 		k.replace(c)
-	case renew:
-		k.renew()
 	case pong:
 		c.pings = 0
 	}
@@ -234,7 +230,7 @@ func (k *Keeper) waits(c *child, h Hello) {
 		if k.upgrade.fault == "" {
 			k.yield(k.worker)
 		}
-	case c == k.spare && k.replaces:
+	case c == k.spare && k.replaces && k.upgrade == nil:
 		k.yield(k.worker)
 	default:
 		k.tell()
@@ -261,13 +257,20 @@ func (k *Keeper) isReady(c *child, r Ready) {
 	k.tell()
 }
 
-// replace starts a worker that reads the config again in the place of the present one.
+// replace starts a worker that reads the config again in the place of the present one: at once, or when the upgrade
+// under way has failed. One that asks before it was ready has no spare yet.
 func (k *Keeper) replace(c *child) {
-	if c != k.worker || k.upgrade != nil {
+	if c != k.worker {
 		return
 	}
 	k.replaces = true
-	k.renew()
+	switch {
+	case k.upgrade != nil:
+	case c.ready.IsZero():
+		k.yield(c)
+	default:
+		k.renew()
+	}
 }
 
 // renew has a spare that reads the config again.
@@ -323,7 +326,7 @@ func (k *Keeper) workerDied(c *child, err error) {
 	case c.yielded:
 		k.startWorker()
 	default:
-		k.count(c)
+		k.count(c, err)
 		rest := k.pace.died(time.Now())
 		k.log.Error("the worker has died", "pid", c.pid(), "how", how(err), "restarts", k.restarts, "rest", rest)
 		if rest == 0 {
@@ -339,19 +342,27 @@ func (k *Keeper) spareDied(c *child, err error) {
 		return
 	}
 	k.log.Error("the spare has died", "pid", c.pid(), "how", how(err))
-	k.replaces = false
 	k.after(max(k.sparing.died(time.Now()), firstRest), k.startSpare)
 	k.tell()
 }
 
-// count notes a death that nobody has asked for.
-func (k *Keeper) count(c *child) {
+// count notes a death that nobody has asked for. A worker that was not told to begin yet, or that has said why it ends,
+// owes it to its config or to the machine.
+func (k *Keeper) count(c *child, err error) {
 	k.restarts++
-	if c.ready.IsZero() || time.Since(c.ready) < hardlyLived {
+	switch {
+	case !c.ready.IsZero() && time.Since(c.ready) >= hardlyLived:
+		k.row = 0
+	case c.begun.IsZero() || said(err):
+	default:
 		k.row++
-		return
 	}
-	k.row = 0
+}
+
+// said: the process has ended by itself, with an error that it has logged. A panic's code is 2.
+func said(err error) bool {
+	exit, ok := err.(*exec.ExitError)
+	return ok && exit.ExitCode() == 1
 }
 
 // exitCode is what the keeper ends with when this child was the last. A child that was killed has failed.

@@ -39,12 +39,16 @@ func play(address, versionFile string) {
 	check(err)
 	version := string(b)
 	how, _, _ := strings.Cut(version, " ")
-	if how == "refuses" {
+	switch how {
+	case "refuses":
 		os.Exit(1)
+	case "crashes":
+		os.Exit(2)
 	}
 	line, err := Attach()
 	check(err)
 	if how == "hangs" {
+		check(os.WriteFile(versionFile+".hangs", nil, 0o600))
 		time.Sleep(time.Hour)
 	}
 	check(line.Wait(context.Background(), Hello{Version: version}, func() bool {
@@ -53,8 +57,13 @@ func play(address, versionFile string) {
 		}
 		return true
 	}))
-	if how == "begins-and-hangs" {
+	switch how {
+	case "begins-and-hangs":
 		time.Sleep(time.Hour)
+	case "begins-and-refuses":
+		os.Exit(1)
+	case "begins-and-crashes":
+		os.Exit(2)
 	}
 	c := socket(line, address)
 	go answer(line, c)
@@ -63,6 +72,13 @@ func play(address, versionFile string) {
 	switch how {
 	case "dies-soon":
 		time.AfterFunc(time.Second, func() { os.Exit(3) })
+	case "asks":
+		go func() {
+			for !exists(versionFile + ".ask") {
+				time.Sleep(10 * time.Millisecond)
+			}
+			line.Replace()
+		}()
 	case "tests-ill":
 		line.Tested("no sound")
 	case "tests-well":
@@ -73,6 +89,11 @@ func play(address, versionFile string) {
 	case <-line.Lost():
 		os.Exit(4)
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func check(err error) {
@@ -155,7 +176,7 @@ func (r *rig) start(s *Systemd) {
 		r.signals <- syscall.SIGTERM
 		select {
 		case <-k.ended:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the keeper does not end")
 		}
 		if t.Failed() {
@@ -180,7 +201,7 @@ func (r *rig) ask() (s Status, refused int) {
 	r.t.Helper()
 	r.n++
 	word := fmt.Sprintf("question-%d", r.n)
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		_, err := fmt.Fprint(r.conn, word)
 		buf := make([]byte, 1000)
 		_ = r.conn.SetReadDeadline(time.Now().Add(time.Second))
@@ -205,7 +226,7 @@ func (r *rig) ask() (s Status, refused int) {
 // until asks until the processes are as wanted.
 func (r *rig) until(what string, ok func(Status) bool) Status {
 	r.t.Helper()
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		if s, _ := r.ask(); ok(s) {
 			return s
 		}
@@ -258,6 +279,100 @@ func TestStuckWorkerIsReplaced(t *testing.T) {
 		t.Errorf("%d refused", refused)
 	}
 	r.until("the spare in its place", func(s Status) bool { return s.Worker == before.Spare && s.Restarts == 1 })
+}
+
+// A worker that asks for another in its place gets one, also when the first that is started dies, or an upgrade that
+// fails is under way.
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		next, until string
+		upgrade     bool
+	}{
+		{"refuses", "the spare has died", false},
+		{"hangs", "the upgrade has failed", true},
+	} {
+		t.Run(tt.next, func(t *testing.T) {
+			t.Parallel()
+			if tt.upgrade && testing.Short() {
+				t.Skip("as long as a version is waited for")
+			}
+			r := newRig(t, "asks v1", nil)
+			r.until("a spare", spared)
+			r.next(tt.next)
+			var upgraded sync.WaitGroup
+			if tt.upgrade {
+				upgraded.Go(func() { r.upgrade() })
+				r.wait("the upgrade", func() bool { return exists(r.version + ".hangs") })
+				r.next("v2")
+			}
+			must(t, os.WriteFile(r.version+".ask", nil, 0o600))
+			r.wait(tt.until, func() bool { return r.logged(tt.until) > 0 })
+			r.next("v2")
+			if s := r.until("another in its place", func(s Status) bool { return s.Version == "v2" }); s.Row != 0 {
+				t.Errorf("%+v", s)
+			}
+			upgraded.Wait()
+		})
+	}
+}
+
+// wait waits for what the processes do.
+func (r *rig) wait(what string, ok func() bool) {
+	r.t.Helper()
+	for until := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			r.t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// logged is how often the log says so.
+func (r *rig) logged(text string) int {
+	b, err := os.ReadFile(r.log.Name())
+	must(r.t, err)
+	return bytes.Count(b, []byte(text))
+}
+
+// Of the workers that die one after the other those count that crash over what they were given to go on with: not one
+// that was not given it yet, nor one that says why it ends.
+func TestRow(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"crashes", "begins-and-refuses", "begins-and-crashes"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "v1", nil)
+			first := r.until("a spare", spared)
+			r.next(version)
+			must(t, unix.Kill(first.Worker, unix.SIGKILL))
+			second, _ := r.ask()
+			must(t, unix.Kill(second.Worker, unix.SIGKILL)) // both may count: they may have hardly lived
+			r.wait("five deaths", func() bool { return r.logged("the worker has died") >= 5 })
+			r.next("v1")
+			if s, _ := r.ask(); s.Row > 2 != (version == "begins-and-crashes") {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// A config with another run_dir closes the control socket. Who is served then may wait for the loop that closes it.
+func TestControlClosesWhileServing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control")
+	asked, loop := make(chan struct{}), make(chan struct{})
+	c, err := newControl(path, func(string, func(Answer)) { close(asked); <-loop })
+	must(t, err)
+	go func() { _ = Upgrade(context.Background(), path, func(Answer) {}) }()
+	<-asked
+	closed := make(chan struct{})
+	go func() { c.close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(time.Minute):
+		t.Error("it waits for who waits for it")
+	}
+	close(loop)
 }
 
 // The first start fails as it always has: with what the switch says, and its exit code.

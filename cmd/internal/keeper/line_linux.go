@@ -210,11 +210,8 @@ func (l *Line) Ready(r Ready) {
 	l.note(l.wire.tell(ready, r))
 }
 
-// Replace asks for another worker in this one's place, who reads the config again.
+// Replace asks for another worker in this one's place, who reads the config again. It may be asked again.
 func (l *Line) Replace() { l.note(l.wire.send(message{kind: replace})) }
-
-// Renew says that this worker has another config now, which the spare is to read too.
-func (l *Line) Renew() { l.note(l.wire.send(message{kind: renew})) }
 
 // Tested says how the self-test ended; "" is well.
 func (l *Line) Tested(fault string) { l.note(l.wire.send(message{kind: verdict, body: []byte(fault)})) }

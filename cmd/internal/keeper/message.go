@@ -20,8 +20,7 @@ const (
 	status  kind = 'S' // the Status has changed
 	yield   kind = 'Y' // the worker is to leave the calls to another and end
 	replace kind = 'E' // the worker asks for another in its place, who reads the config again
-	renew   kind = 'N' // the worker has another config: the spare is to read it too
-	verdict kind = 'V' // how the worker's self-test ended; with "ok" or what failed
+	verdict kind = 'V' // how the worker's self-test ended; with what failed; "": nothing
 	ping    kind = 'P' // the other side is to answer with a pong
 	pong    kind = 'O'
 )

@@ -20,6 +20,5 @@ func (*Line) DropAll()                                       {}
 func (*Line) Failures() uint64                               { return 0 }
 func (*Line) Ready(Ready)                                    {}
 func (*Line) Replace()                                       {}
-func (*Line) Renew()                                         {}
 func (*Line) Tested(string)                                  {}
 func Upgrade(context.Context, string, func(Answer)) error    { return ErrNoSwitch }

@@ -11,7 +11,7 @@ type upgrade struct {
 	next   *child // waits, then is the worker
 	from   string // the version before
 	answer func(Answer)
-	left   time.Time // when the worker before was told to leave
+	left   time.Time // when the worker before had ended
 	fault  string    // why it fails; "": it does not yet
 	tests  bool      // the verdict of its self-test is awaited
 	lived  bool      // long enough
@@ -41,7 +41,7 @@ func (k *Keeper) startUpgrade(answer func(Answer)) {
 	case k.upgrade != nil:
 		refuse("another upgrade is under way")
 		return
-	case k.worker == nil || k.worker.ready.IsZero() || k.replaces:
+	case k.worker == nil || k.worker.ready.IsZero() || k.worker.yielded:
 		refuse("the switch is just starting")
 		return
 	}
@@ -81,13 +81,13 @@ func (k *Keeper) upgradeGoesOn(c *child, err error) {
 	u := k.upgrade
 	if c == u.next {
 		k.worker = nil
-		k.count(c)
+		k.count(c, err)
 		k.abandon(c, err)
 		k.startWorker()
 		return
 	}
 	if !u.next.waits { // the old one died before its time: the spare first, the new version another day
-		k.count(c)
+		k.count(c, err)
 		k.fail(u.next, "the worker has died meanwhile")
 		k.startWorker()
 		return
@@ -158,4 +158,7 @@ func (k *Keeper) abandon(c *child, err error) {
 	}
 	k.log.Error("the upgrade has failed", "version", c.version, "why", u.fault, "rolled_back", a.Step == RolledBack)
 	u.answer(a)
+	if k.replaces && k.worker != nil { // else the spare takes its place anyway
+		k.renew()
+	}
 }
