@@ -138,7 +138,7 @@ func (a *actor) run() {
 		a.arm(timer)
 		select {
 		case <-a.inbox.ready:
-			if a.still() { // whose turn it is, who may do nothing, has it no longer
+			if a.ex.still() { // whose turn it is, who may do nothing, has it no longer
 				a.inbox.turn.Give()
 				if !a.pauses() {
 					return
@@ -178,7 +178,7 @@ func (a *actor) concern(moves uint64) {
 }
 
 // still says that the calls may be another machine's.
-func (a *actor) still() bool { return a.ex.cfg.Still != nil && a.ex.cfg.Still() }
+func (x *Exchange) still() bool { return x.cfg.Still != nil && x.cfg.Still() }
 
 // pauses waits until it is time to look again; false: the exchange has ended.
 func (a *actor) pauses() bool {

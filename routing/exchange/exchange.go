@@ -434,7 +434,7 @@ func (x *Exchange) Call(ref string) (call.Call, bool) {
 }
 
 // Calls lists the state of every call that is not over, oldest first. All are asked at once, and those that are over
-// are not.
+// are not. When none answers any more, those that have not are left out.
 func (x *Exchange) Calls() []call.Call {
 	on := x.actorsOn()
 	got := make(chan call.Call, len(on))
@@ -445,15 +445,24 @@ func (x *Exchange) Calls() []call.Call {
 		}
 	}
 	var all []call.Call
-	for range asked {
+	still, patience := x.still(), time.NewTimer(pressWait)
+	defer patience.Stop()
+	for asked > 0 {
 		select {
 		case c := <-got:
+			asked--
 			if !c.Over() && c.Phase != "" && !c.Test {
 				all = append(all, x.shown(c))
+			}
+		case <-patience.C:
+			before := still
+			if still = x.still(); !before && !still { // else none was to answer
+				asked = 0
 			}
 		case <-x.stop:
 			return all
 		}
+		patience.Reset(pressWait)
 	}
 	slices.SortFunc(all, func(a, b call.Call) int { return strings.Compare(a.At.String()+a.Ref, b.At.String()+b.Ref) })
 	return all

@@ -64,7 +64,6 @@ var (
 // Stats are figures of both ends. Those of type uint64 only rise.
 type Stats struct {
 	Connected bool          // to the partner's receiver
-	Heard     bool          // the partner is connected to ours
 	Lag       time.Duration // since the oldest change that the partner has not confirmed; 0: it has all
 	Behind    bool          // it lacks something
 	Cuts      uint64        // sent

@@ -98,7 +98,6 @@ func (e *Receiver) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.stats
-	s.Heard = e.now != nil
 	s.Copied = len(e.sinks) > 0 && len(e.copied) >= len(e.sinks)
 	return s
 }

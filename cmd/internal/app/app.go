@@ -430,7 +430,7 @@ func (a *App) Start() error {
 func (a *App) answers() bool {
 	if a.serves.Load() {
 		a.engine.Turn()
-		_, _, _ = a.ua.Stats(), a.exchange.Stats(), a.stores.shown()
+		_, _, _, _ = a.ua.Stats(), a.exchange.Stats(), a.exchange.Draining(), a.stores.shown()
 		if a.journal != nil {
 			a.journal.Stats()
 		}

@@ -120,6 +120,13 @@ func (n *neighbourhood) Stop() {
 	n.now.Load().Stop()
 }
 
+// suspend ends the keeper and waits for it. Nothing is said to anybody: another process goes on.
+func (n *neighbourhood) suspend() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.now.Load().Suspend()
+}
+
 // take watches over other trunks. What was known of the old ones is found out again. The old keeper takes its
 // registrations away before the new one makes its own.
 func (n *neighbourhood) take(cfg trunk.Config) {

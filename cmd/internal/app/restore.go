@@ -160,6 +160,7 @@ func (a *App) letGo(counts bool) {
 		a.exchange.Calls() // each call answers when it has taken what came before
 	}
 	a.exchange.Leave()
+	a.trunks.suspend()
 	a.feed.Close()
 	if a.recorder != nil {
 		a.recorder.Leave()

@@ -63,7 +63,6 @@ type data struct {
 	User, Role, Seat         string
 	Menu                     []place
 	Words                    map[string]string
-	Choices                  []string // of a taker who has no seat yet
 	Seats                    []choice
 	Keys                     []key
 	Reasons                  []reason
