@@ -175,6 +175,44 @@ func TestClockAheadDeletesNothing(t *testing.T) {
 	}
 }
 
+// A machine begins just before midnight with a wrong year and records a call: at midnight that day says nothing of the
+// year, neither to this process nor to the next. It is believed when it has stood for a day.
+func TestWrongYearOverMidnight(t *testing.T) {
+	cfg := usual()
+	cfg.Dir, cfg.Days = t.TempDir(), 30
+	synctest.Test(t, func(t *testing.T) {
+		var kept []string
+		for i := range 29 {
+			kept = append(kept, stale(t, cfg.Dir, time.Duration(29-i)*day, 10))
+		}
+		ahead := 36*365*day - 10*time.Minute
+		d := realDisk()
+		d.now = func() time.Time { return time.Now().Add(ahead) }
+		all := func(r *Recorder, when string) {
+			t.Helper()
+			synctest.Wait()
+			for _, ref := range kept {
+				if !has(r, ref) {
+					t.Fatalf("%s: %s is gone", when, ref)
+				}
+			}
+		}
+		r := open0(t, cfg, d)
+		stale(t, cfg.Dir, -ahead, 10)
+		time.Sleep(30 * time.Minute)
+		all(r, "at midnight")
+		r.Stop()
+		r = open0(t, cfg, d)
+		time.Sleep(23 * time.Hour)
+		all(r, "in the next process")
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if has(r, kept[0]) {
+			t.Error("after a day it is not believed")
+		}
+	})
+}
+
 // The oldest go first, no more than must, and never one that goes on.
 func TestDeletedForRoom(t *testing.T) {
 	cfg := usual()

@@ -20,8 +20,8 @@ import (
 type keeper struct {
 	*Recorder
 	began time.Time
-	aging aging.Clock
-	at    time.Time // by which they age, at the last sweep
+	aging aging.Clock // with the days found then
+	at    time.Time   // by which they age, at the last sweep
 }
 
 // run works until the writer has ended and everything is closed.
@@ -263,24 +263,12 @@ func (k *keeper) sweep() {
 		k.trouble("the recordings cannot be read", "", err)
 		return
 	}
-	now := k.disk.now()
-	k.at = k.aging.At(now, time.Since(k.began), before(list, now))
+	k.at = k.aging.At(k.disk.now(), time.Since(k.began))
 	for _, day := range list {
 		if !k.sweepDay(day) {
 			return
 		}
 	}
-}
-
-// before is the newest of some days that is before today; zero: there is none.
-func before(list []string, now time.Time) (newest time.Time) {
-	today := now.UTC().Format(dayForm)
-	for _, day := range list { // in order
-		if at, err := time.Parse(dayForm, day); err == nil && day < today {
-			newest = at
-		}
-	}
-	return newest
 }
 
 // sweepDay deletes of one day what has to go. It is false when later days need no look.

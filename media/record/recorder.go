@@ -68,7 +68,13 @@ func start(cfg Config, log *slog.Logger, d disk) (*Recorder, error) {
 		quit: make(chan struct{}), written: make(chan struct{}), allResumed: make(chan struct{}),
 	}
 	r.wg.Go(r.write)
-	r.wg.Go((&keeper{Recorder: r, began: time.Now()}).run)
+	k := &keeper{Recorder: r, began: time.Now()}
+	list, _ := days(cfg.Dir) // a fault is told at the first sweep
+	for _, day := range list {
+		at, _ := time.Parse(dayForm, day) // as days has done
+		k.aging.Found = append(k.aging.Found, at)
+	}
+	r.wg.Go(k.run)
 	return r, nil
 }
 

@@ -18,6 +18,9 @@ type Class uint8
 const (
 	Emergency Class = iota // for the emergency line, or with a priority that a trusted peer has given it
 	Usual
+	// of nobody who is known: a datagram says itself where it comes from
+	StrangeEmergency
+	Strange
 	classes
 )
 
@@ -35,7 +38,7 @@ const (
 // Queue holds new calls until there is time for them. It is pure: time is an argument. The zero value is empty.
 type Queue[T any] struct {
 	classes [classes]class[T]
-	refused time.Time // the last one
+	refused time.Time // the last one of somebody known
 
 	pace  time.Duration // between two that are let in while others wait, on average; 0: not known yet
 	since time.Time     // the last one was let in, or others began to wait
@@ -69,13 +72,13 @@ func (q *Queue[T]) Put(now time.Time, waited time.Duration, of Class, source str
 	c := &q.classes[of]
 	if q.Len() == 0 {
 		q.since = now
-	} else if of != Emergency && waited+q.expected(of, source) > c.ahead(source, now) {
-		q.refuse(now, c, source)
+	} else if patience(of) != Danger && waited+q.expected(of, source) > c.ahead(source, now) {
+		q.refuse(now, of, source)
 		return call, true
 	}
 	if c.size >= maxLine {
 		longest := c.longest()
-		q.refuse(now, c, longest.source)
+		q.refuse(now, of, longest.source)
 		if longest.source == source {
 			return call, true
 		}
@@ -145,7 +148,7 @@ func (q *Queue[T]) Late(now time.Time) (refused []T) {
 		for _, l := range slices.Clone(c.lines) {
 			for len(l.calls) > 0 && !now.Before(l.calls[0].since.Add(patience(Class(i)))) {
 				refused = append(refused, l.calls[0].call)
-				q.refuse(now, c, l.source)
+				q.refuse(now, Class(i), l.source)
 				c.drop(l)
 			}
 		}
@@ -175,21 +178,25 @@ func (q *Queue[T]) Len() (n int) {
 	return n
 }
 
-// Overloaded says that calls have been refused of late.
+// Overloaded says that calls have been refused of late, other than those of strangers: a flood of them is not to turn
+// away whoever is known.
 func (q *Queue[T]) Overloaded(now time.Time) bool {
 	return !q.refused.IsZero() && now.Sub(q.refused) < calm
 }
 
-func (q *Queue[T]) refuse(now time.Time, c *class[T], source string) {
+func (q *Queue[T]) refuse(now time.Time, of Class, source string) {
+	c := &q.classes[of]
 	if c.refused == nil {
 		c.refused = map[string]time.Time{}
 	}
-	q.refused, c.refused[source] = now, now
+	if c.refused[source] = now; of < StrangeEmergency {
+		q.refused = now
+	}
 }
 
 // patience is how long a call may wait. An emergency call is given up as late as it can be.
 func patience(of Class) time.Duration {
-	if of == Emergency {
+	if of == Emergency || of == StrangeEmergency {
 		return Danger
 	}
 	return Burst

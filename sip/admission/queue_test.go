@@ -217,6 +217,25 @@ func TestEmergencyFirst(t *testing.T) {
 	}
 }
 
+// A flood of strangers who all dial the emergency line takes nothing of what known sources bring, says no overload, and
+// has what is left.
+func TestStrangersLast(t *testing.T) {
+	const d = 20 * time.Second
+	overloaded := false
+	s := play([]flow{
+		{source: "", class: StrangeEmergency, rate: 8 * capacity, to: d},
+		{source: "other", class: Strange, rate: capacity, to: d},
+		{source: "pstn", class: Usual, rate: 0.4 * capacity, to: d},
+		{source: "danger", class: Emergency, rate: 0.2 * capacity, to: d},
+	}, d, func(s *server, _ time.Duration) { overloaded = overloaded || s.queue.Overloaded(s.now) })
+	if s.refused["pstn"]+s.refused["danger"] > 0 || overloaded {
+		t.Errorf("refused %v, overloaded: %v", s.refused, overloaded)
+	}
+	if s.begun[""] < int(0.3*capacity*d.Seconds()) {
+		t.Errorf("what is left goes to nobody: %v", s.begun)
+	}
+}
+
 // A second after the flood all is as before.
 func TestOverIsOver(t *testing.T) {
 	const stops = 10 * time.Second

@@ -30,7 +30,7 @@ type conn struct {
 	proven atomic.Bool
 	rest   []byte        // what has come of the first message, of a connection that goes on; then the reader's
 	heard  []heard       // what the process before has read and not taken; then the reader's
-	noted  uint64        // messages that the journal has been given; the reader's
+	noted  uint64        // messages that the journal has been given; guarded by mu, the reader alone writes it
 	wake   chan struct{} // room for one: the queue is not empty, or closed
 	ended  context.Context
 	end    context.CancelFunc
@@ -331,7 +331,8 @@ type heard struct {
 	data []byte // a message; nil: a keep-alive
 	kept string // see leg.Packet.Kept
 
-	waited time.Duration // in the socket, before it was read
+	waited  time.Duration // in the socket, before it was read
+	counted bool          // its source has been asked whether it sends too many
 
 	err error // data is the head alone, and the stream is lost behind it
 }
@@ -380,7 +381,7 @@ func (c *conn) close(cause error) {
 		return
 	}
 	c.closed = true
-	rest, nc, kept := c.queue, c.nc, c.kept
+	rest, nc, kept, noted := c.queue, c.nc, c.kept, c.noted
 	c.queue = nil
 	c.mu.Unlock()
 	c.end()
@@ -394,9 +395,7 @@ func (c *conn) close(cause error) {
 	if kept != "" {
 		c.u.keep(keptRest+kept, nil)
 		c.u.keep(keptGlimpse+kept, nil)
-		for i := range uint64(maxNoted) {
-			c.u.keep(noteOf(kept, i), nil)
-		}
+		c.u.dropNotes(kept, noted)
 	}
 	for _, o := range rest {
 		c.u.undelivered(o, fmt.Errorf("%w: %w", ErrUnreachable, cause))

@@ -26,7 +26,7 @@ type gate struct {
 
 	mu      sync.Mutex
 	queue   admission.Queue[*newCall]
-	waiting map[string]*newCall // by Call-ID
+	waiting map[uint64]*newCall // by transaction
 	refused refusals
 	callers refusals          // of whom a call was kept unread
 	unread  []unread          // calls refused that are to be read
@@ -47,7 +47,7 @@ type newCall struct {
 
 func newGate(u *UA) *gate {
 	return &gate{
-		u: u, wake: make(chan struct{}, 1), waiting: map[string]*newCall{}, refused: newRefusals(replyLife),
+		u: u, wake: make(chan struct{}, 1), waiting: map[uint64]*newCall{}, refused: newRefusals(replyLife),
 		callers: newRefusals(callerLife), shed: map[string]uint64{}, last: map[string]uint64{},
 	}
 }
@@ -92,7 +92,7 @@ func (g *gate) judge(h heard, flow leg.Flow, c *conn) verdict {
 func (g *gate) follow(h heard, flow leg.Flow, c *conn, p peeked) verdict {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	first := g.waiting[p.callID]
+	first := g.waiting[g.refused.key(p.transaction())]
 	if first == nil || len(first.behind) > 0 {
 		return passes
 	}
@@ -113,18 +113,25 @@ func (g *gate) enter(n newCall) verdict {
 func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := g.u.now()
+	now, key := g.u.now(), g.refused.key(n.peek.transaction())
 	switch {
-	case g.waiting[n.peek.callID] != nil: // a copy
+	case g.waiting[key] != nil: // a copy
+		g.u.unnote(n.heard.kept)
 		return stays, nil
-	case g.refused.has(now, n.peek):
+	case g.refused.has(now, n.peek.transaction()):
 		return stays, &n
 	case g.queue.Len() == 0 && g.u.cfg.Turns.Try():
 		g.u.controls.note(now, n.trunk, false)
 		return begins, nil
+	case n.trunk == "" && !g.u.limiter.take(now, n.flow.Remote.Addr(), 1):
+		g.u.counts.received.Add(1)
+		g.u.limited(n.flow)
+		g.u.unnote(n.heard.kept)
+		return stays, nil
 	}
 	one := n.cloned()
-	g.waiting[one.peek.callID] = one
+	one.heard.counted = one.trunk == ""
+	g.waiting[key] = one
 	refused, full := g.queue.Put(now, one.heard.waited, g.class(one), one.trunk, one)
 	if full {
 		g.turnAway(now, refused)
@@ -146,24 +153,24 @@ func (n *newCall) cloned() *newCall {
 // trunk is whose call it is; "" nobody's that is known.
 func (g *gate) trunk(n *newCall) string {
 	o := g.u.origins.Load()
-	if name := o.trunk(n.flow); name != "" {
-		return name
-	}
-	k := o.contacts[contact{n.flow.Network, n.peek.called()}]
-	if k.secure && n.flow.Transport != "tls" {
-		return ""
-	}
-	return k.trunk
+	return cmp.Or(o.trunk(n.flow), o.trunkByContact(n.flow, n.peek.called()))
 }
 
 // class: RFC 5031 services and the emergency line; from a trunk that is trusted also what has a Resource-Priority (RFC
-// 4412), and what another switch hands over, which names the matter.
+// 4412), and what another switch hands over, which names the matter. Strangers come behind whoever is known, whatever
+// they dial.
 func (g *gate) class(n *newCall) admission.Class {
 	to := n.peek.called()
-	if isSOS(to) || g.u.cfg.Emergency != nil && g.u.cfg.Emergency(to) {
+	danger := isSOS(to) || g.u.cfg.Emergency != nil && g.u.cfg.Emergency(to)
+	switch {
+	case danger && n.trunk == "":
+		return admission.StrangeEmergency
+	case n.trunk == "":
+		return admission.Strange
+	case danger:
 		return admission.Emergency
 	}
-	if n.trunk != "" && g.u.origins.Load().neighbours[n.trunk].Trusted && prior(n.heard.data) {
+	if g.u.origins.Load().neighbours[n.trunk].Trusted && prior(n.heard.data) {
 		return admission.Emergency
 	}
 	return admission.Usual
@@ -253,7 +260,7 @@ func (g *gate) begin(n *newCall) {
 	g.u.take(n.heard, n.flow, n.conn)
 	g.mu.Lock()
 	behind := n.behind
-	delete(g.waiting, n.peek.callID)
+	delete(g.waiting, g.refused.key(n.peek.transaction()))
 	g.mu.Unlock()
 	for _, b := range behind {
 		g.u.take(b.heard, b.flow, b.conn)
@@ -262,8 +269,8 @@ func (g *gate) begin(n *newCall) {
 
 // turnAway notes the refusal of a call that has waited. Caller holds mu.
 func (g *gate) turnAway(now time.Time, n *newCall) {
-	delete(g.waiting, n.peek.callID)
-	g.refused.add(now, n.peek)
+	delete(g.waiting, g.refused.key(n.peek.transaction()))
+	g.refused.add(now, n.peek.transaction())
 	g.miss(now, n)
 	g.u.controls.note(now, n.trunk, true)
 	g.shed[n.trunk]++
@@ -402,6 +409,29 @@ func (p *peeked) echo() (e echo, top *gosip.ViaHeader) {
 	}, top
 }
 
+// mark is what tells requests, or callers, apart.
+type mark [3]string
+
+// transaction: a copy is the same in all of this, and so is a CANCEL (RFC 3261 §17.2.3, §9.1). Another INVITE with the
+// same Call-ID is not: it comes by another way, or after the first has been given up.
+func (p *peeked) transaction() mark { return mark{p.branch(), p.callID, p.number()} }
+
+// branch is that of the top Via; the whole of it where the branch is not one of RFC 3261 §8.1.1.7.
+func (p *peeked) branch() string {
+	top, _, _ := strings.Cut(p.via, ",")
+	if _, branch, ok := strings.Cut(top, "=z9hG4bK"); ok {
+		branch, _, _ = strings.Cut(branch, ";")
+		return strings.TrimRight(branch, blanks)
+	}
+	return strings.TrimRight(top, blanks)
+}
+
+// number is that of the CSeq, without the method.
+func (p *peeked) number() string {
+	number, _, _ := strings.Cut(p.cseq, " ")
+	return number
+}
+
 // called is the user part of the Request-URI, or the name of an emergency service.
 func (p *peeked) called() string {
 	scheme, rest, ok := strings.Cut(p.uri, ":")
@@ -448,11 +478,10 @@ func newRefusals(life time.Duration) refusals {
 	return refusals{seed: maphash.MakeSeed(), life: life, now: map[uint64]struct{}{}}
 }
 
-// key: a copy is the same in all of this (RFC 3261 §17.2.3).
-func (r *refusals) key(p peeked) uint64 {
+func (r *refusals) key(who mark) uint64 {
 	var h maphash.Hash
 	h.SetSeed(r.seed)
-	for _, s := range [...]string{p.via, p.callID, p.cseq} {
+	for _, s := range who {
 		_, _ = h.WriteString(s)
 		_ = h.WriteByte(0)
 	}
@@ -468,18 +497,18 @@ func (r *refusals) turn(now time.Time) {
 	}
 }
 
-func (r *refusals) add(now time.Time, p peeked) {
+func (r *refusals) add(now time.Time, who mark) {
 	if r.turn(now); len(r.now) == 0 {
 		r.since = now
 	}
-	r.now[r.key(p)] = struct{}{}
+	r.now[r.key(who)] = struct{}{}
 }
 
-func (r *refusals) has(now time.Time, p peeked) bool {
+func (r *refusals) has(now time.Time, who mark) bool {
 	if r.turn(now); len(r.now) == 0 && len(r.old) == 0 {
 		return false
 	}
-	key := r.key(p)
+	key := r.key(who)
 	_, is := r.now[key]
 	_, was := r.old[key]
 	return is || was

@@ -1,7 +1,9 @@
 package ua
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +15,16 @@ import (
 )
 
 // busy is a rig whose only turn somebody has: every new call waits.
-func busy(t *testing.T) (r *rig, give func()) {
+func busy(t *testing.T, change ...func(*Config)) (r *rig, give func()) {
 	turns := admission.NewTurns(1)
 	r = newRig(t, func(c *Config) {
 		c.Turns = turns
 		c.Emergency = func(dialled string) bool { return dialled == "110" }
 		c.Trunks["peer"] = Trunk{Network: "lab", Match: []netip.Prefix{netip.MustParsePrefix("127.0.0.11/32")},
 			Trusted: true}
+		for _, f := range change {
+			f(c)
+		}
 	})
 	if !turns.Try() {
 		t.Fatal("somebody has the turn")
@@ -56,7 +61,8 @@ func TestNewCallWaitsForATurn(t *testing.T) {
 	eventually(t, "the CANCEL waits too", func() bool {
 		r.gate.mu.Lock()
 		defer r.gate.mu.Unlock()
-		return len(r.gate.waiting[q.callID].behind) == 1
+		p := peek([]byte(q.String()))
+		return len(r.gate.waiting[r.gate.refused.key(p.transaction())].behind) == 1
 	})
 	r.inbox.empty(t)
 	give()
@@ -153,6 +159,93 @@ func TestEmergencyBeforeOthers(t *testing.T) {
 	}
 }
 
+// Strangers are behind each trunk's calls, also when they dial the emergency line, and are served when there is room; a
+// flood from one address is cut as other requests are.
+func TestStrangersBehindTrunks(t *testing.T) {
+	r, give := busy(t, func(c *Config) { c.MaxRate, c.MaxBurst = 1, 7 })
+	stranger, pstn := r.udp("127.0.0.66"), r.udp(trunkHost)
+	var want []string
+	for i, q := range []*request{
+		stranger.usual(), stranger.request("INVITE", "1"), pstn.usual(), pstn.request("INVITE", "1"),
+	} {
+		from := stranger
+		if i > 1 {
+			from = pstn
+		}
+		from.send(q.String())
+		r.wait(i + 1)
+		want = append(want, q.callID)
+	}
+	var got []string
+	for n := r.gate.next(); n != nil; n = r.gate.next() {
+		got = append(got, n.peek.callID)
+		r.gate.begin(n)
+	}
+	slices.Reverse(want[2:])
+	slices.Reverse(want[:2])
+	if want = append(want[2:], want[:2]...); !slices.Equal(got, want) {
+		t.Errorf("in the order %q, want %q", got, want)
+	}
+	before := r.Stats().Limited
+	for range 9 { // of the 7 that it may send at once, 2 are spent, and a call that was served is not counted again
+		stranger.send(stranger.request("INVITE", "1").String())
+	}
+	eventually(t, "too many are not looked at", func() bool { return r.Stats().Limited == before+4 })
+	r.wait(5)
+	r.clock.advance(admission.Danger)
+	r.wait(0)
+	if r.Stats().Overloaded {
+		t.Error("strangers have made an overload")
+	}
+	give()
+}
+
+// RFC 3261 §17.2.3: another branch or CSeq is another request, though its Call-ID is the same, and has its own turn; a
+// copy has none, and is kept no longer.
+func TestSameCallIDIsNoCopy(t *testing.T) {
+	j := newJournal(t)
+	turns := admission.NewTurns(1)
+	r := outlived(t, j, func(c *Config) { c.Turns = turns })
+	turns.Try()
+	p := r.tcp(trunkHost)
+	wantCode(t, p.ask(p.request("OPTIONS", "1").String()), 200)
+	q := p.usual()
+	text := q.String()
+	p.send(text)
+	r.wait(1)
+	cancel := *q
+	cancel.method = "CANCEL"
+	branch := "z9hG4bK"
+	at := strings.Index(text, branch)
+	fork := text[:at] + branch + "another" + text[at+len(branch):]
+	again := *q
+	again.cseq++
+	for i, other := range []string{fork, again.String()} {
+		p.send(text) // a copy
+		p.send(other)
+		r.wait(2 + i)
+	}
+	p.send(cancel.String())
+	notes := func() (n int) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		for name := range j.kept {
+			if strings.HasPrefix(name, keptNote) {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "three INVITEs and the CANCEL are kept", func() bool { return notes() == 4 })
+	turns.Give()
+	for _, want := range []string{"INVITE 1", "CANCEL 1", "INVITE 1", "INVITE 2"} {
+		in := r.inbox.next(t).Packet
+		if got := fmt.Sprint(in.Method(), " ", in.Msg.CSeq().SeqNo); got != want {
+			t.Errorf("%s comes in the place of %s", got, want)
+		}
+	}
+}
+
 // An emergency call is not refused when others are: it waits on, and is had with the turn that comes.
 func TestEmergencyWaitsOn(t *testing.T) {
 	r, give := busy(t)
@@ -199,7 +292,7 @@ func TestPeek(t *testing.T) {
 
 func TestRefusalsAreForgotten(t *testing.T) {
 	r, now := newRefusals(replyLife), time.Unix(0, 0)
-	one, other := peeked{callID: "one"}, peeked{callID: "other"}
+	one, other := mark{"one"}, mark{"other"}
 	r.add(now, one)
 	for _, after := range []time.Duration{time.Second, 20 * time.Second, 33 * time.Second} {
 		if !r.has(now.Add(after), one) || r.has(now.Add(after), other) {
@@ -211,7 +304,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		t.Error("one is known for longer than a caller repeats itself")
 	}
 	for i := range 3 * maxRefusals {
-		r.add(now, peeked{callID: time.Duration(i).String()})
+		r.add(now, mark{time.Duration(i).String()})
 	}
 	if n := len(r.now) + len(r.old); n > maxRefusals {
 		t.Errorf("%d are known", n)

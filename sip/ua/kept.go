@@ -258,24 +258,27 @@ type note struct {
 }
 
 const (
-	// maxNoted messages of a connection are kept at a time: one that nobody takes makes room for a later one.
-	maxNoted = 16
+	// maxNoted messages of a connection are kept at a time: one that nobody takes makes room for one so much later.
+	maxNoted = 64
 	// notedFor so long a message is handled by another process: RFC 3261 §17.1.2.2, nobody waits for it any longer.
 	notedFor = 32 * time.Second
 )
 
-func noteOf(name string, i uint64) string { return fmt.Sprintf("%s%s#%d", keptNote, name, i%maxNoted) }
+// noteOf is the key of one message alone: whoever takes it late takes no other with it.
+func noteOf(name string, number uint64) string { return fmt.Sprintf("%s%s#%d", keptNote, name, number) }
 
 // note keeps a message until it is taken; "": the connection is not kept.
 func (c *conn) note(msg []byte) string {
-	name := c.name()
+	name, number := c.nextNote()
 	if name == "" || c.u.cfg.Keep == nil {
 		return ""
 	}
-	c.noted++
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 16+len(msg)), c.noted)
+	if number > maxNoted {
+		c.u.keep(noteOf(name, number-maxNoted), nil)
+	}
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, 16+len(msg)), number)
 	value = binary.BigEndian.AppendUint64(value, uint64(c.u.now().UnixNano()))
-	key := noteOf(name, c.noted)
+	key := noteOf(name, number)
 	c.u.keep(key, append(value, msg...))
 	return key
 }
@@ -284,6 +287,24 @@ func readNote(key string, value []byte) note {
 	return note{
 		heard: heard{data: value[16:], kept: key}, number: binary.BigEndian.Uint64(value),
 		at: time.Unix(0, int64(binary.BigEndian.Uint64(value[8:]))),
+	}
+}
+
+// nextNote is the number of the next message, and what the keeper knows the connection as; "": it is not kept.
+func (c *conn) nextNote() (name string, number uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.kept == "" {
+		return "", 0
+	}
+	c.noted++
+	return c.kept, c.noted
+}
+
+// dropNotes: a connection has ended, and what is still noted of it is nobody's.
+func (u *UA) dropNotes(name string, last uint64) {
+	for i := range min(last, maxNoted) {
+		u.keep(noteOf(name, last-i), nil)
 	}
 }
 

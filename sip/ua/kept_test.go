@@ -365,3 +365,42 @@ func diesReading(t *testing.T, dies int) bool {
 	next.inbox.empty(t)
 	return false
 }
+
+// However late a message is taken, its key is not that of one that has come since; no more than some are kept.
+func TestTakenLate(t *testing.T) {
+	j := newJournal(t)
+	r := outlived(t, j, nil)
+	phone := newPhone(r.tcp("127.0.0.1"), "1102", "MD5")
+	wantCode(t, phone.register(phone.contact()), 200)
+	r.Bind("call", r.inbox)
+	ask := func(n int) string {
+		req := phone.request("INFO", "1102")
+		req.callID, req.cseq, req.to = "call", n, "<sip:110@liandong.lab>;tag=ours"
+		phone.send(req.String())
+		return r.inbox.next(t).Packet.Kept
+	}
+	first := ask(1)
+	keys := map[string]bool{first: true}
+	for n := range 3 * maxNoted {
+		key := ask(2 + n)
+		if keys[key] {
+			t.Fatalf("message %d has the key of another: %s", 2+n, key)
+		}
+		keys[key] = true
+	}
+	kept := func() (n int) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		for name := range j.kept {
+			if strings.HasPrefix(name, keptNote) {
+				n++
+			}
+		}
+		return n
+	}
+	if j.keep(first, nil); kept() != maxNoted {
+		t.Errorf("%d are kept", kept())
+	}
+	_ = phone.conn.Close()
+	eventually(t, "nothing is kept of a connection that has ended", func() bool { return kept() == 0 })
+}

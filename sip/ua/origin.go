@@ -126,14 +126,19 @@ func (o *origins) trunk(f leg.Flow) string {
 	return ""
 }
 
-// registrar is the trunk that a call for a Contact of ours comes from: nobody else
-// has been told of it. One by TLS is known on TLS only.
+// registrar is the trunk that an INVITE for a Contact of ours comes from.
 func (o *origins) registrar(in *inbound) string {
-	if in.method != gosip.INVITE || in.req.Recipient.User == "" {
+	if in.method != gosip.INVITE {
 		return ""
 	}
-	k := o.contacts[contact{in.flow.Network, header.Unescape(in.req.Recipient.User)}]
-	if k.secure && in.flow.Transport != "tls" {
+	return o.trunkByContact(in.flow, header.Unescape(in.req.Recipient.User))
+}
+
+// trunkByContact is the trunk that a call for a Contact of ours comes from: nobody else has been told of it. One by TLS
+// is known on TLS only. "": there is none, as for no user at all.
+func (o *origins) trunkByContact(f leg.Flow, user string) string {
+	k := o.contacts[contact{f.Network, user}]
+	if k.secure && f.Transport != "tls" {
 		return ""
 	}
 	return k.trunk

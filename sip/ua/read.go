@@ -23,6 +23,8 @@ type message struct {
 	echo  echo
 	top   *gosip.ViaHeader // of a request; nil when it could not be read
 	kept  string           // see leg.Packet.Kept
+
+	counted bool // as heard's
 }
 
 // fault is the answer that a malformed request earns; the zero value is none.

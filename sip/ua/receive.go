@@ -65,7 +65,7 @@ func (u *UA) take(h heard, flow leg.Flow, c *conn) (ok bool) {
 		u.unnote(h.kept)
 		return false
 	}
-	m.kept = h.kept
+	m.kept, m.counted = h.kept, h.counted
 	if req, is := m.msg.(*gosip.Request); is {
 		u.request(&inbound{message: m, req: req, method: req.Method, flow: flow, conn: c}, h.data)
 	} else {
@@ -165,12 +165,17 @@ func (u *UA) handle(in *inbound) {
 	case in.method == gosip.ACK:
 		u.traceRequest(in, nil)
 		u.counts.unmatched.Add(1) // for an answer of ours that needed no state
-	case !in.known && !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1):
-		u.counts.limited.Add(1)
-		u.log.say(slog.LevelWarn, "too many requests", "network", in.flow.Network, "source", in.flow.Remote)
+	case !in.known && !in.counted && !u.limiter.take(u.cfg.Now(), in.flow.Remote.Addr(), 1):
+		u.limited(in.flow)
 	default:
 		u.newcomer(in)
 	}
+}
+
+// limited tells of a request that is not looked at: its source sends too many.
+func (u *UA) limited(f leg.Flow) {
+	u.counts.limited.Add(1)
+	u.log.say(slog.LevelWarn, "too many requests", "network", f.Network, "source", f.Remote)
 }
 
 // prove lifts the limits on a TCP connection whose peer has shown who it is.

@@ -42,12 +42,12 @@ func (g *gate) miss(now time.Time, n *newCall) {
 
 // caller is what tells callers apart in a message that is not read: From without its tag, the names that a trunk
 // vouches for, and whom they call.
-func caller(n *newCall) peeked {
+func caller(n *newCall) mark {
 	from := n.peek.from
 	if at := bytes.IndexByte([]byte(from), '>'); at >= 0 {
 		from = from[:at]
 	}
-	return peeked{via: from, callID: vouched(n.heard.data), cseq: n.peek.called()}
+	return mark{from, vouched(n.heard.data), n.peek.called()}
 }
 
 // vouched is what stands in P-Asserted-Identity (RFC 3325) and Remote-Party-ID.

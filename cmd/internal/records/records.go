@@ -48,7 +48,7 @@ type Book struct {
 	told    uint64   // owned by run; lines lost that the log tells of
 
 	began time.Time
-	aging aging.Clock // owned by run
+	aging aging.Clock // owned by run; with the days found then
 }
 
 type line struct {
@@ -62,6 +62,12 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	b := &Book{cfg: cfg, log: log, in: make(chan line, Room), began: time.Now()}
+	files, _ := os.ReadDir(cfg.Dir) // a fault is told when files are deleted
+	for _, f := range files {
+		if day, ok := b.dayOf(f.Name()); ok {
+			b.aging.Found = append(b.aging.Found, day)
+		}
+	}
 	b.wg.Go(b.run)
 	return b, nil
 }
@@ -153,15 +159,8 @@ func (b *Book) tidy(now time.Time) {
 	if b.cfg.Days == 0 {
 		return
 	}
-	now = now.In(b.cfg.Zone)
 	files, err := os.ReadDir(b.cfg.Dir)
-	var before time.Time // the newest day before today
-	for _, f := range files {
-		if day, ok := b.dayOf(f.Name()); ok && day.Format(time.DateOnly) < now.Format(time.DateOnly) {
-			before = day
-		}
-	}
-	at := b.aging.At(now, time.Since(b.began), before)
+	at := b.aging.At(now, time.Since(b.began))
 	oldest := at.In(b.cfg.Zone).AddDate(0, 0, -b.cfg.Days).Format(time.DateOnly)
 	for _, f := range files {
 		day, ok := b.dayOf(f.Name())

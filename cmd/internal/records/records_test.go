@@ -94,6 +94,31 @@ func TestClockAheadDeletesNothing(t *testing.T) {
 	}
 }
 
+// A machine begins just before midnight with a wrong year: the file of that day says nothing of the year, neither to
+// this process nor to the next.
+func TestWrongYearOverMidnight(t *testing.T) {
+	dir, log := t.TempDir(), &strings.Builder{}
+	kept := []string{"calls-2024-04-02.jsonl", "calls-2024-04-03.jsonl"}
+	for _, name := range kept {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wrong := time.Date(2036, 5, 1, 23, 50, 0, 0, zone)
+	for _, after := range [][]time.Duration{{0, 15 * time.Minute}, {20 * time.Minute}} {
+		b := open(t, dir, log)
+		for _, d := range after {
+			b.Add(map[string]string{"call_ref": "a"}, wrong.Add(d))
+		}
+		b.Close()
+		for _, name := range kept {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Errorf("after %v: %v", after, err)
+			}
+		}
+	}
+}
+
 // A disk that takes nothing is told of once, and what was lost when it does again.
 func TestDiskFails(t *testing.T) {
 	dir, log := filepath.Join(t.TempDir(), "records"), &strings.Builder{}
