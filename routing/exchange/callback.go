@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"liandong/routing/call"
@@ -47,15 +48,17 @@ func (x *Exchange) CallBack(o Callback) (ref string, err error) {
 	if !x.seats.Take(asked.Ref, o.Seat) {
 		return "", ErrSeatBusy
 	}
-	began := make(chan bool, 1)
-	if !x.begins(asked, ua.Origin{Network: t.Network, Trunk: t.Name}, began) {
+	p := promise{began: make(chan bool, 1)}
+	if !x.begins(asked, ua.Origin{Network: t.Network, Trunk: t.Name}, &p) {
 		x.seats.Release(asked.Ref, o.Seat, x.now())
 		return "", ErrBusy
 	}
 	select {
-	case ok = <-began:
+	case ok = <-p.began:
 	case <-time.After(pressWait):
+		ok = x.giveUpCallback(asked, &p)
 	case <-x.stop:
+		ok = x.giveUpCallback(asked, &p)
 	}
 	if !ok {
 		return "", ErrBusy
@@ -63,8 +66,24 @@ func (x *Exchange) CallBack(o Callback) (ref string, err error) {
 	return asked.Ref, nil
 }
 
+// promise is what a desk waits for that calls back: it is told that the call has begun, or the call never begins. Safe
+// for use by several goroutines.
+type promise struct {
+	decided atomic.Bool // by the call, or by who has waited for too long, whoever is first
+	began   chan bool
+}
+
+// giveUpCallback withdraws a callback that nobody has come to; true: somebody just has, and it has begun.
+func (x *Exchange) giveUpCallback(asked call.CallbackAsked, p *promise) (began bool) {
+	if !p.decided.CompareAndSwap(false, true) {
+		return <-p.began
+	}
+	x.seats.Release(asked.Ref, asked.Seat, x.now())
+	return false
+}
+
 // begins starts the actor of a call that the switch makes.
-func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, began chan<- bool) bool {
+func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, p *promise) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	dir := x.directory()
@@ -82,7 +101,10 @@ func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, began chan<- bo
 	a.core = core
 	a.inbox.put(input{ask: func(c *Core) {
 		a.began = true
-		defer func() { began <- !c.state.Over() && c.state.Phase != "" }() // after a panic as well
+		if !p.decided.CompareAndSwap(false, true) {
+			return
+		}
+		defer func() { p.began <- !c.state.Over() && c.state.Phase != "" }() // after a panic as well
 		c.CallBack(x.now(), asked)
 	}}, own)
 	x.enter(a)

@@ -8,9 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
+	"liandong/sip/admission"
 	"liandong/sip/ua"
 )
 
@@ -95,6 +97,45 @@ func TestCallBackRefused(t *testing.T) {
 		}
 		if err := ask(func(*Callback) {}); !errors.Is(err, ErrSeatBusy) {
 			t.Errorf("twice: %v", err)
+		}
+	})
+}
+
+// A desk that has been told that the switch is busy is not rung afterwards, nor is the citizen: it may have asked
+// again, or another desk.
+func TestCallBackTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, turns := &fakeWire{sinks: map[string]ua.Sink{}}, admission.NewTurns(1)
+		x := exchangeOf(w, func(c *Config) { c.Turns = turns })
+		defer x.Stop()
+		x.directory().Hotlines["110"].Callback = desk.Callback{Trunk: "pstn", Number: "110"}
+		o := Callback{Seat: "1101", Hotline: "110", Stub: "01HTGTZ6CJRX90WDGAMG244Z4G",
+			Citizen: number.Number{E164: "+8613812345678", Raw: "13812345678", Status: number.OK}}
+		if !turns.Try() {
+			t.Fatal("somebody has the turn")
+		}
+		if ref, err := x.CallBack(o); !errors.Is(err, ErrBusy) || ref != "" {
+			t.Errorf("%q %v", ref, err)
+		}
+		if n := x.Stats().SeatsBusy; n != 0 {
+			t.Errorf("%d seats are held", n)
+		}
+		turns.Give()
+		synctest.Wait()
+		if _, ok := w.find("INVITE"); ok {
+			t.Error("the desk is rung")
+		}
+		if n := len(x.actors()); n != 0 {
+			t.Errorf("%d calls are left", n)
+		}
+		if ref, err := x.CallBack(o); err != nil || ref == "" {
+			t.Errorf("again: %q %v", ref, err)
+		}
+		p := promise{began: make(chan bool, 1)} // the call has begun just then
+		p.decided.Store(true)
+		p.began <- true
+		if !x.giveUpCallback(call.CallbackAsked{}, &p) {
+			t.Error("a call that has begun is not told of")
 		}
 	})
 }

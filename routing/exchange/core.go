@@ -395,6 +395,7 @@ func (c *Core) Deadline() (at time.Time, ok bool) {
 func (c *Core) Tick(now time.Time) {
 	c.now = now
 	c.idle = true
+	defer func() { c.idle = false }() // after a panic as well
 	for _, p := range slices.Clone(c.parties) {
 		if at, ok := p.leg.Deadline(); ok && !now.Before(at) {
 			out := p.leg.Tick(now)
@@ -411,7 +412,6 @@ func (c *Core) Tick(now time.Time) {
 	}
 	c.idle = c.idle && len(c.queue)+len(c.acts) == 0
 	c.settle()
-	c.idle = false
 }
 
 // fact queues an event for the call's machine.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ func (x *Exchange) Restore() {
 	if j == nil {
 		return
 	}
+	x.tidyQuarantine()
 	entries, keys := j.All(journal.Call), x.keptKeys()
 	revived := make([]revival, len(entries))
 	onAllCores(len(entries), func(i int) { revived[i] = x.revive(entries[i], keys[entries[i].Key]) })
@@ -190,9 +192,32 @@ func (x *Exchange) deliver(l Letter) {
 // in its place: a process that dies in between leaves that to the next.
 func (x *Exchange) giveUp(e journal.Entry, r Record) {
 	x.lost.Add(1)
-	x.cfg.Journal.Put(journal.Quarantine, e.Key, e.Value)
+	x.quarantine(e)
 	if r.Call.Ref == "" || !x.farewell(r) {
 		x.cfg.Journal.Delete(journal.Call, e.Key)
+	}
+}
+
+// A call that could not be restored is kept for a week, and of more the newest.
+const (
+	quarantineFor  = 7 * 24 * time.Hour
+	maxQuarantined = 20
+)
+
+// quarantine keeps a call for whoever looks into it, by when that was and its reference.
+func (x *Exchange) quarantine(e journal.Entry) {
+	x.cfg.Journal.Put(journal.Quarantine, x.now().UTC().Format(time.RFC3339)+" "+e.Key, e.Value)
+	x.tidyQuarantine()
+}
+
+func (x *Exchange) tidyQuarantine() {
+	all := x.cfg.Journal.All(journal.Quarantine) // the newest last
+	for i, e := range all {
+		text, _, _ := strings.Cut(e.Key, " ")
+		at, err := time.Parse(time.RFC3339, text)
+		if i < len(all)-maxQuarantined || err == nil && x.now().Sub(at) > quarantineFor {
+			x.cfg.Journal.Delete(journal.Quarantine, e.Key)
+		}
 	}
 }
 

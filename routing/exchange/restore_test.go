@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -183,6 +185,103 @@ func TestCallThatCannotGoOn(t *testing.T) {
 			t.Error("a call that is given up keeps a turn")
 		}
 		l.x.Stop()
+	})
+}
+
+// A call that a later program has written in a form which is not known here is let go, not misread.
+func TestCallOfAnotherVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		l.answer(200)
+		key := l.x.cfg.Journal.All(journal.Call)[0]
+		l.dies()
+		r, err := ReadRecord(key.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Version = recordVersion + 1
+		b, err := snapshot.Encode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.x.cfg.Journal.Put(journal.Call, key.Key, b)
+		l.begin()
+		if s := l.x.Stats(); s.Lost != 1 || s.Restored != 0 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		for _, who := range []string{"BYE sip:1101@", "BYE sip:13812345678@"} {
+			if _, ok := l.wire.find(who); !ok {
+				t.Errorf("%s was not sent", who)
+			}
+		}
+		l.x.Stop()
+	})
+}
+
+// Calls that could not be restored are kept for a week, and of many the newest.
+func TestQuarantineIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		defer func() { l.x.Stop() }()
+		j := l.x.cfg.Journal
+		l.dies()
+		for i := range maxQuarantined + 3 {
+			j.Put(journal.Call, fmt.Sprintf("bad-%02d", i), []byte("no call"))
+		}
+		for i := range maxQuarantined + 3 {
+			l.x.quarantine(journal.Entry{Key: fmt.Sprintf("bad-%02d", i)})
+		}
+		all := j.All(journal.Quarantine)
+		if len(all) != maxQuarantined || !strings.HasSuffix(all[0].Key, " bad-03") {
+			t.Errorf("%d are kept, the oldest is %q", len(all), all[0].Key)
+		}
+		time.Sleep(6 * 24 * time.Hour)
+		l.begin()
+		if n := len(l.x.cfg.Journal.All(journal.Quarantine)); n != maxQuarantined {
+			t.Errorf("%d are kept of %d", n, maxQuarantined)
+		}
+		l.dies()
+		time.Sleep(2 * 24 * time.Hour)
+		l.begin()
+		if n := len(l.x.cfg.Journal.All(journal.Quarantine)); n != maxQuarantined {
+			t.Errorf("after six days %d are kept", n)
+		}
+		l.dies()
+		time.Sleep(6 * 24 * time.Hour)
+		l.begin()
+		if n := len(l.x.cfg.Journal.All(journal.Quarantine)); n != 0 {
+			t.Errorf("after a week %d are kept", n)
+		}
+	})
+}
+
+// A timer whose bug has been got over does not keep the call from being stored from then on.
+func TestStoredAfterABugInATimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		defer func() { l.x.Stop() }()
+		l.answer(200)
+		l.x.actors()[0].inbox.put(input{ask: func(c *Core) {
+			whole := c.parties
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("a party without a leg is no bug")
+					}
+				}()
+				c.parties = append(slices.Clone(whole), &party{ID: 99})
+				c.Tick(c.now)
+			}()
+			c.parties = whole
+			before := l.x.cfg.Journal.Stats().Writes
+			c.Heard(c.now, engine.Checkpoint{State: engine.LegState{ID: 1, Port: 7}})
+			if l.x.cfg.Journal.Stats().Writes == before {
+				t.Error("what comes next is not stored")
+			}
+		}}, own)
+		synctest.Wait()
 	})
 }
 

@@ -146,10 +146,16 @@ func (c *Core) position() *record.Position {
 	return c.spool
 }
 
-// ReadRecord reads what was stored of a call.
+// ReadRecord reads what was stored of a call. With an error it is what could be read: enough, maybe, to let the parties
+// go.
 func ReadRecord(b []byte) (r Record, err error) {
-	if err = snapshot.Decode(b, &r); err == nil && r.Call.Ref == "" {
+	err = snapshot.Decode(b, &r)
+	switch {
+	case err != nil:
+	case r.Call.Ref == "":
 		err = fmt.Errorf("exchange: a call without a reference")
+	case r.Version != recordVersion:
+		err = fmt.Errorf("exchange: a call in version %d of the format, %d is known", r.Version, recordVersion)
 	}
 	return r, err
 }
