@@ -25,6 +25,10 @@ func TestHangupReadsTheConfigAgain(t *testing.T) {
 	s.stop(t)
 	s.args[2] = file
 	s.start(t)
+	eventually(t, "each start says that the announcements are the shipped ones", func() bool {
+		b, err := os.ReadFile(s.said.Name())
+		return err == nil && strings.Count(string(b), "are the shipped placeholders") >= 2
+	})
 
 	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	c := s.call(t, s.caller(t, callerTone), "110")
