@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +140,31 @@ func watches(at, set string) error {
 		err = fmt.Errorf("the sentinel says %q", line)
 	}
 	return err
+}
+
+// The tables of a pair's metrics are all that the program has of them.
+func TestMetricsOfAPair(t *testing.T) {
+	names := func(text []byte, name string) (all []string) {
+		for _, m := range regexp.MustCompile(name).FindAllSubmatch(text, -1) {
+			all = append(all, string(m[1]))
+		}
+		slices.Sort(all)
+		return all
+	}
+	program, err := os.ReadFile("../cmd/internal/api/cluster.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := names(program, `put\("(cluster_\w+)"`)
+	for _, page := range []string{"docs/operations.md", "docs/operations.zh.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, table, _ := bytes.Cut(text, []byte("<!-- table: metrics of a pair -->"))
+		table, _, _ = bytes.Cut(table, []byte("\n\n"))
+		if got := names(table, "`(cluster_\\w+)`"); len(want) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", page, got, want)
+		}
+	}
 }

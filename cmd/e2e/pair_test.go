@@ -41,15 +41,21 @@ func inWorld(t *testing.T) bool {
 	redistest.Need(t)
 	_, err := build() // before it is needed in a namespace
 	must(t, err)
+	again(t)
+	return false
+}
+
+// again runs the test once more, in namespaces for network and mounts.
+func again(t *testing.T, env ...string) {
+	t.Helper()
 	args := []string{"-n", "-m", os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v", "-test.timeout=5m"}
 	cmd := exec.CommandContext(t.Context(), "unshare", args...)
-	cmd.Env = append(os.Environ(), "LIANDONG_WORLD=1")
+	cmd.Env = append(os.Environ(), append(env, "LIANDONG_WORLD=1")...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Error(err)
 	}
-	return false
 }
 
 // machine is one of the two.
