@@ -61,6 +61,7 @@ type Config struct {
 	Recording   Recording           `yaml:"recording"` //
 	Trace       Trace               `yaml:"trace"`     //
 	CallRecords CallRecords         `yaml:"records"`   //
+	Audit       Audit               `yaml:"audit"`     //
 	HTTP        HTTP                `yaml:"http"`      //
 	Media       Media               `yaml:"media"`     //
 	Timers      Timers              `yaml:"timers"`    //
@@ -392,6 +393,14 @@ type Recording struct {
 type CallRecords struct {
 	Dir  string `yaml:"dir" is:"dir"`             // "": none is kept
 	Days int    `yaml:"days" min:"0" max:"36500"` // older ones are deleted; 0: none
+}
+
+// Audit is the trail of what people have done: files to which lines are only appended, and a stream.
+type Audit struct {
+	Dir  string `yaml:"dir" is:"dir"`             // "": no file is kept
+	Days int    `yaml:"days" min:"0" max:"36500"` // older files are deleted; 0: none
+	// the network whose Redis has it as a stream as well; "": the only one, or none of several
+	Network string `yaml:"network" is:"name"`
 }
 
 // HTTP is the interface for phones' action URLs, desk applications, metrics and health.

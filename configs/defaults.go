@@ -45,6 +45,7 @@ func Default() *Config {
 		Recording:       Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
 		Trace:           Trace{MemoryMB: 64, Keep: 7 * 24 * time.Hour, MaxMB: 1024, HEP: HEP{Transport: "udp", ID: 1}},
 		CallRecords:     CallRecords{Days: 400},
+		Audit:           Audit{Days: 400},
 		Matters: Matters{
 			KeepOpen: 365 * 24 * time.Hour, KeepClosed: 90 * 24 * time.Hour,
 			Limits: Limits{FirstFeedback: 2 * time.Hour, Close: 48 * time.Hour},

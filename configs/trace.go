@@ -63,6 +63,7 @@ func (c *Config) HEP() *capture.HEPConfig {
 // traces checks whom messages are sent to: of which network is to be said where there are several, one of which does
 // not show its addresses to the other.
 func (c *checker) traces() {
+	refers(c, "audit.network", c.Audit.Network, c.Networks)
 	h := c.Trace.HEP
 	refers(c, "trace.hep.network", h.Network, c.Networks)
 	if h.Address.IsValid() && h.Network == "" && len(c.Networks) > 1 {

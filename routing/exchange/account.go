@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"liandong/routing/call"
+	"liandong/routing/journal"
 	"liandong/routing/ticket"
+	"liandong/sip/snapshot"
 )
 
 // account is what a call comes to, told in one event at its end (a call detail record). It outlives the process with
@@ -90,6 +92,21 @@ func (a *account) fields(c *Core, fields map[string]string) map[string]string {
 func (c *Core) accounts(t call.Tell, fields map[string]string) {
 	c.account.note(t.What, fields["agent"], t.Note, c.now)
 	if t.What == "ended" {
-		c.publish("record", c.account.fields(c, c.about(t)))
+		record := c.account.fields(c, c.about(t))
+		c.owe(record)
+		c.publish("record", record)
 	}
+}
+
+// owe has the record stored with the end of its call, so that it is written down whenever the process ends.
+func (c *Core) owe(record map[string]string) {
+	if !c.world.Accounts || c.state.Test {
+		return
+	}
+	b, err := snapshot.Encode(record)
+	if err != nil {
+		c.world.Log.Error("bug: the record of a call cannot be stored", "err", err)
+		return
+	}
+	c.unstored = append(c.unstored, journal.Entry{Kind: journal.Account, Key: record["call_ref"], Value: b})
 }

@@ -45,11 +45,13 @@ type World struct {
 	Retape  Retaper // nil: a recording ends with the process
 	// Trace is Tell for whoever looks at the messages; nil: nobody does.
 	Trace  func(event string, fields map[string]string)
-	Astray func()      // counts a state that no call can be in; nil: nobody does
-	Bug    func(r any) // is told of a panic that has been got over; nil: a panic goes on
-	Skip   uint32      // CSeqs that are left out in a dialog that is gone on with
-	Leg    leg.Config
-	Log    *slog.Logger
+	Astray func() // counts a state that no call can be in; nil: nobody does
+	// records of calls are stored with their end, for who is told of them to delete
+	Accounts bool
+	Bug      func(r any) // is told of a panic that has been got over; nil: a panic goes on
+	Skip     uint32      // CSeqs that are left out in a dialog that is gone on with
+	Leg      leg.Config
+	Log      *slog.Logger
 }
 
 // Wire sends signalling.

@@ -47,6 +47,10 @@ type Config struct {
 	Restored func(ref string, sink func(engine.Event), legs []engine.LegState) (Media, error)
 	Retape   Retaper // nil: a recording ends with the process
 
+	// Accounts has the journal keep the record of each call (kind [journal.Account], by call_ref) until whoever is told
+	// of it, by Tell, deletes it there.
+	Accounts bool
+
 	// Turns bound how many calls are worked on at once; nil: nothing does.
 	Turns *admission.Turns
 
@@ -320,7 +324,7 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Log:     x.log.With("call", a.ref),
 	}
 	if x.cfg.Journal != nil {
-		w.Keep = x.cfg.Journal.Write
+		w.Keep, w.Accounts = x.cfg.Journal.Write, x.cfg.Accounts
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -406,11 +407,14 @@ func (c *simCall) checkIdentity(p leg.Packet) {
 // before.
 func (c *simCall) accounted(what string, f map[string]string) {
 	switch what {
+	case "arrived":
+		c.arrived = true
 	case "answered", "partner_answered", "picked_up", "joined":
 		if !slices.Contains(c.desks, f["agent"]) && f["agent"] != "" && len(c.desks) < mostDesks {
 			c.desks = append(c.desks, f["agent"])
 		}
 	case "record":
+		c.recorded = true
 		if c.sim.death.full { // the call may go on from before a desk had answered
 			return
 		}
@@ -437,6 +441,9 @@ func (c *simCall) finished() {
 		return
 	}
 	c.checkMissed()
+	if c.arrived && !c.lost && !c.recorded && !c.sim.owed[cmp.Or(c.core.state.Peer.Ref, c.ref)] {
+		c.sim.fail("%s: its record is neither told nor kept", c.ref)
+	}
 	for stub, told := range byStub(c.entries) {
 		if got := strings.Join(told, " "); !finalOnce(told) && !((c.sim.bugs > 0 || c.lost) && givenUp(told)) {
 			c.sim.fail("%s: stub %s was told as %q", c.ref, stub, got)

@@ -438,6 +438,9 @@ func (s *simulation) put(entries ...journal.Entry) {
 			continue
 		}
 		s.death.journal[k] = slices.Clone(e.Value)
+		if e.Kind == journal.Account {
+			s.owed[e.Key] = true
+		}
 	}
 }
 

@@ -40,10 +40,11 @@ type simulation struct {
 	rooms  *Rooms
 	fire   trunk.Choice // the targets of the trunk behind which 119 is
 	fault  faults
-	bugs   float64 // how often the switch's own code panics, of what is asked of it
-	got    int     // over how many of them it got
-	bugged bool    // just now
-	stale  int     // phones of each user that have gone without a word, and are still registered
+	bugs   float64         // how often the switch's own code panics, of what is asked of it
+	got    int             // over how many of them it got
+	owed   map[string]bool // calls whose records are stored, for whoever writes them down
+	bugged bool            // just now
+	stale  int             // phones of each user that have gone without a word, and are still registered
 
 	cores   []*simCall
 	phones  map[netip.AddrPort]*phone
@@ -108,9 +109,10 @@ type simCall struct {
 	moved   time.Time       // when it has last got a leg
 	had     map[string]bool // every Call-ID that was ever bound to it
 
-	taped          map[engine.LegID]int // the channels of the recording
-	tapes, stopped int
-	paused         bool
+	arrived, recorded bool                 // it was told of, and its record
+	taped             map[engine.LegID]int // the channels of the recording
+	tapes, stopped    int
+	paused            bool
 }
 
 // simTape is a call's recording.
@@ -153,7 +155,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 	s := &simulation{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 110)), now: time.Unix(1712109600, 0),
 		dir: simDirectory(), phones: map[netip.AddrPort]*phone{}, moved: map[netip.AddrPort]bool{},
-		last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000,
+		last: map[[2]netip.AddrPort]time.Time{}, trace: trace, ports: 20000, owed: map[string]bool{},
 		ids: ticket.NewIDs(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})),
 	}
 	s.agents = map[string]Agent{}
@@ -511,7 +513,7 @@ func (c *simCall) world() World {
 			c.met = c.met || what == "partner_answered" || what == "joined"
 			c.accounted(what, f)
 		},
-		NewID: s.ids.New, Record: c.record, Retape: c.retape, Keep: s.keeps(),
+		NewID: s.ids.New, Record: c.record, Retape: c.retape, Keep: s.keeps(), Accounts: true,
 		Astray: func() { s.fail("%s: %v", c.ref, c.core.state.Check()) },
 		Find:   func(id string) (string, bool) { return s.callWith(id, c) }, Post: s.post,
 		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),

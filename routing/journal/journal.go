@@ -37,6 +37,8 @@ const (
 	Ticket                       // an entry that the outbox has yet to bring to its disk, by its event id
 	Key                          // one that was pressed, until its call has taken it, by call and time
 	Missed                       // a call that nobody has taken, by its stub
+	Account                      // what a call came to, until it is in the file of its day
+	Session                      // of somebody who has signed in to the console
 )
 
 // Entry is one value, or the end of one.

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -55,6 +56,8 @@ type Switch struct {
 	Trunks  Trunks
 
 	Missed *missed.Book // citizens whom nobody has served
+
+	Audit *slog.Logger // what people do by HTTP
 
 	Recordings *record.Recorder // nil: no line records
 	Journal    *journal.Journal // nil: no call outlives the process
@@ -147,7 +150,7 @@ type Server struct {
 // New makes a server that hears nothing yet. A zero Listen is off.
 func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	s := &Server{
-		sw: sw, log: log, audit: audit{log: log}, act: sw.Calls.Press, attend: sw.Calls.Supervise,
+		sw: sw, log: log, audit: audit{log: cmp.Or(sw.Audit, log)}, act: sw.Calls.Press, attend: sw.Calls.Supervise,
 		matter: sw.matter, first: sw.first,
 		entry: sw.entry, phones: sw.phones,
 		newID: ticket.NewIDs(rand.Reader).New, now: time.Now,

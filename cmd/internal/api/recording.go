@@ -98,7 +98,7 @@ func (s *Server) asked(what string, r *http.Request, err error) {
 	if errors.Is(err, record.ErrRef) {
 		ref = "none"
 	}
-	log := s.log.With("recording", ref, "from", r.RemoteAddr, "by", visitorOf(r).name, "range", r.Header.Get("Range"))
+	log := s.audit.log.With("recording", ref, "from", r.RemoteAddr, "by", visitorOf(r).name, "range", r.Header.Get("Range"))
 	if err != nil {
 		log.Warn(what+" was asked for and is not given", "err", err)
 		return

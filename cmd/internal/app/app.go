@@ -70,6 +70,8 @@ type App struct {
 	pair   *pair                       // nil: there is one machine
 	copies map[string]*journal.Journal // of what the other one has not shipped, by the name of its Redis
 	skip   uint32                      // CSeqs that the other one may have used
+	audit  *records.Book               // what people have done; nil: no file is kept
+	trail  *slog.Logger                // the log, and that file
 	json   bool                        // the log is JSON
 	lang   string                      // of what people read while this machine stands by
 
@@ -143,9 +145,12 @@ func (a *App) build(cfg *configs.Config) (err error) {
 			return fmt.Errorf("app: recording.dir: %w", err)
 		}
 	}
+	if err = a.openTrail(cfg); err != nil {
+		return fmt.Errorf("app: audit.dir: %w", err)
+	}
 	if dir := cfg.CallRecords.Dir; dir != "" {
-		if a.records, err = records.Open(records.Config{Dir: dir, Days: cfg.CallRecords.Days, Zone: cfg.Location()},
-			log.With("part", "records")); err != nil {
+		if a.records, err = records.Open(records.Config{Name: "calls", Dir: dir, Days: cfg.CallRecords.Days,
+			Zone: cfg.Location()}, log.With("part", "records")); err != nil {
 			return fmt.Errorf("app: records.dir: %w", err)
 		}
 	}
@@ -189,6 +194,7 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		Journal:  a.journal,
 		Restored: a.restored,
 		Retape:   a.retape(),
+		Accounts: a.records != nil,
 		Still:    still,
 		Skip:     a.skip,
 		Turns:    turns,
@@ -198,7 +204,8 @@ func (a *App) build(cfg *configs.Config) (err error) {
 	if a.api, err = api.New(cfg.API(), a.parts(), log.With("part", "http")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	if a.console, err = console.New(cfg.API(), a.api, log.With("part", "console")); err != nil {
+	if a.console, err = console.New(cfg.API(), a.api, a.sessions(), log.With("part", "console"),
+		a.trail.With("part", "console")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.api.Pages(a.console)
@@ -298,6 +305,7 @@ func (a *App) parts() api.Switch {
 		Feed: a.feed, Traces: a.traces, Homer: a.homer,
 		Business: a.business, Reload: a.Reload, Indicators: a.indicators,
 		Values:  func(salt string) configs.Values { return a.holds.Load().Values(salt) },
+		Audit:   a.trail.With("part", "http"),
 		Journal: a.journal, SelfTest: a.tester.OK, Process: a.process.Status, Keeper: a.process.sockets(),
 	}
 	if a.pair != nil {
@@ -367,9 +375,13 @@ func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
 	}
 	a.business.Told(event, fields, time.Now())
 	if event == "record" && a.records != nil {
-		a.records.Add(fields, time.Now())
+		a.records.Add(fields, time.Now(), a.recorded(fields["call_ref"]))
 	}
-	a.log.LogAttrs(context.Background(), storied[event], "call "+event, story(fields)...)
+	log := a.log
+	if audited(event) {
+		log = a.trail
+	}
+	log.LogAttrs(context.Background(), storied[event], "call "+event, story(fields)...)
 	a.stores.publish(d, fields)
 }
 
@@ -458,6 +470,9 @@ func (a *App) Stop() {
 	}
 	if a.records != nil {
 		a.records.Close()
+	}
+	if a.audit != nil {
+		a.audit.Close()
 	}
 	if a.homer != nil {
 		a.homer.Stop()

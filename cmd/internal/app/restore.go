@@ -117,6 +117,7 @@ func (a *App) restore() error {
 		return err
 	}
 	a.putAgain()
+	a.recordAgain()
 	a.exchange.Restore()
 	if a.recorder != nil {
 		a.recorder.Resumed()
@@ -168,6 +169,9 @@ func (a *App) letGo(counts bool) {
 	a.ua.Leave()
 	if a.records != nil { // the next process has nothing of a call that is over
 		a.records.Close()
+	}
+	if a.audit != nil {
+		a.audit.Close()
 	}
 	if a.homer != nil {
 		a.homer.Stop()

@@ -19,7 +19,8 @@ import (
 // store is one Redis with the outbox before it and the ledger in it.
 type store struct {
 	name   string
-	file   string // of the outbox
+	in     []string // the networks whose lines are in it
+	file   string   // of the outbox
 	outbox *outbox.Outbox
 	ledger *ledger.Ledger
 	push   []*push.Pusher
@@ -45,7 +46,7 @@ func openStores(cfg *configs.Config, log *slog.Logger) (*stores, error) {
 		if c.Name != "" {
 			log = log.With("redis", c.Name)
 		}
-		one := &store{name: c.Name, file: c.Outbox.Path}
+		one := &store{name: c.Name, in: c.Networks, file: c.Outbox.Path}
 		s.all = append(s.all, one)
 		for _, id := range c.Hotlines {
 			s.of[id] = one

@@ -35,6 +35,7 @@ type Server struct {
 	cfg      atomic.Pointer[configs.API]
 	api      *api.Server
 	log      *slog.Logger
+	trail    *slog.Logger // of what people do
 	mux      *http.ServeMux
 	pages    map[string]*template.Template
 	files    string // the digest of all static files, by which browsers know them
@@ -44,10 +45,15 @@ type Server struct {
 	now      func() time.Time
 }
 
-// New makes a console before an interface.
-func New(cfg configs.API, to *api.Server, log *slog.Logger) (*Server, error) {
-	s := &Server{api: to, log: log, mux: http.NewServeMux(), checking: make(chan struct{}, 1), now: time.Now}
+// New makes a console before an interface. What people do goes to trail.
+func New(cfg configs.API, to *api.Server, kept Kept, log, trail *slog.Logger) (*Server, error) {
+	s := &Server{api: to, log: log, trail: trail, mux: http.NewServeMux(), checking: make(chan struct{}, 1),
+		now: kept.Now}
 	s.cfg.Store(&cfg)
+	s.sessions.all, s.sessions.put = map[[sha256.Size]byte]*session{}, kept.Put
+	if kept.All != nil {
+		s.sessions.restore(kept.All)
+	}
 	var err error
 	if s.pages, err = parse(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -209,7 +215,7 @@ func (s *Server) known(token string, active bool) (visit, bool) {
 		return visit{}, false
 	}
 	who, ok := s.person(o.name)
-	if !ok || who.Password.Reveal() != o.password {
+	if !ok || digestOf(who.Password.Reveal()) != o.password {
 		s.sessions.end(token)
 		return visit{}, false
 	}
@@ -249,7 +255,7 @@ func (s *Server) signedAs(v visit) api.Signed {
 
 // audit writes down what somebody has done at the console.
 func (s *Server) audit(r *http.Request, what string, attrs ...any) {
-	s.log.Info(what, append(attrs, "from", r.RemoteAddr, "method", r.Method, "pattern", r.Pattern)...)
+	s.trail.Info(what, append(attrs, "from", r.RemoteAddr, "method", r.Method, "pattern", r.Pattern)...)
 }
 
 // source is the address that a request comes from, for counting.

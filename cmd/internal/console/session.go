@@ -4,18 +4,36 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"iter"
 	"sync"
 	"time"
+
+	"liandong/sip/snapshot"
 )
+
+// Kept is where sessions outlive the process, and the time by which they go. All but Now may be nil: then they end with
+// the process.
+type Kept struct {
+	Now func() time.Time
+	Put func(key string, value []byte) // nil for a value: it is gone; must not block
+	All iter.Seq2[string, []byte]      // as the process before has left them
+}
+
+// stored is a session as it is kept: nobody gets in by what stands there.
+type stored struct {
+	Name, Password, CSRF, Seat string
+	Last                       time.Time
+}
 
 // session is somebody who has signed in, by the digest of his cookie. Guarded by the mu of sessions, but for what never
 // changes.
 type session struct {
 	name     string // the user of the config; never changes
-	password string // his hash when he signed in: with another one he signs in anew; never changes
+	password string // the digest of his hash when he signed in: with another one he signs in anew; never changes
 	csrf     string // never changes
 	seat     string // of a taker
 	last     time.Time
+	written  time.Time       // last as it is kept
 	read     map[string]bool // the calls whose messages were read
 }
 
@@ -24,12 +42,56 @@ const (
 	mostSessions = 2000
 	mostOfOne    = 20 // of one user; the oldest is signed out
 	mostRead     = 200
+	writtenIn    = 8 // how often within the time of idle log-out it is written that somebody is there
 )
 
-// sessions are all who are signed in. They end with the process: people sign in anew.
+// sessions are all who are signed in.
 type sessions struct {
+	put func(key string, value []byte) // nil: they end with the process, and people sign in anew
+
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]*session
+}
+
+// restore takes sessions of the process before. One that cannot be read is gone: its owner signs in anew.
+func (s *sessions) restore(list iter.Seq2[string, []byte]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, value := range list {
+		var o stored
+		id, err := base64.RawURLEncoding.DecodeString(key)
+		if err != nil || len(id) != sha256.Size || snapshot.Decode(value, &o) != nil {
+			s.put(key, nil)
+			continue
+		}
+		s.all[[sha256.Size]byte(id)] = &session{name: o.Name, password: o.Password, csrf: o.CSRF, seat: o.Seat,
+			last: o.Last, written: o.Last}
+	}
+}
+
+// keep writes a session, or that it is gone. Caller holds mu.
+func (s *sessions) keep(id [sha256.Size]byte) {
+	if s.put == nil {
+		return
+	}
+	var value []byte
+	if o, ok := s.all[id]; ok {
+		o.written = o.last
+		// strings and a time always fit
+		value, _ = snapshot.Encode(stored{o.name, o.password, o.csrf, o.seat, o.last})
+	}
+	s.put(base64.RawURLEncoding.EncodeToString(id[:]), value)
+}
+
+// forget ends a session. Caller holds mu.
+func (s *sessions) forget(id [sha256.Size]byte) {
+	delete(s.all, id)
+	s.keep(id)
+}
+
+func digestOf(hash string) string {
+	sum := sha256.Sum256([]byte(hash))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // secret is 256 bits that nobody guesses.
@@ -44,13 +106,11 @@ func (s *sessions) begin(name, password, seat string, now time.Time, idle time.D
 	token := secret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.all == nil {
-		s.all = map[[sha256.Size]byte]*session{}
-	}
 	s.sweep(now, idle)
 	s.makeRoom(name)
-	s.all[sha256.Sum256([]byte(token))] = &session{name: name, password: password, csrf: secret(), seat: seat,
-		last: now}
+	id := sha256.Sum256([]byte(token))
+	s.all[id] = &session{name: name, password: digestOf(password), csrf: secret(), seat: seat, last: now}
+	s.keep(id)
 	return token
 }
 
@@ -58,7 +118,7 @@ func (s *sessions) begin(name, password, seat string, now time.Time, idle time.D
 func (s *sessions) sweep(now time.Time, idle time.Duration) {
 	for id, o := range s.all {
 		if now.Sub(o.last) > idle {
-			delete(s.all, id)
+			s.forget(id)
 		}
 	}
 }
@@ -77,10 +137,10 @@ func (s *sessions) makeRoom(name string) {
 		return n, id
 	}
 	if n, id := oldest(func(o *session) bool { return o.name == name }); n >= mostOfOne {
-		delete(s.all, id)
+		s.forget(id)
 	}
 	if n, id := oldest(func(*session) bool { return true }); n >= mostSessions {
-		delete(s.all, id)
+		s.forget(id)
 	}
 }
 
@@ -94,10 +154,12 @@ func (s *sessions) find(token string, now time.Time, idle time.Duration, active 
 	case !ok:
 		return session{}, false
 	case now.Sub(o.last) > idle:
-		delete(s.all, id)
+		s.forget(id)
 		return session{}, false
 	case active:
-		o.last = now
+		if o.last = now; now.Sub(o.written) > idle/writtenIn {
+			s.keep(id)
+		}
 	}
 	return *o, true
 }
@@ -106,8 +168,10 @@ func (s *sessions) find(token string, now time.Time, idle time.Duration, active 
 func (s *sessions) sit(token, seat string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o, ok := s.all[sha256.Sum256([]byte(token))]; ok {
+	id := sha256.Sum256([]byte(token))
+	if o, ok := s.all[id]; ok {
 		o.seat = seat
+		s.keep(id)
 	}
 }
 
@@ -131,5 +195,5 @@ func (s *sessions) reads(token, ref string) bool {
 func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, sha256.Sum256([]byte(token)))
+	s.forget(sha256.Sum256([]byte(token)))
 }

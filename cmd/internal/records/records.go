@@ -1,12 +1,15 @@
-// Package records keeps what each call came to in files, a line each, a file a day: call detail records.
+// Package records keeps lines in files, a file a day: what each call came to (call detail records), and what people
+// have done (the audit trail). Files are only appended to.
 //
 // Nothing waits for the disk: lines go through a bounded queue, and what does not fit into it is counted and told.
 package records
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -21,6 +24,7 @@ import (
 
 // Config says where the files are. Immutable.
 type Config struct {
+	Name string         // of the files: calls-2024-04-03.jsonl
 	Dir  string         // it is made when there is none
 	Days int            // older files are deleted; 0: none
 	Zone *time.Location // by which days are counted
@@ -29,9 +33,7 @@ type Config struct {
 // Room is how many lines may wait for the disk.
 const Room = 4096
 
-const (
-	prefix, suffix = "calls-", ".jsonl"
-)
+const suffix = ".jsonl"
 
 // Book writes lines until it is closed. Safe for use by several goroutines.
 type Book struct {
@@ -40,7 +42,9 @@ type Book struct {
 	in   chan line
 	lost atomic.Uint64
 	wg   sync.WaitGroup
-	over sync.Once
+
+	mu     sync.RWMutex
+	closed bool // guarded by mu
 
 	file    *os.File // owned by run; nil: none is open
 	day     string   // owned by run; of the file
@@ -54,7 +58,11 @@ type Book struct {
 type line struct {
 	at   time.Time
 	text []byte
+	kept func() // nil: nobody asks
 }
+
+// most lines are written before the disk is asked to keep them.
+const most = 256
 
 // Open makes the folder and begins to write.
 func Open(cfg Config, log *slog.Logger) (*Book, error) {
@@ -72,47 +80,124 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 	return b, nil
 }
 
-// Add keeps the record of a call that has ended. It never waits. The fields are only read.
-func (b *Book) Add(fields map[string]string, at time.Time) {
+// Add keeps a line. It never waits. The fields are only read. kept is called once the line is on the disk; nil: nobody
+// asks.
+func (b *Book) Add(fields map[string]string, at time.Time, kept func()) {
 	text, _ := json.Marshal(fields) // strings always fit
+	b.put(line{at, append(text, '\n'), kept})
+}
+
+// Write keeps a line as it is, such as one of [slog.JSONHandler]. It never waits.
+func (b *Book) Write(text []byte) (int, error) {
+	b.put(line{at: time.Now(), text: bytes.Clone(text)})
+	return len(text), nil
+}
+
+func (b *Book) put(l line) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.closed {
+		b.lost.Add(1)
+		return
+	}
 	select {
-	case b.in <- line{at, append(text, '\n')}:
+	case b.in <- l:
 	default:
 		b.lost.Add(1)
 	}
 }
 
-// Close writes what waits. Nothing may be added any more.
+// Close writes what waits. What is added later is lost.
 func (b *Book) Close() {
-	b.over.Do(func() { close(b.in) })
+	b.mu.Lock()
+	closed := b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if !closed {
+		close(b.in)
+	}
 	b.wg.Wait()
 }
 
 func (b *Book) run() {
 	for l := range b.in {
-		err := b.write(l)
-		if err != nil {
-			b.lost.Add(1)
-			b.shut()
-		}
-		lost := b.lost.Load()
-		switch {
-		case err != nil && !b.failing:
-			b.log.Error("records: calls are not written down", "err", err)
-		case err == nil && (b.failing || lost > b.told):
-			b.log.Error("records: calls are written down again", "lost", lost-b.told)
-			b.told = lost
-		}
-		b.failing = err != nil
+		b.keep(b.waiting(l))
 	}
 	b.shut()
 }
+
+// waiting are a line and those that wait behind it: one sync is for all of them.
+func (b *Book) waiting(l line) []line {
+	all := []line{l}
+	for len(all) < most {
+		select {
+		case l, ok := <-b.in:
+			if !ok {
+				return all
+			}
+			all = append(all, l)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// keep brings lines to the disk, and says so.
+func (b *Book) keep(all []line) {
+	var written []line
+	var err error
+	for _, l := range all {
+		if fault := b.write(l); fault != nil {
+			err = fault
+			b.lost.Add(1)
+			b.shut()
+			continue
+		}
+		written = append(written, l)
+	}
+	if fault := b.sync(); fault != nil {
+		err = fault
+		b.shut()
+		written = nil
+	}
+	for _, l := range written {
+		if l.kept != nil {
+			l.kept()
+		}
+	}
+	b.tell(err)
+}
+
+// sync has the disk keep what was written (fsync); a file that is closed was asked before.
+func (b *Book) sync() error {
+	if b.file == nil {
+		return nil
+	}
+	return b.file.Sync()
+}
+
+// tell logs that the disk takes nothing, and that it does again.
+func (b *Book) tell(err error) {
+	lost := b.lost.Load()
+	switch {
+	case err != nil && !b.failing:
+		b.log.Error("records: "+b.cfg.Name+" are not written down", "err", err)
+	case err == nil && (b.failing || lost > b.told):
+		b.log.Error("records: "+b.cfg.Name+" are written down again", "lost", lost-b.told)
+		b.told = lost
+	}
+	b.failing = err != nil
+}
+
+// path is the file of a day.
+func (b *Book) path(day string) string { return filepath.Join(b.cfg.Dir, b.cfg.Name+"-"+day+suffix) }
 
 // write appends a line to the file of its day.
 func (b *Book) write(l line) error {
 	if day := l.at.In(b.cfg.Zone).Format(time.DateOnly); b.file == nil || day != b.day {
 		b.shut()
-		f, err := os.OpenFile(filepath.Join(b.cfg.Dir, prefix+day+suffix), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		f, err := os.OpenFile(b.path(day), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
 			return err
 		}
@@ -149,9 +234,26 @@ func whole(f *os.File) error {
 
 func (b *Book) shut() {
 	if b.file != nil {
-		_ = b.file.Close() // each line was written, or told as lost
+		_ = errors.Join(b.file.Sync(), b.file.Close()) // each line was written, or told as lost
 		b.file = nil
 	}
+}
+
+// lately is how much of a file's end is looked through for a line, in bytes.
+const lately = 4 << 20
+
+// Has says whether the file of a day has a line with a text, among the last ones.
+func (b *Book) Has(text string, at time.Time) bool {
+	f, err := os.Open(b.path(at.In(b.cfg.Zone).Format(time.DateOnly)))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > lately {
+		_, _ = f.Seek(-lately, io.SeekEnd) // if not: from the beginning
+	}
+	end, _ := io.ReadAll(io.LimitReader(f, lately)) // what can be read of it
+	return bytes.Contains(end, []byte(text))
 }
 
 // tidy deletes files that are too old.
@@ -178,7 +280,7 @@ func (b *Book) tidy(now time.Time) {
 
 // dayOf is the day of a file's name, if it is one of ours.
 func (b *Book) dayOf(name string) (day time.Time, ok bool) {
-	text, begins := strings.CutPrefix(name, prefix)
+	text, begins := strings.CutPrefix(name, b.cfg.Name+"-")
 	text, ends := strings.CutSuffix(text, suffix)
 	day, err := time.ParseInLocation(time.DateOnly, text, b.cfg.Zone)
 	return day, begins && ends && err == nil

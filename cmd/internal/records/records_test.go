@@ -14,7 +14,7 @@ var zone = time.FixedZone("", 8*3600)
 
 func open(t *testing.T, dir string, log *strings.Builder) *Book {
 	t.Helper()
-	b, err := Open(Config{Dir: dir, Days: 2, Zone: zone}, slog.New(slog.NewTextHandler(log, nil)))
+	b, err := Open(Config{Name: "calls", Dir: dir, Days: 2, Zone: zone}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +51,11 @@ func TestDays(t *testing.T) {
 		}
 	}
 	b := open(t, dir, log)
-	b.Add(map[string]string{"call_ref": "a"}, late.UTC())
-	b.Add(map[string]string{"call_ref": "b"}, late.Add(2*time.Minute))
+	b.Add(map[string]string{"call_ref": "a"}, late.UTC(), nil)
+	b.Add(map[string]string{"call_ref": "b"}, late.Add(2*time.Minute), nil)
 	b.Close()
 	b = open(t, dir, log)
-	b.Add(map[string]string{"call_ref": "c"}, late)
+	b.Add(map[string]string{"call_ref": "c"}, late, nil)
 	b.Close()
 	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 2 || got[0]["call_ref"] != "a" ||
 		got[1]["call_ref"] != "c" {
@@ -81,11 +81,11 @@ func TestClockAheadDeletesNothing(t *testing.T) {
 	at := time.Date(2024, 4, 3, 12, 0, 0, 0, zone)
 	b := open(t, dir, log)
 	for _, day := range []int{-1, 0, 365, 0, -365, 0} {
-		b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, day))
+		b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, day), nil)
 	}
 	b.Close()
 	b = open(t, dir, log) // a process that begins so
-	b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, 365))
+	b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, 365), nil)
 	b.Close()
 	for _, name := range []string{"calls-2024-04-02.jsonl", "calls-2024-04-03.jsonl"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
@@ -127,20 +127,51 @@ func TestDiskFails(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	b.Add(map[string]string{"call_ref": "a"}, at)
-	b.Add(map[string]string{"call_ref": "b"}, at)
+	b.Add(map[string]string{"call_ref": "a"}, at, nil)
+	b.Add(map[string]string{"call_ref": "b"}, at, nil)
 	for end := time.Now().Add(time.Minute); b.lost.Load() < 2 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.Add(map[string]string{"call_ref": "c"}, at)
+	b.Add(map[string]string{"call_ref": "c"}, at, nil)
 	b.Close()
 	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 1 || got[0]["call_ref"] != "c" {
 		t.Errorf("%v", got)
 	}
 	if s := log.String(); strings.Count(s, "not written down") != 1 || !strings.Contains(s, "lost=2") {
 		t.Error(s)
+	}
+}
+
+// Who asks is told once a line is on the disk, and not before; the end of a file says what it has; nothing that is
+// added later hurts.
+func TestKept(t *testing.T) {
+	dir, log := t.TempDir(), &strings.Builder{}
+	b := open(t, dir, log)
+	at := time.Date(2024, 4, 3, 12, 0, 0, 0, zone)
+	path := filepath.Join(dir, "calls-2024-04-03.jsonl")
+	var kept []int
+	for i := range 3 {
+		b.Add(map[string]string{"call_ref": "ref-" + string(rune('a'+i))}, at, func() {
+			kept = append(kept, len(lines(t, path)))
+		})
+	}
+	b.Close()
+	for i, n := range kept {
+		if n <= i {
+			t.Errorf("line %d is told of with %d in the file", i, n)
+		}
+	}
+	if len(kept) != 3 || !b.Has(`"ref-c"`, at) || b.Has(`"ref-d"`, at) || b.Has(`"ref-c"`, at.AddDate(0, 0, 1)) {
+		t.Errorf("told of %v", kept)
+	}
+	b.Add(map[string]string{"call_ref": "late"}, at, func() { t.Error("kept after the end") })
+	if _, err := b.Write([]byte("{}\n")); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || b.Has("late", at) {
+		t.Errorf("%v %v", info.Mode(), err)
 	}
 }
