@@ -69,7 +69,7 @@ func leastRights(t *testing.T, server *redistest.Server, acl, rest string) {
 	defer sums.Close()
 	eventually(t, "all is counted", func() bool {
 		got, err := sums.Sums(t.Context(), indicator.DayKey("110", time.Now()))
-		return err == nil && got[indicator.AskedDirect] == 1 && got[indicator.Calls] == 1
+		return err == nil && got[0][indicator.AskedDirect] == 1 && got[0][indicator.Calls] == 1
 	})
 	r, err := outbox.NewReader(outbox.Config{Config: cfg.Config})
 	if err != nil {

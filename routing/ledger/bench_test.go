@@ -39,7 +39,7 @@ func BenchmarkCallEvents(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		n = got[indicator.Calls]
+		n = got[0][indicator.Calls]
 	}
 	b.ReportMetric(float64((spent()-before).Microseconds())/float64(b.N), "CPU-µs/call")
 }

@@ -83,17 +83,26 @@ func OpenIndicators(cfg link.Config) (*Indicators, error) {
 // Close ends the connection.
 func (i *Indicators) Close() { i.link.Close() }
 
-// Sums reads those under a key of package indicator; there may be none.
-func (i *Indicators) Sums(ctx context.Context, key string) (indicator.Sums, error) {
-	hash, err := i.link.Client().HGetAll(ctx, key).Result()
-	if err != nil {
+// Sums reads those under each of some keys of package indicator, in one round trip; there may be none.
+func (i *Indicators) Sums(ctx context.Context, keys ...string) ([]indicator.Sums, error) {
+	pipe := i.link.Client().Pipeline()
+	answers := make([]*redis.MapStringStringCmd, len(keys))
+	for n, key := range keys {
+		answers[n] = pipe.HGetAll(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	sums := indicator.Sums{}
-	for name, v := range hash {
-		if sums[name], err = strconv.ParseInt(v, 10, 64); err != nil {
-			return nil, errors.New("ledger: " + key + " does not hold sums")
+	list := make([]indicator.Sums, len(keys))
+	for n, key := range keys {
+		sums := indicator.Sums{}
+		for name, v := range answers[n].Val() {
+			var err error
+			if sums[name], err = strconv.ParseInt(v, 10, 64); err != nil {
+				return nil, errors.New("ledger: " + key + " does not hold sums")
+			}
 		}
+		list[n] = sums
 	}
-	return sums, nil
+	return list, nil
 }

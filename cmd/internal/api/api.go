@@ -67,7 +67,7 @@ type Switch struct {
 	Homer    *capture.HEP // nil: no messages are sent to one
 	Business *Business    // of the calls and tickets; nil: none is counted
 
-	Indicators func(ctx context.Context, day time.Time) ([]report.Line, error) // of all lines
+	Indicators func(ctx context.Context, of Span) ([]report.Line, error) // of all lines; ErrDay: of no days
 
 	Reload func() (told []string, err error) // reads the config again
 	Values func(salt string) configs.Values  // what holds, secrets as digests

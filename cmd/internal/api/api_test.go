@@ -198,3 +198,31 @@ func TestCallBackNotBegun(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// Days are read in the zone by which they are counted; what is none is told apart.
+func TestDaysOfASpan(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", 8*3600)
+	now := time.Date(2024, 4, 3, 20, 0, 0, 0, time.UTC) // the 4th there
+	for in, want := range map[Span]string{
+		{}:                                       "2024-04-04 2024-04-04",
+		{From: "2024-04-01"}:                     "2024-04-01 2024-04-01",
+		{From: "2024-04-01", To: "2024-04-03"}:   "2024-04-01 2024-04-03",
+		{From: "2024-01-01", To: "2024-12-31"}:   "2024-01-01 2024-12-31",
+		{From: "2024-01-01", To: "2025-01-01"}:   "",
+		{From: "2024-04-02", To: "2024-04-01"}:   "",
+		{From: "2024-04-02", To: "tomorrow"}:     "",
+		{From: "2024-02-30"}:                     "",
+		{To: "2024-04-01"}:                       "",
+		{From: "2024-04-01' --", To: "20240403"}: "",
+	} {
+		from, to, err := in.In(zone, now)
+		got := ""
+		if err == nil {
+			got = from.Format(time.DateOnly) + " " + to.Format(time.DateOnly)
+		}
+		if got != want || err != nil && !errors.Is(err, ErrDay) || err == nil && from.Location() != zone {
+			t.Errorf("%+v: %q %v, want %q", in, got, err, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -96,7 +97,7 @@ func (s *Server) today(ctx context.Context) (lines []report.Line, at time.Time, 
 	if now := s.now(); now.Sub(s.days.at) > boardAge {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		lines, err := s.sw.Indicators(ctx, now)
+		lines, err := s.sw.Indicators(ctx, Span{})
 		if s.days.at, s.days.err = now, err; err == nil {
 			s.days.lines = lines
 		}
@@ -132,15 +133,50 @@ const late = 15 * time.Second
 // tooLate is from when a desk that does not answer is given up, and never before it is late.
 func tooLate(noAnswer time.Duration) float64 { return max(noAnswer, 2*late).Seconds() }
 
-// ErrDay: a day that cannot be read.
-var ErrDay = errors.New("api: no such day")
+// ErrDay: days that cannot be read.
+var ErrDay = errors.New("api: no such days")
 
-// indicators are the figures of a day: ?day=2024-04-03, without it today.
+// Span is some days, as they are asked for: "2024-04-03".
+type Span struct {
+	From, To string // "" From: today; "" To: that one day
+	Parts    bool   // also of each day, or of a single day's hours
+}
+
+// mostDays bounds a span.
+const mostDays = 366
+
+// In reads the days in the zone by which they are counted.
+func (p Span) In(zone *time.Location, now time.Time) (from, to time.Time, err error) {
+	from = now.In(zone)
+	if p.From != "" {
+		if from, err = time.ParseInLocation(time.DateOnly, p.From, zone); err != nil {
+			return from, to, ErrDay
+		}
+	}
+	if p.To == "" {
+		return from, from, nil
+	}
+	to, err = time.ParseInLocation(time.DateOnly, p.To, zone)
+	switch first := from.Format(time.DateOnly); {
+	case err != nil, p.From == "", first > to.Format(time.DateOnly),
+		from.AddDate(0, 0, mostDays).Format(time.DateOnly) <= to.Format(time.DateOnly):
+		return from, to, ErrDay
+	}
+	return from, to, nil
+}
+
+// SpanOf is what a request asks for: ?day=, or ?from= and ?to=.
+func SpanOf(r *http.Request) Span {
+	q := r.URL.Query()
+	return Span{From: cmp.Or(q.Get("from"), q.Get("day")), To: q.Get("to"), Parts: q.Get("parts") != ""}
+}
+
+// indicators are the figures of some days, without any named of today.
 func (s *Server) indicators(w http.ResponseWriter, r *http.Request) {
-	list, err := s.Figures(r.Context(), visitorOf(r).lines, r.URL.Query().Get("day"))
+	list, err := s.Figures(r.Context(), visitorOf(r).lines, SpanOf(r))
 	switch {
 	case errors.Is(err, ErrDay):
-		s.say(w, http.StatusBadRequest, badDay)
+		s.say(w, http.StatusBadRequest, badDay, mostDays)
 	case err != nil:
 		s.say(w, http.StatusServiceUnavailable, noFigures)
 	default:
@@ -148,17 +184,9 @@ func (s *Server) indicators(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Figures are those of a day, "2024-04-03" or "" for today, for some lines, nil: for all.
-func (s *Server) Figures(ctx context.Context, of []string, day string) ([]report.Line, error) {
-	at := s.now()
-	if day != "" {
-		var err error
-		if at, err = time.ParseInLocation(time.DateOnly, day, time.Local); err != nil {
-			return nil, ErrDay
-		}
-		at = at.Add(12 * time.Hour) // whatever the zone by which days are counted
-	}
-	list, err := s.sw.Indicators(ctx, at)
+// Figures are those of some days, for some lines, nil: for all.
+func (s *Server) Figures(ctx context.Context, of []string, span Span) ([]report.Line, error) {
+	list, err := s.sw.Indicators(ctx, span)
 	if err != nil {
 		return nil, err
 	}

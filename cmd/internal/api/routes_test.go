@@ -21,8 +21,7 @@ func TestOpenAPI(t *testing.T) {
 	s := bordered(t, loopback)
 	s.sw.Feed = feed.New(4, time.Unix(1, 0))
 	s.sw.SelfTest, s.sw.Process = func() map[string]bool { return nil }, func() keeper.Status { return keeper.Status{} }
-	s.sw.Indicators = func(context.Context, time.Time) ([]report.Line,
-		error) {
+	s.sw.Indicators = func(context.Context, Span) ([]report.Line, error) {
 		return []report.Line{{Hotline: "110"}}, nil
 	}
 	status, body := ask(s, "GET", "/v1/openapi.json", friend)

@@ -52,10 +52,11 @@ var (
 		"这个 event_id 已用于其他内容；每次补充请用新的编号"}
 	noRedis = text{"Redis does not answer, and this stub is of no call of late here; try again",
 		"Redis 无应答，且该存根不是本机近期通话的；请稍后重试"}
-	noTrace     = text{"nothing is kept of this call", "这通电话没有留存的信令"}
-	goneMatter  = text{"there is no such matter", "没有这件事项"}
-	goneCall    = text{"there is no such call", "没有这通电话"}
-	badDay      = text{"day: must be like 2024-04-03", "day：应如 2024-04-03"}
+	noTrace    = text{"nothing is kept of this call", "这通电话没有留存的信令"}
+	goneMatter = text{"there is no such matter", "没有这件事项"}
+	goneCall   = text{"there is no such call", "没有这通电话"}
+	badDay     = text{"day, from, to: must be like 2024-04-03, from no later than to, at most %d days",
+		"day、from、to：应如 2024-04-03，from 不晚于 to，最多 %d 天"}
 	noFigures   = text{"the figures cannot be read: Redis does not answer", "指标无法读取：Redis 无应答"}
 	manyReaders = text{"there are %d readers of events already", "事件读取者已达 %d 个"}
 	callBusy    = text{"the call did not answer in time", "通话未及时响应"}

@@ -314,11 +314,16 @@ func (a *App) parts() api.Switch {
 	return sw
 }
 
-// indicators reads the figures of a day.
-func (a *App) indicators(ctx context.Context, day time.Time) ([]report.Line, error) {
+// indicators reads the figures of some days.
+func (a *App) indicators(ctx context.Context, of api.Span) ([]report.Line, error) {
 	cfg := a.holds.Load()
+	from, to, err := of.In(cfg.Location(), time.Now())
+	if err != nil {
+		return nil, err
+	}
 	o := report.Options{
-		Lines: cfg.HotlineIDs(), Diversion: indicator.Diversion(cfg.Indicators.Diversion), At: day.In(cfg.Location()),
+		Lines: cfg.HotlineIDs(), Diversion: indicator.Diversion(cfg.Indicators.Diversion), At: from, To: to,
+		Parts: of.Parts,
 	}
 	for _, s := range cfg.Stores() {
 		o.Redises = append(o.Redises, s.Ledger.Config)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"liandong/cmd/internal/phone"
+	"liandong/routing/indicator"
 )
 
 // chromium is the browser; without one the test is skipped, and says so.
@@ -95,28 +97,63 @@ func (s *screen) signIn(user string) {
 }
 
 // shoot takes pictures of a page in both languages, light and dark, wide and narrow, where CONSOLE_SHOTS names a
-// folder.
+// folder, and has axe-core look at each, where CONSOLE_AXE names its axe.min.js.
 func (s *screen) shoot(name, path string) {
 	s.Helper()
-	dir := os.Getenv("CONSOLE_SHOTS")
-	if dir == "" {
+	dir, axe := os.Getenv("CONSOLE_SHOTS"), os.Getenv("CONSOLE_AXE")
+	if dir == "" && axe == "" {
 		return
 	}
-	for _, look := range [][2]string{{"zh", "light"}, {"en", "dark"}} {
-		for _, width := range []int64{1920, 390} {
-			s.do("a picture", chromedp.EmulateViewport(width, 1080), s.open(path+"?lang="+look[0]),
-				s.open(path+"?theme="+look[1]), chromedp.Sleep(1500*time.Millisecond))
-			png, err := chromedp.Run(s.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				s.Fatal(err)
-			}
-			file := fmt.Sprintf("%s-%s-%s-%d.png", name, look[0], look[1], width)
-			if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
-				s.Fatal(err)
+	more := "?"
+	if strings.Contains(path, "?") {
+		more = "&"
+	}
+	for _, lang := range []string{"zh", "en"} {
+		for _, theme := range []string{"light", "dark"} {
+			for _, width := range []int64{1920, 390} {
+				s.do("a picture", chromedp.EmulateViewport(width, 1080), s.open(path+more+"lang="+lang),
+					s.open(path+more+"theme="+theme), chromedp.Sleep(1200*time.Millisecond))
+				shot := fmt.Sprintf("%s-%s-%s-%d", name, lang, theme, width)
+				if dir != "" {
+					s.picture(filepath.Join(dir, shot+".png"))
+				}
+				if axe != "" {
+					s.accessible(shot, axe)
+				}
 			}
 		}
 	}
-	s.do("back", chromedp.ResetViewport(), s.open(path+"?lang=en"), holds(`document.readyState === "complete"`))
+	s.do("back", chromedp.ResetViewport(), s.open(path+more+"lang=en"), holds(`document.readyState === "complete"`))
+}
+
+func (s *screen) picture(file string) {
+	s.Helper()
+	png, err := chromedp.Run(s.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(file, png, 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// accessible has axe-core find nothing on the page.
+func (s *screen) accessible(shot, axe string) {
+	s.Helper()
+	script, err := os.ReadFile(axe)
+	if err != nil {
+		s.Fatal(err)
+	}
+	const run = `;window.found = null; axe.run().then(r => { window.found = r.violations.flatMap(v => v.nodes.map(n =>
+		v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)).join("\n"); }, e => { window.found = String(e); }); 0`
+	if _, err := chromedp.Run(s.ctx, chromedp.Evaluate[int](string(script)+run)); err != nil {
+		s.Fatal(err)
+	}
+	s.do("axe has looked", holds(`window.found !== null`))
+	found, err := chromedp.Run(s.ctx, chromedp.Evaluate[string](`window.found`))
+	if err != nil || found != "" {
+		s.Errorf("%s: %v\n%s", shot, err, found)
+	}
 }
 
 // A call-taker's desk in a real browser, with real phones: what rings is on the screen before it is answered; a button
@@ -243,8 +280,19 @@ func TestCallsInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do("it is over", shown("[data-line='12345']", "talking 0"))
-	s.do("indicators", s.open("/indicators"), chromedp.WaitVisible("table"))
-	s.shoot("indicators", "/indicators")
+	for i := range 30 { // days with something to draw
+		key := indicator.DayKey("12345", time.Now().AddDate(0, 0, -i))
+		for name, v := range map[string]int{indicator.Calls: 90 + i*i%37, indicator.CallsAnswered: 88, indicator.CallsIn15s: 60 + i%20,
+			indicator.AskedDirect: 20 + i%9, indicator.Answered: 17 + i%4, indicator.Due: 30} {
+			s.redis.HSet(key, name, strconv.Itoa(v))
+		}
+	}
+	s.do("indicators", s.open("/indicators"), chromedp.WaitVisible("table"), shown("#curves", "calls"))
+	span := "/indicators?from=" + time.Now().AddDate(0, 0, -29).Format(time.DateOnly) + "&to=" + time.Now().Format(time.DateOnly)
+	s.do("a span with its curves", s.open(span), shown("table", "/"), holds(`document.querySelectorAll("#curves canvas").length > 3`),
+		holds(`document.querySelectorAll("#curves figure:first-of-type tbody tr").length === 30`))
+	s.do("what is no span", s.open("/indicators?from=2024-04-02&to=2024-04-01"), shown("main", "from no later than to"))
+	s.shoot("indicators", span)
 	s.do("an admin", chromedp.Click(".tools form button"), chromedp.WaitVisible("input[name=user]"))
 	s.shoot("signin", "/signin")
 	s.signIn("root")

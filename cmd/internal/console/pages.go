@@ -3,10 +3,12 @@ package console
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"html/template"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"liandong/cmd/internal/report"
 	"liandong/cmd/internal/trace"
 	"liandong/configs"
+	"liandong/routing/indicator"
 	"liandong/routing/verb"
 )
 
@@ -58,6 +61,7 @@ var oneMatter = place{"matter", pair{"单事项", "A matter"}, []string{configs.
 // data is what a template shows.
 type data struct {
 	Lang, Theme, Files, CSRF string
+	Query                    template.URL // what was asked for, for the links that change how it looks
 	Title, Fault             pair
 	Page                     string
 	User, Role, Seat         string
@@ -68,8 +72,10 @@ type data struct {
 	Reasons                  []reason
 	Ref                      string
 	Ladder                   ladder
-	Day                      string
+	From, To                 string // the days of the indicators
 	Lines                    []report.Line
+	Curves                   []curve
+	Drawn                    bool // with uPlot
 	Clear                    bool // by HTTP
 	Filters                  []filter
 	Matters                  []api.Matter
@@ -157,10 +163,21 @@ func chosen(w http.ResponseWriter, r *http.Request) bool {
 	return any
 }
 
+// asked is what a page was asked for, beside how it is to look.
+func asked(r *http.Request) url.Values {
+	q := r.URL.Query()
+	q.Del("lang")
+	q.Del("theme")
+	return q
+}
+
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name string, d data) {
 	if chosen(w, r) {
-		http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+		http.Redirect(w, r, (&url.URL{Path: r.URL.Path, RawQuery: asked(r).Encode()}).String(), http.StatusSeeOther)
 		return
+	}
+	if q := asked(r); len(q) > 0 {
+		d.Query = template.URL(q.Encode() + "&")
 	}
 	d.Lang, d.Theme, d.Files, d.Page, d.Clear = s.lang(r), theme(r), s.files, name, !secure(r)
 	d.Words = words(d.Lang)
@@ -210,8 +227,7 @@ func (s *Server) page(p place) http.HandlerFunc {
 		case "desk":
 			d.Seats, d.Keys, d.Reasons = s.choices(v), s.keys(lang), s.reasons(lang)
 		case "indicators":
-			d.Day = r.URL.Query().Get("day")
-			d.Lines = s.figures(r, v)
+			s.indicators(r, v, &d)
 		case "matters":
 			s.openMatters(r, v, &d)
 		}
@@ -318,16 +334,6 @@ func (v visit) lines() []string {
 	return v.who.Lines
 }
 
-// figures are the indicators that a page shows; nil: they cannot be read.
-func (s *Server) figures(r *http.Request, v visit) []report.Line {
-	lines, err := s.api.Figures(r.Context(), v.lines(), r.URL.Query().Get("day"))
-	if err != nil {
-		s.log.Warn("indicators cannot be read", "err", err)
-		return nil
-	}
-	return lines
-}
-
 // table is the indicators for a spreadsheet.
 func (s *Server) table(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
@@ -335,30 +341,44 @@ func (s *Server) table(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this page is not for you", http.StatusForbidden)
 		return
 	}
-	lines := s.figures(r, v)
-	if len(lines) == 0 {
-		http.Error(w, "the figures cannot be read", http.StatusServiceUnavailable)
+	span := api.SpanOf(r)
+	span.Parts = true
+	lines, err := s.api.Figures(r.Context(), v.lines(), span)
+	switch {
+	case errors.Is(err, api.ErrDay):
+		http.Error(w, badDays.in(s.lang(r)), http.StatusBadRequest)
+		return
+	case err != nil || len(lines) == 0:
+		http.Error(w, noFigures.in(s.lang(r)), http.StatusServiceUnavailable)
 		return
 	}
 	lang := s.lang(r)
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="indicators-`+lines[0].Period+`.csv"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="indicators-`+strings.ReplaceAll(lines[0].Period, "/", "-to-")+`.csv"`)
 	fmt.Fprint(w, "\ufeff") // for spreadsheets that take it for another encoding else
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"hotline", "period", "indicator", "name", "of", "among", "value", "unit"})
 	for _, l := range lines {
-		for _, row := range l.Rows {
-			among, value := "", ""
-			if row.Among != nil {
-				among = strconv.FormatInt(*row.Among, 10)
-			}
-			if row.Value != nil {
-				value = strconv.FormatFloat(*row.Value, 'f', 4, 64)
-			}
-			_ = out.Write([]string{l.Hotline, l.Period, row.Name, indicatorName(row.Name, lang),
-				strconv.FormatInt(row.Of, 10), among, value, row.Unit})
+		spread(out, lang, l.Hotline, l.Period, l.Rows)
+		for _, part := range l.Parts {
+			spread(out, lang, l.Hotline, part.Period, part.Rows)
 		}
 	}
 	out.Flush()
 	s.audit(r, "indicators are exported", "user", v.name, "day", lines[0].Period)
+}
+
+// spread writes the figures of a time.
+func spread(out *csv.Writer, lang, hotline, period string, rows []indicator.Row) {
+	for _, row := range rows {
+		among, value := "", ""
+		if row.Among != nil {
+			among = strconv.FormatInt(*row.Among, 10)
+		}
+		if row.Value != nil {
+			value = strconv.FormatFloat(*row.Value, 'f', 4, 64)
+		}
+		_ = out.Write([]string{hotline, period, row.Name, indicatorName(row.Name, lang), strconv.FormatInt(row.Of, 10),
+			among, value, row.Unit})
+	}
 }

@@ -20,6 +20,8 @@ type Options struct {
 	Lines     []string      // hotline ids
 	At        time.Time     // of the day or hour, in the zone by which they are counted
 	Hour      bool          // of At's hour alone
+	To        time.Time     // the last day of a span that begins with At; zero: At's day alone
+	Parts     bool          // also of each day of a span, or of each hour of a day
 	Diversion indicator.Diversion
 	Lang      string // "zh" or "en"
 	JSON      bool
@@ -32,6 +34,14 @@ type Line struct {
 	Zone    string          `json:"zone"`
 	Rows    []indicator.Row `json:"indicators"`
 	Sums    indicator.Sums  `json:"sums"`
+	Parts   []Part          `json:"parts,omitempty"`
+}
+
+// Part is what a span is made of.
+type Part struct {
+	Period string          `json:"period"`
+	Rows   []indicator.Row `json:"indicators"`
+	Sums   indicator.Sums  `json:"sums"`
 }
 
 // Print reads and prints.
@@ -56,6 +66,9 @@ func Read(ctx context.Context, o Options) ([]Line, error) {
 	lines := make([]Line, len(o.Lines))
 	for i, id := range o.Lines {
 		lines[i] = Line{Hotline: id, Period: o.period(), Zone: o.At.Format("-07:00"), Sums: indicator.Sums{}}
+		if o.Parts {
+			lines[i].Parts = o.parts()
+		}
 	}
 	for _, r := range o.Redises {
 		if err := o.add(ctx, r, lines); err != nil {
@@ -64,22 +77,61 @@ func Read(ctx context.Context, o Options) ([]Line, error) {
 	}
 	for i := range lines {
 		lines[i].Rows = indicator.Of(lines[i].Sums, o.Diversion)
+		for k := range lines[i].Parts {
+			lines[i].Parts[k].Rows = indicator.Of(lines[i].Parts[k].Sums, o.Diversion)
+		}
 	}
 	return lines, nil
 }
 
+const byDay, byHour = "2006-01-02", "2006-01-02T15"
+
+func (o Options) span() bool { return !o.To.IsZero() && o.To.Format(byDay) != o.At.Format(byDay) }
+
 func (o Options) period() string {
-	if o.Hour {
-		return o.At.Format("2006-01-02T15")
+	switch {
+	case o.Hour:
+		return o.At.Format(byHour)
+	case o.span():
+		return o.At.Format(byDay) + "/" + o.To.Format(byDay)
 	}
-	return o.At.Format("2006-01-02")
+	return o.At.Format(byDay)
 }
 
-func (o Options) key(line string) string {
-	if o.Hour {
-		return indicator.HourKey(line, o.At)
+// days are those of the span.
+func (o Options) days() (all []time.Time) {
+	if !o.span() {
+		return []time.Time{o.At}
 	}
-	return indicator.DayKey(line, o.At)
+	for day := 0; ; day++ {
+		at := time.Date(o.At.Year(), o.At.Month(), o.At.Day()+day, 12, 0, 0, 0, o.At.Location())
+		if all = append(all, at); at.Format(byDay) >= o.To.Format(byDay) {
+			return all
+		}
+	}
+}
+
+// hours are those of the day, as the clock there shows them: 23 to 25.
+func (o Options) hours() (all []time.Time) {
+	at := time.Date(o.At.Year(), o.At.Month(), o.At.Day(), 0, 0, 0, 0, o.At.Location())
+	for ; at.Format(byDay) <= o.At.Format(byDay); at = at.Add(time.Hour) {
+		if len(all) == 0 || all[len(all)-1].Format(byHour) != at.Format(byHour) {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+// parts are empty ones, in order of time.
+func (o Options) parts() (all []Part) {
+	list, format := o.days(), byDay
+	if !o.span() {
+		list, format = o.hours(), byHour
+	}
+	for _, at := range list {
+		all = append(all, Part{Period: at.Format(format), Sums: indicator.Sums{}})
+	}
+	return all
 }
 
 // add takes in the sums of one Redis.
@@ -89,12 +141,35 @@ func (o Options) add(ctx context.Context, r link.Config, lines []Line) error {
 		return err
 	}
 	defer from.Close()
+	var keys []string
+	var to []indicator.Sums
 	for _, l := range lines {
-		sums, err := from.Sums(ctx, o.key(l.Hotline))
-		if err != nil {
-			return err
+		if o.Hour {
+			keys, to = append(keys, indicator.HourKey(l.Hotline, o.At)), append(to, l.Sums)
+			continue
 		}
-		l.Sums.Add(sums)
+		for _, at := range o.days() {
+			keys, to = append(keys, indicator.DayKey(l.Hotline, at)), append(to, l.Sums)
+		}
+		if !o.Parts || o.span() {
+			continue
+		}
+		for i, at := range o.hours() {
+			keys, to = append(keys, indicator.HourKey(l.Hotline, at)), append(to, l.Parts[i].Sums)
+		}
+	}
+	list, err := from.Sums(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	for i, sums := range list {
+		to[i].Add(sums)
+	}
+	if o.Parts && o.span() { // a day's are a part's as well
+		days := len(o.days())
+		for i, sums := range list {
+			lines[i/days].Parts[i%days].Sums.Add(sums)
+		}
 	}
 	return nil
 }

@@ -97,3 +97,51 @@ func TestRedisAway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A span's figures are those of all its days, with each day's own; a day's parts are its hours, as the clock there
+// shows them.
+func TestSpan(t *testing.T) {
+	first := day
+	m := miniredis.RunT(t)
+	for i, calls := range []string{"3", "", "4"} {
+		if calls != "" {
+			m.HSet(indicator.DayKey("110", first.AddDate(0, 0, i)), "calls", calls)
+		}
+	}
+	m.HSet(indicator.DayKey("110", first.AddDate(0, 0, 3)), "calls", "100") // is not asked for
+	m.HSet(indicator.HourKey("110", first), "calls", "2")
+	cfg := link.Default()
+	cfg.URL = desk.NewSecret("redis://" + m.Addr() + "/0")
+	o := Options{Redises: []link.Config{cfg}, Lines: []string{"12345", "110"}, At: first, To: first.AddDate(0, 0, 2),
+		Parts: true}
+	got, err := Read(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := got[1]
+	if l.Period != "2024-04-03/2024-04-05" || l.Sums["calls"] != 7 || len(l.Parts) != 3 ||
+		l.Parts[0].Sums["calls"] != 3 || l.Parts[1].Sums["calls"] != 0 || l.Parts[2].Sums["calls"] != 4 ||
+		l.Parts[2].Period != "2024-04-05" || l.Parts[2].Rows[0].Of != 4 || got[0].Sums["calls"] != 0 {
+		t.Errorf("%+v", l)
+	}
+	o.To = first
+	if got, err = Read(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	l = got[1]
+	if l.Period != "2024-04-03" || l.Sums["calls"] != 3 || len(l.Parts) != 24 || l.Parts[8].Sums["calls"] != 2 ||
+		l.Parts[8].Period != "2024-04-03T08" || l.Parts[23].Period != "2024-04-03T23" {
+		t.Errorf("%+v", l)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no zones are installed")
+	}
+	for day, hours := range map[int]int{30: 24, 31: 23} { // 2024-03-31: the clock goes from 2 to 3
+		o.At = time.Date(2024, 3, day, 12, 0, 0, 0, berlin)
+		o.To = o.At
+		if n := len(o.parts()); n != hours {
+			t.Errorf("%d hours on the %dth", n, day)
+		}
+	}
+}

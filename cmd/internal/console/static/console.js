@@ -508,6 +508,46 @@ if ($('reload')) $('reload').onclick = async () => {
   $('reloaded').textContent = answer.ok ? text || t('applied') : text;
 };
 
+// ---- curves ----
+
+// draws makes a picture of each curve: a line for each name, with a table of the same figures behind it for who cannot
+// see it.
+function draws(into, list) {
+  const css = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+  const colours = ['accent', 'red', 'good', 'ring', 'amber', 'fg'].map(css);
+  const axis = {stroke: css('soft'), grid: {stroke: css('line'), width: 1}, ticks: {stroke: css('line'), width: 1}, font: '13px system-ui'};
+  const unit = {'%': ' %', s: ' s'};
+  into.replaceChildren(...list.map(c => {
+    const shown = (v, u = unit[c.unit] ?? '') => v === null || v === undefined ? '–' : (Math.round(v * 100) / 100) + u;
+    const timed = typeof c.at[0] === 'number', at = i => timed ? clock(c.at[i] ?? 0) : (c.at[i] ?? '').replace(/^.*T(\d\d)$/, '$1:00');
+    const seen = c.lines.some(l => l.values.some(v => v !== null));
+    const box = node('figure', {class: 'card'}, node('figcaption', {}, c.title), seen ? '' : node('p', {class: 'note'}, t('nothing')));
+    if (!seen) return box;
+    const picture = node('div', {role: 'img', 'aria-label': c.title + ': ' + c.lines.map(l => l.name).join(', ')});
+    const table = node('table', {}, node('thead', {}, node('tr', {}, node('th', {}, t('time')), ...c.lines.map(l => node('th', {class: 'n'}, l.name)))),
+      node('tbody', {}, ...c.at.map((_, i) => node('tr', {}, node('th', {scope: 'row'}, at(i)), ...c.lines.map(l => node('td', {class: 'n'}, shown(l.values[i])))))));
+    const names = node('p', {class: 'names'}, ...c.lines.map((l, i) => node('span', {'data-colour': i % colours.length}, l.name)));
+    box.append(names, picture, node('details', {}, node('summary', {}, t('figures')), node('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': c.title}, table)));
+    const make = () => {
+      const wide = Math.max(260, picture.clientWidth);
+      picture.replaceChildren();
+      new uPlot({
+        width: wide, height: 200, legend: {show: false}, cursor: {drag: {x: false, y: false}},
+        scales: {x: {time: false}, y: {range: (_, low, high) => c.unit === '%' ? [0, 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
+        axes: [{...axis, values: (_, ticks) => ticks.map(i => timed ? clock(i) : Number.isInteger(i) ? at(i) : '')},
+          {...axis, size: 56, values: (_, ticks) => ticks.map(v => shown(v))}],
+        series: [{}, ...c.lines.map((l, i) => ({label: l.name, stroke: colours[i % colours.length], width: 2, dash: i ? [6, 3 * i] : undefined, points: {show: c.at.length < 40, size: 6}, spanGaps: false}))],
+      }, [timed ? c.at : c.at.map((_, i) => i), ...c.lines.map(l => l.values)], picture);
+    };
+    let wide = 0;
+    new ResizeObserver(() => { if (picture.clientWidth && picture.clientWidth !== wide) { wide = picture.clientWidth; make(); } }).observe(picture);
+    return box;
+  }));
+}
+// The library is a script of its own, which has been read when the page is.
+const drawing = list => document.readyState === 'complete' ? draws($('curves'), list) : addEventListener('load', () => draws($('curves'), list));
+if ($('drawn')) drawing(JSON.parse($('drawn').textContent) ?? []);
+
 if (csrf) {
   if (['calls', 'wall', 'call', 'desk', 'health'].includes(page)) connect(); else live(true);
 }
