@@ -31,6 +31,11 @@ func (l *Ledger) reported(ctx context.Context, before, after matter.Matter, e ti
 	if matter.IsAlarm(e.Event) {
 		return nil
 	}
+	if before.StubID == "" {
+		if err := l.remember(ctx, after, e); err != nil {
+			return err
+		}
+	}
 	if key := hotspot.PersonKey(e); key != "" && before.StubID == "" {
 		if err := l.report(ctx, hotspot.Person, key, after, e); err != nil {
 			return err

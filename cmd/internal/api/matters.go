@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"liandong/routing/call"
+	"liandong/routing/disclose"
 	"liandong/routing/ledger"
 	"liandong/routing/matter"
 	"liandong/routing/ticket"
@@ -139,6 +141,57 @@ func passedOf(p ledger.Passed, line string) Passed {
 		}
 	}
 	return out
+}
+
+// earlier are the matters that the caller of a call had before, for the desk that has the call: those of its line, which
+// it may see, and only where it may see who calls.
+func (s *Server) earlier(w http.ResponseWriter, r *http.Request) {
+	v := visitorOf(r)
+	c, ok := s.sw.Calls.Call(r.PathValue("id"))
+	user := cmp.Or(v.own, r.URL.Query().Get("user"))
+	line, own := seatOf(c, user)
+	switch {
+	case !ok || !v.lines.any(concerned(c)...):
+		s.say(w, http.StatusNotFound, goneCall)
+		return
+	case !own || !s.mayPress(v, r, user):
+		s.refuse(w, r, notYours)
+		return
+	}
+	list := []Matter{}
+	if (disclose.Caller{Number: c.Caller}).ToLine(s.conf().Lines[line], disclose.AnyNetwork) == "" || c.Caller.E164 == "" {
+		s.encode(w, list)
+		return
+	}
+	list, err := s.before(r.Context(), line, c)
+	if err != nil {
+		s.say(w, http.StatusServiceUnavailable, noFigures)
+		return
+	}
+	s.audit.did(r, "earlier matters of a caller are shown", "call", c.Ref, "user", user, "matters", len(list))
+	s.encode(w, list)
+}
+
+// before are the matters of a call's caller that a line has to do with, the newest first, without the call's own.
+func (s *Server) before(ctx context.Context, line string, c call.Call) ([]Matter, error) {
+	list, seen := []Matter{}, map[string]bool{}
+	var errs error
+	for _, one := range s.sw.Stores {
+		some, err := one.Ledger.Earlier(ctx, line, c.Caller.E164)
+		errs = errors.Join(errs, err)
+		for _, m := range some {
+			if m.CallRef == c.Ref || seen[m.StubID] || line != m.From && line != m.To && line != m.Owner {
+				continue
+			}
+			seen[m.StubID] = true
+			list = append(list, matterOf(m, s.now()))
+		}
+	}
+	slices.SortFunc(list, func(a, b Matter) int { return b.Opened.Compare(a.Opened) })
+	if len(list) > 0 {
+		errs = nil // one Redis of two does not answer: what is known is shown
+	}
+	return list, errs
 }
 
 func (s *Server) matters(w http.ResponseWriter, r *http.Request) {

@@ -110,6 +110,32 @@ var particulars = []struct {
 	{"peer_ticket_no", pair{"对方工单号", "their number"}},
 }
 
+// values are what fields say in words of the schema, in the reader's.
+var values = map[string]map[string]pair{
+	"mode": {"direct": {"直接转接", "direct"}, "three_way": {"三方", "three-way"}, "ticket_only": {"仅转工单", "ticket only"}},
+	"result": {"answered": {"接通", "answered"}, "busy": {"忙", "busy"}, "no_answer": {"无人接听", "no answer"},
+		"failed": {"未接通", "failed"}, "abandoned": {"市民挂机", "the citizen hung up"}},
+	"reason": {"taken_back": {"收回", "taken back"}, "corrected": {"更正", "corrected"},
+		"switch_lost": {"交换机故障", "the switch ended"}, "desk_lost": {"坐席断线", "the desk was lost"},
+		"overload": {"超负荷", "overload"}, "abandoned": {"市民挂机", "the citizen hung up"},
+		"no_answer": {"无人接听", "no answer"}, "receive": {"接收", "to be received"}, "sign": {"签收", "to be signed"},
+		"first_feedback": {"首次反馈", "first answer"}, "close": {"办结", "to be closed"}},
+	"decision_basis": {"agreed": {"双方商定", "agreement"}, "first_receiver": {"首接负责", "first receiver"},
+		"emergency": {"险情先行", "emergency"}},
+	"urgency": {"normal": {"一般", "normal"}, "urgent": {"急", "urgent"}, "critical": {"险情", "critical"}},
+}
+
+// valueName is a field's value in words; what is no word of the schema stays as it is.
+func valueName(field, value, lang string) string {
+	if p, ok := values[field][value]; ok {
+		return p.in(lang)
+	}
+	if at, err := time.Parse(time.RFC3339, value); err == nil && field == "due_at" {
+		return clockOf(at)
+	}
+	return value
+}
+
 func stateName(s matter.State, lang string) string {
 	if p, ok := states[s]; ok {
 		return p.in(lang)
@@ -128,7 +154,7 @@ func detail(p api.Passed, lang string) string {
 	var words []string
 	for _, f := range particulars {
 		if v := p.Fields[f.name]; v != "" {
-			words = append(words, f.title.in(lang)+pair{"：", ": "}.in(lang)+v)
+			words = append(words, f.title.in(lang)+pair{"：", ": "}.in(lang)+valueName(f.name, v, lang))
 		}
 	}
 	return strings.Join(words, pair{"；", "; "}.in(lang))

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -91,5 +92,50 @@ func TestMatters(t *testing.T) {
 	if status, body := head.send("GET", "/matters", nil); status != http.StatusOK ||
 		!strings.Contains(body, "Redis does not answer") {
 		t.Errorf("without Redis: %d %s", status, body)
+	}
+}
+
+// The desk that has a call sees what its caller had done before, as far as its own line has to do with it, and nobody
+// else does: neither a desk that is not in the call nor one to whom the number is not shown.
+func TestEarlierMatters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stub := r.handedOver()
+	r.until("the ledger has it", func() bool { return r.redis.Exists("liandong:open:110") })
+	desk := r.phone("1101", phone.Policy{})
+	wang, li, root := r.signIn("wang"), r.signIn("li"), r.signIn("root")
+	call := func(o phone.CallOptions) (path string) {
+		c, err := r.phone("", phone.Policy{}).Call("sip:110@"+r.server.String(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Hangup(t.Context()) })
+		if err := (<-desk.Incoming()).Answer(); err != nil {
+			t.Fatal(err)
+		}
+		r.reach(c, phone.Confirmed)
+		var list []struct{ ID, Desk, Phase string }
+		r.until("it is answered", func() bool {
+			_, body := wang.send("GET", "/v1/calls", nil)
+			return json.Unmarshal([]byte(body), &list) == nil && len(list) > 0 && list[len(list)-1].Phase == "talking" &&
+				list[len(list)-1].Desk == "1101"
+		})
+		return "/v1/calls/" + list[len(list)-1].ID + "/earlier"
+	}
+	path := call(phone.CallOptions{From: "13812345678", PAI: []string{"tel:+8613812345678"}})
+	status, body := wang.send("GET", path, nil)
+	if status != http.StatusOK || !strings.Contains(body, stub) || strings.Contains(body, "5678") {
+		t.Errorf("the desk sees %d %s", status, body)
+	}
+	for who, b := range map[string]*browser{"a desk of the other line": li, "who names no desk": root} {
+		if status, body := b.send("GET", path, nil); status < 400 || strings.Contains(body, stub) {
+			t.Errorf("%s sees %d %s", who, status, body)
+		}
+	}
+	if status, body := root.send("GET", path+"?user=1101", nil); status != http.StatusOK || !strings.Contains(body, stub) {
+		t.Errorf("for the desk: %d %s", status, body)
+	}
+	if status, body := root.send("GET", "/v1/calls/none/earlier?user=1101", nil); status != http.StatusNotFound {
+		t.Errorf("of no call: %d %s", status, body)
 	}
 }

@@ -132,6 +132,9 @@ func words(lang string) map[string]string {
 	for v, p := range verbs {
 		m["v_"+string(v)] = p.label.in(lang)
 	}
+	for state, p := range states {
+		m["st_"+string(state)] = p.in(lang)
+	}
 	m["v_category"] = pair{"分类", "category"}.in(lang)
 	return m
 }

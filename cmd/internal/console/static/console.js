@@ -248,6 +248,7 @@ const pages = {
     fill($('story'), ...story.slice(-12).reverse().map(line));
     for (const b of document.querySelectorAll('#verbs button')) b.disabled = s?.state !== 'talking';
     missed(s?.hotline);
+    before(c?.id);
     const id = c?.stub ?? form.stub;
     $('stubid').textContent = id ?? '';
   },
@@ -300,7 +301,16 @@ async function recall() {
   if (page === 'desk') { remind({event: 'callback'}); await look(); }
 }
 
-let looking = '';
+let looking = '', earlier = {of: '', list: []};
+// before shows what the caller has had done before.
+function before(id) {
+  const list = earlier.of === id ? earlier.list : [];
+  $('earliercard').hidden = !list.length;
+  $('earliercount').textContent = list.length || '';
+  fill($('earlier'), ...list.map(m => node('li', {'data-stub': m.stub_id}, node('time', {}, new Date(m.opened_at).toLocaleDateString(document.documentElement.lang)),
+    node('span', {}, m.title || m.category || m.stub_id, m.place ? node('small', {}, ' ' + m.place) : '', node('small', {}, ` ${m.from} → ${m.owner}`)),
+    node('span', {class: 'tag ' + (m.overdue ? 'bad' : '')}, t('st_' + m.state)))));
+}
 async function look() {
   const id = seats.get(mySeat)?.call;
   if (!id) return;
@@ -308,7 +318,8 @@ async function look() {
   const stamp = id + (calls.get(id)?.changed ?? '');
   if (looking === stamp) return;
   looking = stamp;
-  const [a, b] = await Promise.all([ask('/v1/calls/' + id), ask(`/v1/calls/${id}/story`)]);
+  const [a, b, past] = await Promise.all([ask('/v1/calls/' + id), ask(`/v1/calls/${id}/story`), earlier.of === id ? null : ask(`/v1/calls/${id}/earlier`)]);
+  if (past?.ok) earlier = {of: id, list: await past.json()};
   if (a.ok) detail = await a.json();
   if (b.ok) story = (await b.json()).filter(tell);
   if (detail?.stub) form.stub = detail.stub;
