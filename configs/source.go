@@ -17,6 +17,19 @@ type Problem struct {
 	Flag      string // "--set key.path" when the value came from the command line; File, Line and Col are zero then
 	Key       string // key path, "hotlines.110.seats[2]"; "" the file as a whole
 	Text      string // what is wrong and what is allowed
+
+	said *message // Text, in whichever language; nil: in none
+}
+
+// In is the same in another language: "zh" or "en".
+func (ps Problems) In(lang string) Problems {
+	list := slices.Clone(ps)
+	for i, p := range list {
+		if p.said != nil {
+			list[i].Text = oneLine(p.said.in(lang))
+		}
+	}
+	return list
 }
 
 // String is FILE:LINE:COL: key: text.
@@ -170,7 +183,7 @@ func (f *findings) inWords(list []finding, lang string) Problems {
 	ps := make(Problems, len(list))
 	for i, one := range list {
 		ps[i] = Problem{File: cmp.Or(one.file, f.file), Line: one.line, Col: one.col, Flag: one.flag, Key: one.key,
-			Text: oneLine(one.msg.in(lang))}
+			Text: oneLine(one.msg.in(lang)), said: &list[i].msg}
 		if one.flag != "" {
 			ps[i].File, ps[i].Line, ps[i].Col = "", 0, 0
 		}

@@ -18,7 +18,7 @@ type Cluster interface {
 
 // cluster shows how the pair stands.
 func (s *Server) cluster(w http.ResponseWriter, _ *http.Request) {
-	s.lines(w, http.StatusOK, s.sw.Cluster.Words(s.conf().Lang))
+	s.lines(w, http.StatusOK, s.sw.Cluster.Words(s.langOf(w)))
 }
 
 // switchOver has the other machine go on with the calls.
@@ -26,10 +26,10 @@ func (s *Server) switchOver(w http.ResponseWriter, r *http.Request) {
 	err := s.sw.Cluster.SwitchOver()
 	s.audit.did(r, "the calls are given to the other machine", "err", err)
 	if err != nil {
-		s.lines(w, http.StatusConflict, err.Error(), s.sw.Cluster.Words(s.conf().Lang))
+		s.lines(w, http.StatusConflict, err.Error(), s.sw.Cluster.Words(s.langOf(w)))
 		return
 	}
-	s.lines(w, http.StatusAccepted, s.words(switchesOver))
+	s.lines(w, http.StatusAccepted, switchesOver.in(s.langOf(w)))
 }
 
 // streamed are the figures of the pair.

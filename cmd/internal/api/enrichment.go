@@ -84,7 +84,7 @@ func (s *Server) codes() text {
 
 // read takes a request's fields, or names everything that is wrong with them. Values are not quoted: they are the
 // citizen's affairs, and errors end up in logs.
-func (s *Server) read(values map[string]string) (a addition, faults []string) {
+func (s *Server) read(values map[string]string, lang string) (a addition, faults []string) {
 	list, known, said := s.fields(&a), []string{}, 0
 	for _, f := range list {
 		known = append(known, f.name)
@@ -93,9 +93,9 @@ func (s *Server) read(values map[string]string) (a addition, faults []string) {
 		case v == "":
 			continue
 		case len(v) > f.most:
-			faults = append(faults, s.words(tooLong, f.name, f.most, len(v)))
+			faults = append(faults, tooLong.in(lang, f.name, f.most, len(v)))
 		case !f.set(&a.Enrichment, v):
-			faults = append(faults, s.words(badField, f.name, s.words(f.want)))
+			faults = append(faults, badField.in(lang, f.name, f.want.in(lang)))
 		}
 		if f.name != "event_id" {
 			said++
@@ -103,11 +103,11 @@ func (s *Server) read(values map[string]string) (a addition, faults []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, name) {
-			faults = append(faults, s.words(noField, ticket.Clean(name, 40), strings.Join(known, ", ")))
+			faults = append(faults, noField.in(lang, ticket.Clean(name, 40), strings.Join(known, ", ")))
 		}
 	}
 	if said == 0 && len(faults) == 0 {
-		faults = append(faults, s.words(noFields, strings.Join(known, ", ")))
+		faults = append(faults, noFields.in(lang, strings.Join(known, ", ")))
 	}
 	return a, faults
 }

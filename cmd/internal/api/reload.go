@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"liandong/configs"
@@ -10,13 +11,17 @@ import (
 
 // reload reads the config again. What is refused changes nothing; the answer says what is wrong, or what has changed.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	told, err := s.sw.Reload()
+	changes, err := s.sw.Reload()
 	s.audit.did(r, "the config is read again", "err", err)
+	lang := s.langOf(w)
+	if problems, ok := errors.AsType[configs.Problems](err); ok {
+		err = problems.In(lang)
+	}
 	if err != nil {
 		s.lines(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	s.lines(w, http.StatusOK, told...)
+	s.lines(w, http.StatusOK, configs.Told(changes, lang)...)
 }
 
 // Holding is what a switch goes by, for comparing.

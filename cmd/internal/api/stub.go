@@ -39,7 +39,7 @@ func (s *Server) enrich(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	values["event_id"] = first(values["event_id"], r.Header.Get("Idempotency-Key"))
-	a, faults := s.read(values)
+	a, faults := s.read(values, s.langOf(w))
 	if len(faults) > 0 {
 		s.lines(w, http.StatusBadRequest, faults...)
 		return
@@ -74,9 +74,9 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) (values map[stri
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return nil, s.words(longBody, maxBody)
+		return nil, longBody.in(s.langOf(w), maxBody)
 	case err != nil || json.Unmarshal(body, &values) != nil || values == nil:
-		return nil, s.words(notJSON)
+		return nil, notJSON.in(s.langOf(w))
 	}
 	return values, ""
 }
@@ -114,7 +114,7 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request, base ticket.Entry, 
 		s.say(w, http.StatusConflict, otherText)
 		return
 	}
-	answer := enriched{StubID: e.StubID, EventID: id, Stream: e.Stream(), Notice: s.notice(e)}
+	answer := enriched{StubID: e.StubID, EventID: id, Stream: e.Stream(), Notice: s.notice(e, s.langOf(w))}
 	entries := []ticket.Entry{e}
 	if e.Urgency == ticket.Critical && base.Urgency != ticket.Critical && s.conf().Emergency != "" {
 		alarm := e.Escalate(s.conf().Emergency)
@@ -160,10 +160,10 @@ func (s *Server) write(ctx context.Context, entries []ticket.Entry) (status int,
 }
 
 // notice tells when a matter of this kind should have gone over in another way. It is advice: nothing is refused.
-func (s *Server) notice(e ticket.Entry) string {
+func (s *Server) notice(e ticket.Entry, lang string) string {
 	kind, ok := s.conf().Categories.ByCode(e.CategoryCode)
 	if !ok || kind.Allows(e.Mode) {
 		return ""
 	}
-	return s.words(otherMode, kind.Code, kind.Name, strings.Join(kind.Modes, ", "), e.Mode)
+	return otherMode.in(lang, kind.Code, kind.Name, strings.Join(kind.Modes, ", "), e.Mode)
 }

@@ -33,7 +33,7 @@ const salt = ""
 // Reload reads the config again. What check would refuse changes nothing, and is the error. What is good holds for new
 // calls at once, and calls that are on keep what they began with; what is made at the start is named and waits for a
 // restart.
-func (a *App) Reload() (told []string, err error) {
+func (a *App) Reload() (changes []configs.Change, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.read == nil {
@@ -48,12 +48,12 @@ func (a *App) Reload() (told []string, err error) {
 		return nil, err
 	}
 	old := a.holds.Swap(cfg)
-	changes := configs.Changes(old.Values(salt), cfg.Values(salt))
+	changes = configs.Changes(old.Values(salt), cfg.Values(salt))
 	for _, c := range changes {
 		a.log.Info("config changed", "what", c.String(), "restart", c.Restart)
 	}
 	a.log.Info("the config is read again", "changes", len(changes))
-	return configs.Told(changes, cfg.Lang), nil
+	return changes, nil
 }
 
 // refused logs each mistake with its place.

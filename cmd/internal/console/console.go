@@ -121,12 +121,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !s.api.Addressed(r) {
 		s.audit(r, "refused at the console", "why", "the host is not known")
-		http.Error(w, "this console has another name: http.hosts", http.StatusMisdirectedRequest)
+		http.Error(w, otherName.in(s.lang(r)), http.StatusMisdirectedRequest)
 		return
 	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		s.audit(r, "refused at the console", "why", "a page of another site asks")
-		http.Error(w, "a page of another site asks", http.StatusForbidden)
+		http.Error(w, otherSite.in(s.lang(r)), http.StatusForbidden)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -174,12 +174,12 @@ func (s *Server) signed(h http.HandlerFunc) http.Handler {
 		v, ok := s.visit(r)
 		switch {
 		case !ok && strings.HasPrefix(r.URL.Path, "/v1/"):
-			http.Error(w, "sign in", http.StatusUnauthorized)
+			http.Error(w, signInFirst.in(s.lang(r)), http.StatusUnauthorized)
 		case !ok:
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		case !safe(r) && !v.means(r):
 			s.audit(r, "refused at the console", "why", "without the page's token", "user", v.name)
-			http.Error(w, "the page is too old: load it again", http.StatusForbidden)
+			http.Error(w, tooOld.in(s.lang(r)), http.StatusForbidden)
 		default:
 			api.Known(r)
 			h(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))

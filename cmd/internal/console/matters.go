@@ -53,7 +53,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
 	if !oneMatter.of(v.who.Role) {
 		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-		http.Error(w, "this page is not for you", http.StatusForbidden)
+		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
 		return
 	}
 	d, status := s.data(v, oneMatter), http.StatusOK

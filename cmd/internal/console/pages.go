@@ -184,7 +184,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name s
 	var b bytes.Buffer
 	if err := s.pages[name].Execute(&b, d); err != nil {
 		s.log.Error("bug: a page cannot be made", "page", name, "err", err)
-		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
+		http.Error(w, unshown.in(s.lang(r)), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -212,7 +212,7 @@ func (s *Server) page(p place) http.HandlerFunc {
 		v := visitOf(r)
 		if !p.of(v.who.Role) {
 			s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-			http.Error(w, "this page is not for you", http.StatusForbidden)
+			http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
 			return
 		}
 		d := s.data(v, p)
@@ -278,7 +278,7 @@ func (s *Server) ladder(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
 	if !oneCall.of(v.who.Role) {
 		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-		http.Error(w, "this page is not for you", http.StatusForbidden)
+		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
 		return
 	}
 	show := s.ladderOf(r)
@@ -338,7 +338,7 @@ func (v visit) lines() []string {
 func (s *Server) table(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
 	if !slices.ContainsFunc(all, func(p place) bool { return p.Name == "indicators" && p.of(v.who.Role) }) {
-		http.Error(w, "this page is not for you", http.StatusForbidden)
+		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
 		return
 	}
 	span := api.SpanOf(r)

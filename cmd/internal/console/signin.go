@@ -89,7 +89,7 @@ func (s *Server) sit(w http.ResponseWriter, r *http.Request) {
 	v, seat := visitOf(r), r.PostFormValue("seat")
 	at, ok := s.conf().Seats[seat]
 	if v.who.Role != configs.RoleTaker || v.who.Phone != "" || !ok || !contains(v.who.Lines, at.Hotline) {
-		http.Error(w, "no such seat", http.StatusForbidden)
+		http.Error(w, noSeat.in(s.lang(r)), http.StatusForbidden)
 		return
 	}
 	s.sessions.sit(v.token, seat)

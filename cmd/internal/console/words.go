@@ -123,6 +123,17 @@ var texts = map[string]pair{
 		"Nothing more is known of it"},
 }
 
+// What is said to whom a page is not given.
+var (
+	otherName   = pair{"本控制台没有这个名称：见 http.hosts", "this console has another name: http.hosts"}
+	otherSite   = pair{"请求来自其他网站的页面", "a page of another site asks"}
+	signInFirst = pair{"请登录", "sign in"}
+	tooOld      = pair{"页面已过期，请刷新", "the page is too old: load it again"}
+	notYours    = pair{"您的角色不能看这一页", "this page is not for you"}
+	unshown     = pair{"此页无法显示", "this page cannot be shown"}
+	noSeat      = pair{"没有这个坐席", "no such seat"}
+)
+
 // words are the texts of the script in a language.
 func words(lang string) map[string]string {
 	m := make(map[string]string, len(texts)+len(verbs))
