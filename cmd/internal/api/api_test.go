@@ -177,12 +177,12 @@ func TestReadySaysWhy(t *testing.T) {
 func TestTextsWithoutControls(t *testing.T) {
 	s := bordered(t, loopback)
 	for _, text := range []string{"a\x1b[2Jb", "a\nb", "a\rb", "a\u202eb", "a\u2066b", "a\u200fb"} {
-		if _, faults := s.read(map[string]string{"place": text}); len(faults, "en") != 1 ||
+		if _, faults := s.read(map[string]string{"place": text}, "en"); len(faults) != 1 ||
 			strings.Contains(faults[0], text) {
 			t.Errorf("%q: %q", text, faults)
 		}
 	}
-	if _, faults := s.read(map[string]string{"place": "裕华路 1 号（南门）"}); len(faults) != 0 {
+	if _, faults := s.read(map[string]string{"place": "裕华路 1 号（南门）"}, "en"); len(faults) != 0 {
 		t.Error(faults)
 	}
 }

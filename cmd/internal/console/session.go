@@ -108,6 +108,9 @@ func (s *sessions) begin(name, password, seat string, now time.Time, idle time.D
 	defer s.mu.Unlock()
 	s.sweep(now, idle)
 	s.makeRoom(name)
+	if s.all == nil {
+		s.all = map[[sha256.Size]byte]*session{}
+	}
 	id := sha256.Sum256([]byte(token))
 	s.all[id] = &session{name: name, password: digestOf(password), csrf: secret(), seat: seat, last: now}
 	s.keep(id)
