@@ -117,7 +117,7 @@ func TestWhoMayAsk(t *testing.T) {
 func TestRecordingThatIsNotGivenIsNotLoggedAsRead(t *testing.T) {
 	s := server(t, configs.API{Grants: []configs.Grant{loopback}})
 	var out bytes.Buffer
-	s.log = slog.New(slog.NewTextHandler(&out, nil))
+	s.audit.log = slog.New(slog.NewTextHandler(&out, nil))
 	for _, path := range []string{"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH",
 		"/v1/recordings/01M85E0AZ4S4V4M1T7Y1C8K3QH/meta"} {
 		out.Reset()
