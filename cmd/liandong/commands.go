@@ -138,6 +138,7 @@ type show struct {
 func (s show) Run(ctx context.Context, stdout io.Writer, lang spokenLang) error {
 	return demo.Run(ctx, demo.Options{
 		WAVDir: s.WAV, Out: stdout, Console: s.Console, Stay: s.Stay, Lang: string(lang),
+		Terminal: isTerminal(stdout),
 	})
 }
 

@@ -34,7 +34,9 @@ type Options struct {
 	Out     io.Writer // the ladders, times and entries
 	Console bool      // open the console, and say how to sign in
 	Stay    bool      // go on with a call every few seconds, until ctx ends
-	Lang    string    // "zh" or "en": of the console, the titles and what is said of it
+	Lang    string    // "zh" or "en"
+
+	Terminal bool // Out is one: with colours, and a table at the end
 }
 
 // pause is how long there is no call between two, with Stay.
@@ -60,6 +62,7 @@ func Run(ctx context.Context, o Options) error {
 			failed = append(failed, fmt.Errorf("demo: (%s) %w", c.name, err))
 		}
 	}
+	s.table()
 	if len(failed) > 0 {
 		return errors.Join(failed...)
 	}
@@ -118,6 +121,7 @@ type stage struct {
 	consumer *outbox.Consumer
 	phones   map[string]*phone.Phone // by role
 	voices   map[string][]int16
+	outcomes []outcome
 }
 
 // The roles of the three phones.

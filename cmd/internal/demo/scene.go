@@ -2,8 +2,10 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"liandong/cmd/internal/phone"
+	"liandong/cmd/internal/remote"
+	"liandong/cmd/internal/trace"
 	"liandong/media/pcm"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
@@ -36,11 +40,11 @@ const (
 type scene struct {
 	*stage
 	ctx                    context.Context
-	from                   time.Time
 	caller, taker, partner *phone.Call
 	key                    time.Time
 	read                   []outbox.Message
 	times                  []string
+	kept                   int // promises
 	missing                []error
 }
 
@@ -48,13 +52,14 @@ type scene struct {
 type missed struct{ error }
 
 func (s *stage) play(ctx context.Context, c one) error {
-	sc := &scene{stage: s, ctx: ctx, from: time.Now()}
-	sc.printf("\n(%s) %s\n", c.name, s.in(c.title[0], c.title[1]))
+	sc := &scene{stage: s, ctx: ctx}
+	sc.printf("\n%s\n", s.paint(bold, fmt.Sprintf("(%s) %s", c.name, s.in(c.title[0], c.title[1]))))
 	if err := s.prepare(c); err != nil {
 		return err
 	}
 	sc.run(c.play)
 	sc.show()
+	s.outcomes = append(s.outcomes, outcome{c, sc.kept, len(sc.missing), sc.times})
 	return errors.Join(append(sc.missing, sc.keep(c.name))...)
 }
 
@@ -87,12 +92,14 @@ func (s *scene) printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, f
 
 // check notes something that was promised.
 func (s *scene) check(ok bool, what, found string, args ...any) {
+	what = s.words(what)
 	if ok {
-		s.printf("  ✓ %s\n", what)
+		s.kept++
+		s.printf("  %s %s\n", s.paint(green, "✓"), what)
 		return
 	}
 	err := fmt.Errorf("%s: %s", what, fmt.Sprintf(found, args...))
-	s.printf("  ✗ %v\n", err)
+	s.printf("  %s %v\n", s.paint(red, "✗"), err)
 	s.missing = append(s.missing, err)
 }
 
@@ -186,7 +193,7 @@ func (s *scene) firstHeard(c *phone.Call, role string) time.Time {
 
 func (s *scene) time(what string, from, to time.Time) {
 	s.check(to.After(from), "measured: "+what, "it never came")
-	s.times = append(s.times, fmt.Sprintf("%s: %d ms", what, to.Sub(from).Milliseconds()))
+	s.times = append(s.times, fmt.Sprintf("%s: %d ms", s.words(what), to.Sub(from).Milliseconds()))
 }
 
 // unbroken checks that a phone saw one RTP stream from beginning to end.
@@ -245,19 +252,42 @@ func (s *scene) field(name, want string) {
 
 // show prints what passed: the ladder, the times, the entries.
 func (s *scene) show() {
-	s.printf("\n  what passed, as each phone saw it (seconds)\n")
-	_ = phone.Ladder(s.Out, s.from, s.phones[caller], s.phones[police], s.phones[gov])
-	s.printf("\n  times\n")
+	s.printf("\n  %s\n", s.in("经过：消息、按键、提示音、谁听到谁（秒）",
+		"what passed: messages, keys, announcements, who hears whom (seconds)"))
+	if err := s.ladder(); err != nil {
+		s.printf("    %v\n", err)
+	}
+	s.printf("\n  %s\n", s.in("时间", "times"))
 	for _, t := range s.times {
 		s.printf("    %s\n", t)
 	}
-	s.printf("\n  ticket entries, read with XREADGROUP\n")
+	s.printf("\n  %s\n", s.in("用 XREADGROUP 读到的存根条目", "ticket entries, read with XREADGROUP"))
 	for _, m := range s.read {
 		s.printf("    %s %s\n", m.Stream, m.ID)
 		for f := range slices.Chunk(m.Entry.Fields(), 2) {
 			s.printf("      %-16s %s\n", f[0], f[1])
 		}
 	}
+}
+
+// ladder prints the call as the switch has kept it.
+func (s *scene) ladder() error {
+	if len(s.read) == 0 {
+		return nil
+	}
+	sw, err := remote.Of(s.cfg.API())
+	if err != nil {
+		return err
+	}
+	text, err := sw.Ask(s.ctx, http.MethodGet, "/v1/calls/"+s.read[0].Entry.CallRef+"/trace", nil)
+	if err != nil {
+		return err
+	}
+	var l trace.Ladder
+	if err := json.Unmarshal(text, &l); err != nil {
+		return err
+	}
+	return trace.Text(s.Out, l, s.cfg.Lang, false)
 }
 
 // keep writes what each party heard.
