@@ -10,8 +10,8 @@ import (
 	"liandong/routing/matter"
 )
 
-// A caller's matters are remembered for both lines of each, the newest first and a bounded number, for no other line and
-// no other caller; no Redis key tells the number.
+// A caller's matters are remembered for both lines of each, the newest first and a bounded number, for no other line
+// and no other caller; no Redis key tells the number.
 func TestEarlier(t *testing.T) {
 	mini := miniredis.RunT(t)
 	l, _ := start(t, config(mini.Addr(), "a"))

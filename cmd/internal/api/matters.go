@@ -143,8 +143,8 @@ func passedOf(p ledger.Passed, line string) Passed {
 	return out
 }
 
-// earlier are the matters that the caller of a call had before, for the desk that has the call: those of its line, which
-// it may see, and only where it may see who calls.
+// earlier are the matters that the caller of a call had before, for the desk that has the call: those of its line, and
+// only where it may see who calls.
 func (s *Server) earlier(w http.ResponseWriter, r *http.Request) {
 	v := visitorOf(r)
 	c, ok := s.sw.Calls.Call(r.PathValue("id"))

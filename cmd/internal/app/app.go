@@ -294,6 +294,7 @@ func (a *App) Put(e ticket.Entry, done func(error)) {
 	a.business.Wrote(e, time.Now())
 	a.feed.Entry(e)
 	a.traces.Entry(e)
+	a.log.LogAttrs(context.Background(), slog.LevelInfo, "ticket entry", written(e)...)
 	a.stores.Put(e, a.noted(e, done))
 }
 

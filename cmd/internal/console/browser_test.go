@@ -45,7 +45,11 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	patient := 4 * time.Minute
+	if os.Getenv("CONSOLE_SHOTS")+os.Getenv("CONSOLE_AXE") != "" {
+		patient = time.Hour // there is much to look at
+	}
+	ctx, cancel = context.WithTimeout(ctx, patient)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -282,13 +286,15 @@ func TestCallsInABrowser(t *testing.T) {
 	s.do("it is over", shown("[data-line='12345']", "talking 0"))
 	for i := range 30 { // days with something to draw
 		key := indicator.DayKey("12345", time.Now().AddDate(0, 0, -i))
-		for name, v := range map[string]int{indicator.Calls: 90 + i*i%37, indicator.CallsAnswered: 88, indicator.CallsIn15s: 60 + i%20,
+		for name, v := range map[string]int{
+			indicator.Calls: 90 + i*i%37, indicator.CallsAnswered: 88, indicator.CallsIn15s: 60 + i%20,
 			indicator.AskedDirect: 20 + i%9, indicator.Answered: 17 + i%4, indicator.Due: 30} {
 			s.redis.HSet(key, name, strconv.Itoa(v))
 		}
 	}
 	s.do("indicators", s.open("/indicators"), chromedp.WaitVisible("table"), shown("#curves", "calls"))
-	span := "/indicators?from=" + time.Now().AddDate(0, 0, -29).Format(time.DateOnly) + "&to=" + time.Now().Format(time.DateOnly)
+	now := time.Now()
+	span := "/indicators?from=" + now.AddDate(0, 0, -29).Format(time.DateOnly) + "&to=" + now.Format(time.DateOnly)
 	s.do("a span with its curves", s.open(span), shown("table", "/"), holds(`document.querySelectorAll("#curves canvas").length > 3`),
 		holds(`document.querySelectorAll("#curves figure:first-of-type tbody tr").length === 30`))
 	s.do("what is no span", s.open("/indicators?from=2024-04-02&to=2024-04-01"), shown("main", "from no later than to"))

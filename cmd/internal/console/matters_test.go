@@ -113,8 +113,11 @@ func TestEarlierMatters(t *testing.T) {
 		var list []struct{ ID, Desk, Phase string }
 		r.until("it is answered", func() bool {
 			_, body := wang.send("GET", "/v1/calls", nil)
-			return json.Unmarshal([]byte(body), &list) == nil && len(list) > 0 && list[len(list)-1].Phase == "talking" &&
-				list[len(list)-1].Desk == "1101"
+			if json.Unmarshal([]byte(body), &list) != nil || len(list) == 0 {
+				return false
+			}
+			last := list[len(list)-1]
+			return last.Phase == "talking" && last.Desk == "1101"
 		})
 		return "/v1/calls/" + list[len(list)-1].ID + "/earlier"
 	}
@@ -128,7 +131,7 @@ func TestEarlierMatters(t *testing.T) {
 			t.Errorf("%s sees %d %s", who, status, body)
 		}
 	}
-	if status, body := root.send("GET", path+"?user=1101", nil); status != http.StatusOK || !strings.Contains(body, stub) {
+	if status, body := root.send("GET", path+"?user=1101", nil); status != 200 || !strings.Contains(body, stub) {
 		t.Errorf("for the desk: %d %s", status, body)
 	}
 	if status, body := root.send("GET", "/v1/calls/none/earlier?user=1101", nil); status != http.StatusNotFound {
