@@ -108,7 +108,7 @@ func TestWrongYearOverMidnight(t *testing.T) {
 	for _, after := range [][]time.Duration{{0, 15 * time.Minute}, {20 * time.Minute}} {
 		b := open(t, dir, log)
 		for _, d := range after {
-			b.Add(map[string]string{"call_ref": "a"}, wrong.Add(d))
+			b.Add(map[string]string{"call_ref": "a"}, wrong.Add(d), nil)
 		}
 		b.Close()
 		for _, name := range kept {
