@@ -14,7 +14,7 @@ import (
 // use by several goroutines; it may take a moment.
 func (o *Outbox) First(ctx context.Context, stub string) (ticket.Entry, bool) {
 	fits := func(e ticket.Entry) bool { return e.StubID == stub && e.CallerStatus != "" }
-	if o.stats.redisUp.Load() {
+	if o.mayAsk() {
 		if e, ok := o.inStreams(ctx, stub, fits); ok {
 			return e, true
 		}
@@ -25,13 +25,16 @@ func (o *Outbox) First(ctx context.Context, stub string) (ticket.Entry, bool) {
 // Find finds the entry of an event id that goes to a stream, there or among what is on disk.
 func (o *Outbox) Find(ctx context.Context, stream, id string) (ticket.Entry, bool) {
 	fits := func(e ticket.Entry) bool { return e.EventID == id }
-	if o.stats.redisUp.Load() {
+	if o.mayAsk() {
 		if e, ok := o.around(ctx, stream, id, fits); ok {
 			return e, true
 		}
 	}
 	return o.onDisk(func(e ticket.Entry) bool { return fits(e) && e.Stream() == stream })
 }
+
+// mayAsk says whether Redis is worth a question: it is there, or nothing is known of it yet, as a moment after the start.
+func (o *Outbox) mayAsk() bool { return o.stats.redisUp.Load() || o.stats.redisErr.Load() == nil }
 
 // around looks where the stream stood when the id was seen. Ids that were repeated are remembered from then on; what
 // was meant is then among the newest.

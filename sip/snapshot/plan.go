@@ -434,7 +434,7 @@ func (m maker) structure(t reflect.Type) func(w *writer, p unsafe.Pointer) bool 
 // members are the fields of a struct and of what it embeds, in the order of their keys.
 func (m maker) members(t reflect.Type) (all []member) {
 	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("cbor"), ",")
+		name, _, _ := strings.Cut(cmp.Or(f.Tag.Get("cbor"), f.Tag.Get("json")), ",") // as package cbor reads them
 		if !f.IsExported() || name == "-" || f.Anonymous && f.Type.Kind() == reflect.Struct {
 			continue
 		}

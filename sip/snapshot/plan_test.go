@@ -43,6 +43,7 @@ type every struct {
 	Sent                      Request
 	Own                       own
 	Named                     string `cbor:"other,omitzero"`
+	Told                      string `json:"by_another_name"`
 	Skipped                   int    `cbor:"-"`
 	A, B, C, D, E, G, H, J, K bool   // more than a head of one byte counts
 }
@@ -67,7 +68,7 @@ func full(t testing.TB) every {
 		Small: map[uint8]string{200: "b", 0: "", 23: "c"}, Sets: map[string]bool{"b": true, "aa": false, "": true},
 		Deep: map[string]inner{"x": in}, Any: []any{"of", uint64(1), nil, map[any]any{"k": int64(-3)}},
 		Host: netip.MustParseAddr("10.0.0.1"), Sent: Keep(message(t, bye).(*gosip.Request)), Own: own{7}, Named: "n",
-		Skipped: 1, K: true,
+		Told: "t", Skipped: 1, K: true,
 	}
 }
 

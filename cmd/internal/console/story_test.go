@@ -56,10 +56,12 @@ func TestStoryOfACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.reach(refused, phone.Ended)
-	partner.Close()
+	if err := partner.Unregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	want := map[string][]told{
 		first: {{"arrived", "", "", "ringing"}, {"ringing", "110", "1101", ""}, {"answered", "110", "1101", "talking"},
-			{"key", "conference", "1101", ""}, {"ringing", "12345", "2101", ""}, {"joined", "", "2101", "three_way"},
+			{"key", "conference", "1101", ""}, {"ringing", "12345", "2101", ""}, {"partner_answered", "", "2101", ""},
 			{"key", "accept", "2101", ""}, {"ended", "withdrawn", "", "ended"}},
 		second: {{"key", "handover", "1101", ""}, {"ended", "normal", "", "ended"}},
 	}

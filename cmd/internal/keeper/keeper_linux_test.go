@@ -193,8 +193,11 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// next is what a process started from now on is.
-func (r *rig) next(version string) { must(r.t, os.WriteFile(r.version, []byte(version), 0o600)) }
+// next is what a process started from now on is; one that starts meanwhile is that or the one before, never none.
+func (r *rig) next(version string) {
+	must(r.t, os.WriteFile(r.version+".new", []byte(version), 0o600))
+	must(r.t, os.Rename(r.version+".new", r.version))
+}
 
 // ask sends a packet and waits for its answer. A socket that has closed refuses it: then asked again, and counted.
 func (r *rig) ask() (s Status, refused int) {
