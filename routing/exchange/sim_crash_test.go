@@ -204,9 +204,14 @@ func (s *simulation) restart() {
 // soonWell after the last fault nobody is left alone by it.
 const soonWell = 10 * time.Second
 
+// lives says that there has been a process for as long.
+func (s *simulation) lives(d time.Duration) bool {
+	return !s.death.down && s.now.Sub(s.death.pause.Add(-patience)) >= d
+}
+
 // checkWell: every citizen has a human, a place in a queue, or an ended call.
 func (s *simulation) checkWell() {
-	if s.death.down || s.now.Sub(s.death.pause.Add(-patience)) < soonWell {
+	if !s.lives(soonWell) {
 		return // it has died once more
 	}
 	for _, p := range s.people {
@@ -578,6 +583,7 @@ func TestSeedsThatFailed(t *testing.T) {
 		{1814, crashes, "a phone registers while there is no process"},
 		{340, watchedFullJournal, "a REFER is told of another end by a process that goes on from before the first"},
 		{1766, crashes, "a phone is notified of its REFER before that is answered"},
+		{9936, crashes, "no process is there to end the two calls that a phone has joined"},
 	} {
 		t.Run(known.why, func(t *testing.T) {
 			if s := known.run(known.seed, false); s.err != nil {

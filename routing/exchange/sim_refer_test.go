@@ -236,7 +236,8 @@ func (r *refer) heard(body string, last bool) {
 		s.joined++
 		s.after(10*time.Second, func() {
 			p := r.line.phone
-			reached := s.fault == (faults{}) && !p.dead && p.addr == p.bound && s.now.Sub(p.atHome) > 10*time.Second
+			reached := s.fault == (faults{}) && !p.dead && p.addr == p.bound && s.now.Sub(p.atHome) > 10*time.Second &&
+				s.lives(soonWell)
 			if reached && !(r.line.ended && r.with.ended) {
 				s.fail("%s has joined its two calls, and is still in one", p.user)
 			}
