@@ -33,7 +33,7 @@ func (o *Outbox) Find(ctx context.Context, stream, id string) (ticket.Entry, boo
 	return o.onDisk(func(e ticket.Entry) bool { return fits(e) && e.Stream() == stream })
 }
 
-// mayAsk says whether Redis is worth a question: it is there, or nothing is known of it yet, as a moment after the start.
+// mayAsk says whether Redis is worth a question: it is there, or nothing is known of it yet, a moment after the start.
 func (o *Outbox) mayAsk() bool { return o.stats.redisUp.Load() || o.stats.redisErr.Load() == nil }
 
 // around looks where the stream stood when the id was seen. Ids that were repeated are remembered from then on; what
