@@ -177,7 +177,7 @@ func TestPackage(t *testing.T) {
 	b.init()
 	b.run("systemctl", "enable", "--now", "liandong")
 	b.answers(s, "v1.0.0")
-	if who := b.run("ps", "-C", "liandong", "-o", "user="); strings.Trim(who, "liandong\n") != "" {
+	if who := b.run("ps", "-C", "liandong", "-o", "user="); strings.TrimSpace(strings.ReplaceAll(who, "liandong", "")) != "" {
 		t.Errorf("it runs as %q", who)
 	}
 	c, d := b.call(s)
