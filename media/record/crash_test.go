@@ -63,8 +63,11 @@ func oneCall(r *Recorder) error {
 		}
 		now = now.Add(20 * time.Millisecond)
 		if i%60 == 59 {
-			nudge(r.toWriter)
 			time.Sleep(20 * time.Millisecond)
+			for one.ring.tail.Load() != one.ring.head.Load() { // however slow the writer is
+				nudge(r.toWriter)
+				time.Sleep(time.Millisecond)
+			}
 		}
 	}
 	one.Stop(now)
