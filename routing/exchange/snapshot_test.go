@@ -4,7 +4,10 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
+	"liandong/media/record"
+	"liandong/routing/call"
 	"liandong/sip/snapshot"
 )
 
@@ -116,4 +119,23 @@ func differ(a, b string) string {
 		i++
 	}
 	return a[max(0, i-600):min(len(a), i+300)] + "\n---\n" + b[max(0, i-100):min(len(b), i+300)]
+}
+
+// A recording goes on with all that was known of it: its fields have other names in JSON, and are read by those.
+func TestPositionOfARecordingIsRead(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	want := record.Position{
+		Call:   record.Call{Ref: "r", CallRef: "c", Lines: []string{"110", "12345"}, Channels: call.ChannelNames},
+		Began:  at,
+		Pauses: []record.Pause{{From: at, To: at.Add(time.Second)}}, Paused: true,
+		Attended: []record.Attendance{{User: "1109", Line: "110", Mode: "join", From: at, To: at.Add(time.Minute)}},
+	}
+	b, err := snapshot.Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got record.Position
+	if err := snapshot.Decode(b, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
 }

@@ -138,21 +138,8 @@ func (a *App) build(cfg *configs.Config) (err error) {
 			return fmt.Errorf("app: %w", err)
 		}
 	}
-	if cfg.Records() {
-		tapes := cfg.Record()
-		tapes.Resumes = a.journal != nil
-		if a.recorder, err = record.New(tapes, log.With("part", "record")); err != nil {
-			return fmt.Errorf("app: recording.dir: %w", err)
-		}
-	}
-	if err = a.openTrail(cfg); err != nil {
-		return fmt.Errorf("app: audit.dir: %w", err)
-	}
-	if dir := cfg.CallRecords.Dir; dir != "" {
-		if a.records, err = records.Open(records.Config{Name: "calls", Dir: dir, Days: cfg.CallRecords.Days,
-			Zone: cfg.Location()}, log.With("part", "records")); err != nil {
-			return fmt.Errorf("app: records.dir: %w", err)
-		}
+	if err = a.openBooks(cfg); err != nil {
+		return err
 	}
 	a.missed = a.missedCalls()
 	// The socket layer and the exchange know each other: messages go up by the
@@ -209,6 +196,28 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.api.Pages(a.console)
+	return nil
+}
+
+// openBooks opens what is kept of calls and of what people do: recordings, the audit file, call records.
+func (a *App) openBooks(cfg *configs.Config) (err error) {
+	log := a.log
+	if cfg.Records() {
+		tapes := cfg.Record()
+		tapes.Resumes = a.journal != nil
+		if a.recorder, err = record.New(tapes, log.With("part", "record")); err != nil {
+			return fmt.Errorf("app: recording.dir: %w", err)
+		}
+	}
+	if err = a.openTrail(cfg); err != nil {
+		return fmt.Errorf("app: audit.dir: %w", err)
+	}
+	if dir := cfg.CallRecords.Dir; dir != "" {
+		if a.records, err = records.Open(records.Config{Name: "calls", Dir: dir, Days: cfg.CallRecords.Days,
+			Zone: cfg.Location()}, log.With("part", "records")); err != nil {
+			return fmt.Errorf("app: records.dir: %w", err)
+		}
+	}
 	return nil
 }
 
