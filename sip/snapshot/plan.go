@@ -386,13 +386,17 @@ type member struct {
 
 // blank says that all bytes of a value are zero: then it is, whatever it is.
 func blank(p unsafe.Pointer, size uintptr) bool {
-	for ; size >= 8; p, size = unsafe.Add(p, 8), size-8 {
-		if *(*uint64)(p) != 0 {
-			return false
+	all := unsafe.Slice((*byte)(p), size)
+	if size >= 8 {
+		for _, word := range unsafe.Slice((*uint64)(p), size/8) {
+			if word != 0 {
+				return false
+			}
 		}
+		all = all[size/8*8:]
 	}
-	for ; size > 0; p, size = unsafe.Add(p, 1), size-1 {
-		if *(*byte)(p) != 0 {
+	for _, b := range all {
+		if b != 0 {
 			return false
 		}
 	}
