@@ -68,6 +68,13 @@ type QualityChanged struct {
 	Quality Quality // of the last few seconds
 }
 
+// Measured is how a leg has sounded since it was measured last: each five seconds, while anything
+// is known of it.
+type Measured struct {
+	Leg     LegID
+	Quality Quality
+}
+
 // LegClosed is the last event of a leg, one for each that was opened; it comes also after the
 // session's Close.
 type LegClosed struct {
@@ -85,4 +92,5 @@ func (Silent) event()         {}
 func (Alive) event()          {}
 func (Talking) event()        {}
 func (QualityChanged) event() {}
+func (Measured) event()       {}
 func (LegClosed) event()      {}

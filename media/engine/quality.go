@@ -45,9 +45,15 @@ type opinion struct {
 	changed time.Time
 }
 
-// appraise looks at the time since the last appraisal: when the leg has become poor, or fair
-// again, that is said.
-func (l *leg) appraise(now time.Time) { l.judge(l.latest(), now) }
+// appraise looks at the time since the last appraisal, and tells how the leg has sounded: also
+// when it has become poor, or fair again.
+func (l *leg) appraise(now time.Time) {
+	q := l.latest()
+	if q.In.Known || q.Out.Known {
+		l.room.emit(Measured{Leg: l.id, Quality: q})
+	}
+	l.judge(q, now)
+}
 
 // latest closes the time since the last appraisal and counts it.
 func (l *leg) latest() Quality {

@@ -220,6 +220,32 @@ func TestQualityChanged(t *testing.T) {
 	}
 }
 
+// TestMeasured: each five seconds it is told how a leg has sounded in that time, and nothing of a leg that says
+// nothing.
+func TestMeasured(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	b.hears(Playlist{}, a)
+	b.talks = false
+	r.run(20 * time.Second)
+	r.suffer(10*time.Second, a, func(i int) bool { return i%10 == 0 })
+	var told []Quality
+	for _, e := range r.allEvents() {
+		if m, ok := e.(Measured); ok && m.Leg == 1 {
+			told = append(told, m.Quality)
+		} else if ok {
+			t.Errorf("%+v of a leg that says nothing", m)
+		}
+	}
+	if len(told) < 5 || len(told) > 6 {
+		t.Fatalf("%d words in 30 s", len(told))
+	}
+	if first, last := told[1].In, told[len(told)-1].In; first.Loss != 0 || first.MOSCQ < 4 ||
+		!about(last.Loss, 0.1, 0.02) || last.MOSCQ > first.MOSCQ-0.3 {
+		t.Errorf("first %+v, last %+v", first, last)
+	}
+}
+
 // TestPoorByReport: what only the phone notices counts as well.
 func TestPoorByReport(t *testing.T) {
 	r := newRig(t, labConfig(nil))

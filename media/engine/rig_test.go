@@ -121,14 +121,15 @@ func newRig(t testing.TB, cfg Config) *rig {
 	return r
 }
 
-// events takes what was reported since the last call, but for who talks, who gives a sign of life, and keys that are
-// up.
+// events takes what was reported since the last call, but for who talks, who gives a sign of life, how legs sound, and
+// keys that are up.
 func (r *rig) events() []Event {
 	return slices.DeleteFunc(r.allEvents(), func(e Event) bool {
 		_, talks := e.(Talking)
 		_, up := e.(DigitReleased)
 		_, checkpoint := e.(Checkpoint)
-		return talks || up || checkpoint || isSign(e)
+		_, measured := e.(Measured)
+		return talks || up || checkpoint || measured || isSign(e)
 	})
 }
 

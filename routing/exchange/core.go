@@ -319,6 +319,10 @@ func (c *Core) Heard(now time.Time, e engine.Event) {
 		c.talking(e)
 		c.perform() // it changes nothing that is stored
 		return
+	case engine.Measured:
+		c.legMeasured(e)
+		c.perform() // it changes nothing that is stored
+		return
 	case engine.QualityChanged:
 		c.qualityChanged(e)
 	}

@@ -49,6 +49,23 @@ func (c *Core) qualityChanged(e engine.QualityChanged) {
 	c.publish("quality", fields)
 }
 
+// measuredTold is the note that says how a leg has sounded in the last few seconds.
+const measuredTold = "measured"
+
+// legMeasured tells whoever looks at the call afterwards how a leg sounds. It is told to nobody else: there are many.
+func (c *Core) legMeasured(e engine.Measured) {
+	p := c.party(call.LegID(e.Leg))
+	if c.world.Trace == nil || p == nil || p.Gone {
+		return
+	}
+	fields := map[string]string{"party": c.partyTold(p.ID)}
+	if line, ok := c.supervises(p); ok {
+		fields["supervisor"], fields["lines"] = "1", line
+	}
+	measured(fields, e.Quality)
+	c.trace(measuredTold, fields)
+}
+
 // legClosed tells a leg's last figures. One that never carried sound has none.
 func (x *Exchange) legClosed(e engine.LegClosed) {
 	if e.About == nil || e.Quality.In.Packets == 0 && e.Quality.Out.Packets == 0 {

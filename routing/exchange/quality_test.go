@@ -116,6 +116,35 @@ func TestQualityChanged(t *testing.T) {
 	})
 }
 
+// How a leg sounds is told with whose it is to whoever looks at the call afterwards, and to nobody else; of a
+// supervisor with his line, so that others are not told.
+func TestMeasured(t *testing.T) {
+	var told []map[string]string
+	dir := simDirectory()
+	dir.Hotlines["110"].Supervisors = []string{"1109"}
+	c := &Core{dir: dir, state: call.Call{Ref: "r", Phase: call.Talking, Hotline: "110",
+		Legs: []call.Leg{{ID: call.CallerLeg, Up: true}, {ID: 2, Hotline: "110", Seat: "1101", Up: true}},
+		Supervisors: []call.Supervisor{
+			{Leg: call.Leg{ID: 9, Hotline: "110", Seat: "1109", Up: true}, Act: call.Whisper}}},
+		parties: []*party{{ID: call.CallerLeg}, {ID: 2, Agent: "1101"},
+			{ID: 9, User: "1109", Agent: "1109", Watches: true}, {ID: 5, Agent: "1102", Gone: true}}}
+	c.world.Trace = func(event string, fields map[string]string) {
+		if event == measuredTold {
+			told = append(told, fields)
+		}
+	}
+	for _, leg := range []engine.LegID{1, 2, 9, 5, 77} {
+		c.Heard(time.Now(), engine.Measured{Leg: leg, Quality: bad})
+	}
+	if len(told) != 3 {
+		t.Fatalf("told %v", told)
+	}
+	compare(t, told[0], map[string]string{"party": "caller", "call_ref": "r", "lines": "110", "supervisor": "",
+		"mos": "3.88", "loss_percent": "5.12", "jitter_ms": "4.5", "rtt_ms": "81.2", "remote_mos": ""})
+	compare(t, told[1], map[string]string{"party": "1101", "supervisor": "", "lines": "110"})
+	compare(t, told[2], map[string]string{"party": "1109", "supervisor": "1", "lines": "110"})
+}
+
 // Nobody but his own line hears of a supervisor whom the desks are not to know: not as he whispers, nor as he goes.
 func TestSupervisorIsNotTold(t *testing.T) {
 	dir := simDirectory()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"liandong/cmd/internal/report"
+	"liandong/cmd/internal/trace"
 	"liandong/routing/call"
 	"liandong/routing/disclose"
 )
@@ -23,6 +24,8 @@ type Detail struct {
 	Mode     string `json:"mode,omitempty"`     // in which it goes over
 	From     string `json:"from,omitempty"`
 	To       string `json:"to,omitempty"`
+	// how each party's leg has sounded
+	Quality []trace.Sound `json:"quality,omitempty"`
 }
 
 // call shows one call. Whose desk rings or talks in it sees the caller's number as the line's policy lets it, and
@@ -34,7 +37,8 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusNotFound, goneCall)
 		return
 	}
-	d := Detail{Shown: show(c, v), Category: c.Category}
+	d := Detail{Shown: show(c, v), Category: c.Category,
+		Quality: s.sw.Traces.Quality(c.Ref, trace.Eyes{Lines: v.lines, Attends: v.supervises})}
 	if m := c.Matter; m != nil {
 		d.Mode, d.From, d.To = m.Mode, m.From, m.To
 		if m.Category != "" {

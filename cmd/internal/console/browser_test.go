@@ -355,12 +355,13 @@ func TestLadderInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.do("how it sounds appears", holds(`document.querySelectorAll("#curves canvas").length > 1`), shown("#curves", "citizen sends"))
 	if err := call.Hangup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.do("its end appears, and what was opened is open", drawn("BYE"), drawn("the call ends"),
 		shown("details[open] pre", "INVITE sip:12345@"))
-	s.do("it stays", s.open(path+"?lang=zh"), drawn("通话结束"), shown("#ladder", "下载抓包文件"),
+	s.do("it stays", s.open(path+"?lang=zh"), drawn("通话结束"), shown("#curves", "市民 发出"), shown("#ladder", "下载抓包文件"),
 		holds(`!document.body.innerText.includes("13812345678")`))
 	s.shoot("ladder", path)
 	b := s.rig.signIn("eng")

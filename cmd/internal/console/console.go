@@ -77,6 +77,7 @@ func New(cfg configs.API, to *api.Server, kept Kept, log, trail *slog.Logger) (*
 	s.mux.Handle("GET /calls/{id}", s.signed(s.page(oneCall)))
 	s.mux.Handle("GET /matters/{stub}", s.signed(s.history))
 	s.mux.Handle("GET /calls/{id}/ladder", s.signed(s.ladder))
+	s.mux.Handle("GET /calls/{id}/curves", s.signed(s.sound))
 	s.mux.Handle("GET /indicators.csv", s.signed(s.table))
 	s.mux.Handle("/v1/", s.signed(s.interfaced))
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -11,10 +11,11 @@ import (
 
 // curve is a picture that the script draws: what it shows, over time, a line for each hotline or party.
 type curve struct {
-	Title string   `json:"title"`
-	Unit  string   `json:"unit"` // "%", "s", "": a count, "mos"
-	At    []string `json:"at"`   // of each point: "2024-04-03", "2024-04-03T08", or seconds since the call began
-	Lines []points `json:"lines"`
+	Title   string   `json:"title"`
+	Unit    string   `json:"unit"`              // "%", "s", "ms", "": a count, "mos"
+	At      []string `json:"at,omitempty"`      // of each point: "2024-04-03", "2024-04-03T08"
+	Seconds []int    `json:"seconds,omitempty"` // of each point, since the call began
+	Lines   []points `json:"lines"`
 }
 
 // points are those of one line; nil: there is nothing to show for that time.

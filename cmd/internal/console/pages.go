@@ -220,6 +220,7 @@ func (s *Server) page(p place) http.HandlerFunc {
 		lang := s.lang(r)
 		switch p.Name {
 		case "call":
+			d.Drawn = true
 			if d.Ladder = s.ladderOf(r); d.Ladder.Known {
 				s.sessions.reads(v.token, d.Ref)
 				s.audit(r, "the messages of a call are read", "user", v.name, "call", d.Ref)
@@ -272,15 +273,24 @@ func (s *Server) ladderOf(r *http.Request) ladder {
 	return show
 }
 
-// ladder is the story alone, for a page that is open while the call goes on. It asks again and again: that somebody
-// reads a call is written down once.
-func (s *Server) ladder(w http.ResponseWriter, r *http.Request) {
+// reads says that somebody may read of calls; who may not is told so.
+func (s *Server) reads(w http.ResponseWriter, r *http.Request) bool {
 	v := visitOf(r)
 	if !oneCall.of(v.who.Role) {
 		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
 		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
+		return false
+	}
+	return true
+}
+
+// ladder is the story alone, for a page that is open while the call goes on. It asks again and again: that somebody
+// reads a call is written down once.
+func (s *Server) ladder(w http.ResponseWriter, r *http.Request) {
+	if !s.reads(w, r) {
 		return
 	}
+	v := visitOf(r)
 	show := s.ladderOf(r)
 	if show.Known && s.sessions.reads(v.token, show.Ref) {
 		s.audit(r, "the messages of a call are read", "user", v.name, "call", show.Ref)

@@ -119,6 +119,7 @@ var texts = map[string]pair{
 	"time": {"时间", "Time"}, "figures": {"数值", "Figures"}, "nothing": {"这段时间没有数据", "There is nothing in this time"},
 	"allwell": {"一切正常", "All is well"}, "applied": {"配置已应用", "The config is applied"}, "seats": {"坐席",
 		"seats"},
+	"outbox":    {"待发队列", "outbox"},
 	"waitingIn": {"条在磁盘等待", "waiting on disk"}, "expires": {"到期", "expires"}, "longago": {"没有更多记录",
 		"Nothing more is known of it"},
 }

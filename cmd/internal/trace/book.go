@@ -3,6 +3,8 @@ package trace
 import (
 	"encoding/json"
 	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"liandong/routing/number"
@@ -15,10 +17,15 @@ import (
 type Book struct {
 	ring *capture.Ring
 	disk *Disk // nil: nothing outlives the memory
+
+	mu   sync.Mutex
+	legs map[string][]*gathered // guarded by mu; measurements by call
 }
 
 // NewBook keeps so many bytes.
-func NewBook(room int) *Book { return &Book{ring: capture.NewRing(room)} }
+func NewBook(room int) *Book {
+	return &Book{ring: capture.NewRing(room), legs: map[string][]*gathered{}}
+}
 
 // Spill keeps what comes in files as well. It is given before anything comes, and is the book's from then on.
 func (b *Book) Spill(to *Disk) { b.disk = to }
@@ -26,6 +33,7 @@ func (b *Book) Spill(to *Disk) { b.disk = to }
 // Close brings what waits for the disk to it.
 func (b *Book) Close() {
 	if b != nil && b.disk != nil {
+		b.settleAll()
 		b.disk.Stop()
 	}
 }
@@ -53,6 +61,13 @@ func (b *Book) Event(event string, fields map[string]string) {
 	}
 	if b == nil || ref == "" || unkept[event] {
 		return
+	}
+	switch event {
+	case measured:
+		b.measure(ref, also, fields, time.Now())
+		return
+	case "ended", "gone":
+		b.settle(ref)
 	}
 	shown := maps.Clone(fields)
 	for _, name := range dropped {
@@ -102,12 +117,24 @@ func (b *Book) Of(ref string) (all []capture.Entry, lost int) {
 		return nil, 0
 	}
 	all, lost = b.ring.Of(ref)
+	all = append(all, b.unsettled(ref)...)
 	if b.disk != nil {
 		known := len(all)
 		all = union(all, b.disk.Of(ref, dialogsOf(all)))
 		lost = max(0, lost-(len(all)-known))
 	}
 	return all, lost
+}
+
+// Quality is how the legs of a call have sounded, as somebody may know of it, as far as that is in memory.
+func (b *Book) Quality(ref string, of Eyes) []Sound {
+	if b == nil {
+		return nil
+	}
+	all, _ := b.ring.Of(ref)
+	all = slices.DeleteFunc(append(all, b.unsettled(ref)...), func(e capture.Entry) bool { return e.Note == nil })
+	seen, _ := of.See(ref, all)
+	return Of(ref, seen, 0).Quality
 }
 
 // DiskStats are those of the files: their bytes, and the entries that the disk has not taken.

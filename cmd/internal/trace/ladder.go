@@ -25,6 +25,7 @@ type Ladder struct {
 	Lines   []string  `json:"lines"`
 	Parties []Party   `json:"parties"`
 	Steps   []Step    `json:"steps"`
+	Quality []Sound   `json:"quality,omitempty"`
 	Lost    int       `json:"lost,omitempty"` // entries that are not kept any more
 	Ended   bool      `json:"ended"`
 
@@ -88,7 +89,7 @@ func Of(ref string, all []capture.Entry, lost int) Ladder {
 		s.Again, seen[key] = seen[key], true
 		l.Steps = append(l.Steps, s)
 	}
-	if len(all) > 0 {
+	if len(l.Steps) > 0 {
 		l.Began = l.Steps[0].At
 	}
 	slices.SortStableFunc(l.Parties, func(a, b Party) int { return cmp.Compare(rank(a), rank(b)) })
@@ -127,6 +128,9 @@ func (l *Ladder) note(n capture.Note) {
 	fields := fieldsOf(n)
 	switch fields["event"] {
 	case dialog:
+		return
+	case measured:
+		l.sounds(fields)
 		return
 	case "ended":
 		l.Ended = true

@@ -508,7 +508,7 @@ function health(h) {
   const box = (title, list) => node('section', {class: 'card'}, node('h2', {}, title), list.length ? node('ul', {}, ...list) : node('p', {class: 'note'}, t('none')));
   fill($('health'),
     box('SIP', h.trunks.map(x => item(`${x.trunk} ${x.target}`, x.up))),
-    box('Redis', h.stores.flatMap(s => [item(s.name || 'Redis', s.redis_up), item('outbox', s.disk_up, `${s.waiting} ${t('waitingIn')}`)])),
+    box('Redis', h.stores.flatMap(s => [item(s.name || 'Redis', s.redis_up), item(t('outbox'), s.disk_up, `${s.waiting} ${t('waitingIn')}`)])),
     box(t('seats'), [...seats.values()].map(s => item(`${s.user} ${s.name ?? ''}`, s.state !== 'unregistered', t(s.state)))),
     box('TLS', h.certificates.map(c => item(c.network, Date.parse(c.expires) > Date.now() + 14 * 86400000, `${t('expires')} ${c.expires.slice(0, 10)}`))),
     box(t('selftest'), Object.entries(h.selftest ?? {}).map(([k, ok]) => item(k, ok))),
@@ -527,16 +527,16 @@ function draws(into, list) {
   const css = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
   const colours = ['accent', 'red', 'good', 'ring', 'amber', 'fg'].map(css);
   const axis = {stroke: css('soft'), grid: {stroke: css('line'), width: 1}, ticks: {stroke: css('line'), width: 1}, font: '13px system-ui'};
-  const unit = {'%': ' %', s: ' s'};
+  const unit = {'%': ' %', s: ' s', ms: ' ms'};
   into.replaceChildren(...list.map(c => {
     const shown = (v, u = unit[c.unit] ?? '') => v === null || v === undefined ? '–' : (Math.round(v * 100) / 100) + u;
-    const timed = typeof c.at[0] === 'number', at = i => timed ? clock(c.at[i] ?? 0) : (c.at[i] ?? '').replace(/^.*T(\d\d)$/, '$1:00');
+    const timed = c.seconds, all = timed ?? c.at, at = i => timed ? clock(timed[i] ?? 0) : (c.at[i] ?? '').replace(/^.*T(\d\d)$/, '$1:00');
     const seen = c.lines.some(l => l.values.some(v => v !== null));
     const box = node('figure', {class: 'card'}, node('figcaption', {}, c.title), seen ? '' : node('p', {class: 'note'}, t('nothing')));
     if (!seen) return box;
     const picture = node('div', {role: 'img', 'aria-label': c.title + ': ' + c.lines.map(l => l.name).join(', ')});
     const table = node('table', {}, node('thead', {}, node('tr', {}, node('th', {}, t('time')), ...c.lines.map(l => node('th', {class: 'n'}, l.name)))),
-      node('tbody', {}, ...c.at.map((_, i) => node('tr', {}, node('th', {scope: 'row'}, at(i)), ...c.lines.map(l => node('td', {class: 'n'}, shown(l.values[i])))))));
+      node('tbody', {}, ...all.map((_, i) => node('tr', {}, node('th', {scope: 'row'}, at(i)), ...c.lines.map(l => node('td', {class: 'n'}, shown(l.values[i])))))));
     const names = node('p', {class: 'names'}, ...c.lines.map((l, i) => node('span', {'data-colour': i % colours.length}, l.name)));
     box.append(names, picture, node('details', {}, node('summary', {}, t('figures')), node('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': c.title}, table)));
     const make = () => {
@@ -545,10 +545,10 @@ function draws(into, list) {
       new uPlot({
         width: wide, height: 200, legend: {show: false}, cursor: {drag: {x: false, y: false}},
         scales: {x: {time: false}, y: {range: (_, low, high) => c.unit === '%' ? [0, 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
-        axes: [{...axis, values: (_, ticks) => ticks.map(i => timed ? clock(i) : Number.isInteger(i) ? at(i) : '')},
+        axes: [{...axis, values: (_, ticks) => ticks.map(i => timed ? clock(i) : Number.isInteger(i) ? at(i).replace(/^\d{4}-/, '') : '')},
           {...axis, size: 56, values: (_, ticks) => ticks.map(v => shown(v))}],
-        series: [{}, ...c.lines.map((l, i) => ({label: l.name, stroke: colours[i % colours.length], width: 2, dash: i ? [6, 3 * i] : undefined, points: {show: c.at.length < 40, size: 6}, spanGaps: false}))],
-      }, [timed ? c.at : c.at.map((_, i) => i), ...c.lines.map(l => l.values)], picture);
+        series: [{}, ...c.lines.map((l, i) => ({label: l.name, stroke: colours[i % colours.length], width: 2, dash: i ? [6, 3 * i] : undefined, points: {show: all.length < 40, size: 6}, spanGaps: false}))],
+      }, [timed ?? all.map((_, i) => i), ...c.lines.map(l => l.values)], picture);
     };
     let wide = 0;
     new ResizeObserver(() => { if (picture.clientWidth && picture.clientWidth !== wide) { wide = picture.clientWidth; make(); } }).observe(picture);
@@ -557,6 +557,23 @@ function draws(into, list) {
 }
 // The library is a script of its own, which has been read when the page is.
 const drawing = list => document.readyState === 'complete' ? draws($('curves'), list) : addEventListener('load', () => draws($('curves'), list));
+
+// A call's sound is drawn anew while the call goes on, and once when it is over. Tables that are open stay open.
+let soundWas = '';
+async function sound() {
+  try {
+    const answer = await ask(`/calls/${encodeURIComponent(pageRef)}/curves`), text = answer.ok ? await answer.text() : '[]';
+    if (text !== soundWas) {
+      soundWas = text;
+      const open = [...$('curves').querySelectorAll('figure')].map(f => !!f.querySelector('details[open]'));
+      draws($('curves'), JSON.parse(text));
+      $('curves').querySelectorAll('details').forEach((d, i) => { d.open = !!open[i]; });
+      $('silent').hidden = text.length > 4;
+    }
+  } catch { /* the link says so */ }
+  setTimeout(sound, calls.has(pageRef) ? 5000 : 30000);
+}
+if (page === 'call') addEventListener('load', sound);
 if ($('drawn')) drawing(JSON.parse($('drawn').textContent) ?? []);
 
 if (csrf) {
