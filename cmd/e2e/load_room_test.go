@@ -135,6 +135,7 @@ func (s *seat) hearOthers() {
 
 // Three callers in a room of a server that is not ours.
 func TestLoadRoom(t *testing.T) {
+	t.Parallel()
 	b := startBridge(t)
 	server := newPhone(t, phone.Config{User: "room", Policy: phone.AnswerAfter(0), Voice: b.voice})
 	l := lab{server: server.Addr()}

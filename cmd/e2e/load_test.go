@@ -108,6 +108,7 @@ func (l *lab) empty(t testing.TB) {
 }
 
 func TestLoadRelay(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	r := measure(t, t.Context(), load.Relay{Target: l.target(), Calls: 2, Duration: 2 * time.Second})
 	if r.Calls.Up != 2 || len(r.Legs) < 4 || len(r.Directions) != 2 || r.Measured < 1.9 {
@@ -130,6 +131,7 @@ func TestLoadRelay(t *testing.T) {
 }
 
 func TestLoadConference(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	r := measure(t, t.Context(), load.Conf{Target: l.target(), Calls: 1, Duration: 4 * time.Second, Key: "*3",
 		Settle: 2500 * time.Millisecond})
@@ -160,6 +162,7 @@ func chirps(t testing.TB, r *load.Report, conferences int) {
 }
 
 func TestLoadHandover(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	r := measure(t, t.Context(), load.Handover{Target: l.target(), Calls: 2, By: "key", Key: "*1", TransferTo: "12345"})
 	h := r.Handover
@@ -174,6 +177,7 @@ func TestLoadHandover(t *testing.T) {
 
 // A run that is told to stop takes its calls down and reports what there was.
 func TestLoadInterrupted(t *testing.T) {
+	t.Parallel()
 	l := startLab(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -218,6 +222,7 @@ func (f far) Mute()                {}
 func (f far) Close()               {}
 
 func TestLoadKeepsToNamedAddresses(t *testing.T) {
+	t.Parallel()
 	server, sound := elsewhere(t)
 	l := lab{server: server.Addr()}
 	relay := load.Relay{Target: l.target(), Calls: 1, Duration: time.Second, Far: freePort(t, citizen)}
@@ -247,6 +252,7 @@ func TestLoadKeepsToNamedAddresses(t *testing.T) {
 
 // A server that others wrote, and whose answers are µ-law whatever it is offered.
 func TestLoadCallsSIPp(t *testing.T) {
+	t.Parallel()
 	path := program(t, "sipp", "sip-tester")
 	at := freePort(t, here)
 	cmd := exec.Command(path, "-sn", "uas", "-i", at.Addr().String(), "-p",

@@ -50,6 +50,7 @@ func TestHelpInChinese(t *testing.T) {
 
 // --lang wins over the environment, before the command as behind it.
 func TestLangOfHelp(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		env, args string
 		zh        bool

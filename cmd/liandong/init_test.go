@@ -14,6 +14,7 @@ import (
 // The file that init writes passes check, in both languages, and is its owner's alone, and the group's of a directory
 // that gives it one; it is never overwritten, and nobody is asked in vain.
 func TestInit(t *testing.T) {
+	t.Parallel()
 	for lang, want := range map[string]string{"zh": "已写入", "en": "is written"} {
 		file := filepath.Join(t.TempDir(), "first.yaml")
 		cmd := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
@@ -49,6 +50,7 @@ func TestInit(t *testing.T) {
 }
 
 func TestPasswd(t *testing.T) {
+	t.Parallel()
 	var hashes []string
 	for _, in := range []string{"calm heron\n", "calm heron\n", "short\n"} {
 		cmd := exec.CommandContext(t.Context(), binary, "passwd", "--lang=en")
@@ -67,6 +69,7 @@ func TestPasswd(t *testing.T) {
 
 // What people type who have not read on is understood.
 func TestHelpAndVersionInTheirOtherForms(t *testing.T) {
+	t.Parallel()
 	if out, _, code := call(t, nil, "--version"); code != 0 || !strings.HasPrefix(out, "liandong ") {
 		t.Errorf("%d %q", code, out)
 	}

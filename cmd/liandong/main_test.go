@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,6 +55,7 @@ func call(t *testing.T, env []string, args ...string) (stdout, stderr string, co
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	broken := filepath.Join(t.TempDir(), "broken.yaml")
 	if err := os.WriteFile(broken, []byte("lang: en\nnode: A B\nhotlnes: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -251,5 +254,21 @@ func TestWhatIsNotThere(t *testing.T) {
 	}
 	if out, said, code := call(t, nil, "version", "--lang", "zh"); code != 0 {
 		t.Errorf("%d %s%s", code, out, said)
+	}
+}
+
+// Each process of a switch starts, and so does each command: no package prepares what it may never need.
+func TestStartIsLight(t *testing.T) {
+	t.Parallel()
+	const most = 4 << 20
+	_, trace, _ := call(t, []string{"GODEBUG=inittrace=1"}, "version")
+	inits := regexp.MustCompile(`(?m)^init (\S+) .* (\d+) bytes`).FindAllStringSubmatch(trace, -1)
+	if len(inits) == 0 {
+		t.Fatal("no trace:\n" + trace)
+	}
+	for _, init := range inits {
+		if n, err := strconv.Atoi(init[2]); err != nil || n > most {
+			t.Errorf("the start of package %s allocates %s bytes: more than %d", init[1], init[2], most)
+		}
 	}
 }

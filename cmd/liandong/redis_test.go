@@ -10,6 +10,7 @@ import (
 // check asks the Redis of the config what it does with what it is given, and warns of one that keeps nothing, in the
 // language of the file.
 func TestCheckWarnsOfARedisThatForgets(t *testing.T) {
+	t.Parallel()
 	forgets := redistest.Start(t, "--appendonly", "no", "--maxmemory-policy", "allkeys-lru", "--maxmemory", "100mb")
 	keeps := redistest.Start(t)
 	for lang, words := range map[string][]string{

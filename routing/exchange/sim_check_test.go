@@ -30,7 +30,7 @@ var (
 	oneSeed   = flag.Uint64("seed", 0, "replay one seed of the simulation and print what happened")
 	seeds     = flag.Uint64("seeds", 10000, "how many seeds the simulation runs at the most")
 	firstSeed = flag.Uint64("first-seed", 1, "with which one it begins")
-	seedTime  = flag.Duration("seed-time", 40*time.Second, "for how long it goes on with them: a slow machine runs fewer")
+	seedTime  = flag.Duration("seed-time", 12*time.Second, "for how long it goes on with them: a slow machine runs fewer")
 )
 
 // play is a simulation with one seed.

@@ -239,7 +239,7 @@ func TestTornConnections(t *testing.T) {
 	p.road.tear.Store(20_000)
 	p.receiver.Take(map[string]Sink{"journal": &twins{t: t, j: to}})
 	p.sender.Stream(Named{"journal", from.Follow(p.sender.Wake)})
-	for i := range 300 {
+	for i := range 120 {
 		key, value := fmt.Sprint(rng.IntN(30)), bytes.Repeat([]byte{byte(i)}, rng.IntN(4000))
 		from.Write(journal.Entry{Kind: journal.Call, Key: key, Value: value},
 			journal.Entry{Kind: journal.Ticket, Key: key, Value: value})

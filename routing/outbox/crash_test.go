@@ -91,7 +91,7 @@ func mixed(older, newer []byte, dice *rand.Rand, from, to int) []byte {
 // What was acknowledged is there, or is said to be missing; nothing untrue is there; and the outbox works.
 func TestDiskFaults(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(300)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 60
 	}

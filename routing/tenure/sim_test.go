@@ -14,7 +14,7 @@ import (
 var (
 	cases = flag.Int("cases", 100_000, "how many worlds with faults are simulated, half of them with a witness")
 	world = flag.Int("world", -1, "only this one, and tell of it")
-	spend = flag.Duration("spend", 25*time.Second, "no new case begins after so long")
+	spend = flag.Duration("spend", 8*time.Second, "no new case begins after so long")
 )
 
 const (
