@@ -34,6 +34,7 @@ type API struct {
 
 	Categories category.List // what desk applications look up
 	Emergency  string        // the hotline that is told of danger
+	Advice     Problems      // why calls will go wrong
 }
 
 // Listener is one address of the HTTP interface.
@@ -67,7 +68,7 @@ func (c *Config) API() API {
 		Seats: d.Seats, Lines: d.Hotlines, Keys: d.Keys, Services: d.Services,
 		Reasons: slices.Clone(c.NotReadyReasons),
 		People:  c.people(), Idle: c.HTTP.Console.Idle,
-		Categories: c.Known(), Emergency: emergency,
+		Categories: c.Known(), Emergency: emergency, Advice: c.advised,
 	}
 }
 

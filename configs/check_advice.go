@@ -12,10 +12,16 @@ func (c *checker) advice() {
 	}
 	for _, id := range sorted(c.Hotlines) {
 		if h := c.Hotlines[id]; h.Partner == "" && h.Trunk == "" {
-			c.warnName(join("hotlines", id), textNoPartner.of())
+			c.advise(join("hotlines", id), textNoPartner.of())
 		}
 	}
 	c.loops()
+}
+
+// advise warns at the name of a key that calls will go wrong.
+func (c *checker) advise(key string, msg message) {
+	c.warnName(key, msg)
+	c.hopeless = append(c.hopeless, c.warned[len(c.warned)-1])
 }
 
 // loops finds trunks whose calls would come back to us.
@@ -30,7 +36,7 @@ func (c *checker) loops() {
 				if strings.Contains(s.key, ".sip.") && s.at.IsValid() && s.at.Port() == at.Port() &&
 					sameHost(s.at.Addr(), at.Addr()) &&
 					!(s.at.Addr().IsUnspecified() && !at.Addr().IsLoopback()) {
-					c.warnName(join("trunks", name), textTrunkSelf.of(host, s.key))
+					c.advise(join("trunks", name), textTrunkSelf.of(host, s.key))
 					break
 				}
 			}

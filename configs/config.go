@@ -75,7 +75,9 @@ type Config struct {
 	library  *prompt.Library // the clips, loaded with the file
 	files    files           // where the files are that are read again while the switch runs
 	sources  sources         // what it was read from; nil: built in code, or from a text
+	read     time.Time       // when
 	warnings Problems        // what does no harm yet
+	advised  Problems        // those of them that say that calls will go wrong
 }
 
 // Log says how much is logged, and in which form.

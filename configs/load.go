@@ -3,15 +3,20 @@ package configs
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -53,18 +58,42 @@ func Load(path string, o Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.sources = sources
+	c.sources, c.read = sources, time.Now()
 	return c, nil
 }
 
-// sources are the files that a config was read from, with their size and time of change.
-type sources map[string]fs.FileInfo
+// sources are the files that a config was read from.
+type sources map[string]source
+
+// source is a file as it was read.
+type source struct {
+	fs.FileInfo
+	sum [sha256.Size]byte
+}
 
 func (s sources) readPlain(path string, most int64) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil {
-		s[path] = info
+	info, fault := os.Stat(path)
+	b, err := readPlain(path, most)
+	if fault == nil && err == nil {
+		s[path] = source{info, sha256.Sum256(b)}
 	}
-	return readPlain(path, most)
+	return b, err
+}
+
+// Source is a file that a config was read from.
+type Source struct {
+	Path    string
+	Changed time.Time
+	SHA256  string // in hexadecimal digits
+}
+
+// Sources are the files that the config was read from, and when. None: it was built in code.
+func (c *Config) Sources() (all []Source, read time.Time) {
+	for _, path := range slices.Sorted(maps.Keys(c.sources)) {
+		s := c.sources[path]
+		all = append(all, Source{path, s.ModTime(), hex.EncodeToString(s.sum[:])})
+	}
+	return all, c.read
 }
 
 // Unchanged says that reading the config's files again would give the same. A certificate is not among them: it is read
@@ -72,7 +101,8 @@ func (s sources) readPlain(path string, most int64) ([]byte, error) {
 func (c *Config) Unchanged() bool {
 	for path, was := range c.sources {
 		now, err := os.Stat(path)
-		if err != nil || !os.SameFile(now, was) || now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) {
+		if err != nil || !os.SameFile(now, was.FileInfo) ||
+			now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) {
 			return false
 		}
 	}
@@ -109,7 +139,7 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	if err := d.problems(c.Lang); err != nil {
 		return nil, err
 	}
-	c.warnings = d.inWords(d.warned, c.Lang)
+	c.warnings, c.advised = d.inWords(d.warned, c.Lang), d.inWords(d.hopeless, c.Lang)
 	return c, nil
 }
 

@@ -2,6 +2,8 @@ package configs
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -383,6 +385,13 @@ func TestUnchanged(t *testing.T) {
 	}
 	write("liandong.yaml", text)
 	c := load()
+	files, read := c.Sources()
+	sum := sha256.Sum256([]byte(text))
+	if len(files) != 2 || filepath.Base(files[0].Path) != "liandong.yaml" ||
+		files[0].SHA256 != hex.EncodeToString(sum[:]) ||
+		time.Since(files[1].Changed) > time.Hour || time.Since(read) > time.Hour {
+		t.Errorf("%+v, read %v", files, read)
+	}
 	write("secret", "another-password-of-the-desk")
 	if c.Unchanged() {
 		t.Error("a file that it names is another one")

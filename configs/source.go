@@ -77,6 +77,8 @@ type findings struct {
 	heads  map[string]place // key path → its name
 	list   []finding
 	warned []finding // what does no harm yet
+
+	hopeless []finding // those of them that say that calls will go wrong
 }
 
 type finding struct {

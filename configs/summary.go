@@ -19,6 +19,10 @@ func (c *Config) Summary() string {
 // Warnings are what does no harm yet: a certificate that expires soon.
 func (c *Config) Warnings() Problems { return c.warnings }
 
+// Advice are those of the warnings that say that calls will go wrong: a line without a partner, a trunk that leads
+// back to us.
+func (c *Config) Advice() Problems { return c.advised }
+
 var textPlaceholders = text{
 	"警告：prompts.files：提示音 %s 仍是合成语音的样例；接市民来电之前请换成真人录音",
 	"warning: prompts.files: %s are the shipped placeholders of a speech synthesiser; put recordings of a human voice in before citizens call",

@@ -69,8 +69,9 @@ type Switch struct {
 
 	Indicators func(ctx context.Context, of Span) ([]report.Line, error) // of all lines; ErrDay: of no days
 
-	Reload func() ([]configs.Change, error) // reads the config again
-	Values func(salt string) configs.Values // what holds, secrets as digests
+	Reload func() ([]configs.Change, error)   // reads the config again
+	Values func(salt string) configs.Values   // what holds, secrets as digests
+	Config func() (*configs.Config, *Reading) // what holds, and what the last reload came to; nil: there was none
 
 	SelfTest func() map[string]bool // by line, whether its own calls are taken
 	Process  func() keeper.Status

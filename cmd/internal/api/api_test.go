@@ -44,6 +44,7 @@ func server(t testing.TB, cfg configs.API) *Server {
 	}
 	t.Cleanup(one.Ledger.Stop)
 	sw.Stores = []Store{one}
+	sw.Config = func() (*configs.Config, *Reading) { return lab, nil }
 	if sw.Engine, err = engine.New(lab.Engine(), log); err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +171,44 @@ func TestReadySaysWhy(t *testing.T) {
 	if code, body := ask(s, "GET", "/readyz", friend); code != 200 || !strings.HasPrefix(body, "ready\n") ||
 		!strings.Contains(body, "line 12345") || strings.Contains(body, "line 110") {
 		t.Errorf("%d %s", code, body)
+	}
+}
+
+// A line without a partner and a trunk that leads back to us are said by /readyz, as check does, in the language of the
+// config; calls can be taken all the same. Where there is no such thing nothing is said.
+func TestReadyAdvises(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		bad, err := configs.Parse("bad.yaml", []byte(`
+networks: {lab: {sip: {udp: 127.0.0.1:5060}, rtp: {address: 127.0.0.1, ports: 20000-29999}}}
+hotlines: {110: {numbers: [110]}}
+phones: {1101: {hotline: 110, password: calm-heron-1101}}
+trunks: {pstn: {match: [127.0.0.10], target: "127.0.0.1:5060"}}
+`), configs.Options{Lang: lang})
+		if err != nil {
+			t.Fatal(err)
+		}
+		good, err := configs.Lab(configs.Options{Lang: lang})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := server(t, bad.API())
+		code, body := ask(s, "GET", "/readyz", friend)
+		checked := bad.Warnings().Error()
+		for _, key := range []string{"hotlines.110: ", "trunks.pstn: "} {
+			i := strings.Index(body, key)
+			if i < 0 || code != 200 {
+				t.Fatalf("%d %s does not name %s", code, body, key)
+			}
+			line, _, _ := strings.Cut(body[i:], "\n")
+			if !strings.Contains(checked, line) {
+				t.Errorf("%q is not what check says: %s", line, checked)
+			}
+		}
+		s.SetConfig(good.API())
+		if code, body := ask(s, "GET", "/readyz", friend); code != 200 || strings.Contains(body, "hotlines.") ||
+			strings.Contains(body, "trunks.") {
+			t.Errorf("of a good config: %d %s", code, body)
+		}
 	}
 }
 

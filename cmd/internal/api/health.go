@@ -19,8 +19,33 @@ type Health struct {
 	Certificates []Certificate   `json:"certificates"`
 	SelfTest     map[string]bool `json:"selftest"` // by line
 	Process      keeper.Status   `json:"process"`
+	Config       ConfigHealth    `json:"config"`
 	Calls        uint64          `json:"calls"`
 	Phones       int             `json:"phones"` // bindings
+}
+
+// ConfigHealth is what the switch goes by. Digests, and words of the file's content, are for those who may read the
+// config anew.
+type ConfigHealth struct {
+	Read     time.Time `json:"read"`
+	Files    []File    `json:"files"`
+	Same     bool      `json:"same"` // the files are as they were
+	Warnings []string  `json:"warnings"`
+	Reload   *Reload   `json:"reload,omitempty"` // the last one; none: there was none since the process began
+}
+
+// File is one that the config was read from.
+type File struct {
+	Path    string    `json:"path"`
+	Changed time.Time `json:"changed"`
+	SHA256  string    `json:"sha256,omitempty"`
+}
+
+// Reload is what came of reading the config anew.
+type Reload struct {
+	At   time.Time `json:"at"`
+	OK   bool      `json:"ok"`
+	Says []string  `json:"says"`
 }
 
 // Neighbour is one target of a trunk.
@@ -46,12 +71,13 @@ type Certificate struct {
 	Expires time.Time `json:"expires"`
 }
 
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	lang := s.langOf(w)
 	calls, sockets := s.sw.Calls.Stats(), s.sw.UA.Stats()
 	h := Health{
-		Faults: append([]string{}, s.faults(lang)...), Warnings: append([]string{}, s.warnings(lang)...),
-		Trunks: []Neighbour{}, Stores: []StoreHealth{}, Certificates: []Certificate{},
+		Faults:   append([]string{}, s.faults(lang)...),
+		Warnings: append(append([]string{}, s.warnings(lang)...), s.advice(lang)...),
+		Trunks:   []Neighbour{}, Stores: []StoreHealth{}, Certificates: []Certificate{},
 		SelfTest: s.sw.SelfTest(), Process: s.sw.Process(), Calls: calls.Live, Phones: sockets.Bindings,
 	}
 	for _, t := range s.sw.Trunks.Stats() {
@@ -66,7 +92,35 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 		h.Certificates = append(h.Certificates, Certificate{network, end})
 	}
 	slices.SortFunc(h.Certificates, func(a, b Certificate) int { return strings.Compare(a.Network, b.Network) })
+	_, rules := s.visitor(r, rule)
+	h.Config = s.configHealth(lang, rules)
 	s.encode(w, h)
+}
+
+// configHealth is what the switch goes by, as whoever may read the config anew sees it, or not.
+func (s *Server) configHealth(lang string, rules bool) ConfigHealth {
+	cfg, last := s.sw.Config()
+	files, read := cfg.Sources()
+	h := ConfigHealth{Read: read, Files: []File{}, Same: cfg.Unchanged(), Warnings: []string{}}
+	for _, f := range files {
+		one := File{Path: f.Path, Changed: f.Changed}
+		if rules {
+			one.SHA256 = f.SHA256
+		}
+		h.Files = append(h.Files, one)
+	}
+	if last != nil {
+		h.Reload = &Reload{At: last.At, OK: last.Err == nil, Says: []string{}}
+	}
+	if rules {
+		for _, p := range cfg.Warnings().In(lang) {
+			h.Warnings = append(h.Warnings, p.String())
+		}
+		if last != nil {
+			h.Reload.Says = last.in(lang)
+		}
+	}
+	return h
 }
 
 // story lists what is still known of a call, also of one that is over.

@@ -13,7 +13,16 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		s.lines(w, http.StatusServiceUnavailable, faults...)
 		return
 	}
-	s.lines(w, http.StatusOK, append([]string{s.words(readyNow)}, s.warnings(s.conf().Lang)...)...)
+	lang := s.conf().Lang
+	s.lines(w, http.StatusOK, slices.Concat([]string{s.words(readyNow)}, s.warnings(lang), s.advice(lang))...)
+}
+
+// advice is what check says of the config that holds: which calls will go wrong.
+func (s *Server) advice(lang string) (all []string) {
+	for _, p := range s.conf().Advice.In(lang) {
+		all = append(all, p.Key+": "+p.Text)
+	}
+	return all
 }
 
 // faults are what keeps calls or their tickets away.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
+	"time"
 
 	"liandong/configs"
 )
@@ -13,15 +15,29 @@ import (
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	changes, err := s.sw.Reload()
 	s.audit.did(r, "the config is read again", "err", err)
-	lang := s.langOf(w)
-	if problems, ok := errors.AsType[configs.Problems](err); ok {
-		err = problems.In(lang)
-	}
+	status := http.StatusOK
 	if err != nil {
-		s.lines(w, http.StatusUnprocessableEntity, err.Error())
-		return
+		status = http.StatusUnprocessableEntity
 	}
-	s.lines(w, http.StatusOK, configs.Told(changes, lang)...)
+	s.lines(w, status, Reading{Changes: changes, Err: err}.in(s.langOf(w))...)
+}
+
+// Reading is what came of reading the config anew.
+type Reading struct {
+	At      time.Time
+	Changes []configs.Change
+	Err     error // why it was not taken
+}
+
+// in is it in words, a line each.
+func (r Reading) in(lang string) []string {
+	if problems, ok := errors.AsType[configs.Problems](r.Err); ok {
+		return strings.Split(problems.In(lang).Error(), "\n")
+	}
+	if r.Err != nil {
+		return []string{r.Err.Error()}
+	}
+	return configs.Told(r.Changes, lang)
 }
 
 // Holding is what a switch goes by, for comparing.

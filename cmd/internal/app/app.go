@@ -315,6 +315,7 @@ func (a *App) parts() api.Switch {
 		Feed: a.feed, Traces: a.traces, Homer: a.homer,
 		Business: a.business, Reload: a.Reload, Indicators: a.indicators,
 		Values:  func(salt string) configs.Values { return a.holds.Load().Values(salt) },
+		Config:  func() (*configs.Config, *api.Reading) { return a.holds.Load(), a.last.Load() },
 		Audit:   a.trail.With("part", "http"),
 		Journal: a.journal, SelfTest: a.tester.OK, Process: a.process.Status, Keeper: a.process.sockets(),
 	}

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"liandong/cmd/internal/api"
 	"liandong/configs"
 	"liandong/routing/desk"
 	"liandong/sip/trunk"
@@ -22,6 +24,7 @@ type reload struct {
 
 	mu        sync.Mutex // one reload at a time
 	holds     atomic.Pointer[configs.Config]
+	last      atomic.Pointer[api.Reading] // nil: there was none
 	directory atomic.Pointer[desk.Directory]
 }
 
@@ -39,6 +42,7 @@ func (a *App) Reload() (changes []configs.Change, err error) {
 	if a.read == nil {
 		return nil, errNoFile
 	}
+	defer func() { a.last.Store(&api.Reading{At: time.Now(), Changes: changes, Err: err}) }()
 	cfg, err := a.read()
 	if err == nil {
 		err = a.take(cfg)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"liandong/cmd/internal/api"
 	"liandong/cmd/internal/remote"
 	"liandong/configs"
 )
@@ -85,11 +87,33 @@ http: {listen: 127.0.0.1:%d, allow: [127.0.0.1]}
 	if _, err := ask(); err == nil {
 		t.Error("a second mistake is taken")
 	}
+	h := healthOf(t, sw)
+	if c := h.Config; c.Same || len(c.Files) != 1 || c.Files[0].Path != file || len(c.Files[0].SHA256) != 64 ||
+		c.Reload == nil || c.Reload.OK || !strings.Contains(c.Reload.Says[0], "trunks") {
+		t.Errorf("health says of the config: %+v", c)
+	}
 	write("services: {}\n", "9s")
 	if text, err := ask(); err != nil || !strings.Contains(text, "services.handover: handover → -") ||
 		strings.Contains(text, "secret:") {
 		t.Errorf("%v %q", err, text)
 	}
+	if c := healthOf(t, sw).Config; !c.Same || !c.Reload.OK || len(c.Reload.Says) == 0 || len(c.Warnings) != 1 ||
+		!strings.HasPrefix(c.Warnings[0], file+":4:") || !strings.Contains(c.Warnings[0], "partner") {
+		t.Errorf("health says of the config: %+v", c)
+	}
+}
+
+// healthOf asks how a switch does.
+func healthOf(t *testing.T, sw remote.Switch) (h api.Health) {
+	t.Helper()
+	text, err := sw.Ask(context.Background(), http.MethodGet, "/v1/health", nil)
+	if err == nil {
+		err = json.Unmarshal(text, &h)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // port is one that nobody had a moment ago.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +20,39 @@ import (
 	"liandong/routing/indicator"
 )
 
-// chromium is the browser; without one the test is skipped, and says so.
+// one is the browser of all tests. Each has cookies and a tab of its own in it.
+var one struct {
+	sync.Once
+	ctx  context.Context
+	err  error
+	stop []func()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, stop := range slices.Backward(one.stop) {
+		stop()
+	}
+	os.Exit(code)
+}
+
+// open starts the browser.
+func open(path string) (context.Context, error) {
+	dir, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		return nil, err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.UserDataDir(dir))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	one.stop = append(one.stop, func() { _ = os.RemoveAll(dir) }, cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	one.stop = append(one.stop, cancel)
+	return ctx, chromedp.Do(ctx)
+}
+
+// chromium is a tab of the browser; without one the test is skipped, and says so. Tests that have one run beside each
+// other.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
@@ -39,11 +72,12 @@ func chromium(t *testing.T) context.Context {
 	default:
 		t.Skip("chromium is not installed: the console is not tried in a browser")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	t.Parallel()
+	one.Do(func() { one.ctx, one.err = open(path) })
+	if one.err != nil {
+		t.Fatal(one.err)
+	}
+	ctx, cancel := chromedp.NewContext(one.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	patient := 4 * time.Minute
 	if os.Getenv("CONSOLE_SHOTS")+os.Getenv("CONSOLE_AXE") != "" {

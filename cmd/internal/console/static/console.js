@@ -6,7 +6,7 @@ const {page, ref: pageRef, seat: mySeat} = document.body.dataset;
 const csrf = document.querySelector('meta[name=csrf]').content;
 
 const calls = new Map(), seats = new Map(), talkers = new Map();
-let board = null, report = null, detail = null, story = [], lastRef = '', touched = Date.now(), skew = 0;
+let board = null, report = null, detail = null, story = [], lastRef = '', touched = Date.now(), skew = 0, pictured = false;
 
 for (const kind of ['pointerdown', 'keydown']) addEventListener(kind, () => { touched = Date.now(); }, {passive: true});
 
@@ -46,7 +46,7 @@ const split = s => s ? s.split(',') : [];
 
 async function load() {
   const [list, chairs] = await Promise.all([json('/v1/calls'), json('/v1/seats')]);
-  calls.clear(); seats.clear();
+  calls.clear(); seats.clear(); pictured = true;
   for (const c of list) calls.set(c.id, c);
   for (const s of chairs) seats.set(s.user, s);
   await recall();
@@ -512,11 +512,22 @@ function health(h) {
     box(t('seats'), [...seats.values()].map(s => item(`${s.user} ${s.name ?? ''}`, s.state !== 'unregistered', t(s.state)))),
     box('TLS', h.certificates.map(c => item(c.network, Date.parse(c.expires) > Date.now() + 14 * 86400000, `${t('expires')} ${c.expires.slice(0, 10)}`))),
     box(t('selftest'), Object.entries(h.selftest ?? {}).map(([k, ok]) => item(k, ok))),
+    configured(h.config, box),
     box('liandong', [item(h.process.version || 'worker', true, t('running', h.calls, h.process.restarts))]));
+}
+// configured shows what the switch goes by, and what the last reload has said.
+function configured(c, box) {
+  const when = at => new Date(at).toLocaleString(document.documentElement.lang, {hour12: false});
+  const file = f => node('li', {class: 'file'}, node('span', {}, f.path), node('small', {}, `${t('changedAt')} ${when(f.changed)}`), f.sha256 ? node('small', {class: 'mono'}, 'SHA-256 ' + f.sha256) : '');
+  const said = (r, lines) => node('li', {class: 'file'}, node('span', {}, tag(r.ok ? 'ok' : 'bad', t(r.ok ? 'taken' : 'nottaken')), ` ${t('reloadAt')} ${when(r.at)}`), ...lines.map(s => node('small', {}, s)));
+  return box(t('config'), !c.files.length ? [] : [
+    node('li', {}, node('span', {}, `${t('readAt')} ${when(c.read)}`), tag(c.same ? 'ok' : 'warn', t(c.same ? 'asread' : 'notasread'))),
+    ...c.files.map(file), ...c.warnings.map(w => node('li', {class: 'file'}, node('small', {}, w))), ...c.reload ? [said(c.reload, c.reload.says)] : []]);
 }
 if ($('reload')) $('reload').onclick = async () => {
   const answer = await ask('/v1/reload', {method: 'POST'}), text = (await answer.text()).trim();
   $('reloaded').textContent = answer.ok ? text || t('applied') : text;
+  json('/v1/health').then(h => { report = h; draw(); });
 };
 
 // ---- curves ----
@@ -558,9 +569,10 @@ function draws(into, list) {
 // The library is a script of its own, which has been read when the page is.
 const drawing = list => document.readyState === 'complete' ? draws($('curves'), list) : addEventListener('load', () => draws($('curves'), list));
 
-// A call's sound is drawn anew while the call goes on, and once when it is over. Tables that are open stay open.
+// A call's sound is drawn anew while the call goes on, and once more when it is over. Tables that are open stay open.
 let soundWas = '';
 async function sound() {
+  const known = pictured;
   try {
     const answer = await ask(`/calls/${encodeURIComponent(pageRef)}/curves`), text = answer.ok ? await answer.text() : '[]';
     if (text !== soundWas) {
@@ -571,7 +583,7 @@ async function sound() {
       $('silent').hidden = text.length > 4;
     }
   } catch { /* the link says so */ }
-  setTimeout(sound, calls.has(pageRef) ? 5000 : 30000);
+  if (!known || calls.has(pageRef)) setTimeout(sound, known ? 5000 : 1000);
 }
 if (page === 'call') addEventListener('load', sound);
 if ($('drawn')) drawing(JSON.parse($('drawn').textContent) ?? []);
