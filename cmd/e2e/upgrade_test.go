@@ -55,7 +55,8 @@ func TestUpgradeUnderACall(t *testing.T) {
 		"liandong/cmd/liandong").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	s := startServing(t, miniredis.RunT(t).Addr(), "selftest.every=1m", "lang=en")
+	s := startServing(t, miniredis.RunT(t).Addr(), "selftest.every=1m", "lang=en",
+		"hotlines.110.recording.mode=always", "hotlines.110.recording.announce=none")
 	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	c := s.call(t, s.caller(t, callerTone), "110")
 	d := next(t, desk)

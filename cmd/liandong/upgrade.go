@@ -45,13 +45,13 @@ type upgradeText struct{ watched, upgraded, rolledBack, refused string }
 
 var upgradeWords = map[string]upgradeText{
 	"zh": {
-		watched:    "新版本 %s 已接管通话，停顿 %.0f 毫秒；观察十秒",
+		watched:    "新版本 %s 已接管通话：话音停顿 %.0f 毫秒，信令等待 %.0f 毫秒；观察十秒",
 		upgraded:   "升级完成：%s",
 		rolledBack: "升级失败，已恢复旧版本 %s：%s",
 		refused:    "未升级，旧版本照常运行：%s",
 	},
 	"en": {
-		watched:    "the new version %s has the calls, after a gap of %.0f ms; it is watched for ten seconds",
+		watched:    "the new version %s has the calls: no sound for %.0f ms, signalling waited for %.0f; it is watched for ten seconds",
 		upgraded:   "upgraded: %s",
 		rolledBack: "the upgrade has failed, the old version %s goes on: %s",
 		refused:    "not upgraded, the old version runs as before: %s",
@@ -61,7 +61,7 @@ var upgradeWords = map[string]upgradeText{
 func (w upgradeText) say(a keeper.Answer) string {
 	switch a.Step {
 	case keeper.Watched:
-		return fmt.Sprintf(w.watched, a.To, a.Gap)
+		return fmt.Sprintf(w.watched, a.To, a.Mute, a.Gap)
 	case keeper.Upgraded:
 		return fmt.Sprintf(w.upgraded, a.To)
 	case keeper.RolledBack:

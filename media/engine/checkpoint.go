@@ -190,6 +190,9 @@ func (p *protection) resume(s LegState) {
 // stale says that sound has waited in the socket while nobody read it.
 func (l *leg) stale(now time.Time) bool {
 	c := &l.checkpoints
+	if l.shard.seamless {
+		return false
+	}
 	if c.restored {
 		c.restored, c.fresh = false, now.Add(staleFor)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liandong/media/codec"
+	"liandong/media/dtmf"
 	"liandong/media/pcm"
 	"liandong/media/srtp"
 )
@@ -43,6 +44,12 @@ type Stream struct {
 	// SRTP: what we send is sealed by Seal, what comes has to open by Open; both zero: none. The same again goes on
 	Seal, Open srtp.Key
 	ToneKeys   bool // the peer's keys come as tones in its sound: for who has no telephone-event, and has keys
+}
+
+// Know takes a key for reported: the process before has.
+type Know struct {
+	Leg   LegID
+	Press dtmf.Press
 }
 
 // Listen is the WHOLE of what a leg hears from now on: other legs, a playlist,
@@ -102,6 +109,7 @@ type Close struct {
 }
 
 func (Stream) command() {}
+func (Know) command()   {}
 func (Listen) command() {}
 func (Tune) command()   {}
 func (Digits) command() {}

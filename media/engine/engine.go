@@ -147,6 +147,41 @@ func (e *Engine) halt(how any) {
 // to which a keeper hands the ports. Nothing is said to the parties. It waits as Stop does.
 func (e *Engine) Leave() { e.halt(leaveShard{}) }
 
+// Mark gives a last Checkpoint of each leg, and waits until the sinks have had them; the sound goes on. For as long as
+// reservedPackets last another process may be made ready meanwhile to take over.
+func (e *Engine) Mark() {
+	for _, s := range e.shards {
+		s.post(order{what: func() {
+			for _, rooms := range s.groups {
+				s.leave(rooms)
+			}
+		}})
+	}
+	e.Turn()
+	for _, s := range e.shards {
+		all := make(heard)
+		s.occurred <- occurrence{event: all}
+		<-all
+	}
+}
+
+// Hold has all orders wait until Go: the process before still carries the sound of the legs that are to go on here.
+func (e *Engine) Hold() {
+	for _, s := range e.shards {
+		s.mail.hold(true)
+	}
+}
+
+// Go has the legs go on, and returns when they do. seamless: the process before has sent and read until now, so that
+// what waits in the sockets is no older than that.
+func (e *Engine) Go(seamless bool) {
+	for _, s := range e.shards {
+		s.mail.hold(false)
+		s.post(order{what: func() { s.seamless = seamless }})
+	}
+	e.Turn()
+}
+
 // NewSession places a call on the shard that has fewest. ref names it in the log.
 // sink gets the session's events in order, one at a time, on a goroutine that it shares
 // with other sessions: it may post commands but must not block. A sink that does

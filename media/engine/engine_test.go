@@ -393,7 +393,7 @@ func TestMailbox(t *testing.T) {
 	var m mailbox
 	for round := range 3 {
 		for i := range 5 {
-			if !m.post(order{what: i}) {
+			if ok, _ := m.post(order{what: i}); !ok {
 				t.Fatal("refused")
 			}
 		}
@@ -407,7 +407,7 @@ func TestMailbox(t *testing.T) {
 	if got := m.close(); len(got) != 1 || got[0].what != "last" {
 		t.Errorf("left at the end: %v", got)
 	}
-	if m.post(order{}) || len(m.take()) != 0 {
+	if ok, _ := m.post(order{}); ok || len(m.take()) != 0 {
 		t.Error("an order was taken after close")
 	}
 }

@@ -83,6 +83,10 @@ type LegClosed struct {
 	Quality Quality           // since the leg was opened
 }
 
+// heard, when its turn comes, says that the sinks have had all that was before it.
+type heard chan struct{}
+
+func (heard) event()          {}
 func (DigitReceived) event()  {}
 func (DigitReleased) event()  {}
 func (PlayDone) event()       {}

@@ -27,23 +27,34 @@ type mailbox struct {
 	orders []order
 	spare  []order
 	closed bool
+	held   bool // orders wait: Engine.Hold
 }
 
-// post is false when nobody will read it any more.
-func (m *mailbox) post(o order) bool {
+// post is false when nobody will read it any more; now: it is to be read at once.
+func (m *mailbox) post(o order) (ok, now bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return false
+		return false, false
 	}
 	m.orders = append(m.orders, o)
-	return true
+	return true, !m.held
+}
+
+// hold keeps orders waiting, or no longer.
+func (m *mailbox) hold(yes bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held = yes
 }
 
 // take gives all orders; they are good until the next take.
 func (m *mailbox) take() []order {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.held {
+		return nil
+	}
 	taken := m.orders
 	clear(m.spare[:cap(m.spare)])
 	m.orders, m.spare = m.spare[:0], taken
@@ -53,7 +64,7 @@ func (m *mailbox) take() []order {
 // close refuses further orders and gives those that came before.
 func (m *mailbox) close() []order {
 	m.mu.Lock()
-	m.closed = true
+	m.closed, m.held = true, false
 	m.mu.Unlock()
 	return m.take()
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -134,6 +135,66 @@ func TestCallGoesOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSoundGoesOnMeanwhile: the process that has left a call sends on while another is made ready from what it last
+// said: each party gets one stream all the while, with no pause and nothing lost.
+func TestSoundGoesOnMeanwhile(t *testing.T) {
+	for _, suite := range append([]string{""}, suites...) {
+		t.Run(suite, func(t *testing.T) {
+			r := newRig(t, labConfig(testLibrary(t)))
+			for i := range 2 {
+				r.phone(LegID(i+1), codec.PCMA)
+				if suite != "" {
+					secure(r, suite, i)
+				}
+			}
+			everybodyHears(r)
+			r.run(1300 * time.Millisecond)
+			r.allEvents()
+			for _, rooms := range r.shard.groups {
+				r.shard.leave(rooms)
+			}
+			known := r.checkpoints(nil)
+			r.run(700 * time.Millisecond)
+			next := r.successor(listed(known), 0)
+			next.shard.seamless = true
+			everybodyHears(next)
+			next.run(200 * time.Millisecond)
+			for _, p := range next.phones {
+				p.oneStreamOn(2 * frameTime)
+			}
+			if n := next.engine.Stats().Forged; n != 0 {
+				t.Errorf("%d packets of the parties were refused", n)
+			}
+		})
+	}
+}
+
+// TestSoundIsHeld: what is ordered while another process carries the sound is done when this one does.
+func TestSoundIsHeld(t *testing.T) {
+	e, err := New(labConfig(testLibrary(t)), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Stop()
+	e.Hold()
+	said := make(chan Event, 4)
+	s := e.NewSession("held", func(e Event) { said <- e })
+	if _, err := s.Open(1, "lab"); err != nil {
+		t.Fatal(err)
+	}
+	s.Do(Close{Leg: 1})
+	select {
+	case e := <-said:
+		t.Fatalf("%T while the sound is another's", e)
+	case <-time.After(50 * time.Millisecond):
+	}
+	e.Go(true)
+	if _, ok := (<-said).(LegClosed); !ok {
+		t.Error("the leg is not closed")
+	}
+	s.Close()
 }
 
 func everybodyHears(r *rig) {

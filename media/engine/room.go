@@ -48,6 +48,11 @@ func (r *room) do(c Command) {
 			l.tune(c.Gain)
 			r.route()
 		}
+	case Know:
+		if l := r.leg(c.Leg); l != nil {
+			l.keys.Know(c.Press)
+			l.keyDown = true
+		}
 	case Digits:
 		if l := r.leg(c.Leg); l != nil {
 			l.press(c.Digits)

@@ -44,6 +44,7 @@ type shard struct {
 	now      time.Time       // of this step
 	stopping bool
 	leaving  bool                // with stopping: the legs go on in another process
+	seamless bool                // the process before has carried the sound until the legs go on here
 	started  time.Time           // when
 	startUp  time.Duration       // the machine had run for so long
 	receiver func(socket.Packet) // receive, bound once
@@ -86,8 +87,10 @@ func newShard(cfg Config, log *slog.Logger, net socket.Transport, release func(p
 
 // post hands an order to the shard; false: it has stopped.
 func (s *shard) post(o order) bool {
-	ok := s.mail.post(o)
-	s.net.Wake()
+	ok, now := s.mail.post(o)
+	if now || !ok {
+		s.net.Wake()
+	}
 	return ok
 }
 
@@ -98,8 +101,9 @@ func (s *shard) run() {
 	preferThread()
 	s.next = time.Now()
 	for !s.stopping {
-		s.step(time.Now())
-		s.net.Poll(s.idle())
+		if s.step(time.Now()); !s.stopping {
+			s.net.Poll(s.idle())
+		}
 	}
 	s.finish()
 }
@@ -304,6 +308,10 @@ func (s *shard) emit(session *Session, e Event) {
 // deliver calls the sinks, on a goroutine of its own so that a slow one costs no sound.
 func (s *shard) deliver() {
 	for o := range s.occurred {
+		if all, ok := o.event.(heard); ok {
+			close(all)
+			continue
+		}
 		if _, last := o.event.(LegClosed); last || !o.session.closed.Load() {
 			o.session.sink(o.event)
 		}

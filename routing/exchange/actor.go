@@ -117,6 +117,9 @@ func (a *actor) sound(e engine.Event) {
 	}
 	in := input{sound: e}
 	if key, ok := e.(engine.DigitReceived); ok {
+		if a.ex.late(a.ref, key) {
+			return
+		}
 		in.kept = a.ex.keepKey(a.ref, key)
 	}
 	if !a.inbox.put(in, usual) {

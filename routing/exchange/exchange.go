@@ -47,6 +47,9 @@ type Config struct {
 	Restored func(ref string, sink func(engine.Event), legs []engine.LegState) (Media, error)
 	Retape   Retaper // nil: a recording ends with the process
 
+	// Late takes the keys that are pressed after Leave; nil: nobody does.
+	Late func(LateKey)
+
 	// Accounts has the journal keep the record of each call (kind [journal.Account], by call_ref) until whoever is told
 	// of it, by Tell, deletes it there.
 	Accounts bool

@@ -25,14 +25,54 @@ func (x *Exchange) keepKey(ref string, e engine.DigitReceived) (name string) {
 	if x.cfg.Journal == nil {
 		return ""
 	}
-	b, err := snapshot.Encode(e)
+	kept, err := x.keyOf(ref, e)
 	if err != nil {
 		x.log.Error("bug: a key cannot be stored", "err", err)
 		return ""
 	}
-	name = fmt.Sprintf("%s/%019d/%d", ref, x.now().UnixNano(), e.Leg)
-	x.cfg.Journal.Put(journal.Key, name, b)
-	return name
+	x.cfg.Journal.Put(journal.Key, kept.Name, kept.Key)
+	return kept.Name
+}
+
+// LateKey is a key that was pressed while another process was made ready to go on with the calls.
+type LateKey struct {
+	Name string // as in the journal
+	Key  []byte
+}
+
+// keyOf is how a key is written.
+func (x *Exchange) keyOf(ref string, e engine.DigitReceived) (LateKey, error) {
+	b, err := snapshot.Encode(e)
+	return LateKey{fmt.Sprintf("%s/%019d/%d", ref, x.now().UnixNano(), e.Leg), b}, err
+}
+
+// late says that a key is the next process's to take.
+func (x *Exchange) late(ref string, e engine.DigitReceived) bool {
+	if x.cfg.Late == nil || !x.leaving.Load() {
+		return false
+	}
+	k, err := x.keyOf(ref, e)
+	if err != nil {
+		x.log.Error("bug: a key cannot be handed on", "err", err)
+		return true
+	}
+	x.cfg.Late(k)
+	return true
+}
+
+// Pressed takes a key that has come late to the process before.
+func (x *Exchange) Pressed(late LateKey) {
+	k, ref, err := readKey(late.Name, late.Key)
+	a := x.actor(ref)
+	if err != nil || a == nil {
+		x.log.Error("a key that was pressed late is taken by no call", "call", ref, "err", err)
+		return
+	}
+	x.cfg.Journal.Put(journal.Key, late.Name, late.Key)
+	if k.Press.Digit != 0 {
+		a.core.world.Media.Do(engine.Know{Leg: k.Leg, Press: k.Press})
+	}
+	a.inbox.put(input{sound: k.DigitReceived, kept: k.name}, own)
 }
 
 // unkeepKey: no call will take the key.
@@ -55,9 +95,8 @@ func (x *Exchange) keptKeys() map[string][]keptKey {
 	slices.SortFunc(all, func(a, b journal.Entry) int { return cmp.Compare(a.Key, b.Key) })
 	keys := map[string][]keptKey{}
 	for _, e := range all {
-		k, ref := keptKey{name: e.Key}, e.Key
-		ref, _, _ = strings.Cut(ref, "/")
-		if err := snapshot.Decode(e.Value, &k.DigitReceived); err != nil {
+		k, ref, err := readKey(e.Key, e.Value)
+		if err != nil {
 			x.log.Error("a key that was pressed cannot be read", "call", ref, "err", err)
 			x.unkeepKey(e.Key)
 			continue
@@ -65,6 +104,13 @@ func (x *Exchange) keptKeys() map[string][]keptKey {
 		keys[ref] = append(keys[ref], k)
 	}
 	return keys
+}
+
+// readKey reads a key of a call.
+func readKey(name string, b []byte) (k keptKey, ref string, err error) {
+	k.name = name
+	ref, _, _ = strings.Cut(name, "/")
+	return k, ref, snapshot.Decode(b, &k.DigitReceived)
 }
 
 // dropKeys: their calls are over, or do not go on.

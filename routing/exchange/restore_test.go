@@ -28,6 +28,8 @@ type lives struct {
 	tickets *keptTickets
 	sounds  func(engine.Event) // what the media engine tells the call that goes on
 	legs    []engine.LegState  // as they went on
+	late    []LateKey          // pressed when the process had left its calls
+	known   []engine.Know
 }
 
 func live(t *testing.T) *lives {
@@ -57,13 +59,26 @@ func (l *lives) begin() {
 	l.x = exchangeOf(l.wire, func(c *Config) {
 		c.Journal, c.Tickets, c.Turns = j, l.tickets, admission.NewTurns(1)
 		c.Clock = journal.NewClock(time.Now) // the machine's own clock knows nothing of the bubble
+		c.Late = func(k LateKey) { l.late = append(l.late, k) }
 		c.Restored = func(_ string, sounds func(engine.Event), legs []engine.LegState) (Media, error) {
 			l.sounds, l.legs = sounds, legs
-			return fakeMedia{}, nil
+			return knowing{l: l}, nil
 		}
 	})
 	l.x.Restore()
 	synctest.Wait()
+}
+
+// knowing is sound that notes which presses it is told of.
+type knowing struct {
+	fakeMedia
+	l *lives
+}
+
+func (k knowing) Do(c engine.Command) {
+	if c, ok := c.(engine.Know); ok {
+		k.l.known = append(k.l.known, c)
+	}
 }
 
 // dies leaves everything as it is.
@@ -331,9 +346,9 @@ func TestTakenIsNoLongerKept(t *testing.T) {
 }
 
 // A key that the media engine has heard is pressed once, whether the process ended before its call had taken it or
-// after.
+// after, or had left its calls when it came.
 func TestKeyIsNotLost(t *testing.T) {
-	for _, taken := range []bool{false, true} {
+	for _, taken := range []string{"before", "after", "late"} {
 		synctest.Test(t, func(t *testing.T) {
 			l := live(t)
 			l.answer(200)
@@ -342,27 +357,38 @@ func TestKeyIsNotLost(t *testing.T) {
 			l.begin()
 			star := engine.DigitReceived{Leg: 2, Digit: '*', Press: dtmf.Press{Digit: '*', TS: 4711, Seq: 7}}
 			l.sounds(engine.Checkpoint{State: engine.LegState{ID: 2, Network: "lab", Port: 20002, SSRC: 1}})
-			if taken {
+			switch taken {
+			case "after":
 				l.sounds(star)
 				l.sounds(engine.DigitReleased{Leg: 2})
 				synctest.Wait()
-			} else {
+			case "before":
 				l.x.keepKey(ref, star)
 			}
 			l.dies()
+			if taken == "late" {
+				l.sounds(star)
+			}
 			time.Sleep(10 * time.Second) // longer than a code may wait for its next key
 			l.begin()
-			if len(l.legs) != 2 || l.legs[1].Key != star.Press || !l.legs[1].Down {
-				t.Errorf("taken %v: the media engine knows of %+v", taken, l.legs)
+			for _, k := range l.late {
+				l.x.Pressed(k)
+			}
+			if taken == "late" {
+				if want := (engine.Know{Leg: 2, Press: star.Press}); !slices.Contains(l.known, want) {
+					t.Errorf("the media engine knows of %+v", l.known)
+				}
+			} else if len(l.legs) != 2 || l.legs[1].Key != star.Press || !l.legs[1].Down {
+				t.Errorf("taken %s: the media engine knows of %+v", taken, l.legs)
 			}
 			l.sounds(engine.DigitReleased{Leg: 2})
 			l.sounds(engine.DigitReceived{Leg: 2, Digit: '9', Press: dtmf.Press{Digit: '9', TS: 8711, Seq: 27}})
 			synctest.Wait()
 			if e := l.tickets.last(); e.Event != ticket.Urgent {
-				t.Errorf("taken %v: *9 has come to %+v", taken, e)
+				t.Errorf("taken %s: *9 has come to %+v", taken, e)
 			}
 			if left := l.x.cfg.Journal.All(journal.Key); len(left) != 0 {
-				t.Errorf("taken %v: %d keys are kept", taken, len(left))
+				t.Errorf("taken %s: %d keys are kept", taken, len(left))
 			}
 			l.x.Stop()
 		})

@@ -267,6 +267,9 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
+// Release is Close, and lets go of the file and its lock, too.
+func (j *Journal) Release() error { return errors.Join(j.Close(), j.file.Close()) }
+
 // Close lets go of the mapping. What was written stays in the file.
 func (j *Journal) Close() error {
 	j.mu.Lock()

@@ -246,6 +246,17 @@ func (s *Server) Start() error {
 func (s *Server) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	s.stop(ctx)
+}
+
+// Leave ends it at once: another process answers at its addresses.
+func (s *Server) Leave() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.stop(ctx)
+}
+
+func (s *Server) stop(ctx context.Context) {
 	if s.server.Shutdown(ctx) != nil {
 		_ = s.server.Close()
 	}

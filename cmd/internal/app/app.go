@@ -65,7 +65,9 @@ type App struct {
 	journal  *journal.Journal // nil: no call outlives this process
 	process  *Process         // nil: nobody keeps its sockets
 	serves   atomic.Bool      // all of these are there, and the keeper asks whether they answer
-	secret   string           // begins the names that the switch calls itself by
+	late     lateKeys
+	waits    bool   // to be given the sound by the process before
+	secret   string // begins the names that the switch calls itself by
 
 	pair   *pair                       // nil: there is one machine
 	copies map[string]*journal.Journal // of what the other one has not shipped, by the name of its Redis
@@ -181,6 +183,7 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		Journal:  a.journal,
 		Restored: a.restored,
 		Retape:   a.retape(),
+		Late:     a.late.add,
 		Accounts: a.records != nil,
 		Still:    still,
 		Skip:     a.skip,
@@ -429,6 +432,7 @@ func (a *App) Start() error {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
 	}
+	a.takeSound()
 	if err := a.ua.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)

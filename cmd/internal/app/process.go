@@ -32,7 +32,7 @@ func (p *Process) wait(ctx context.Context, answers func() bool) error {
 	if p.line == nil {
 		return nil
 	}
-	return p.line.Wait(ctx, keeper.Hello{Version: p.version}, answers)
+	return p.line.Wait(ctx, keeper.Hello{Version: p.version, Takes: true}, answers)
 }
 
 // Status is who carries the calls.
@@ -82,12 +82,6 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	}
 	cfg = newest(cfg, fresh, log)
 	a.read = read
-	for _, w := range cfg.Warnings() {
-		log.Warn("config", "what", w.String())
-	}
-	if what, ok := cfg.Placeholders(); ok {
-		log.Warn("config", "what", what)
-	}
 	run := cfg.Run()
 	if err := private(run.Dir); err != nil {
 		return fmt.Errorf("app: run_dir: %w", err)
@@ -111,6 +105,12 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	if up, err := a.startUnless(ctx, ceased); !up {
 		return err
 	}
+	for _, w := range cfg.Warnings() {
+		log.Warn("config", "what", w.String())
+	}
+	if what, ok := cfg.Placeholders(); ok {
+		log.Warn("config", "what", what)
+	}
 	log.Info("ready", "node", cfg.Node, "what", cfg.Summary())
 	var yielded, lost <-chan struct{}
 	if p.line != nil {
@@ -123,7 +123,11 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 		case <-hangups:
 			_, _ = a.Reload() // which has logged what became of it
 		case <-yielded:
-			a.leave()
+			if p.line.Lasts() && a.pair == nil && a.journal != nil {
+				a.leaveSounding()
+			} else {
+				a.leave()
+			}
 			log.Info("another process goes on with the calls")
 			return nil
 		case <-lost:

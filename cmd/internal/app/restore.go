@@ -116,6 +116,7 @@ func (a *App) restore() error {
 	if err := a.ua.Open(); err != nil {
 		return err
 	}
+	a.awaitSound()
 	a.putAgain()
 	a.recordAgain()
 	a.exchange.Restore()
@@ -152,11 +153,16 @@ func (a *App) leave() {
 
 // letGo stops all. What has come is worked off and written, if it still counts; what comes now is left in the sockets.
 func (a *App) letGo(counts bool) {
+	a.letGoOf(a.engine.Leave, counts) // after a last word of each leg on where its sound is
+}
+
+// letGoOf stops all, the sound as it is told.
+func (a *App) letGoOf(sound func(), counts bool) {
 	if a.tester != nil {
 		a.tester.Stop()
 	}
 	a.ua.StopHearing()
-	a.engine.Leave() // after a last word of each leg on where its sound is
+	sound()
 	if counts {
 		a.exchange.Calls() // each call answers when it has taken what came before
 	}

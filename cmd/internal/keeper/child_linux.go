@@ -23,6 +23,9 @@ type child struct {
 	ready   time.Time // it has said that it takes calls
 	pings   int       // that it has not answered
 	yielded bool      // it was told to leave
+	takes   bool      // it takes the sound over by itself
+	asked   time.Time // it has asked for the sound
+	mute    time.Duration
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }

@@ -26,6 +26,8 @@ type Status struct {
 	// Row is how many workers have crashed in a row that had hardly lived. They may owe it to what they are given to go
 	// on with; one that was not given it, or has ended with an error that it could tell, does not.
 	Row int `json:"row,omitempty"`
+	// Sounding is who has left the calls to this worker and still carries their sound; 0: nobody.
+	Sounding int `json:"sounding,omitempty"`
 	// Trial says that the worker is a new version which is still watched: its self-test is awaited.
 	Trial bool `json:"trial,omitempty"`
 }
@@ -33,6 +35,7 @@ type Status struct {
 // Hello is what a process says that waits to be the worker.
 type Hello struct {
 	Version string `json:"version"`
+	Takes   bool   `json:"takes"` // it takes the sound over when it is ready to
 }
 
 // Ready is what the worker says when it takes calls.
@@ -59,6 +62,7 @@ type Answer struct {
 	From string  `json:"from,omitempty"`   // version
 	To   string  `json:"to,omitempty"`     //
 	Gap  float64 `json:"gap_ms,omitempty"` // from the old version's end to when the new one was ready
+	Mute float64 `json:"mute_ms"`          // for so long of it nobody carried the sound
 	Why  string  `json:"why,omitempty"`
 }
 

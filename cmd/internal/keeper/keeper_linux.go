@@ -33,6 +33,7 @@ type Keeper struct {
 	held    held
 	binary  *binary
 	worker  *child // nil: it has died, and rests
+	sounder *child // has left the calls to the worker and still carries their sound; nil: nobody does
 	spare   *child // nil: there is none, or not yet
 	upgrade *upgrade
 
@@ -117,7 +118,7 @@ func (k *Keeper) end() {
 }
 
 func (k *Keeper) children() (list []*child) {
-	for _, c := range []*child{k.worker, k.spare, k.upgrade.candidate()} {
+	for _, c := range []*child{k.worker, k.sounder, k.spare, k.upgrade.candidate()} {
 		if c != nil {
 			list = append(list, c)
 		}
@@ -213,6 +214,14 @@ func (k *Keeper) receive(c *child, m message) {
 		k.isReady(c, parse[Ready](m.body))
 	case verdict:
 		k.tested(c, string(m.body))
+	case left:
+		k.leaves(c)
+	case take:
+		k.asksForSound(c)
+	case word, hushed:
+		k.passOn(c, m)
+	case sounds:
+		c.mute = time.Since(c.asked)
 	case replace:
 		k.replace(c)
 	case pong:
@@ -222,7 +231,7 @@ func (k *Keeper) receive(c *child, m message) {
 
 // waits is a process that has done all it can before it is told to go.
 func (k *Keeper) waits(c *child, h Hello) {
-	c.waits, c.version = true, h.Version
+	c.waits, c.version, c.takes = true, h.Version, h.Takes
 	switch {
 	case c == k.worker:
 		k.begin(c)
@@ -242,6 +251,9 @@ func (k *Keeper) isReady(c *child, r Ready) {
 		return
 	}
 	c.ready = time.Now()
+	if k.sounder != nil { // nobody has asked for its sound
+		k.sounder.kill()
+	}
 	k.logs(r.JSON)
 	k.replaces = false
 	k.open(r.Control)
@@ -289,7 +301,11 @@ func (k *Keeper) yield(c *child) {
 		return
 	}
 	c.yielded = true
-	if err := c.wire.send(message{kind: yield}); err != nil {
+	m := message{kind: yield}
+	if n := k.next(); n != nil && n.takes && k.sounder == nil {
+		m.body = []byte(lasting)
+	}
+	if err := c.wire.send(m); err != nil {
 		c.kill()
 		return
 	}
@@ -307,6 +323,8 @@ func (k *Keeper) died(c *child, err error) {
 	case k.worker:
 		k.worker = nil
 		k.workerDied(c, err)
+	case k.sounder:
+		k.hushed()
 	case k.spare:
 		k.spare = nil
 		k.spareDied(c, err)
@@ -430,6 +448,9 @@ func (k *Keeper) lookAfter() {
 
 func (k *Keeper) status() Status {
 	s := Status{Keeper: os.Getpid(), Restarts: k.restarts, Row: k.row, Trial: k.upgrade != nil}
+	if k.sounder != nil {
+		s.Sounding = k.sounder.pid()
+	}
 	if k.worker != nil {
 		s.Worker, s.Version = k.worker.pid(), k.worker.version
 	}

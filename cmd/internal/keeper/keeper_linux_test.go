@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,7 +52,8 @@ func play(address, versionFile string) {
 		check(os.WriteFile(versionFile+".hangs", nil, 0o600))
 		time.Sleep(time.Hour)
 	}
-	check(line.Wait(context.Background(), Hello{Version: version}, func() bool {
+	hello := Hello{Version: version, Takes: how == "takes" || how == "takes-not"}
+	check(line.Wait(context.Background(), hello, func() bool {
 		if how == "gets-stuck" && line.Status().Restarts == 0 {
 			select {}
 		}
@@ -64,6 +66,9 @@ func play(address, versionFile string) {
 		os.Exit(1)
 	case "begins-and-crashes":
 		os.Exit(2)
+	}
+	if how == "takes" {
+		takeSound(line)
 	}
 	c := socket(line, address)
 	go answer(line, c)
@@ -86,9 +91,25 @@ func play(address, versionFile string) {
 	}
 	select {
 	case <-line.Yielded():
+		if line.Lasts() {
+			_ = c.Close() // who goes on answers
+			<-line.Left()
+			line.Hushed([]byte("word of"), []byte(strconv.Itoa(os.Getpid())))
+		}
 	case <-line.Lost():
 		os.Exit(4)
 	}
+}
+
+// takeSound checks that who had the calls before lives until then, and what its last words are.
+func takeSound(line *Line) {
+	before := line.Status().Sounding
+	check(syscall.Kill(before, 0))
+	words, ok := line.TakeSound()
+	if want := fmt.Sprintf("word of %d", before); !ok || string(bytes.Join(words, []byte(" "))) != want {
+		check(fmt.Errorf("the last words are %q, not %q", words, want))
+	}
+	line.Sounds()
 }
 
 func exists(path string) bool {
@@ -123,6 +144,9 @@ func answer(line *Line, c net.PacketConn) {
 	buf := make([]byte, 100)
 	for {
 		n, from, err := c.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		check(err)
 		s := line.Status()
 		s.Worker = os.Getpid()
@@ -425,6 +449,8 @@ func TestUpgrade(t *testing.T) {
 		{"begins-and-hangs v2", []Step{RolledBack}, "not ready after 5s", true},
 		{"tests-well v2", []Step{Watched, Upgraded}, "", true},
 		{"v2", []Step{Watched, Upgraded}, "", true},
+		{"takes v2", []Step{Watched, Upgraded}, "", true},
+		{"takes-not v2", []Step{Watched, Upgraded}, "", true},
 	} {
 		t.Run(tt.version, func(t *testing.T) {
 			t.Parallel()
@@ -447,6 +473,9 @@ func TestUpgrade(t *testing.T) {
 			}
 			if !strings.Contains(last.Why, tt.why) || last.Step == Upgraded && last.Why != "" {
 				t.Errorf("why: %q, want %q", last.Why, tt.why)
+			}
+			if a := all[0]; strings.HasPrefix(tt.version, "takes ") && (a.Mute <= 0 || a.Mute >= a.Gap) {
+				t.Errorf("%v ms without sound in a gap of %v", a.Mute, a.Gap)
 			}
 			after, refused := r.ask()
 			if refused != 0 {

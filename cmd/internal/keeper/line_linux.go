@@ -25,6 +25,10 @@ type Line struct {
 	status   atomic.Pointer[Status]
 	begun    chan struct{} // closed: this process is the worker
 	yielded  chan struct{} // closed: it is to leave the calls to another
+	lasts    atomic.Bool   // set before: but for their sound
+	hush     chan struct{} // closed: that is to end, too
+	hushed   chan struct{} // closed: who had the calls before has ended its sound
+	words    [][]byte      // of who had the calls before; owned by listen until hushed
 	lost     chan struct{} // closed: the keeper is gone
 	answers  func() bool   // whether the switch is alive; set before begun is waited for
 	mu       sync.Mutex
@@ -51,7 +55,7 @@ func Attach() (*Line, error) {
 	}
 	_ = os.WriteFile("/proc/self/comm", []byte("liandong"), 0) // it may have been started by a descriptor's number
 	l := &Line{wire: w, begun: make(chan struct{}), yielded: make(chan struct{}), lost: make(chan struct{}),
-		kept: map[string]int{}, names: map[string]bool{}}
+		hush: make(chan struct{}), hushed: make(chan struct{}), kept: map[string]int{}, names: map[string]bool{}}
 	l.status.Store(&Status{})
 	return l, nil
 }
@@ -107,7 +111,14 @@ func (l *Line) take(m message) {
 			shut(l.begun)
 		}
 	case yield:
+		l.lasts.Store(string(m.body) == lasting)
 		shut(l.yielded)
+	case hush:
+		shut(l.hush)
+	case word:
+		l.words = append(l.words, m.body)
+	case hushed:
+		shut(l.hushed)
 	case ping:
 		go func() { // a switch that is stuck holds up this goroutine alone
 			if l.answers() {
@@ -132,6 +143,39 @@ func (l *Line) Status() Status { return *l.status.Load() }
 // Yielded is closed when this worker is to leave the calls to another: it takes no more input, writes what it has and
 // ends.
 func (l *Line) Yielded() <-chan struct{} { return l.yielded }
+
+// Lasts says that who goes on takes the sound over when it is ready to: until then it goes on here. See Left.
+func (l *Line) Lasts() bool { return l.lasts.Load() }
+
+// Left says that this process has left the calls to another, all but their sound. What is returned is closed when that
+// is to end.
+func (l *Line) Left() <-chan struct{} {
+	l.note(l.wire.send(message{kind: left}))
+	return l.hush
+}
+
+// Hushed says that nothing sounds here any more, with words for who goes on.
+func (l *Line) Hushed(words ...[]byte) {
+	for _, w := range words {
+		l.note(l.wire.send(message{kind: word, body: w}))
+	}
+	l.note(l.wire.send(message{kind: hushed}))
+}
+
+// TakeSound has the process that had the calls before end its sound, waits until it has, and gives its last words;
+// false: the keeper is gone.
+func (l *Line) TakeSound() (words [][]byte, ok bool) {
+	l.note(l.wire.send(message{kind: take}))
+	select {
+	case <-l.hushed:
+		return l.words, true
+	case <-l.lost:
+		return nil, false
+	}
+}
+
+// Sounds says that the sound goes on here.
+func (l *Line) Sounds() { l.note(l.wire.send(message{kind: sounds})) }
 
 // Lost is closed when the keeper is gone.
 func (l *Line) Lost() <-chan struct{} { return l.lost }

@@ -18,7 +18,13 @@ const (
 	begin   kind = 'B' // the waiting process is the worker now, and has been sent what is kept; with the Status
 	ready   kind = 'R' // the worker takes calls; with its Ready
 	status  kind = 'S' // the Status has changed
-	yield   kind = 'Y' // the worker is to leave the calls to another and end
+	yield   kind = 'Y' // the worker is to leave the calls to another and end; with lasting: but its sound goes on
+	left    kind = 'L' // the worker has left the calls to another, all but their sound
+	take    kind = 'T' // the worker is ready to carry their sound: whoever does is to stop
+	hush    kind = 'U' // who has left is to stop its sound, too, and end
+	word    kind = 'N' // a word of who has left to the worker, which the keeper passes on as it is
+	hushed  kind = 'Z' // it has stopped: the sound is the worker's, who has been passed all words
+	sounds  kind = 'A' // the worker carries it
 	replace kind = 'E' // the worker asks for another in its place, who reads the config again
 	verdict kind = 'V' // how the worker's self-test ended; with what failed; "": nothing
 	ping    kind = 'P' // the other side is to answer with a pong
@@ -39,6 +45,9 @@ type message struct {
 	body  []byte   // of the others: JSON or a word
 	fds   []int    // of hold: as many as names; whoever has the message owns them
 }
+
+// lasting is what a yield says to a worker whose sound can go on until another is ready for it.
+const lasting = "lasting"
 
 var errMessage = errors.New("keeper: not a message")
 

@@ -11,6 +11,11 @@ func Attach() (*Line, error)                                 { return nil, nil }
 func (*Line) Wait(context.Context, Hello, func() bool) error { return nil }
 func (*Line) Status() Status                                 { return Status{} }
 func (*Line) Yielded() <-chan struct{}                       { return nil }
+func (*Line) Lasts() bool                                    { return false }
+func (*Line) Left() <-chan struct{}                          { return nil }
+func (*Line) Hushed(...[]byte)                               {}
+func (*Line) TakeSound() ([][]byte, bool)                    { return nil, false }
+func (*Line) Sounds()                                        {}
 func (*Line) Lost() <-chan struct{}                          { return nil }
 func (*Line) Kept(string) []string                           { return nil }
 func (*Line) Take(string) (int, bool)                        { return 0, false }

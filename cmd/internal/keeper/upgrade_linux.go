@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -104,7 +105,7 @@ func (k *Keeper) watch(c *child, r Ready) {
 	u := k.upgrade
 	u.tests = r.Tests
 	u.answer(Answer{Step: Watched, From: u.from, To: c.version,
-		Gap: float64(c.ready.Sub(u.left).Microseconds()) / 1000})
+		Gap: millis(c.ready.Sub(u.left)), Mute: millis(cmp.Or(c.mute, c.ready.Sub(u.left)))})
 	k.after(upgradeLife, func() {
 		if k.upgrade == u {
 			u.lived = true
@@ -113,6 +114,8 @@ func (k *Keeper) watch(c *child, r Ready) {
 	})
 	k.inTime(c, upgradeTest, func() bool { return !u.tests }, "its self-test does not end")
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // tested is the verdict of a worker's self-test.
 func (k *Keeper) tested(c *child, fault string) {

@@ -1,0 +1,67 @@
+package keeper
+
+import "time"
+
+// hushWait is how long one that has left may take to end its sound.
+const hushWait = 300 * time.Millisecond
+
+// next is the process that goes on when the worker leaves now; nil: none that waits.
+func (k *Keeper) next() *child {
+	n := k.spare
+	if c := k.upgrade.candidate(); c != nil && c != k.worker {
+		n = c
+	}
+	if n == nil || !n.waits {
+		return nil
+	}
+	return n
+}
+
+// leaves: a worker that was told to has left the calls to another, but for their sound. It counts as gone.
+func (k *Keeper) leaves(c *child) {
+	if c != k.worker || !c.yielded {
+		return
+	}
+	k.sounder, k.worker = c, nil
+	k.workerDied(c, nil)
+}
+
+// asksForSound: the worker is ready to carry the sound.
+func (k *Keeper) asksForSound(c *child) {
+	if c != k.worker || !c.asked.IsZero() {
+		return
+	}
+	c.asked = time.Now()
+	s := k.sounder
+	if s == nil {
+		k.hushed()
+		return
+	}
+	if s.wire.send(message{kind: hush}) != nil {
+		s.kill()
+	}
+	k.after(hushWait, func() {
+		if k.sounder == s {
+			s.kill()
+		}
+	})
+}
+
+// passOn brings what one that has left says to the worker.
+func (k *Keeper) passOn(c *child, m message) {
+	switch {
+	case c != k.sounder:
+	case m.kind == hushed:
+		k.hushed()
+	case k.worker != nil:
+		_ = k.worker.wire.send(m) // one that does not read is found by its pings
+	}
+}
+
+// hushed: nobody carries the sound any more, and the worker may.
+func (k *Keeper) hushed() {
+	k.sounder = nil
+	if c := k.worker; c != nil && !c.asked.IsZero() {
+		_ = c.wire.send(message{kind: hushed})
+	}
+}
