@@ -45,6 +45,13 @@ func (c *Config) Directory() *desk.Directory {
 			Codecs: slices.Clone(p.Codecs),
 		}
 	}
+	for id, h := range c.Hotlines {
+		for _, user := range h.Seats {
+			if seat := d.Seats[user]; seat != nil && seat.Hotline == id {
+				seat.Takes = true
+			}
+		}
+	}
 	for name, t := range c.Trunks {
 		d.Trunks[name] = t.neighbour(name)
 	}

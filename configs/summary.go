@@ -41,7 +41,8 @@ func (c *Config) Placeholders() (what string, ok bool) {
 
 // plays says that a clip is played to somebody.
 func (c *Config) plays(clip string) bool {
-	for _, line := range c.Directory().Hotlines {
+	for id, h := range c.Hotlines {
+		line := h.line(id)
 		if slices.Contains(line.Prompts.Names(), clip) || line.Recording.Announce == clip {
 			return true
 		}

@@ -26,8 +26,8 @@ import (
 
 // seats are two lines with a desk each, on a network each.
 var seats = map[string]*desk.Seat{
-	"1101": {User: "1101", Hotline: "110", Network: "police"},
-	"2101": {User: "2101", Hotline: "12345", Network: "gov"},
+	"1101": {User: "1101", Hotline: "110", Network: "police", Takes: true},
+	"2101": {User: "2101", Hotline: "12345", Network: "gov", Takes: true},
 }
 
 func bordered(t testing.TB, grants ...configs.Grant) *Server {

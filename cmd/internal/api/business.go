@@ -1,14 +1,12 @@
 package api
 
 import (
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"liandong/cmd/internal/feed"
-	"liandong/routing/desk"
 	"liandong/routing/exchange"
 	"liandong/routing/ticket"
 )
@@ -186,19 +184,10 @@ func (s *Server) countSeats(out chan<- prometheus.Metric) {
 	}
 }
 
-// seatLine is the line of a seat, "" of none.
-func seatLine(seat *desk.Seat) string {
-	if seat == nil {
-		return ""
-	}
-	return seat.Hotline
-}
-
 // Chair is the state of a user's seat now; false: there is none.
 func (s *Server) Chair(user string) (feed.Chair, bool) {
 	seat, ok := s.conf().Seats[user]
-	line := s.conf().Lines[seatLine(seat)]
-	if !ok || line != nil && !slices.Contains(line.Seats, user) { // a supervisor's phone takes no calls of the line
+	if !ok || !seat.Takes {
 		return feed.Chair{}, false
 	}
 	c := feed.Chair{User: user, Name: seat.Name, Hotline: seat.Hotline, State: "free", Phones: len(s.phones(user))}
