@@ -29,9 +29,9 @@ import (
 // never waits: what the disk does not take in time is dropped and counted.
 //
 // A file is a header and frames, one an entry. The header holds a magic, the id of the key that seals it and a salt; a
-// frame its length, digests of its call and its Call-ID, and the entry as CBOR, sealed with AES-256-GCM where there
-// is a key: its nonce is its number in the file, and header and digests are its additional data. What a crash has
-// torn at the end of a file is left out.
+// frame its length, digests of its call and of its Call-ID (of a note: of the call's name at another switch), and the
+// entry as CBOR, sealed with AES-256-GCM where there is a key: its nonce is its number in the file, and header and
+// digests are its additional data. What a crash has torn at the end of a file is left out.
 type Disk struct {
 	cfg     DiskConfig
 	log     *slog.Logger
@@ -74,7 +74,7 @@ type segment struct {
 	path  string
 	began time.Time
 	size  int64
-	names map[uint64]bool // digests of calls and of Call-IDs
+	names map[uint64]bool // digests of calls, by either name, and of Call-IDs
 }
 
 // OpenDisk begins to keep.
@@ -134,6 +134,7 @@ const (
 type stored struct {
 	At        int64 // nanoseconds since 1970
 	Ref       string
+	Also      string `cbor:",omitzero"` // of a note: what another switch calls the same call
 	CallID    string `cbor:",omitzero"`
 	Out       bool   `cbor:",omitzero"`
 	Network   string `cbor:",omitzero"`
@@ -147,7 +148,7 @@ type stored struct {
 
 func storedOf(e capture.Entry) stored {
 	if n := e.Note; n != nil {
-		return stored{At: n.At.UnixNano(), Ref: n.Ref, Note: n.Data}
+		return stored{At: n.At.UnixNano(), Ref: n.Ref, Also: n.Also, Note: n.Data}
 	}
 	m := e.Message
 	return stored{
@@ -156,10 +157,18 @@ func storedOf(e capture.Entry) stored {
 	}
 }
 
+// digests are its two names in the frame.
+func (s stored) digests() (ref, second uint64) {
+	if s.Note != nil {
+		return digest(ofCall, s.Ref), digest(ofCall, s.Also)
+	}
+	return digest(ofCall, s.Ref), digest(ofDialog, s.CallID)
+}
+
 func (s stored) entry() capture.Entry {
 	at := time.Unix(0, s.At)
 	if s.Note != nil {
-		return capture.Entry{Note: &capture.Note{At: at, Ref: s.Ref, Data: s.Note}}
+		return capture.Entry{Note: &capture.Note{At: at, Ref: s.Ref, Also: s.Also, Data: s.Note}}
 	}
 	local, _ := netip.ParseAddrPort(s.Local) // zero where it was not known
 	remote, _ := netip.ParseAddrPort(s.Remote)
@@ -303,17 +312,17 @@ func (w *writer) put(e capture.Entry, mu *sync.Mutex) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ref, dialog := digest(ofCall, s.Ref), digest(ofDialog, s.CallID)
+	ref, second := s.digests()
 	frame := binary.BigEndian.AppendUint32(nil, uint32(len(text)+w.overhead()))
 	frame = binary.BigEndian.AppendUint64(frame, ref)
-	frame = binary.BigEndian.AppendUint64(frame, dialog)
+	frame = binary.BigEndian.AppendUint64(frame, second)
 	frame = w.seal(frame, text)
 	if _, err := w.out.Write(frame); err != nil {
 		return 0, err
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	w.names[ref], w.names[dialog] = true, true
+	w.names[ref], w.names[second] = true, true
 	w.size += int64(len(frame))
 	return int64(len(frame)), nil
 }
@@ -404,11 +413,11 @@ func readSegment(path string) (*segment, error) {
 		return s, nil
 	}
 	for {
-		n, ref, dialog, err := readHead(in)
+		n, ref, second, err := readHead(in)
 		if err != nil {
 			return s, nil
 		}
-		s.names[ref], s.names[dialog] = true, true
+		s.names[ref], s.names[second] = true, true
 		if _, err := in.Discard(n); err != nil {
 			return s, nil
 		}
@@ -417,7 +426,7 @@ func readSegment(path string) (*segment, error) {
 
 var errTorn = errors.New("trace: a file ends in the middle of an entry")
 
-func readHead(in io.Reader) (n int, ref, dialog uint64, err error) {
+func readHead(in io.Reader) (n int, ref, second uint64, err error) {
 	var head [frameHead]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		return 0, 0, 0, err
@@ -452,8 +461,8 @@ func (d *Disk) sweep() {
 // diskPatience is how long somebody waits for what is on its way to the disk.
 const diskPatience = 5 * time.Second
 
-// Of reads what the files have of a call and of dialogs: also what of these was not known to be the call's when it
-// came.
+// Of reads what the files have of a call, by its name here or at another switch, and of dialogs: also what of these was
+// not known to be the call's when it came.
 func (d *Disk) Of(ref string, dialogs []string) (all []capture.Entry) {
 	late := time.NewTimer(diskPatience)
 	defer late.Stop()
@@ -470,9 +479,10 @@ func (d *Disk) Of(ref string, dialogs []string) (all []capture.Entry) {
 		case <-late.C:
 		}
 	}
-	all = d.read(wanted{ref, dialogs})
-	if further := dialogsOf(all); len(further) > 0 {
-		all = d.read(wanted{ref, append(further, dialogs...)})
+	want := wanted{ref: ref, dialogs: dialogs}
+	for more := true; more; {
+		all = d.read(want)
+		want, more = want.with(all)
 	}
 	return all
 }
@@ -480,12 +490,37 @@ func (d *Disk) Of(ref string, dialogs []string) (all []capture.Entry) {
 // wanted are the entries of a call and of some dialogs.
 type wanted struct {
 	ref     string
+	names   []string // of the same call at other switches
 	dialogs []string
+}
+
+// with adds what entries tell: the other names of the call, and its dialogs. False: nothing that is not known.
+func (w wanted) with(all []capture.Entry) (further wanted, more bool) {
+	further = w
+	add := func(to *[]string, name string) {
+		if name != "" && name != w.ref && !slices.Contains(*to, name) {
+			*to, more = append(slices.Clip(*to), strings.Clone(name)), true
+		}
+	}
+	for _, e := range all {
+		switch n := e.Note; {
+		case n == nil:
+			add(&further.dialogs, e.Message.CallID)
+		case n.Also == w.ref:
+			add(&further.names, n.Ref)
+		case n.Ref == w.ref:
+			add(&further.names, n.Also)
+		}
+	}
+	return further, more
 }
 
 // digests are their names in the files.
 func (w wanted) digests() map[uint64]bool {
 	names := map[uint64]bool{digest(ofCall, w.ref): true}
+	for _, name := range w.names {
+		names[digest(ofCall, name)] = true
+	}
 	for _, id := range w.dialogs {
 		names[digest(ofDialog, id)] = true
 	}
@@ -494,7 +529,9 @@ func (w wanted) digests() map[uint64]bool {
 }
 
 // has says that an entry is one of them: a digest alone proves nothing, as who calls chooses his Call-ID.
-func (w wanted) has(s stored) bool { return s.Ref == w.ref || slices.Contains(w.dialogs, s.CallID) }
+func (w wanted) has(s stored) bool {
+	return s.Ref == w.ref || s.Also == w.ref || slices.Contains(w.names, s.Ref) || slices.Contains(w.dialogs, s.CallID)
+}
 
 // read takes entries from the files.
 func (d *Disk) read(want wanted) (all []capture.Entry) {
@@ -539,21 +576,21 @@ func readEntries(path string, keys []record.Key, want wanted) (all []capture.Ent
 		return nil, err
 	}
 	for ; ; b.number++ {
-		n, ref, dialog, err := readHead(in)
+		n, ref, second, err := readHead(in)
 		if err != nil {
 			if errors.Is(err, errTorn) {
 				return all, err
 			}
 			return all, nil
 		}
-		if !names[ref] && !names[dialog] {
+		if !names[ref] && !names[second] {
 			if _, err := in.Discard(n); err != nil {
 				return all, nil
 			}
 			continue
 		}
 		frame := binary.BigEndian.AppendUint32(nil, uint32(n))
-		frame = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(frame, ref), dialog)
+		frame = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(frame, ref), second)
 		text := make([]byte, n)
 		if _, err := io.ReadFull(in, text); err != nil {
 			return all, nil

@@ -122,6 +122,42 @@ func TestDiskOutlivesTheProcess(t *testing.T) {
 	}
 }
 
+// A call that another switch has handed here is found after a restart by either name, with its messages, also those that
+// came before it was known whose they are; another call that the same switch calls the same is not in it.
+func TestDiskKnowsOtherNames(t *testing.T) {
+	cfg := DiskConfig{Dir: t.TempDir()}
+	note := func(ref, also, text string) capture.Entry {
+		return capture.Entry{Note: &capture.Note{At: start, Ref: ref, Also: also, Data: []byte(text)}}
+	}
+	early := said(-1, "a", "gov", false, "INVITE")
+	early.Message.Ref = ""
+	message := said(1, "a", "gov", true, "SIP/2.0 180")
+	message.Message.Ref = "ours"
+	mine := []capture.Entry{early, note("ours", "theirs", "arrived"), note("theirs", "", "stub"), message}
+	d := diskOf(t, cfg)
+	for _, e := range append(mine, note("another", "theirs2", "another's"), note("", "", "nobody's")) {
+		d.Put(e)
+	}
+	d.Stop()
+	next := diskOf(t, cfg)
+	defer next.Stop()
+	for _, ref := range []string{"ours", "theirs"} {
+		if got := texts2(next.Of(ref, nil)); got != texts2(mine) {
+			t.Errorf("by %s there is\n%s\nnot\n%s", ref, got, texts2(mine))
+		}
+	}
+	if got := texts2(next.Of("theirs2", nil)); got != "another's\n" {
+		t.Errorf("of another call: %s", got)
+	}
+
+	d = diskOf(t, cfg)
+	defer d.Stop()
+	d.Put(note("twin", "theirs", "twin's"))
+	if got := texts2(d.Of("ours", nil)); got != texts2(mine) {
+		t.Errorf("with a call of the same name there is\n%s\nnot\n%s", got, texts2(mine))
+	}
+}
+
 // The files are no more than they may be, and what is too old is gone.
 func TestDiskIsBounded(t *testing.T) {
 	dir := t.TempDir()
