@@ -12,6 +12,7 @@ import (
 	"liandong/media/mixer"
 	"liandong/media/socket"
 	"liandong/media/srtp"
+	"liandong/media/uptime"
 )
 
 const (
@@ -78,7 +79,7 @@ type occurrence struct {
 func newShard(cfg Config, log *slog.Logger, net socket.Transport, release func(pair)) *shard {
 	s := &shard{
 		cfg: cfg, log: log, release: release, count: newCounters(cfg.Networks), net: net,
-		occurred: make(chan occurrence, maxOccurred), started: time.Now(), startUp: machineUptime(),
+		occurred: make(chan occurrence, maxOccurred), started: time.Now(), startUp: uptime.Now(),
 		done: make(chan struct{}),
 	}
 	s.receiver = s.receive

@@ -121,19 +121,13 @@ func (m *machine) tidyFocus() {
 // dropAsked: a desk puts a party out of the call by REFER with method=BYE (RFC 4579
 // §5.11). The citizen is put out by nobody.
 func (m *machine) dropAsked(e DropAsked) {
-	by := e.Leg
-	if by == m.Second.ID || by == m.Focus.ID {
-		by = m.Desk
-	}
 	press := KeyPressed{Leg: e.Leg, Refer: e.Refer}
-	l, ok := m.Leg(by)
-	if !ok || !l.Up || by != m.Desk && by != m.Partner {
-		m.refuse(press)
-		m.ignore("leg %d is no desk in this call", e.Leg)
+	l, ok := m.pressedBy(press)
+	if !ok {
 		return
 	}
 	who := *l
-	m.do(Tell{What: "key", Leg: by, Note: "drop"})
+	m.do(Tell{What: "key", Leg: who.ID, Note: "drop"})
 	if m.referred(press, func() outcome { return m.dropParty(who, e.Party) }) == refused {
 		m.ignore("leg %d cannot be put out while %s", e.Party, m.Phase)
 	}

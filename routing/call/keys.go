@@ -11,33 +11,38 @@ import (
 // keyPressed carries out a desk's verb, or lets the desk hear that it cannot be
 // done now. The caller has no verbs.
 func (m *machine) keyPressed(e KeyPressed) {
-	by := e.Leg
-	if by == m.Second.ID || by == m.Focus.ID {
-		by = m.Desk // pressed on another line of the same phone
-	}
-	l, ok := m.Leg(by)
-	if !ok || !l.Up || by != m.Desk && by != m.Partner {
-		m.refuse(e)
-		m.ignore("leg %d is no desk in this call", e.Leg)
+	l, ok := m.pressedBy(e)
+	if !ok {
 		return
 	}
+	by := l.ID
 	m.do(Tell{What: "key", Leg: by, Note: e.Verb.String()})
 	l.Referred = l.Referred || e.Refer != 0
 	m.heardOf(by, e.Verb, m.referred(e, func() outcome { return m.act(press{KeyPressed: e, who: *l}) }), e.Refer != 0)
 }
 
+// pressedBy is the desk that has pressed a key, on whichever line of its phone. There is none, or none that has picked
+// up: the key is refused.
+func (m *machine) pressedBy(e KeyPressed) (*Leg, bool) {
+	id := e.Leg
+	if id == m.Second.ID || id == m.Focus.ID {
+		id = m.Desk
+	}
+	l, ok := m.Leg(id)
+	if !ok || !l.Up || id != m.Desk && id != m.Partner {
+		m.refuse(e)
+		m.ignore("leg %d is no desk in this call", e.Leg)
+		return nil, false
+	}
+	return l, true
+}
+
 // keyCutShort lets a desk hear that its code was none.
 func (m *machine) keyCutShort(e KeyCutShort) {
-	by := e.Leg
-	if by == m.Second.ID || by == m.Focus.ID {
-		by = m.Desk
+	if l, ok := m.pressedBy(KeyPressed{Leg: e.Leg}); ok {
+		m.do(Tell{What: "cut_short", Leg: l.ID})
+		m.notice(l.ID, m.prompts().Refuse)
 	}
-	if l, ok := m.Leg(by); !ok || !l.Up || by != m.Desk && by != m.Partner {
-		m.ignore("leg %d is no desk in this call", e.Leg)
-		return
-	}
-	m.do(Tell{What: "cut_short", Leg: by})
-	m.notice(by, m.prompts().Refuse)
 }
 
 // outcome is what has come of a key.

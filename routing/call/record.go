@@ -164,16 +164,9 @@ func (m *machine) wantRecording(who Leg, on bool) outcome {
 
 // recordAsked is a phone's record key, which says what it wants.
 func (m *machine) recordAsked(e RecordAsked) {
-	if e.Leg == m.Second.ID || e.Leg == m.Focus.ID {
-		e.Leg = m.Desk // asked on another line of the same phone
-	}
-	l, ok := m.Leg(e.Leg)
-	switch {
-	case !ok || !l.Up || e.Leg != m.Desk && e.Leg != m.Partner:
-		m.ignore("leg %d is no desk in this call", e.Leg)
-	case m.wantRecording(*l, e.On) == refused:
-		m.do(Tell{What: "refused", Leg: e.Leg, Note: string(verb.Record)})
-		m.notice(e.Leg, m.prompts().Refuse)
+	if l, ok := m.pressedBy(KeyPressed{Leg: e.Leg}); ok && m.wantRecording(*l, e.On) == refused {
+		m.do(Tell{What: "refused", Leg: l.ID, Note: string(verb.Record)})
+		m.notice(l.ID, m.prompts().Refuse)
 		m.ignore("recording cannot be %s", map[bool]string{true: "begun", false: "stopped"}[e.On])
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"liandong/routing/call"
-	"liandong/routing/desk"
 	"liandong/routing/number"
 	"liandong/routing/verb"
 	"liandong/sip/ua"
@@ -87,7 +86,7 @@ func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, p *promise) boo
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	dir := x.directory()
-	if x.draining || !x.roomBack(dir, asked.Hotline) {
+	if x.draining || !x.below(dir, asked.Hotline == dir.Emergency) {
 		return false
 	}
 	a := &actor{inbox: x.inbox(), ex: x, ref: asked.Ref, trunk: o.Trunk}
@@ -111,15 +110,6 @@ func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, p *promise) boo
 	x.total.Add(1)
 	x.wg.Go(a.run)
 	return true
-}
-
-// roomBack says whether a line may have one more call begun. Caller holds mu.
-func (x *Exchange) roomBack(d *desk.Directory, line string) bool {
-	kept := d.MaxCalls / 10 // for the emergency line alone, as in kept
-	if line == d.Emergency {
-		kept = 0
-	}
-	return d.MaxCalls == 0 || x.counted.on < d.MaxCalls-kept
 }
 
 // CallBack begins the call with its desk.

@@ -22,13 +22,22 @@ func (x *Exchange) room(d *desk.Directory, o ua.Origin, p leg.Packet) bool {
 	if o.User != "" && x.counted.begun[o.User] >= maxBegun {
 		return false
 	}
-	if emergency(d, p) { // no other calls of its trunk are in its way
-		return d.MaxCalls == 0 || x.counted.on < d.MaxCalls
-	}
-	if t := d.Trunks[o.Trunk]; t != nil && t.MaxCalls > 0 && x.counted.trunks[o.Trunk] >= t.MaxCalls {
+	urgent := emergency(d, p)
+	// an emergency call goes beyond its trunk's own limit
+	if t := d.Trunks[o.Trunk]; !urgent && t != nil && t.MaxCalls > 0 && x.counted.trunks[o.Trunk] >= t.MaxCalls {
 		return false
 	}
-	return d.MaxCalls == 0 || x.counted.on < d.MaxCalls-d.MaxCalls/10 // a tenth is kept for the emergency line
+	return x.below(d, urgent)
+}
+
+// below says whether there are fewer calls than may be: a tenth of these is kept for the emergency line. Caller holds
+// mu.
+func (x *Exchange) below(d *desk.Directory, urgent bool) bool {
+	most := d.MaxCalls
+	if !urgent {
+		most -= most / 10
+	}
+	return d.MaxCalls == 0 || x.counted.on < most
 }
 
 // emergency says that a call is for the emergency line.

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"liandong/media/uptime"
 )
 
 // head is the first page of the file:
@@ -77,7 +79,7 @@ func (h head) use(r region) {
 
 // clock goes on from where the one of the process before stands now.
 func (h head) clock() *Clock {
-	boot, since, ok := booted()
+	boot := uptime.Boot()
 	b := h.offset()
 	sealed := binary.LittleEndian.Uint64(b[24:]) == uint64(checksum(b[:24]))
 	last := time.Unix(0, int64(binary.LittleEndian.Uint64(h[atStamp:])))
@@ -85,8 +87,8 @@ func (h head) clock() *Clock {
 	now := time.Now().Round(0)
 	switch {
 	case !sealed: // the first
-	case ok && bytes.Equal(b[:16], boot[:]):
-		now = time.Unix(0, int64(binary.LittleEndian.Uint64(b[16:]))).Add(since)
+	case !blank(boot[:]) && bytes.Equal(b[:16], boot[:]):
+		now = time.Unix(0, int64(binary.LittleEndian.Uint64(b[16:]))).Add(uptime.Now())
 	case now.After(wall): // the machine has been off since
 		now = last.Add(now.Sub(wall))
 	default: // and its clock is not to be believed
@@ -99,10 +101,10 @@ func (h head) offset() []byte { return h[atBoot:atStamp] }
 
 // goBy has the clock stand at a time now.
 func (h head) goBy(now time.Time) *Clock {
-	boot, since, _ := booted()
+	boot := uptime.Boot()
 	b := h.offset()
 	copy(b, boot[:])
-	binary.LittleEndian.PutUint64(b[16:], uint64(now.Add(-since).UnixNano()))
+	binary.LittleEndian.PutUint64(b[16:], uint64(now.Add(-uptime.Now()).UnixNano()))
 	binary.LittleEndian.PutUint64(b[24:], uint64(checksum(b[:24])))
 	return clockAt(now, time.Now)
 }

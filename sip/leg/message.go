@@ -12,15 +12,19 @@ import (
 	"liandong/sip/header"
 )
 
-// extensions are the option tags that we know.
-var extensions = []string{"replaces", "join", "timer", "100rel", "norefersub"}
+// Supported are the option tags that we know, as the header field lists them.
+const Supported = "replaces, join, timer, 100rel, norefersub"
+
+// Methods are those of a dialog that we know, as Allow lists them.
+const Methods = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY"
+
+var extensions = strings.Split(Supported, ", ")
 
 // What we can do, in every message that says so. The headers are shared by all
 // messages and never changed.
 var (
-	allowHeader = gosip.NewHeader("Allow",
-		"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY")
-	supportedHeader = gosip.NewHeader("Supported", strings.Join(extensions, ", "))
+	allowHeader     = gosip.NewHeader("Allow", Methods)
+	supportedHeader = gosip.NewHeader("Supported", Supported)
 	acceptSDP       = gosip.NewHeader("Accept", mediaSDP)
 	acceptInfo      = gosip.NewHeader("Accept", "application/dtmf-relay, application/dtmf, "+
 		"application/vnd.nortelnetworks.digits, audio/telephone-event, application/hook-flash")

@@ -7,14 +7,13 @@ import (
 
 	"liandong/sip/event"
 	"liandong/sip/header"
+	"liandong/sip/leg"
 )
-
-const supported = "replaces, join, timer, 100rel, norefersub"
 
 // options says what we can do: RFC 3261 §11.2. Max-Forwards 0 is no obstacle, as
 // the question ends here (RFC 4475 §3.3.11).
 func (u *UA) options(in *inbound) {
-	if a, ok := demandsTooMuch(in.req, supported); ok {
+	if a, ok := demandsTooMuch(in.req, leg.Supported); ok {
 		u.respond(in, a)
 		return
 	}
@@ -25,7 +24,7 @@ func (u *UA) options(in *inbound) {
 	u.respond(in, say(gosip.StatusOK, "OK",
 		header.Field{Name: "Allow", Value: allow},
 		header.Field{Name: "Accept", Value: "application/sdp"},
-		header.Field{Name: "Supported", Value: supported},
+		header.Field{Name: "Supported", Value: leg.Supported},
 		header.Field{Name: "Allow-Events", Value: event.Allowed},
 	))
 }

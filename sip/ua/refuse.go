@@ -10,6 +10,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/header"
+	"liandong/sip/leg"
 )
 
 // answer is what the socket layer says by itself, without a leg.
@@ -20,7 +21,7 @@ type answer struct {
 }
 
 // methods that this switch knows; those not allowed get 405, all others 501.
-const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, REGISTER, SUBSCRIBE, NOTIFY"
+const allow = leg.Methods + ", REGISTER"
 
 func say(code int, phrase string, fields ...header.Field) answer {
 	return answer{code: code, phrase: phrase, fields: fields}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"liandong/configs"
+	"liandong/media/uptime"
 	"liandong/routing/ledger"
 	"liandong/routing/link"
 	"liandong/routing/mirror"
@@ -188,7 +189,7 @@ func (p *pair) consult(ctx context.Context) {
 // with lets the machine take something, and does what it wants.
 func (p *pair) with(answer func([]byte), f func(*tenure.Machine, time.Duration) []tenure.Effect) {
 	p.mu.Lock()
-	do := f(p.machine, sinceBoot())
+	do := f(p.machine, uptime.Now())
 	p.until.Store(int64(p.machine.Until()))
 	p.save()
 	for _, e := range do {
@@ -237,7 +238,7 @@ func nudge(c chan struct{}) {
 }
 
 // silent says that nothing is to leave this machine: the other one may act.
-func (p *pair) silent() bool { return int64(sinceBoot()) >= p.until.Load() }
+func (p *pair) silent() bool { return int64(uptime.Now()) >= p.until.Load() }
 
 // still says that calls are not to go on either. While they are being handed over they may, so that they are handed
 // over as they are.
@@ -276,7 +277,7 @@ const turnSize = 36
 // save notes the turn for the process that comes next. Caller holds mu.
 func (p *pair) save() {
 	b := make([]byte, turnSize)
-	boot := bootID()
+	boot := uptime.Boot()
 	copy(b, boot[:])
 	binary.LittleEndian.PutUint64(b[16:], p.machine.Epoch())
 	binary.LittleEndian.PutUint64(b[24:], uint64(p.machine.Until()))
@@ -288,7 +289,7 @@ func (p *pair) save() {
 
 // remember goes on with the turn of the process before.
 func (p *pair) remember(cfg tenure.Config) *tenure.Machine {
-	b, boot, now := make([]byte, turnSize), bootID(), sinceBoot()
+	b, boot, now := make([]byte, turnSize), uptime.Boot(), uptime.Now()
 	_, err := p.file.ReadAt(b, 0)
 	turn := binary.LittleEndian.Uint64(b[16:])
 	if err != nil || turn == 0 || [16]byte(b[:16]) != boot ||

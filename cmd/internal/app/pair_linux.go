@@ -2,31 +2,10 @@ package app
 
 import (
 	"context"
-	"os"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 )
-
-// sinceBoot goes on while the machine is suspended, which a Go clock does not.
-func sinceBoot() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
-
-var bootID = sync.OnceValue(func() (id [16]byte) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err == nil {
-		id, _ = uuid.Parse(strings.TrimSpace(string(text)))
-	}
-	return id
-})
 
 // watchAddresses says when an address comes to this machine or leaves it (rtnetlink(7)).
 func watchAddresses(ctx context.Context, moved chan<- struct{}) {

@@ -122,8 +122,8 @@ func TestDiskOutlivesTheProcess(t *testing.T) {
 	}
 }
 
-// A call that another switch has handed here is found after a restart by either name, with its messages, also those that
-// came before it was known whose they are; another call that the same switch calls the same is not in it.
+// A call that another switch has handed here is found after a restart by either name, with its messages, also those
+// that came before it was known whose they are; another call that the same switch calls the same is not in it.
 func TestDiskKnowsOtherNames(t *testing.T) {
 	cfg := DiskConfig{Dir: t.TempDir()}
 	note := func(ref, also, text string) capture.Entry {
@@ -135,7 +135,8 @@ func TestDiskKnowsOtherNames(t *testing.T) {
 	message.Message.Ref = "ours"
 	mine := []capture.Entry{early, note("ours", "theirs", "arrived"), note("theirs", "", "stub"), message}
 	d := diskOf(t, cfg)
-	for _, e := range append(mine, note("another", "theirs2", "another's"), note("", "", "nobody's")) {
+	others := []capture.Entry{note("another", "theirs2", "another's"), note("", "", "nobody's")}
+	for _, e := range append(others, mine...) {
 		d.Put(e)
 	}
 	d.Stop()
