@@ -208,7 +208,7 @@ func (j *Journal) append(entries []Entry, n int64) {
 	to := j.mem[at : at+n]
 	body := to[recordHead:recordHead]
 	for _, e := range entries {
-		body = e.appendTo(body)
+		body = e.AppendTo(body)
 		j.note(e, at+recordHead+int64(len(body))-int64(len(e.Value)))
 	}
 	sealRecord(to, len(body), j.seq)

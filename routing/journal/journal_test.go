@@ -261,18 +261,18 @@ func FuzzRecord(f *testing.F) {
 		b := make([]byte, recordSize(entries))
 		body := b[recordHead:recordHead]
 		for _, e := range entries {
-			body = e.appendTo(body)
+			body = e.AppendTo(body)
 		}
 		sealRecord(b, len(body), 7)
 		n, seq, whole := openRecord(b)
 		if n != int64(len(b)) || seq != 7 || !whole {
 			t.Fatalf("%d of %d bytes, %d, %v", n, len(b), seq, whole)
 		}
-		e, more, ok := readEntry(body)
+		e, more, ok := ReadEntry(body)
 		if !ok || e.Key != "k" || !bytes.Equal(e.Value, value) {
 			t.Fatalf("%+v", e)
 		}
-		if e, _, ok := readEntry(body[more:]); !ok || !e.Gone || e.Kind != Letter {
+		if e, _, ok := ReadEntry(body[more:]); !ok || !e.Gone || e.Kind != Letter {
 			t.Fatalf("%+v", e)
 		}
 		if flip != 0 {

@@ -109,8 +109,8 @@ func (j *Journal) read(r region) bool {
 
 // take notes the entries of a record.
 func (j *Journal) take(from, to int64) {
-	for from+entryHead <= to {
-		e, n, ok := readEntry(j.mem[from:to])
+	for from < to {
+		e, n, ok := ReadEntry(j.mem[from:to])
 		if !ok {
 			return
 		}
@@ -153,7 +153,8 @@ func recordSize(entries []Entry) int64 {
 	return aligned(n)
 }
 
-func (e Entry) appendTo(b []byte) []byte {
+// AppendTo appends an entry as it stands in a record.
+func (e Entry) AppendTo(b []byte) []byte {
 	gone := byte(0)
 	if e.Gone {
 		gone = 1
@@ -164,8 +165,12 @@ func (e Entry) appendTo(b []byte) []byte {
 	return append(append(b, e.Key...), e.Value...)
 }
 
-// readEntry reads the first entry; its value is a part of b.
-func readEntry(b []byte) (e Entry, n int64, ok bool) {
+// ReadEntry reads the entry that b begins with, and says how many bytes it takes; its value is a part of b. False: there
+// is none, or half of one.
+func ReadEntry(b []byte) (e Entry, n int64, ok bool) {
+	if len(b) < entryHead {
+		return e, 0, false
+	}
 	key, value := int64(binary.LittleEndian.Uint16(b[2:])), int64(binary.LittleEndian.Uint32(b[4:]))
 	n = entryHead + key + value
 	if n > int64(len(b)) || b[0] == 0 { // the zeroes at the end

@@ -18,7 +18,7 @@ import (
 //
 //	number 8 | flags 1 | length of the sink's name 1 | the journal's time 8 | name | entries
 //
-// with entries as the journal has them: kind 1 | gone 1 | length of the key 2 | length of the value 4 | key | value.
+// with entries as the journal has them.
 // All is little-endian. The last piece of a cut has a flag, which is when all of them count.
 type frameKind byte
 
@@ -32,7 +32,6 @@ const (
 const (
 	frameHead  = 5
 	pieceHead  = 18
-	entryHead  = 8
 	pieceRoom  = 64 << 10 // bytes of entries, after which a piece ends: words go in between
 	longest    = 32 << 20 // bytes of a frame
 	largestCut = 1 << 30  // bytes
@@ -88,14 +87,7 @@ func (p piece) encode() []byte {
 	}
 	b = append(b, p.sink...)
 	for _, e := range p.entries {
-		gone := byte(0)
-		if e.Gone {
-			gone = 1
-		}
-		b = append(b, byte(e.Kind), gone)
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(e.Key)))
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(e.Value)))
-		b = append(append(b, e.Key...), e.Value...)
+		b = e.AppendTo(b)
 	}
 	return b
 }
@@ -111,19 +103,12 @@ func decodePiece(b []byte) (p piece, err error) {
 	}
 	p.sink = string(b[pieceHead : pieceHead+int(b[9])])
 	for b = b[pieceHead+int(b[9]):]; len(b) > 0; {
-		if len(b) < entryHead {
+		e, n, ok := journal.ReadEntry(b)
+		if !ok {
 			return p, fmt.Errorf("%w: half an entry", ErrMessage)
 		}
-		key, value := int(binary.LittleEndian.Uint16(b[2:])), int64(binary.LittleEndian.Uint32(b[4:]))
-		end := int64(entryHead+key) + value
-		if end > int64(len(b)) {
-			return p, fmt.Errorf("%w: half an entry", ErrMessage)
-		}
-		p.entries = append(p.entries, journal.Entry{
-			Kind: journal.Kind(b[0]), Gone: b[1] != 0, Key: string(b[entryHead : entryHead+key]),
-			Value: b[entryHead+key : end],
-		})
-		b = b[end:]
+		p.entries = append(p.entries, e)
+		b = b[n:]
 	}
 	return p, nil
 }
@@ -138,7 +123,7 @@ func pieces(number uint64, sink string, c journal.Cut) (list []piece) {
 			p.entries, size = nil, 0
 		}
 		p.entries = append(p.entries, e)
-		size += entryHead + len(e.Key) + len(e.Value)
+		size += len(e.Key) + len(e.Value)
 	}
 	p.last = true
 	return append(list, p)
