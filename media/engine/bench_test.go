@@ -48,7 +48,7 @@ func connectRecorded(r *rig) {
 }
 
 func connectPrompt(r *rig) {
-	r.phones[0].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true, Solo: true}, r.phones[1])
+	r.phones[0].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true})
 	r.phones[1].hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true}, r.phones[0])
 	r.phones[2].hears(Playlist{})
 }

@@ -6,7 +6,6 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/dtmf"
-	"liandong/media/pcm"
 	"liandong/media/srtp"
 )
 
@@ -57,7 +56,7 @@ type Know struct {
 //
 // Hearing is not mutual unless it is told so. A supervisor who listens only is in
 // nobody's From; one who whispers to a desk is in the From of the desk, and not in the
-// caller's. For mute, and for making a party louder, there is Tune.
+// caller's.
 type Listen struct {
 	Leg  LegID
 	From []LegID
@@ -69,16 +68,7 @@ type Playlist struct {
 	ID    uint32        // 0: nothing is played
 	Items []string      // names in prompt.Library, in order
 	Loop  bool          // the last item is repeated for ever
-	Solo  bool          // the legs in From are muted while it plays
 	Most  time.Duration // where the last item is reached by then at the latest: what comes before is cut; 0: it is not
-}
-
-// Tune sets how loud a leg's party is for all who hear it, from the next frame on: 0 mutes it,
-// pcm.Unity, which is where it begins, leaves it as it is. It may be made up to 8 times (18 dB)
-// as loud. The party itself goes on hearing, and its keys count.
-type Tune struct {
-	Leg  LegID
-	Gain pcm.Q12
 }
 
 // Digits sends keys to a leg as RFC 4733 events, or as tones when the leg has
@@ -111,7 +101,6 @@ type Close struct {
 func (Stream) command() {}
 func (Know) command()   {}
 func (Listen) command() {}
-func (Tune) command()   {}
 func (Digits) command() {}
 func (Record) command() {}
 func (Close) command()  {}

@@ -67,7 +67,7 @@ func TestContinuity(t *testing.T) {
 			func() { a.hears(Playlist{}, b) },
 			func() { a.hears(Playlist{}, b, c) },
 			func() { a.hears(Playlist{}, c) },
-			func() { a.hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true, Solo: true}, c) },
+			func() { a.hears(Playlist{ID: 1, Items: []string{"music"}, Loop: true}) },
 			func() { a.hears(Playlist{}) },
 			func() { hold := a.stream(); hold.Send = false; r.session.Do(hold) },
 			func() { a.hears(Playlist{}, b); r.session.Do(a.stream()) },

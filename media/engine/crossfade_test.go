@@ -57,12 +57,10 @@ func TestNoClicks(t *testing.T) {
 			func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"high"}, Loop: loop}) }},
 		{"prompt → silence", func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"high"}, Loop: loop}) },
 			func(a, b *phone) { a.hears(Playlist{}) }},
-		{"prompt → voice", func(a, b *phone) {
-			a.hears(Playlist{ID: 1, Items: []string{"low"}, Solo: true, Loop: loop},
-				b)
-		}, func(a, b *phone) { a.hears(Playlist{}, b) }},
+		{"prompt → voice", func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"low"}, Loop: loop}) },
+			func(a, b *phone) { a.hears(Playlist{}, b) }},
 		{"voice → prompt", func(a, b *phone) { a.hears(Playlist{}, b) },
-			func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"low"}, Solo: true, Loop: loop}, b) }},
+			func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"low"}, Loop: loop}) }},
 		{"prompt → prompt", func(a, b *phone) { a.hears(Playlist{ID: 1, Items: []string{"low"}, Loop: loop}) },
 			func(a, b *phone) { a.hears(Playlist{ID: 2, Items: []string{"high"}, Loop: loop}) }},
 		{"one clip after another", func(a, b *phone) {
@@ -77,14 +75,6 @@ func TestNoClicks(t *testing.T) {
 			a.hears(Playlist{ID: 1, Items: []string{"high"},
 				Loop: loop}, b)
 		}, func(a, b *phone) { a.hears(Playlist{}, b) }},
-		{"voice is muted", func(a, b *phone) { a.hears(Playlist{}, b) },
-			func(a, b *phone) { a.rig.session.Do(Tune{Leg: b.leg}) }},
-		{"voice is made softer", func(a, b *phone) {
-			a.hears(Playlist{},
-				b)
-			a.rig.session.Do(Tune{b.leg, 2 * pcm.Unity})
-		},
-			func(a, b *phone) { a.rig.session.Do(Tune{b.leg, pcm.Unity / 2}) }},
 	} {
 		r := newRig(t, labConfig(library))
 		a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"time"
-
 	"liandong/media/dtmf"
 )
 
@@ -41,15 +39,12 @@ type MediaBack struct {
 // Silent: there has been no sign of a leg's party for the silence timeout, neither sound nor a report, whether it
 // is to send or not; once for each silence, which Alive ends.
 type Silent struct {
-	Leg   LegID
-	Since time.Time // the last sign of life; where there was none, when its Stream came
-	Pause Pause
+	Leg LegID
 }
 
 // Alive: there is a sign again of a party that was Silent.
 type Alive struct {
-	Leg    LegID
-	Report bool // a report has come, and no sound
+	Leg LegID
 }
 
 // Talking: a party that somebody hears has begun to talk, or ceased to; at most once a second.

@@ -25,9 +25,6 @@ const (
 	mixing               // decoded, summed and encoded in the tick
 )
 
-// maxGain is the loudest that Tune makes a party.
-const maxGain = 8 * pcm.Unity
-
 // comfort is what a party hears that has nothing to hear.
 var comfort = prompt.Comfort()
 
@@ -47,7 +44,6 @@ type leg struct {
 	keyDown     bool        // DigitReleased is still to come
 	care        socket.Care // for its RTP
 	mode        mode
-	gain        pcm.Q12 // for all who hear it
 	mixers      int     // who hear it in the tick
 	relays      []*leg  // who hear it packet by packet
 	first       [2]*leg // where relays begins
@@ -101,9 +97,9 @@ type leg struct {
 func newLeg(r *room, o openLeg) *leg {
 	l := &leg{
 		id: o.id, room: r, shard: r.shard, pair: o.pair,
-		latch: latch{need: r.shard.cfg.LatchPackets, permits: r.shard.cfg.Networks[o.pair.network].Latch},
-		out:   newOutgoing(),
-		gain:  pcm.Unity, noise: rand.IntN(comfort.Len()),
+		latch:   latch{need: r.shard.cfg.LatchPackets, permits: r.shard.cfg.Networks[o.pair.network].Latch},
+		out:     newOutgoing(),
+		noise:   rand.IntN(comfort.Len()),
 		reports: newReports(),
 	}
 	l.relays = l.first[:0]
@@ -218,11 +214,11 @@ func (l *leg) choose() {
 	l.sources = l.room.sources(l)
 	plays := l.player.plays()
 	switch {
-	case plays && (l.listen.Play.Solo || len(l.sources) == 0):
+	case plays && (len(l.sources) == 0):
 		l.mode = playing
 	case len(l.sources) == 0:
 		l.mode = silent
-	case len(l.sources) == 1 && !plays && l.sources[0].gain == pcm.Unity && l.fits(l.sources[0]):
+	case len(l.sources) == 1 && !plays && l.fits(l.sources[0]):
 		l.mode = relaying
 		l.sources[0].relays = append(l.sources[0].relays, l)
 	default:
@@ -251,9 +247,6 @@ func (l *leg) notice() {
 
 // digest makes one number of several.
 func digest(sum, next uint64) uint64 { return (sum ^ next) * 0x9e3779b97f4a7c15 }
-
-// tune makes the party louder or softer; the caller routes the room afterwards.
-func (l *leg) tune(gain pcm.Q12) { l.gain = max(0, min(maxGain, gain)) }
 
 // attention has a party's packets looked for as soon as they come when someone is relayed to,
 // and else in the tick.

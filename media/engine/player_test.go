@@ -92,31 +92,24 @@ func TestPlaylistLoop(t *testing.T) {
 	}
 }
 
-// TestPlaylistBesideLegs: over a conversation it is mixed, solo it is alone, and after its
-// end the conversation is there again.
+// TestPlaylistBesideLegs: over a conversation it is mixed, and after its end the conversation is there again.
 func TestPlaylistBesideLegs(t *testing.T) {
-	for _, solo := range []bool{false, true} {
-		r := newRig(t, labConfig(testLibrary(t)))
-		a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
-		a.hears(Playlist{}, b, c)
-		r.settle()
-		a.hears(Playlist{ID: 1, Items: []string{"long", "long", "long", "long", "long"}, Solo: solo}, b)
-		r.run(100 * frameTime)
-		if p := power(a.heard(), 880); p < 0.4 {
-			t.Errorf("solo %v: the prompt is %.2f of the sound", solo, p)
-		}
-		if solo {
-			a.mustNotHear(b)
-		} else {
-			a.mustHear(b)
-		}
-		b.said = nil
-		a.forget()
-		r.run(50 * frameTime)
-		a.mustHear(b)
-		if got := r.events(); !slices.Equal(got, []Event{PlayDone{Leg: 1, ID: 1}}) {
-			t.Errorf("solo %v: events %v", solo, got)
-		}
+	r := newRig(t, labConfig(testLibrary(t)))
+	a, b, c := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA), r.phone(3, codec.PCMA)
+	a.hears(Playlist{}, b, c)
+	r.settle()
+	a.hears(Playlist{ID: 1, Items: []string{"long", "long", "long", "long", "long"}}, b)
+	r.run(100 * frameTime)
+	if p := power(a.heard(), 880); p < 0.4 {
+		t.Errorf("the prompt is %.2f of the sound", p)
+	}
+	a.mustHear(b)
+	b.said = nil
+	a.forget()
+	r.run(50 * frameTime)
+	a.mustHear(b)
+	if got := r.events(); !slices.Equal(got, []Event{PlayDone{Leg: 1, ID: 1}}) {
+		t.Errorf("events %v", got)
 	}
 }
 

@@ -58,8 +58,8 @@ func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 		return
 	}
 	l.alive(now)
-	l.sounds(packet.SSRC == l.reception.SSRC() && packet.SequenceNumber == uint16(l.reception.Highest())+1, now)
-	l.silence.noise, l.noisy = noise, l.noisy || noise
+	l.sounds(now)
+	l.noisy = l.noisy || noise
 	l.room.rest = min(l.room.rest, calmTicks)
 	// Only sound begins a new stream: events with an SSRC of their own are seen in the field, and
 	// RTCP that nobody agreed to have on this port.

@@ -113,7 +113,7 @@ func TestWatchInSilence(t *testing.T) {
 		t.Error("a key is not reported when it comes")
 	}
 	a.forget()
-	a.hears(Playlist{ID: 9, Items: []string{"music"}, Loop: true, Solo: true})
+	a.hears(Playlist{ID: 9, Items: []string{"music"}, Loop: true})
 	r.run(time.Second)
 	if n := len(a.got); n < 49 {
 		t.Errorf("%d packets of an announcement in a second", n)

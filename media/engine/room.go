@@ -43,11 +43,6 @@ func (r *room) do(c Command) {
 			l.attend(c)
 			r.route()
 		}
-	case Tune:
-		if l := r.leg(c.Leg); l != nil {
-			l.tune(c.Gain)
-			r.route()
-		}
 	case Know:
 		if l := r.leg(c.Leg); l != nil {
 			l.keys.Know(c.Press)

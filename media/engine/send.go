@@ -6,8 +6,6 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/codec"
-	"liandong/media/mixer"
-	"liandong/media/pcm"
 	"liandong/media/socket"
 	"liandong/media/srtp"
 )
@@ -118,9 +116,9 @@ func (l *leg) mix() (sound, bool) {
 	s.parts = s.parts[:0]
 	mixes := uint64(1)
 	for _, source := range l.sources {
-		if source.voice.audible && source.gain > 0 {
-			s.parts = append(s.parts, mixer.Input{Samples: source.voice.frame, Gain: source.gain})
-			mixes = digest(mixes, uint64(source.id)<<32+uint64(source.gain))
+		if source.voice.audible {
+			s.parts = append(s.parts, source.voice.frame)
+			mixes = digest(mixes, uint64(source.id))
 		}
 	}
 	if mixes != l.mixes {
@@ -130,10 +128,10 @@ func (l *leg) mix() (sound, bool) {
 		if l.player.jumps() {
 			l.crossfade.due = true
 		}
-		s.parts = append(s.parts, mixer.Input{Samples: l.player.samples(rate), Gain: pcm.Unity})
+		s.parts = append(s.parts, l.player.samples(rate))
 	}
 	if tail, ok := l.crossfade.takeTail(rate); ok {
-		s.parts = append(s.parts, mixer.Input{Samples: tail, Gain: pcm.Unity})
+		s.parts = append(s.parts, tail)
 	}
 	if len(s.parts) == 0 {
 		return l.hush(), false

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pion/rtp"
 
-	"liandong/media/mixer"
 	"liandong/media/socket"
 	"liandong/media/srtp"
 	"liandong/media/uptime"
@@ -58,7 +57,7 @@ type shard struct {
 	coded  [socket.DatagramSize]byte
 	sum    [wideSamples]int16
 	joined [wideSamples]int16
-	parts  []mixer.Input
+	parts  [][]int16
 
 	done     chan struct{} // run has ended
 	sessions atomic.Int64  // placed here; changed by the sessions

@@ -2,29 +2,17 @@ package engine
 
 import "time"
 
-// Pause is what is known of why a party is silent.
-type Pause uint8
-
-const (
-	Unexplained Pause = iota // its sound broke off
-	Suppressed               // it leaves out silence: comfort noise came last (RFC 3389), or it has paused before
-	OnHold                   // it is not to send
-	Unheard                  // no sound has come from it yet
-)
-
-// pauseGap between two packets that follow each other in number is silence that the party has left out: RFC 3551 §4.1.
+// pauseGap between two packets is silence that the party has left out: RFC 3551 §4.1.
 const pauseGap = 500 * time.Millisecond
 
 // silence watches for a party's signs of life, sound and reports alike: a phone that has lost its power says nothing of
 // it, and is to be asked after within seconds. Whether its sound is missed is another matter, see [MediaLost]. Owned
 // by the leg.
 type silence struct {
-	said       bool
-	suppresses bool             // it has left out silence
-	noise      bool             // comfort noise came last
-	reportAt   time.Time        // the last report of any kind
-	every      [2]time.Duration // between its last reports; 0: not known
-	since      time.Time        // its Stream is as it is
+	said     bool
+	reportAt time.Time        // the last report of any kind
+	every    [2]time.Duration // between its last reports; 0: not known
+	since    time.Time        // its Stream is as it is
 }
 
 // lastSign is when the party was last known to be there.
@@ -62,39 +50,24 @@ func (l *leg) missSigns(now time.Time) {
 	if l.silence.said || !l.ready || now.Sub(l.latch.at) <= patience {
 		return
 	}
-	if last := l.lastSign(); now.Sub(last) > l.patience() {
+	if now.Sub(l.lastSign()) > l.patience() {
 		l.silence.said, l.checkpoints.changed = true, true
-		l.room.emit(Silent{Leg: l.id, Since: last, Pause: l.pauses()})
+		l.room.emit(Silent{Leg: l.id})
 	}
-}
-
-func (l *leg) pauses() Pause {
-	switch {
-	case !l.stream.Receive:
-		return OnHold
-	case l.latch.at.IsZero():
-		return Unheard
-	case l.silence.noise || l.silence.suppresses:
-		return Suppressed
-	}
-	return Unexplained
 }
 
 // sign ends a silence.
-func (l *leg) sign(report bool) {
+func (l *leg) sign() {
 	if l.silence.said {
 		l.silence.said, l.checkpoints.changed = false, true
-		l.room.emit(Alive{Leg: l.id, Report: report})
+		l.room.emit(Alive{Leg: l.id})
 	}
 }
 
-// sounds notes an RTP packet of the party; follows: by its number it comes right after the one before.
-func (l *leg) sounds(follows bool, now time.Time) {
-	if follows && !l.latch.at.IsZero() && now.Sub(l.latch.at) >= pauseGap {
-		l.silence.suppresses = true
-	}
+// sounds notes an RTP packet of the party.
+func (l *leg) sounds(now time.Time) {
 	l.latch.at = now
-	l.sign(false)
+	l.sign()
 }
 
 // reported notes a report of the party, whatever it says.
@@ -105,5 +78,5 @@ func (l *leg) reported(now time.Time) {
 	}
 	l.silence.every = [2]time.Duration{every, l.silence.every[0]}
 	l.silence.reportAt = now
-	l.sign(true)
+	l.sign()
 }

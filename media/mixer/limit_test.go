@@ -32,9 +32,9 @@ func mixed(rate int, sounds ...[]int16) []int16 {
 	frame := rate / 50
 	out, o := make([]int16, len(sounds[0])), Output{}
 	for at := 0; at+frame <= len(out); at += frame {
-		in := make([]Input, len(sounds))
+		in := make([][]int16, len(sounds))
 		for i, s := range sounds {
-			in[i] = Input{s[at : at+frame], pcm.Unity}
+			in[i] = s[at : at+frame]
 		}
 		o.Mix(out[at:at+frame], in)
 	}
@@ -154,7 +154,7 @@ func amplitude(x []int16, hz, rate float64) float64 {
 // back to where sound is passed on exactly.
 func TestRelease(t *testing.T) {
 	var o Output
-	out, loud, soft := make([]int16, 160), as(level(30000), level(30000), level(30000)), as(level(8000))
+	out, loud, soft := make([]int16, 160), of(level(30000), level(30000), level(30000)), of(level(8000))
 	for range 5 {
 		o.Mix(out, loud)
 	}
@@ -189,8 +189,8 @@ func TestAttack(t *testing.T) {
 		for i := range ramp {
 			ramp[i] = int16(max(0, min(31000, 400*(i-start))))
 		}
-		o.Mix(out[:160], as(ramp[:160], ramp[:160], ramp[:160]))
-		o.Mix(out[160:], as(ramp[160:], ramp[160:], ramp[160:]))
+		o.Mix(out[:160], of(ramp[:160], ramp[:160], ramp[:160]))
+		o.Mix(out[160:], of(ramp[160:], ramp[160:], ramp[160:]))
 		for i := 1; i < len(out); i++ {
 			step := int(out[i]) - int(out[i-1])
 			if out[i] < 0 || step > 1300 || step < -1900 {
@@ -205,19 +205,19 @@ func TestNothingWrapsRound(t *testing.T) {
 	var o Output
 	out := make([]int16, 160)
 	for range 2000 {
-		in := make([]Input, 1+r.IntN(12))
+		in := make([][]int16, 1+r.IntN(12))
 		scale := 1 + r.IntN(8)
 		for i := range in {
-			in[i] = Input{make([]int16, 160), pcm.Q12(r.IntN(16 * int(pcm.Unity)))}
+			in[i] = make([]int16, 160)
 			for k := range out {
-				in[i].Samples[k] = int16(r.Uint32()) / int16(scale)
+				in[i][k] = int16(r.Uint32()) / int16(scale)
 			}
 		}
 		o.Mix(out, in)
 		for k := range out {
 			sum := int32(0)
 			for _, x := range in {
-				sum += (int32(x.Samples[k])*int32(x.Gain) + 2048) >> 12
+				sum += int32(x[k])
 			}
 			if sum > 40 && out[k] < 0 || sum < -40 && out[k] > 0 {
 				t.Fatalf("sample %d: sum %d comes as %d", k, sum, out[k])

@@ -11,13 +11,6 @@ import "liandong/media/pcm"
 // maxSamples is the longest frame: 20 ms at 16 kHz.
 const maxSamples = 2 * pcm.FrameSamples
 
-// Input is one sound in a mix. Where Samples end before the frame does, silence
-// follows. Gain is from 0, not heard, to less than 16 times pcm.Unity.
-type Input struct {
-	Samples []int16
-	Gain    pcm.Q12
-}
-
 // Output is the mix that one party hears; the zero Output is ready. It remembers
 // by how much loud sums are made softer.
 type Output struct {
@@ -25,10 +18,11 @@ type Output struct {
 	hold uint8 // frames until the gain may rise again
 }
 
-// Mix sets out, a frame of at most 320 samples, to the sum of in. Sums are exact
-// and made softer where they do not fit, once, at the end: the order of in does not
-// matter. Samples must not lie in out.
-func (o *Output) Mix(out []int16, in []Input) {
+// Mix sets out, a frame of at most 320 samples, to the sum of the sounds in in. Where
+// one of them ends before the frame does, silence follows. Sums are exact and made
+// softer where they do not fit, once, at the end: the order of in does not matter.
+// Samples must not lie in out.
+func (o *Output) Mix(out []int16, in [][]int16) {
 	if o.cut == 0 && add(out, in) {
 		return
 	}
@@ -40,11 +34,11 @@ func (o *Output) Mix(out []int16, in []Input) {
 	o.level(out, sum)
 }
 
-// add is the common case: at most three sounds as they are, whose sum fits. When it
+// add is the common case: at most three sounds, whose sum fits. When it
 // gives false, out is not the mix.
-func add(out []int16, in []Input) bool {
+func add(out []int16, in [][]int16) bool {
 	for i := range in {
-		if in[i].Gain != pcm.Unity || len(in[i].Samples) < len(out) {
+		if len(in[i]) < len(out) {
 			return false
 		}
 	}
@@ -52,11 +46,11 @@ func add(out []int16, in []Input) bool {
 	case 0:
 		clear(out)
 	case 1:
-		copy(out, in[0].Samples)
+		copy(out, in[0])
 	case 2:
-		return add2(out, in[0].Samples, in[1].Samples)
+		return add2(out, in[0], in[1])
 	case 3:
-		return add3(out, in[0].Samples, in[1].Samples, in[2].Samples)
+		return add3(out, in[0], in[1], in[2])
 	default:
 		return false
 	}
@@ -87,19 +81,10 @@ func add3(out, a, b, c []int16) bool {
 	return seen>>16 == 0
 }
 
-func accumulate(sum []int32, in Input) {
-	n := min(len(sum), len(in.Samples))
-	sum, samples := sum[:n], in.Samples[:n]
-	switch in.Gain {
-	case 0:
-	case pcm.Unity:
-		for i, x := range samples {
-			sum[i] += int32(x)
-		}
-	default:
-		gain := int32(in.Gain)
-		for i, x := range samples {
-			sum[i] += (int32(x)*gain + int32(pcm.Unity)/2) >> 12
-		}
+func accumulate(sum []int32, in []int16) {
+	n := min(len(sum), len(in))
+	sum = sum[:n]
+	for i, x := range in[:n] {
+		sum[i] += int32(x)
 	}
 }

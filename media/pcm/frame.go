@@ -23,12 +23,6 @@ const (
 // Frame is FrameTime of sound.
 type Frame [FrameSamples]int16
 
-// Q12 is a gain with twelve binary places: 1<<12 leaves the sound as it is.
-type Q12 int32
-
-// Unity is the gain that changes nothing.
-const Unity Q12 = 1 << 12
-
 // Clip brings a sum into the range of a sample.
 func Clip(x int32) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, x))) }
 

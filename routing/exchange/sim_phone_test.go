@@ -205,7 +205,7 @@ func (p *phone) die() {
 		s.after(1500*time.Millisecond+time.Duration(i)*time.Second, func() {
 			s.insist(func() {
 				still(func(c *simCall, at *party) {
-					c.core.Heard(s.now, engine.Silent{Leg: engine.LegID(at.ID), Pause: engine.Unexplained})
+					c.core.Heard(s.now, engine.Silent{Leg: engine.LegID(at.ID)})
 					c.rest()
 				})
 			})

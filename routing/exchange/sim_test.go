@@ -709,7 +709,7 @@ func (c *simCall) pauses(s engine.Stream, same bool) {
 	}
 	switch {
 	case !s.Receive:
-		heard(1500*time.Millisecond, engine.Silent{Leg: s.Leg, Pause: engine.OnHold})
+		heard(1500*time.Millisecond, engine.Silent{Leg: s.Leg})
 	case !same:
 		heard(20*time.Millisecond, engine.Alive{Leg: s.Leg})
 	}
