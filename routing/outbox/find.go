@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -10,16 +11,17 @@ import (
 	"liandong/routing/ticket"
 )
 
-// First finds an entry of a stub that says who called: in a stream of this Redis, else among what is on disk. Safe for
-// use by several goroutines; it may take a moment.
-func (o *Outbox) First(ctx context.Context, stub string) (ticket.Entry, bool) {
+// WhoCalled finds an entry of a stub that says who called: in a stream of this Redis, else among what is on disk. With an
+// error nothing is known of it, as Redis did not tell. Safe for use by several goroutines; it may take a moment.
+func (o *Outbox) WhoCalled(ctx context.Context, stub string) (e ticket.Entry, ok bool, err error) {
 	fits := func(e ticket.Entry) bool { return e.StubID == stub && e.CallerStatus != "" }
-	if o.mayAsk() {
-		if e, ok := o.inStreams(ctx, stub, fits); ok {
-			return e, true
-		}
+	if e, ok, err = o.inStreams(ctx, stub, fits); ok {
+		return e, true, nil
 	}
-	return o.onDisk(fits)
+	if e, ok = o.onDisk(fits); ok {
+		err = nil
+	}
+	return e, ok, err
 }
 
 // Find finds the entry of an event id that goes to a stream, there or among what is on disk.
@@ -62,29 +64,30 @@ const (
 	searchSlack = 2 * time.Hour // between the clock that gave the stub its id and that of Redis
 )
 
-// inStreams looks from the time on at which the stub was opened.
-func (o *Outbox) inStreams(ctx context.Context, stub string, fits func(ticket.Entry) bool) (ticket.Entry, bool) {
+// inStreams looks from the time on at which the stub was opened. With an error it has not looked everywhere.
+func (o *Outbox) inStreams(ctx context.Context, stub string, fits func(ticket.Entry) bool) (
+	e ticket.Entry, ok bool, err error) {
 	ctx, cancel := o.cfg.Deadline(ctx)
 	defer cancel()
 	r := &Reader{cfg: o.cfg, link: o.link}
 	streams, err := r.Streams(ctx)
 	if err != nil {
-		return ticket.Entry{}, false
+		return e, false, err
 	}
 	for _, stream := range streams {
 		after := strconv.FormatInt(max(ticket.StubTime(stub).Add(-searchSlack).UnixMilli(), 0), 10)
 		for range searchPages {
-			list, err := o.link.Client().XRangeN(ctx, stream, after, "+", searchPage).Result()
-			if e, ok := among(list, fits); ok {
-				return e, true
+			list, fault := o.link.Client().XRangeN(ctx, stream, after, "+", searchPage).Result()
+			if e, ok = among(list, fits); ok {
+				return e, true, nil
 			}
-			if err != nil || len(list) < searchPage {
+			if err = errors.Join(err, fault); fault != nil || len(list) < searchPage {
 				break
 			}
 			after = "(" + list[len(list)-1].ID
 		}
 	}
-	return ticket.Entry{}, false
+	return ticket.Entry{}, false, err
 }
 
 func among(list []redis.XMessage, fits func(ticket.Entry) bool) (ticket.Entry, bool) {

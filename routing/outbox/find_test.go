@@ -9,7 +9,7 @@ import (
 )
 
 // What is known of a stub is found in Redis and on disk, also by a process that has only just begun.
-func TestFirst(t *testing.T) {
+func TestWhoCalled(t *testing.T) {
 	server := redistest.Start(t)
 	cfg := config(t, server.URL())
 	o, _ := open(t, cfg)
@@ -24,7 +24,7 @@ func TestFirst(t *testing.T) {
 	o.Stop()
 	o, _ = open(t, cfg)
 	eventually(t, "redis is there", func() bool { return o.Stats().RedisUp })
-	if e, ok := o.First(t.Context(), wanted.StubID); !ok || e.CallerE164 != wanted.CallerE164 {
+	if e, ok, _ := o.WhoCalled(t.Context(), wanted.StubID); !ok || e.CallerE164 != wanted.CallerE164 {
 		t.Errorf("%v %v", e, ok)
 	}
 	if e, ok := o.Find(t.Context(), stream12345, last.EventID); !ok || e.Title != last.Title {
@@ -33,17 +33,20 @@ func TestFirst(t *testing.T) {
 	if _, ok := o.Find(t.Context(), stream110, last.EventID); ok {
 		t.Error("found in another stream")
 	}
-	if _, ok := o.First(t.Context(), ids.New(time.Now())); ok {
+	if _, ok, err := o.WhoCalled(t.Context(), ids.New(time.Now())); ok || err != nil {
 		t.Error("found what was never written")
 	}
 
 	server.Kill()
+	if _, ok, err := o.WhoCalled(t.Context(), wanted.StubID); ok || err == nil {
+		t.Error("Redis has failed, and the stub is not known")
+	}
 	eventually(t, "its absence is noticed", func() bool { o.Put(m.next(), nil); return !o.Stats().RedisUp })
 	waits := newMatter("110").next()
 	l := newLedger()
 	l.put(o, waits)
 	eventually(t, "on disk", l.reached(1))
-	if e, ok := o.First(t.Context(), waits.StubID); !ok || e.CallerE164 != waits.CallerE164 {
+	if e, ok, _ := o.WhoCalled(t.Context(), waits.StubID); !ok || e.CallerE164 != waits.CallerE164 {
 		t.Errorf("%v %v", e, ok)
 	}
 }

@@ -141,7 +141,7 @@ type Server struct {
 	act    func(ref, user string, v verb.Verb) error
 	attend func(ref string, e call.SupervisorAsked) error
 	matter func(ctx context.Context, stub string) (matter.Matter, bool, error)
-	first  func(ctx context.Context, stub string) (ticket.Entry, bool)
+	caller func(ctx context.Context, stub string) (e ticket.Entry, known bool, err error)
 	entry  func(ctx context.Context, stream, id string) (ticket.Entry, bool)
 	phones func(user string) []netip.Addr // where a user's phone is registered
 	newID  func(time.Time) string
@@ -152,7 +152,7 @@ type Server struct {
 func New(cfg configs.API, sw Switch, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		sw: sw, log: log, audit: audit{log: cmp.Or(sw.Audit, log)}, act: sw.Calls.Press, attend: sw.Calls.Supervise,
-		matter: sw.matter, first: sw.first,
+		matter: sw.matter, caller: sw.whoCalled,
 		entry: sw.entry, phones: sw.phones,
 		newID: ticket.NewIDs(rand.Reader).New, now: time.Now,
 	}
@@ -300,9 +300,13 @@ func (s *Server) calls(w http.ResponseWriter, r *http.Request) {
 }
 
 // encode answers with a value as JSON.
-func (s *Server) encode(w http.ResponseWriter, v any) {
+func (s *Server) encode(w http.ResponseWriter, v any) { s.encodeAs(w, http.StatusOK, v) }
+
+// encodeAs answers so with another status.
+func (s *Server) encodeAs(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		s.log.Debug("a reader went away", "err", err)
 	}

@@ -161,8 +161,8 @@ func (p Span) In(zone *time.Location, now time.Time) (from, to time.Time, err er
 		return from, from, nil
 	}
 	to, err = time.ParseInLocation(time.DateOnly, p.To, zone)
-	switch first := from.Format(time.DateOnly); {
-	case err != nil, p.From == "", first > to.Format(time.DateOnly),
+	switch day := from.Format(time.DateOnly); {
+	case err != nil, p.From == "", day > to.Format(time.DateOnly),
 		from.AddDate(0, 0, mostDays).Format(time.DateOnly) <= to.Format(time.DateOnly):
 		return from, to, ErrDay
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"liandong/routing/category"
@@ -29,8 +28,5 @@ func Kinds(list category.List) []Kind {
 
 // categories looks up who handles what: ?q=噪音, best match first; without it all.
 func (s *Server) categories(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(Kinds(s.conf().Categories.Find(r.URL.Query().Get("q")))); err != nil {
-		s.log.Debug("a reader of the categories went away", "err", err)
-	}
+	s.encode(w, Kinds(s.conf().Categories.Find(r.URL.Query().Get("q"))))
 }

@@ -28,8 +28,8 @@ type pressed struct {
 // then the answer to that is the answer to this. What has failed may be tried
 // again at once.
 func (o *once) do(now time.Time, user, what string, act func() error) error {
-	p, first := o.take(now, user, what)
-	if !first {
+	p, fresh := o.take(now, user, what)
+	if !fresh {
 		<-p.ready
 		return p.err
 	}
@@ -40,7 +40,7 @@ func (o *once) do(now time.Time, user, what string, act func() error) error {
 	return p.err
 }
 
-func (o *once) take(now time.Time, user, what string) (p *pressed, first bool) {
+func (o *once) take(now time.Time, user, what string) (p *pressed, fresh bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if p := o.last[user]; p != nil && p.what == what && now.Sub(p.at) < sameKey {

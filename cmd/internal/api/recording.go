@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,11 +64,7 @@ func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
 		s.sayRecording(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(m); err != nil {
-		s.log.Debug("a reader of a recording went away", "err", err)
-	}
+	s.encode(w, m)
 }
 
 // meta is the metadata of a recording that the visitor may hear: to others there is none.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -50,9 +49,5 @@ type Holding struct {
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	salt := rand.Text()
 	s.audit.did(r, "the config is read")
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(Holding{salt, s.sw.Values(salt)}); err != nil {
-		s.log.Debug("a reader of the config went away", "err", err)
-	}
+	s.encode(w, Holding{salt, s.sw.Values(salt)})
 }

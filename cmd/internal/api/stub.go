@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ func (s *Server) enrich(w http.ResponseWriter, r *http.Request) {
 		s.lines(w, http.StatusBadRequest, fault)
 		return
 	}
-	values["event_id"] = first(values["event_id"], r.Header.Get("Idempotency-Key"))
+	values["event_id"] = either(values["event_id"], r.Header.Get("Idempotency-Key"))
 	a, faults := s.read(values, s.langOf(w))
 	if len(faults) > 0 {
 		s.lines(w, http.StatusBadRequest, faults...)
@@ -61,8 +62,8 @@ func (s *Server) enrich(w http.ResponseWriter, r *http.Request) {
 	s.add(w, r, base, a)
 }
 
-// first is a header or a field, whichever is given.
-func first(a, b string) string {
+// either is a field or a header, whichever is given.
+func either(a, b string) string {
 	if strings.TrimSpace(a) != "" {
 		return a
 	}
@@ -81,8 +82,14 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) (values map[stri
 	return values, ""
 }
 
+const (
+	stubPatience = 8 * time.Second // for what Redis knows of a stub; the answer to HTTP has ten
+	stubPause    = 200 * time.Millisecond
+)
+
 // stub is the newest entry of a stub, or what Redis and the outbox still know of it. With Redis away only stubs of this
-// switch's latest calls are known, and those of which an entry is in its outbox.
+// switch's latest calls are known, and those of which an entry is in its outbox. Where Redis knows the matter and fails
+// before it has told who called it is asked again: an error is better than danger whose caller is unknown.
 func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 	if ticket.StubTime(id).IsZero() {
 		return ticket.Entry{}, errNoStub
@@ -90,12 +97,22 @@ func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 	if e, ok := s.sw.Recent.Find(id); ok {
 		return e, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, stubPatience)
+	defer cancel()
 	m, ok, err := s.matter(ctx, id)
-	first, known := s.first(ctx, id)
+	caller, known, fault := s.caller(ctx, id)
+	for ok && fault != nil && ctx.Err() == nil {
+		select {
+		case <-time.After(stubPause):
+			caller, known, fault = s.caller(ctx, id)
+		case <-ctx.Done():
+		}
+	}
 	switch {
-	case ok || known:
-		return baseOf(m, first, known), nil
-	case err != nil:
+	case known, ok && fault == nil:
+		return baseOf(m, caller, known), nil
+	case cmp.Or(err, fault) != nil:
+		err = cmp.Or(err, fault)
 		return ticket.Entry{}, err
 	}
 	return ticket.Entry{}, errNoStub
@@ -128,11 +145,7 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request, base ticket.Entry, 
 		s.say(w, http.StatusServiceUnavailable, noDisk)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		s.log.Debug("a desk application went away", "err", err)
-	}
+	s.encodeAs(w, status, answer)
 }
 
 // write puts entries into the outbox: 200 when all are on disk, 202 when the disk takes its time and they wait in

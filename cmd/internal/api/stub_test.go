@@ -59,7 +59,7 @@ func desktop(t *testing.T, lang string) (*Server, *tray) {
 		return matter.Matter{StubID: stub, From: "12345", To: "119", Mode: ticket.Direct, CallRef: "c",
 			Urgency: "normal"}, stub == oldStub, nil
 	}
-	s.first = func(context.Context, string) (ticket.Entry, bool) { return ticket.Entry{}, false }
+	s.caller = func(context.Context, string) (e ticket.Entry, known bool, err error) { return e, false, nil }
 	s.entry = func(context.Context, string, string) (ticket.Entry, bool) { return ticket.Entry{}, false }
 	return s, o
 }
@@ -148,7 +148,9 @@ func TestEnrichDangerLater(t *testing.T) {
 	}
 	for _, known := range []bool{true, false} {
 		s, o := desktop(t, "en")
-		s.first = func(_ context.Context, stub string) (ticket.Entry, bool) { return opened, known && stub == oldStub }
+		s.caller = func(_ context.Context, stub string) (ticket.Entry, bool, error) {
+			return opened, known && stub == oldStub, nil
+		}
 		if code, answer := post(s, strings.ToLower(oldStub), `{"urgency":"critical"}`); code != 200 {
 			t.Fatalf("%d %s", code, answer)
 		}
@@ -161,6 +163,35 @@ func TestEnrichDangerLater(t *testing.T) {
 			if v == "" {
 				t.Errorf("known %v: %s is empty", known, name)
 			}
+		}
+	}
+}
+
+// Redis that fails between what it knows of a matter and who called is asked again, until there is an answer or no time
+// left: that is an error, and no stub of an unknown caller.
+func TestStubWhereRedisFails(t *testing.T) {
+	for _, never := range []bool{false, true} {
+		s, _ := desktop(t, "en")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		asked := 0
+		s.caller = func(context.Context, string) (e ticket.Entry, known bool, err error) {
+			asked++
+			if never && asked == 2 {
+				cancel()
+			}
+			if never || asked < 3 {
+				return e, false, io.ErrUnexpectedEOF
+			}
+			e.CallerE164 = "+8613812345678"
+			return e, true, nil
+		}
+		e, err := s.stub(ctx, oldStub)
+		if !never && (err != nil || e.CallerE164 == "") {
+			t.Errorf("%v, of %q", err, e.CallerE164)
+		}
+		if never && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v, of %q", err, e.CallerE164)
 		}
 	}
 }

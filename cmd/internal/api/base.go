@@ -11,14 +11,18 @@ import (
 	"liandong/routing/ticket"
 )
 
-// first finds an entry of a stub that says who called: in a stream, or in an outbox file.
-func (sw Switch) first(ctx context.Context, stub string) (ticket.Entry, bool) {
+// whoCalled finds an entry of a stub that says who called: in a stream, or in an outbox file. With an error there may be
+// one all the same.
+func (sw Switch) whoCalled(ctx context.Context, stub string) (ticket.Entry, bool, error) {
+	var faults []error
 	for _, one := range sw.Stores {
-		if e, ok := one.Outbox.First(ctx, stub); ok {
-			return e, true
+		e, ok, err := one.Outbox.WhoCalled(ctx, stub)
+		if ok {
+			return e, true, nil
 		}
+		faults = append(faults, err)
 	}
-	return ticket.Entry{}, false
+	return ticket.Entry{}, false, errors.Join(faults...)
 }
 
 // entry finds the entry of an event id in the stream that it was written to, or on its way there.
@@ -33,8 +37,8 @@ func (sw Switch) entry(ctx context.Context, stream, id string) (ticket.Entry, bo
 
 // baseOf is the newest entry of a stub as far as it is known: who called from one of its entries, the rest from the
 // state of its matter. ★ fields that nobody knows any more say so, rather than nothing: danger is told all the same.
-func baseOf(m matter.Matter, first ticket.Entry, known bool) ticket.Entry {
-	e := first
+func baseOf(m matter.Matter, caller ticket.Entry, known bool) ticket.Entry {
+	e := caller
 	if !known {
 		opened := m.OpenedAt
 		if opened.IsZero() {
