@@ -149,14 +149,20 @@ const (
 // HuntKind is what is sought, and for whom.
 type HuntKind string
 
-// The kinds of a search. The first two are for a caller who has nobody, the others for the matter.
+// The kinds of a search: for a caller who has nobody,
 const (
 	SeeksDesk     HuntKind = "desk"     // a desk of a line
 	SeeksOverflow HuntKind = "overflow" // a number behind a trunk, by the line's overflow rule
-	SeeksPartner  HuntKind = "partner"  // a desk of the line that the matter is with
-	SeeksOutside  HuntKind = "outside"  // the number outside that the desk hands over to
-	SeeksTaker    HuntKind = "taker"    // the desk that calls a citizen back
-	SeeksJoin     HuntKind = "join"     // a desk that comes from another call
+)
+
+// for a citizen whose call was missed,
+const SeeksTaker HuntKind = "taker" // the desk that calls him back, before he is rung himself
+
+// and for the matter.
+const (
+	SeeksPartner HuntKind = "partner" // a desk of the line that the matter is with
+	SeeksOutside HuntKind = "outside" // the number outside that the desk hands over to
+	SeeksJoin    HuntKind = "join"    // a desk that comes from another call
 )
 
 // Hunt is the search for a desk of one hotline.
@@ -176,9 +182,9 @@ type Hunt struct {
 	Rounds  int       // how often the caller has been waiting
 }
 
-// ForMatter says that the search is for the matter, and not for a caller who has nobody.
+// ForMatter says that the search is for the matter.
 func (h *Hunt) ForMatter() bool {
-	return h != nil && h.Kind != SeeksDesk && h.Kind != SeeksOverflow && h.Kind != SeeksTaker
+	return h != nil && (h.Kind == SeeksPartner || h.Kind == SeeksOutside || h.Kind == SeeksJoin)
 }
 
 // outside says that it rings one number behind a trunk that is no line's.

@@ -17,7 +17,12 @@ func (c *Core) ringSeat(e call.RingSeat) {
 		c.unreachable(p, 480)
 		return
 	}
-	protection := c.protection(e.Seat, "")
+	c.ringAll(p, places, func(to Place) leg.Invite { return c.toDesk(e, to) })
+}
+
+// ringAll rings all phones of a user, who is one party: the first is his, and the others ring beside it.
+func (c *Core) ringAll(p *party, places []Place, invite func(to Place) leg.Invite) {
+	protection := c.protection(p.User, "")
 	p.Network, p.Contact = places[0].Flow.Network, places[0].URI
 	if !c.open(p) {
 		return
@@ -26,10 +31,11 @@ func (c *Core) ringSeat(e call.RingSeat) {
 		place.SRTP = protection
 		who := p
 		if i > 0 {
-			who = &party{ForkOf: p.ID, Network: p.Network, Contact: place.URI, Addr: p.Addr, Gone: true}
+			who = &party{ForkOf: p.ID, Network: p.Network, Contact: place.URI, Addr: p.Addr, Gone: true,
+				Watches: p.Watches}
 			c.parties = append(c.parties, who)
 		}
-		c.dial(who, place, c.toDesk(e, place))
+		c.dial(who, place, invite(place))
 	}
 }
 

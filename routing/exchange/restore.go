@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
@@ -327,7 +329,7 @@ func (c *Core) sounded(s engine.LegState) {
 // occupy gives calls and the letters between them back what they share, before any of them goes on: a phone that is
 // in one call is not free for another, and what comes for a party finds the call that knows where it is.
 func occupy(calls map[string]revival, letters []Letter) {
-	for _, c := range calls {
+	for _, c := range byClaim(calls) {
 		c.core.Occupy()
 	}
 	for _, l := range letters {
@@ -347,6 +349,18 @@ func occupy(calls map[string]revival, letters []Letter) {
 		c.core.world.Wire.Bind(p.kept.Name)
 		c.core.world.Seats.Hold(holder, p.Seat, p.Seat != "", true)
 	}
+}
+
+// byClaim orders calls by what they have to say of a seat that several of them claim: the last one has it. That is one
+// in which a desk has had the caller, before one that only rings, and of these the newest.
+func byClaim(calls map[string]revival) []revival {
+	return slices.SortedFunc(maps.Values(calls), func(a, b revival) int {
+		x, y := &a.record.Call, &b.record.Call
+		if x.Met != y.Met {
+			return map[bool]int{false: -1, true: 1}[x.Met]
+		}
+		return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.Ref, y.Ref))
+	})
 }
 
 // party is who is on the way in a letter.

@@ -150,24 +150,14 @@ func (c *Core) ringSupervisor(e call.RingSupervisor) {
 		c.unreachable(p, 486)
 		return
 	}
-	p.Seat, p.Network, p.Contact = e.User, places[0].Flow.Network, places[0].URI
-	if !c.open(p) {
-		return
-	}
-	for i, place := range places {
-		place.SRTP = c.protection(e.User, "")
-		who := p
-		if i > 0 {
-			who = &party{ForkOf: p.ID, Network: p.Network, Contact: place.URI, Addr: p.Addr, Gone: true,
-				Watches: true}
-			c.parties = append(c.parties, who)
-		}
-		host := c.host(place.Flow)
-		c.dial(who, place, leg.Invite{
+	p.Seat = e.User
+	c.ringAll(p, places, func(to Place) leg.Invite {
+		host := c.host(to.Flow)
+		return leg.Invite{
 			From: header.NameAddr{URI: header.URI{Scheme: "sip", User: verb.Monitor, Host: host}},
 			To:   header.NameAddr{URI: header.URI{Scheme: "sip", User: e.User, Host: host}},
-		})
-	}
+		}
+	})
 }
 
 // takeDesk: a supervisor has the call from now on, and a desk's keys.

@@ -165,8 +165,8 @@ func (e Entry) AppendTo(b []byte) []byte {
 	return append(append(b, e.Key...), e.Value...)
 }
 
-// ReadEntry reads the entry that b begins with, and says how many bytes it takes; its value is a part of b. False: there
-// is none, or half of one.
+// ReadEntry reads the entry that b begins with, and says how many bytes it takes; its value is a part of b. False:
+// there is none, or half of one.
 func ReadEntry(b []byte) (e Entry, n int64, ok bool) {
 	if len(b) < entryHead {
 		return e, 0, false

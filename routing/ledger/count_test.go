@@ -144,7 +144,7 @@ func TestTally(t *testing.T) {
 	calls := func(n int64) func() bool {
 		return func() bool { return o.day("110", now)[indicator.Calls] == fmt.Sprint(n) }
 	}
-	one, _ := start(t, cfg)
+	one, log := start(t, cfg)
 	for i := range 1200 {
 		one.Event(arrived(fmt.Sprint(i), "110", now))
 	}
@@ -153,7 +153,7 @@ func TestTally(t *testing.T) {
 	for i := range 1500 {
 		one.Event(arrived(fmt.Sprint(i), "110", now))
 	}
-	time.Sleep(tallyEvery + 100*time.Millisecond) // it tries, in vain
+	eventually(t, "it tries, in vain", log.has("call events are not counted"))
 	server.Restart()
 	eventually(t, "counted", calls(1500))
 	one.Event(arrived("last", "110", now))

@@ -11,8 +11,8 @@ import (
 	"liandong/routing/ticket"
 )
 
-// WhoCalled finds an entry of a stub that says who called: in a stream of this Redis, else among what is on disk. With an
-// error nothing is known of it, as Redis did not tell. Safe for use by several goroutines; it may take a moment.
+// WhoCalled finds an entry of a stub that says who called: in a stream of this Redis, else among what is on disk. With
+// an error nothing is known of it, as Redis did not tell. Safe for use by several goroutines; it may take a moment.
 func (o *Outbox) WhoCalled(ctx context.Context, stub string) (e ticket.Entry, ok bool, err error) {
 	fits := func(e ticket.Entry) bool { return e.StubID == stub && e.CallerStatus != "" }
 	if e, ok, err = o.inStreams(ctx, stub, fits); ok {

@@ -19,7 +19,6 @@ func again(t *testing.T, s string) {
 	repeat(t, s, ParseHistory, join)
 	repeat(t, s, ParseReasons, FormatReasons)
 	repeat(t, s, ParseUserToUser, join)
-	repeat(t, s, ParseCallInfo, join)
 }
 
 func repeat[T any](t *testing.T, s string, parse func(string) (T, error), write func(T) string) {

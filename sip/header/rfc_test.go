@@ -119,12 +119,15 @@ func TestUserToUser(t *testing.T) {
 
 // RFC 3261 §20.9.
 func TestCallInfo(t *testing.T) {
-	same(t, ParseCallInfo,
-		`<http://wwww.example.com/alice/photo.jpg> ;purpose=icon, <http://www.example.com/alice/> ;purpose=info`,
-		CallInfo{URI: "http://wwww.example.com/alice/photo.jpg", Purpose: "icon"},
-		CallInfo{URI: "http://www.example.com/alice/", Purpose: "info"})
-	same(t, ParseCallInfo, `<urn:emergency:uid:callid:a56e556d871:bcf.state.pa.us>;purpose=emergency-CallId`,
-		CallInfo{URI: "urn:emergency:uid:callid:a56e556d871:bcf.state.pa.us", Purpose: "emergency-CallId"})
+	for want, c := range map[string]CallInfo{
+		`<http://www.example.com/alice/photo.jpg>;purpose=icon`: {"http://www.example.com/alice/photo.jpg", "icon"},
+		`<urn:emergency:uid:callid:a56e556d871:bcf.state.pa.us>;purpose=emergency-CallId`: {
+			"urn:emergency:uid:callid:a56e556d871:bcf.state.pa.us", "emergency-CallId"},
+	} {
+		if got := c.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 }
 
 // RFC 4028 §4 and §5.

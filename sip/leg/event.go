@@ -20,12 +20,9 @@ type Invited struct {
 	Identity    header.Identity
 	Diversions  []header.Diversion
 	History     []header.HistoryEntry
-	UserToUser  string // the header's value as received
-	CallInfo    []header.CallInfo
+	UserToUser  string   // the header's value as received
 	AlertInfo   []string // values as received (RFC 7462)
 	MaxForwards int
-	UserAgent   string
-	HasOffer    bool
 	Wideband    bool // with a codec of wideband that is ours as well
 	// meant for a dialog that there is, not for a new call: Replaces or Join follows, if it can be read
 	Enters   bool
@@ -61,8 +58,6 @@ type ModifyRefused struct {
 
 // InfoReceived is an INFO of the party, already answered.
 type InfoReceived struct {
-	ContentType  string
-	Body         []byte
 	Keys         string // the digits, if it was a DTMF body
 	RecordHeader string // value of a Record header: on, off
 }

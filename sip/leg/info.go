@@ -12,10 +12,10 @@ import (
 // receiveInfo answers an INFO: 200 for keys, a recording mark or nothing at
 // all, 415 for what we do not read, 400 for keys that make no sense.
 func (l *Leg) receiveInfo(now time.Time, s *server, p Packet, req *gosip.Request) {
-	e := InfoReceived{ContentType: contentType(req), Body: req.Body(), RecordHeader: value(req, "record")}
+	e, kind := InfoReceived{RecordHeader: value(req, "record")}, contentType(req)
 	var err error
-	if len(e.Body) > 0 || e.ContentType != "" {
-		e.Keys, err = header.Digits(e.ContentType, e.Body)
+	if len(req.Body()) > 0 || kind != "" {
+		e.Keys, err = header.Digits(kind, req.Body())
 	}
 	switch {
 	case err == nil || e.RecordHeader != "":

@@ -12,10 +12,8 @@ import (
 func (l *Leg) readInvite(req *gosip.Request) Invited {
 	e := Invited{
 		MaxForwards: 70,
-		UserAgent:   value(req, "user-agent"),
 		UserToUser:  value(req, "user-to-user"),
 		AlertInfo:   values(req, "alert-info"),
-		HasOffer:    l.Accept.Offered,
 		Wideband:    l.Accept.Session.Wideband,
 		Enters:      len(values(req, "replaces"))+len(values(req, "join")) > 0,
 		Replaces:    dialogIn(req, "replaces"),
@@ -36,11 +34,6 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 	for _, v := range values(req, "history-info") {
 		if list, err := header.ParseHistory(v); err == nil {
 			e.History = append(e.History, list...)
-		}
-	}
-	for _, v := range values(req, "call-info") {
-		if list, err := header.ParseCallInfo(v); err == nil {
-			e.CallInfo = append(e.CallInfo, list...)
 		}
 	}
 	return e

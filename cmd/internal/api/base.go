@@ -11,8 +11,8 @@ import (
 	"liandong/routing/ticket"
 )
 
-// whoCalled finds an entry of a stub that says who called: in a stream, or in an outbox file. With an error there may be
-// one all the same.
+// whoCalled finds an entry of a stub that says who called: in a stream, or in an outbox file. With an error there may
+// be one all the same.
 func (sw Switch) whoCalled(ctx context.Context, stub string) (ticket.Entry, bool, error) {
 	var faults []error
 	for _, one := range sw.Stores {

@@ -50,12 +50,10 @@ func (s *Server) openMatters(r *http.Request, v visit, d *data) {
 
 // history shows one matter with all that has been written of it.
 func (s *Server) history(w http.ResponseWriter, r *http.Request) {
-	v := visitOf(r)
-	if !oneMatter.of(v.who.Role) {
-		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
+	if !s.may(w, r, oneMatter) {
 		return
 	}
+	v := visitOf(r)
 	d, status := s.data(v, oneMatter), http.StatusOK
 	h, ok, err := s.api.History(r.Context(), v.lines(), r.PathValue("stub"))
 	switch {

@@ -46,10 +46,12 @@ var all = []place{
 	{"calls", pair{"通话", "Calls"}, []string{configs.RoleTaker, configs.RoleSupervisor, configs.RoleEngineer,
 		configs.RoleAdmin}},
 	{"matters", pair{"事项", "Matters"}, []string{configs.RoleSupervisor, configs.RoleAdmin}},
-	{"indicators", pair{"指标", "Indicators"}, []string{configs.RoleSupervisor, configs.RoleManager,
-		configs.RoleAdmin}},
+	theIndicators,
 	{"health", pair{"运行", "Health"}, []string{configs.RoleEngineer, configs.RoleAdmin}},
 }
+
+var theIndicators = place{"indicators", pair{"指标", "Indicators"}, []string{configs.RoleSupervisor, configs.RoleManager,
+	configs.RoleAdmin}}
 
 // oneCall is the page of a call.
 var oneCall = place{"call", pair{"单通话", "A call"}, []string{configs.RoleSupervisor, configs.RoleEngineer,
@@ -206,15 +208,24 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// may says whether a page is for who asks; to others it says so.
+func (s *Server) may(w http.ResponseWriter, r *http.Request, p place) bool {
+	v := visitOf(r)
+	if p.of(v.who.Role) {
+		return true
+	}
+	s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
+	http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
+	return false
+}
+
 // page shows a page to whom it is for.
 func (s *Server) page(p place) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := visitOf(r)
-		if !p.of(v.who.Role) {
-			s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-			http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
+		if !s.may(w, r, p) {
 			return
 		}
+		v := visitOf(r)
 		d := s.data(v, p)
 		d.Ref = r.PathValue("id")
 		lang := s.lang(r)
@@ -273,21 +284,10 @@ func (s *Server) ladderOf(r *http.Request) ladder {
 	return show
 }
 
-// reads says that somebody may read of calls; who may not is told so.
-func (s *Server) reads(w http.ResponseWriter, r *http.Request) bool {
-	v := visitOf(r)
-	if !oneCall.of(v.who.Role) {
-		s.audit(r, "refused at the console", "why", "the page is not for this role", "user", v.name)
-		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
-		return false
-	}
-	return true
-}
-
 // ladder is the story alone, for a page that is open while the call goes on. It asks again and again: that somebody
 // reads a call is written down once.
 func (s *Server) ladder(w http.ResponseWriter, r *http.Request) {
-	if !s.reads(w, r) {
+	if !s.may(w, r, oneCall) {
 		return
 	}
 	v := visitOf(r)
@@ -346,11 +346,10 @@ func (v visit) lines() []string {
 
 // table is the indicators for a spreadsheet.
 func (s *Server) table(w http.ResponseWriter, r *http.Request) {
-	v := visitOf(r)
-	if !slices.ContainsFunc(all, func(p place) bool { return p.Name == "indicators" && p.of(v.who.Role) }) {
-		http.Error(w, notYours.in(s.lang(r)), http.StatusForbidden)
+	if !s.may(w, r, theIndicators) {
 		return
 	}
+	v := visitOf(r)
 	span := api.SpanOf(r)
 	span.Parts = true
 	lines, err := s.api.Figures(r.Context(), v.lines(), span)

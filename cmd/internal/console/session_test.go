@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"liandong/sip/snapshot/snapshottest"
 )
 
 // Who has signed in is signed in for the process to come, too, and no longer than that: by what is kept nobody gets in,
@@ -55,3 +57,6 @@ func TestSessionsOutliveTheProcess(t *testing.T) {
 		t.Errorf("%d are there, %d kept", len(third.all), len(disk))
 	}
 }
+
+// A session is read from the journal as it was written, field by field.
+func TestSessionIsKept(t *testing.T) { snapshottest.Kept[stored](t) }

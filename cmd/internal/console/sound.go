@@ -32,7 +32,7 @@ const (
 
 // sound is a call's quality over time as curves, for a page that is open while the call goes on.
 func (s *Server) sound(w http.ResponseWriter, r *http.Request) {
-	if !s.reads(w, r) {
+	if !s.may(w, r, oneCall) {
 		return
 	}
 	list := []curve{}
