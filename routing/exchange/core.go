@@ -95,6 +95,7 @@ type Retaper func(p record.Position, now time.Time) (LiveRecording, error)
 type Place struct {
 	URI    string   // request URI
 	Before []string // Contacts of the phone before this one
+	Path   []string // URIs of the proxies before the phone
 	Flow   leg.Flow
 	Target string // host:port to resolve when Flow.Remote is not known
 	SRTP   sdp.Protection

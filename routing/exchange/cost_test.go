@@ -2,7 +2,8 @@ package exchange
 
 import (
 	"fmt"
-	"os"
+	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
@@ -10,22 +11,14 @@ import (
 	"time"
 
 	"liandong/routing/journal"
+	"liandong/routing/mirror"
 )
 
 // BenchmarkCall is a citizen who is answered, handed over and talks on, with all signalling of the switch and of the
 // phones, with a journal and without one in turns, so that what else the machine does falls on both. The processors'
 // time counts, garbage collection and all.
 func BenchmarkCall(b *testing.B) {
-	f, err := os.Create(filepath.Join(b.TempDir(), "journal"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	j, err := journal.Open(f)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer j.Close()
+	j := openJournal(b, filepath.Join(b.TempDir(), "journal"))
 	records, rounds := 0, 0
 	var plain, kept time.Duration
 	for b.Loop() {
@@ -42,6 +35,55 @@ func BenchmarkCall(b *testing.B) {
 	b.ReportMetric(float64(records)/calls, "records/call")
 	b.ReportMetric(float64(st.Bytes)/calls, "bytes/call")
 	b.ReportMetric(float64(st.Busy.Microseconds())/calls, "µs-in-journal/call")
+}
+
+// BenchmarkStreamedCall is what the copy on a second machine adds to such a call, on both machines together: each write
+// of the journal goes to the other one by itself, which is the most that it can cost.
+func BenchmarkStreamedCall(b *testing.B) {
+	ours := openJournal(b, filepath.Join(b.TempDir(), "ours"))
+	theirs := openJournal(b, filepath.Join(b.TempDir(), "theirs"))
+	at := netip.MustParseAddrPort("127.0.0.1:0")
+	cfg := mirror.Config{Node: "n", Listen: at, Secret: "of two machines alone", Gather: time.Millisecond,
+		Patience: 10 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	e, err := mirror.NewReceiver(cfg, func([]byte, func([]byte)) {})
+	if err == nil {
+		err = e.Start(b.Context())
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Stop()
+	e.Take(map[string]mirror.Sink{"calls": theirs})
+	cfg.Partner = e.Addr()
+	m, err := mirror.NewSender(cfg, func([]byte) {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.Start()
+	defer m.Stop()
+	follower := ours.Follow(m.Wake)
+	caught := func() {
+		if err := m.Caught(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var kept, streamed time.Duration
+	rounds := 0
+	for b.Loop() {
+		rounds++
+		m.Stream()
+		kept += cpuTime(b, func() { oneCall(b, ours.Write) })
+		m.Stream(mirror.Named{Name: "calls", Source: follower})
+		caught()
+		streamed += cpuTime(b, func() {
+			oneCall(b, func(e ...journal.Entry) { ours.Write(e...); caught() })
+		})
+	}
+	st, calls := m.Stats(), float64(rounds*callsAtOnce)
+	b.ReportMetric(float64(kept.Microseconds())/calls, "µs-without/call")
+	b.ReportMetric(float64(streamed.Microseconds())/calls, "µs-with/call")
+	b.ReportMetric(float64(st.Bytes)/calls, "bytes/call")
+	b.ReportMetric(float64(st.Cuts)/calls, "cuts/call")
 }
 
 const callsAtOnce = 20

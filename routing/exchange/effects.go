@@ -187,6 +187,7 @@ func (c *Core) dial(p *party, to Place, invite leg.Invite) {
 	p.leg = leg.NewOutbound(c.world.Leg, local)
 	c.world.Wire.Bind(p.leg.CallID())
 	invite.RequestURI, invite.Flow, invite.Target, invite.MaxForwards = to.URI, to.Flow, to.Target, c.hops
+	invite.Routes = to.Path
 	c.command(p, invite)
 }
 

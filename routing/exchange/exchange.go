@@ -352,7 +352,7 @@ func (x *Exchange) post(l Letter) bool {
 func (x *Exchange) places(user string) (all []Place) {
 	for _, b := range x.cfg.Wire.Locate(user) {
 		b.Flow.Symmetric = true // phones sit behind NAT more often than not
-		all = append(all, Place{URI: b.Contact, Before: b.Before, Flow: b.Flow})
+		all = append(all, Place{URI: b.Contact, Before: b.Before, Path: b.Path, Flow: b.Flow})
 	}
 	return all
 }

@@ -434,6 +434,21 @@ func (l *lines) String() string {
 }
 
 // BenchmarkStream says what a written kilobyte costs both sides.
+// What changes before there is anything to stream is no cut: the first one goes at once, and is confirmed.
+func TestChangesBeforeTheStream(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, config(secret), config(secret))
+	p.receiver.Take(map[string]Sink{"journal": book(t)})
+	from := book(t).Follow(p.sender.Wake)
+	for i := range 100 {
+		p.sender.Stream()
+		p.sender.Wake()
+		time.Sleep(time.Duration(i) * 20 * time.Microsecond)
+		p.sender.Stream(Named{"journal", from})
+		p.caught(t)
+	}
+}
+
 func BenchmarkStream(b *testing.B) {
 	from, to := book(b), book(b)
 	e, _ := NewReceiver(config(secret), func([]byte, func([]byte)) {})

@@ -337,7 +337,7 @@ func (s *session) write(ctx context.Context) error {
 	defer gather.Stop()
 	ripe, due := true, false // it is time to send; the timer runs
 	for {
-		if ripe && m.room() {
+		if ripe && len(sources) > 0 && m.room() {
 			ripe = false
 			if err := s.cuts(sources); err != nil {
 				return err

@@ -9,6 +9,7 @@ type Machine struct {
 	own     uint64 // of our turn; 0: it is not ours
 	leaving bool   // we have been told to cease
 	held    bool   // the address is here
+	ready   bool   // the partner could go on with what we carry
 	since   time.Duration
 
 	partner, witness, alone time.Duration // until when these voices count for us
@@ -49,17 +50,26 @@ func (m *Machine) Until() time.Duration {
 // Epoch is that of our turn; 0: it is not ours.
 func (m *Machine) Epoch() uint64 { return m.own }
 
-// Held says where the address is.
-func (m *Machine) Held(now time.Duration, here bool) []Effect {
-	orderly := m.Acting(now)
+// Held says where the address is, and whether the partner has a copy with which it could go on.
+func (m *Machine) Held(now time.Duration, here, ready bool) []Effect {
+	m.ready = ready
 	if here != m.held {
 		m.held, m.since = here, now
 	}
-	if !here && m.own != 0 {
-		return m.cease("the address has moved away", orderly)
-	}
 	return m.Tick(now)
 }
+
+// waits says that the address has just moved to a partner who cannot go on yet: it gives it back (see [Effect.Cease]).
+// Meanwhile we are silent, and keep our turn.
+func (m *Machine) waits(now time.Duration) bool {
+	return m.own != 0 && !m.leaving && !m.held && !m.ready && m.voiced(now) && now-m.since < m.cfg.Lease
+}
+
+// voiced says that somebody beside us gives us his voice.
+func (m *Machine) voiced(now time.Duration) bool { return now < max(m.partner, m.witness, m.alone) }
+
+// Alone says that the partner has not been heard for so long that it may have ended.
+func (m *Machine) Alone(now time.Duration) bool { return now-m.heard > m.cfg.Lease }
 
 // Resign is the wish of an admin, or of the end of this process.
 func (m *Machine) Resign(now time.Duration) []Effect {
@@ -90,6 +100,9 @@ func (m *Machine) Tick(now time.Duration) (do []Effect) {
 		m.heard, m.since = now, now
 	}
 	m.tick = now
+	if m.own != 0 && !m.held && !m.waits(now) {
+		return m.cease("the address has moved away", m.voiced(now))
+	}
 	switch {
 	case m.leaving, now-m.asked < m.cfg.Beat():
 		return nil
@@ -134,7 +147,7 @@ func (m *Machine) next() uint64 {
 
 // begin begins a turn for which there is a second voice.
 func (m *Machine) begin(now time.Duration, turn uint64, why string) []Effect {
-	if now >= max(m.partner, m.witness, m.alone) {
+	if !m.voiced(now) {
 		return nil
 	}
 	m.epoch, m.own = turn, turn
@@ -204,7 +217,7 @@ func (m *Machine) Witnessed(now time.Duration, w Word) []Effect {
 func (m *Machine) asks(now time.Duration, w Word) []Effect {
 	answer := Word{Kind: No, Epoch: max(m.epoch, m.own), Number: w.Number}
 	switch {
-	case m.own != 0 && m.Acting(now):
+	case m.own != 0 && (m.Acting(now) || m.waits(now)):
 		answer.Acting = true
 	case m.own != 0: // the partner has our voice as soon as we have stopped
 		return append(m.cease("the partner goes on", false), Effect{Say: &answer})

@@ -89,10 +89,12 @@ func Decode(b []byte) (Word, error) {
 
 // Effect is what is to be done.
 type Effect struct {
-	Say     *Word  // to the partner
-	Consult *Word  // the witness
-	Begin   bool   // carry the calls, from the copy
-	Cease   bool   // stop carrying them, at once and for good; say so with [Machine.Ceased]
-	Orderly bool   // with Cease: the partner has not begun, and waits for what this one has
+	Say     *Word // to the partner
+	Consult *Word // the witness
+	Begin   bool  // carry the calls, from the copy
+	Cease   bool  // stop carrying them, at once and for good; say so with [Machine.Ceased]
+	// with Cease: the partner has not begun, and waits for what this one has. If it has begun this machine is to let go
+	// of the address until it has a copy.
+	Orderly bool
 	Why     string // of Begin and Cease
 }

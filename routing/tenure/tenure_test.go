@@ -12,7 +12,7 @@ func TestNoGap(t *testing.T) {
 	m := New(cfg, 0)
 	begun := time.Duration(0)
 	for now := time.Duration(0); now < 5*time.Second; now += 20 * time.Millisecond {
-		for _, e := range m.Held(now, true) {
+		for _, e := range m.Held(now, true, true) {
 			switch {
 			case e.Begin:
 				begun = now
@@ -29,7 +29,7 @@ func TestNoGap(t *testing.T) {
 	}
 	o := New(Config{Lease: DefaultLease}, 0)
 	o.Heard(0, Word{Kind: Ask, Epoch: 1})
-	o.Held(time.Millisecond, true)
+	o.Held(time.Millisecond, true, true)
 	do := o.Heard(2*time.Millisecond, Word{Kind: Left, Epoch: 1})
 	if len(do) == 0 || do[0].Say == nil || do[0].Say.Kind != Ask {
 		t.Fatalf("does not ask at once: %+v", do)
@@ -60,5 +60,47 @@ func TestWords(t *testing.T) {
 	}
 	if _, err := Decode([]byte("a")); err == nil {
 		t.Error("half a word is one")
+	}
+}
+
+// The address moves to a partner who has no copy, and comes back: the turn goes on. When it does not come back, or the
+// partner is ready, the turn ends in order.
+func TestAddressComesBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		ready bool
+		away  time.Duration
+		ends  bool
+	}{"back at once": {away: 300 * time.Millisecond}, "back late": {away: time.Second, ends: true},
+		"to who is ready": {ready: true, away: 300 * time.Millisecond, ends: true}} {
+		t.Run(name, func(t *testing.T) {
+			m := New(Config{Lease: DefaultLease, First: true}, 0)
+			ended, orderly := false, false
+			for now := time.Duration(0); now < 5*time.Second; now += 20 * time.Millisecond {
+				away := now >= 2*time.Second && now < 2*time.Second+c.away
+				do := m.Held(now, !away, c.ready)
+				if away && m.Acting(now) {
+					t.Fatalf("it acts at %v, without the address", now)
+				}
+				for i := 0; i < len(do); i++ {
+					switch e := do[i]; {
+					case e.Cease:
+						ended, orderly = true, e.Orderly
+					case e.Say != nil && e.Say.Kind == Ask && !ended:
+						do = append(do, m.Heard(now+time.Millisecond, Word{Kind: Yes, Epoch: e.Say.Epoch,
+							Number: e.Say.Number})...)
+					}
+				}
+				if away && !ended { // the partner has it, and would begin
+					for _, e := range m.Heard(now+time.Millisecond, Word{Kind: Ask, Epoch: 2, Number: 1}) {
+						if e.Say != nil && e.Say.Kind == Yes {
+							t.Fatalf("at %v it lets the partner begin, and goes on later", now)
+						}
+					}
+				}
+			}
+			if ended != c.ends || ended && !orderly || !ended && !m.Acting(5*time.Second-20*time.Millisecond) {
+				t.Errorf("ended %v, in order %v", ended, orderly)
+			}
+		})
 	}
 }

@@ -20,6 +20,7 @@ type Invite struct {
 	RequestURI   string
 	Flow         Flow
 	Target       string          // host:port, used when Flow.Remote is zero
+	Routes       []string        // URIs of the proxies that it is to pass, the first one first: RFC 3327 §5.3
 	From, To     header.NameAddr // without tags
 	Fields       []header.Field  // P-Asserted-Identity, Diversion, History-Info, User-to-User, Call-Info, Alert-Info …
 	DelayedOffer bool            // no SDP in the INVITE: the party offers, our ACK answers

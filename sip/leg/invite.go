@@ -85,6 +85,13 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 	seq := uint32(l.cfg.Rand()%1_000_000) + 1
 	req := gosip.NewRequest(gosip.INVITE, uri)
 	req.AppendHeader(l.newVia(cmd.Flow.Transport))
+	for _, r := range cmd.Routes {
+		route := &gosip.RouteHeader{}
+		if err := gosip.ParseUri(r, &route.Address); err != nil {
+			return nil, err
+		}
+		req.AppendHeader(route)
+	}
 	hops := gosip.MaxForwardsHeader(70)
 	if cmd.MaxForwards > 0 {
 		hops = gosip.MaxForwardsHeader(cmd.MaxForwards)

@@ -37,6 +37,28 @@ func TestInviteIsCompleteOnTheWire(t *testing.T) {
 	}
 }
 
+// RFC 3327 §5.4: the Path of a phone is the Route of a request to it, and RFC 3261 §9.1: the CANCEL "MUST include the
+// Route header field's values" of the INVITE.
+func TestInviteHasTheRoutesOfAPath(t *testing.T) {
+	s := outbound(t, func(_ *Config, i *Invite) { i.Routes = []string{"sip:10.0.0.9:5070;lr;ob", "sip:10.0.0.8;lr"} })
+	s.receive(s.response(s.last("INVITE"), 180, ""))
+	s.do(End{})
+	for _, method := range []string{"INVITE", "CANCEL"} {
+		text := s.last(method).String()
+		if !strings.Contains(text, "Route: <sip:10.0.0.9:5070;lr;ob>\r\nRoute: <sip:10.0.0.8;lr>\r\n") {
+			t.Errorf("no way in\n%s", text)
+		}
+	}
+	s = newScript(t)
+	cmd := inviteTo(t, addrB, "udp")
+	cmd.Routes = []string{"nonsense"}
+	s.leg = NewOutbound(testConfig(1), s.local)
+	s.do(cmd)
+	if len(s.take()) != 0 {
+		t.Error("an INVITE goes without its way")
+	}
+}
+
 // RFC 3261 §13.3.1.4: "The 2xx response is passed to the transport with an
 // interval that starts at T1 seconds and doubles for each retransmission until
 // it reaches T2 seconds [...] Response retransmissions cease when an ACK request

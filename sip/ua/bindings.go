@@ -14,6 +14,7 @@ import (
 type Binding struct {
 	User, Contact string   // Contact is the URI to put into the Request-URI
 	Before        []string // Contacts of the phone before this one, the latest first: its dialogs may name them
+	Path          []string // URIs of the proxies before the phone, ours first: RFC 3327; none: it is reached as it is
 	Flow          leg.Flow // the way the phone is reached: the one its REGISTER came
 	Expires       time.Time
 	UserAgent     string
@@ -88,7 +89,7 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 	for i := len(reg.changes) - 1; i >= 0; i-- {
 		if c := reg.changes[i]; c.lifetime > 0 {
 			c.Expires = now.Add(c.lifetime)
-			behind := c.Flow.Transport == "udp" && c.Flow.Remote != contactAddr(c.Contact)
+			behind := len(c.Path) == 0 && c.Flow.Transport == "udp" && c.Flow.Remote != contactAddr(c.Contact)
 			c.Before = reg.before(list, c)
 			next = append(next, record{Binding: c.Binding, key: c.key, callID: reg.callID, cseq: reg.cseq,
 				behind: behind})

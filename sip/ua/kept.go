@@ -40,6 +40,7 @@ type keptRecords struct {
 type keptRecord struct {
 	Contact   string
 	Before    []string
+	Path      []string `cbor:",omitempty"`
 	Flow      leg.Flow
 	Expires   int64
 	UserAgent string
@@ -56,7 +57,7 @@ const keptVersion = 1
 
 func (r record) kept() keptRecord {
 	return keptRecord{
-		Contact: r.Contact, Before: r.Before, Flow: r.Flow, Expires: r.Expires.UnixNano(),
+		Contact: r.Contact, Before: r.Before, Path: r.Path, Flow: r.Flow, Expires: r.Expires.UnixNano(),
 		UserAgent: r.UserAgent, Phone: r.phone,
 		Key: r.key, CallID: r.callID, CSeq: r.cseq, Behind: r.behind, Lost: r.lost,
 	}
@@ -65,7 +66,8 @@ func (r record) kept() keptRecord {
 func (k keptRecord) record(user string) record {
 	return record{
 		Binding: Binding{
-			User: user, Contact: k.Contact, Before: k.Before, Flow: k.Flow, Expires: time.Unix(0, k.Expires),
+			User: user, Contact: k.Contact, Before: k.Before, Path: k.Path, Flow: k.Flow,
+			Expires:   time.Unix(0, k.Expires),
 			UserAgent: k.UserAgent, phone: k.Phone,
 		},
 		key: k.Key, callID: k.CallID, cseq: k.CSeq, behind: k.Behind, lost: k.Lost,

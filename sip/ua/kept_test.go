@@ -187,7 +187,8 @@ func TestConnectionThatWasNotHandedOver(t *testing.T) {
 func TestKeptRecordHasEveryField(t *testing.T) {
 	r := record{
 		Binding: Binding{
-			User: "1101", Contact: "c", Before: []string{"b"}, Expires: time.Unix(0, 5), UserAgent: "a", phone: "p",
+			User: "1101", Contact: "c", Before: []string{"b"}, Path: []string{"q"}, Expires: time.Unix(0, 5),
+			UserAgent: "a", phone: "p",
 			Flow: leg.Flow{Network: "n", Transport: "tcp", Local: netip.MustParseAddrPort("10.0.0.1:1"),
 				Remote: netip.MustParseAddrPort("10.0.0.2:2"), Symmetric: true},
 		},

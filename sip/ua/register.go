@@ -22,7 +22,7 @@ func (u *UA) register(in *inbound) {
 		u.stranger(in)
 		return
 	}
-	if a, ok := demandsTooMuch(in.req, ""); ok {
+	if a, ok := demandsTooMuch(in.req, pathTag); ok {
 		u.respond(in, a)
 		return
 	}
@@ -55,7 +55,7 @@ func (u *UA) registered(now time.Time, user string, in *inbound) (answer, bool) 
 		return say(gosip.StatusInternalServerError, "REGISTER Out Of Order"), false
 	}
 	u.another(user, before, u.registrar.live(now, user))
-	return say(gosip.StatusOK, "OK", u.contacts(now, user)...), changed
+	return say(gosip.StatusOK, "OK", append(u.contacts(now, user), pathSeen(in.req)...)...), changed
 }
 
 // another says when a phone comes to take a user's calls beside one that does already: it may be somebody's who has got
@@ -86,6 +86,10 @@ func (u *UA) contacts(now time.Time, user string) []header.Field {
 
 func (u *UA) readRegistration(user string, in *inbound) (registration, answer) {
 	reg := registration{user: user, callID: in.callID(), cseq: in.req.CSeq().SeqNo}
+	path, err := readPath(in.req)
+	if err != nil {
+		return reg, say(gosip.StatusBadRequest, "Bad Request (Path)")
+	}
 	contacts := in.req.GetHeaders("Contact")
 	for _, h := range contacts {
 		c := h.(*gosip.ContactHeader) // read makes no others
@@ -101,6 +105,7 @@ func (u *UA) readRegistration(user string, in *inbound) (registration, answer) {
 		if refusal.code != 0 {
 			return reg, refusal
 		}
+		change.Path = path
 		reg.changes = append(reg.changes, change)
 	}
 	return reg, answer{}

@@ -139,10 +139,11 @@ func (p *pair) run(ctx context.Context, moved <-chan struct{}) {
 	tick := time.NewTicker(tenure.Config{Lease: tenure.DefaultLease}.Beat() / 2)
 	defer tick.Stop()
 	for {
-		here := p.addressed()
+		here, s := p.addressed(), p.sender.Stats()
+		ready := s.Connected && s.Lag < tenure.DefaultLease/2
 		p.with(nil, func(m *tenure.Machine, now time.Duration) []tenure.Effect {
 			p.here = here
-			return m.Held(now, here)
+			return m.Held(now, here, ready)
 		})
 		select {
 		case <-ctx.Done():
@@ -200,6 +201,8 @@ func (p *pair) with(answer func([]byte), f func(*tenure.Machine, time.Duration) 
 	p.mu.Unlock()
 	for _, e := range do {
 		switch {
+		case e.Cease && !e.Orderly:
+			p.away(true)
 		case e.Say != nil && answer != nil:
 			answer(e.Say.Encode())
 		case e.Say != nil:
@@ -249,6 +252,23 @@ func (p *pair) Turn() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.machine.Epoch()
+}
+
+// mayCome says that this machine could carry the calls: it has a copy of them, or there is nobody who carries any.
+func (p *pair) mayCome() bool {
+	if p.receiver.Stats().Copied {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.machine.Alone(uptime.Now())
+}
+
+// away is giveAway where nobody could be told that it fails.
+func (p *pair) away(yes bool) {
+	if err := p.giveAway(yes); err != nil {
+		p.log.Error("keepalived cannot be told where the addresses may be", "here", !yes, "err", err)
+	}
 }
 
 // giveAway asks keepalived to move the addresses to the other machine, or says that they may come here: it watches the

@@ -26,6 +26,9 @@ const (
 // is some milliseconds behind.
 const unseenRequests = 16
 
+// comesSoon is how often a machine that stands by looks whether it could carry the calls.
+const comesSoon = 20 * time.Millisecond
+
 // errElsewhere ends a process without a keeper whose machine has lost the calls.
 var errElsewhere = errors.New("app: the other machine carries the calls")
 
@@ -75,9 +78,7 @@ func (a *App) standBy(ctx context.Context, run configs.Run) (bool, error) {
 	if a.pair.Turn() != 0 && a.goesOn(ctx) {
 		return true, nil
 	}
-	if err := a.pair.giveAway(false); err != nil {
-		a.log.Error("keepalived cannot be told that the addresses may come here", "err", err)
-	}
+	a.pair.away(true) // until this machine could go on: an address that comes before is silent
 	a.stores.ship()
 	sinks := map[string]mirror.Sink{callsSink: a.journal}
 	for name, j := range a.copies {
@@ -96,8 +97,15 @@ func (a *App) standBy(ctx context.Context, run configs.Run) (bool, error) {
 		yielded, lost = line.Yielded(), line.Lost()
 		line.Ready(keeper.Ready{Control: run.Control, JSON: a.json})
 	}
+	look := time.NewTicker(comesSoon)
+	defer look.Stop()
 	for {
 		select {
+		case <-look.C:
+			if a.pair.mayCome() {
+				a.pair.away(false)
+				look.Stop()
+			}
 		case <-a.pair.begun:
 			a.skip = unseenRequests
 			return true, nil
