@@ -80,30 +80,40 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 		a.Stop()
 		return err
 	}
-	cfg = newest(cfg, fresh, log)
-	a.read = read
+	cfg, a.read = newest(cfg, fresh, log), read
+	ceased, up, err := p.begin(ctx, a, cfg)
+	if a.pair != nil {
+		defer a.pair.stop()
+	}
+	if !up {
+		return err
+	}
+	return p.carry(ctx, a, hangups, ceased)
+}
+
+// begin takes over what the process before has left, and starts all parts. False: the switch does not carry calls here.
+// ceased is closed when another machine is to carry them; nil: there is none.
+func (p *Process) begin(ctx context.Context, a *App, cfg *configs.Config) (ceased <-chan struct{}, up bool, err error) {
+	log := a.log
 	run := cfg.Run()
 	if err := private(run.Dir); err != nil {
-		return fmt.Errorf("app: run_dir: %w", err)
+		return nil, false, fmt.Errorf("app: run_dir: %w", err)
 	}
 	a.openJournal(run, p.Status().Row)
 	if err := a.join(cfg, run); err != nil {
-		return err
+		return nil, false, err
 	}
-	var ceased <-chan struct{}
 	if a.pair != nil {
-		defer a.pair.stop()
-		carries, err := a.standBy(ctx, run)
-		if !carries {
-			return err
+		if carries, err := a.standBy(ctx, run); !carries {
+			return nil, false, err
 		}
 		ceased = a.pair.ceased
 	}
 	if err := a.build(cfg); err != nil {
-		return err
+		return nil, false, err
 	}
 	if up, err := a.startUnless(ctx, ceased); !up {
-		return err
+		return nil, false, err
 	}
 	for _, w := range cfg.Warnings() {
 		log.Warn("config", "what", w.String())
@@ -112,11 +122,18 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 		log.Warn("config", "what", what)
 	}
 	log.Info("ready", "node", cfg.Node, "what", cfg.Summary())
+	if p.line != nil {
+		a.serves.Store(true)
+		p.line.Ready(keeper.Ready{Control: run.Control, JSON: cfg.Log.Format == "json", Tests: a.tester != nil})
+	}
+	return ceased, true, nil
+}
+
+// carry carries calls until ctx ends, or another process or machine is to go on with them.
+func (p *Process) carry(ctx context.Context, a *App, hangups <-chan os.Signal, ceased <-chan struct{}) error {
 	var yielded, lost <-chan struct{}
 	if p.line != nil {
 		yielded, lost = p.line.Yielded(), p.line.Lost()
-		a.serves.Store(true)
-		p.line.Ready(keeper.Ready{Control: run.Control, JSON: cfg.Log.Format == "json", Tests: a.tester != nil})
 	}
 	for {
 		select {
@@ -128,7 +145,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 			} else {
 				a.leave()
 			}
-			log.Info("another process goes on with the calls")
+			a.log.Info("another process goes on with the calls")
 			return nil
 		case <-lost:
 			return fmt.Errorf("app: %w", keeper.ErrLost)
