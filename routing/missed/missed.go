@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"liandong/media/aging"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
 )
@@ -89,8 +90,10 @@ var (
 type Book struct {
 	keep  func(id string, c *Call) // writes it down; nil: it is off the list. Must not block
 	clock func() time.Time         // that nobody sets; it goes on through restarts
+	began time.Time                // by it
 
 	mu    sync.Mutex
+	aging aging.Clock       // with the days found then: a machine that was off may have begun with a wrong year
 	calls map[string]*Call  // by id
 	of    map[whose][]*Call // of each citizen at a line, the oldest first
 	entry map[string]*Call  // by the ids of the entries that were taken in
@@ -110,14 +113,17 @@ const mostTaken = 32
 // NewBook is a list with what the process before has written down. What is old on it is told by a clock that nobody
 // sets.
 func NewBook(keep func(id string, c *Call), before []Call, clock func() time.Time) *Book {
-	b := &Book{keep: keep, clock: clock, calls: map[string]*Call{}, of: map[whose][]*Call{}, entry: map[string]*Call{}}
+	b := &Book{keep: keep, clock: clock, began: clock(), calls: map[string]*Call{}, of: map[whose][]*Call{}, entry: map[string]*Call{}}
 	slices.SortFunc(before, func(x, y Call) int { return x.First.Compare(y.First) })
 	for _, c := range before {
 		if c.Seen.IsZero() { // written by a version that did not say it
 			c.Seen = c.Last
 		}
 		b.add(&c)
+		b.aging.Found = append(b.aging.Found, c.Seen.Truncate(24*time.Hour))
 	}
+	slices.SortFunc(b.aging.Found, time.Time.Compare)
+	b.aging.Found = slices.Compact(b.aging.Found)
 	return b
 }
 
@@ -350,8 +356,9 @@ func (b *Book) List() (list []Call) {
 // sweep takes off the list what is old. Caller holds mu.
 func (b *Book) sweep() {
 	now := b.clock()
+	old := b.aging.At(now, now.Sub(b.began))
 	for id, c := range b.calls {
-		age := now.Sub(c.Seen)
+		age := old.Sub(c.Seen)
 		if c.State != Calling && (age > keptOpen || !c.open() && age > keptSettled) {
 			b.drop(id)
 		}

@@ -333,3 +333,27 @@ func TestWallClockIsSet(t *testing.T) {
 		}
 	}
 }
+
+// A machine that was off begins with a wrong year just before midnight: no citizen is lost from the list by it, neither
+// on that day nor by the processes after it. A clock that has run for a day is believed.
+func TestWrongYear(t *testing.T) {
+	r := newRig()
+	for day := range 5 {
+		r.now = noon.AddDate(0, 0, day)
+		r.Take(entry(fmt.Sprint("+861381234567", day), time.Duration(day)*24*time.Hour))
+	}
+	wrong := time.Date(noon.Year()+12, 5, 1, 23, 50, 0, 0, time.UTC)
+	for process := range 3 {
+		r.now = wrong.Add(time.Duration(process) * 20 * time.Minute)
+		r.reborn()
+		for range 3 {
+			if n := len(r.List()); n != 5 {
+				t.Fatalf("process %d at %v: %d calls", process, r.now, n)
+			}
+			r.now = r.now.Add(5 * time.Minute)
+		}
+	}
+	if r.now = r.now.Add(25 * time.Hour); len(r.List()) != 0 {
+		t.Errorf("%d calls after a day", len(r.List()))
+	}
+}

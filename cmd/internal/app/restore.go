@@ -2,8 +2,11 @@ package app
 
 import (
 	"errors"
+	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"liandong/configs"
@@ -25,6 +28,7 @@ const (
 // to serve.
 func (a *App) openJournal(run configs.Run, row int) {
 	aside := run.Journal + ".aside"
+	clearOld(run.Journal, aside)
 	if row > 0 && row%manyCrashes == 0 {
 		if err := os.Rename(run.Journal, aside); err == nil {
 			a.log.Error("ALARM: process after process has died; all that was kept is given up", "kept", aside)
@@ -36,6 +40,19 @@ func (a *App) openJournal(run configs.Run, row int) {
 	}
 	if a.journal != nil && row >= crashes {
 		a.giveCallsUp(aside)
+	}
+}
+
+// clearOld leaves of the journals that older versions have put aside, each by the time when it was, the newest.
+func clearOld(path, aside string) {
+	old, _ := filepath.Glob(path + ".[0-9]*") // the folder is the switch's own; what cannot be read stays
+	slices.Sort(old)
+	for i, file := range old {
+		if _, err := os.Stat(aside); i == len(old)-1 && errors.Is(err, fs.ErrNotExist) {
+			_ = os.Rename(file, aside)
+			continue
+		}
+		_ = os.Remove(file)
 	}
 }
 

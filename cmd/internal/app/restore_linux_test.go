@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"liandong/configs"
@@ -96,4 +97,32 @@ func count(j *journal.Journal, kinds []journal.Kind) (n int) {
 		n += min(len(j.All(k)), 1)
 	}
 	return n
+}
+
+// Of the journals that older versions have put aside the newest is left.
+func TestOldJournalsAreCleared(t *testing.T) {
+	for _, aside := range []bool{false, true} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "journal")
+		for _, name := range []string{".1700000000", ".1800000000", ".1750000000", ".other"} {
+			if err := os.WriteFile(path+name, []byte(name), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := ".1800000000"
+		if aside {
+			want = "newer"
+			if err := os.WriteFile(path+".aside", []byte(want), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clearOld(path, path+".aside")
+		files, err := fs.Glob(os.DirFS(dir), "*")
+		if err != nil || !slices.Equal(files, []string{"journal.aside", "journal.other"}) {
+			t.Errorf("%v %v", files, err)
+		}
+		if text, err := os.ReadFile(path + ".aside"); string(text) != want {
+			t.Errorf("%q %v is left", text, err)
+		}
+	}
 }

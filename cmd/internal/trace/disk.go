@@ -21,6 +21,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"liandong/media/aging"
 	"liandong/media/record"
 	"liandong/sip/capture"
 )
@@ -42,9 +43,11 @@ type Disk struct {
 	stopped atomic.Bool
 	ready   chan struct{} // closed when all files are known
 	pause   time.Time     // the writer's: no file is begun before then
+	opened  time.Time
 
 	mu    sync.Mutex
-	files []*segment // guarded by mu; the oldest first
+	aging aging.Clock // guarded by mu; with the days of the files that were found
+	files []*segment  // guarded by mu; the oldest first
 }
 
 // DiskConfig says where entries are kept, and for how long. Immutable.
@@ -83,7 +86,7 @@ func OpenDisk(cfg DiskConfig, log *slog.Logger) (*Disk, error) {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
 	d := &Disk{cfg: cfg, log: log, queue: make(chan any, diskQueue), done: make(chan struct{}),
-		ready: make(chan struct{})}
+		ready: make(chan struct{}), opened: time.Now()}
 	d.wg.Go(d.write)
 	d.wg.Go(d.scan)
 	return d, nil
@@ -206,7 +209,7 @@ func (d *Disk) write() {
 		case one := <-d.queue:
 			w = d.take(w, one)
 		case <-sweep.C:
-			d.sweep()
+			d.tidy()
 		case <-d.done:
 			for {
 				select {
@@ -231,7 +234,7 @@ func (d *Disk) take(w *writer, one any) *writer {
 	if w != nil && (w.size > segmentSize || time.Since(w.began) > segmentAge) {
 		w.close()
 		w = nil
-		d.sweep()
+		d.tidy()
 	}
 	if w == nil {
 		var err error
@@ -354,29 +357,23 @@ func (d *Disk) scan() {
 			d.count.bytes.Add(s.size)
 		}
 	}
-	d.age(found)
 	d.mu.Lock()
+	d.aging.Found = daysOf(found)
 	for _, s := range d.files { // begun by this process meanwhile
 		found = d.without(found, s.path)
 	}
 	d.files = append(found, d.files...)
 	d.mu.Unlock()
-	d.sweep()
+	d.tidy()
 }
 
-// age makes files of processes before grow older with this one, from the newest of them on: the wall clock may be
-// wrong, or set.
-func (d *Disk) age(found []*segment) {
-	var newest time.Time
-	for _, s := range found {
-		if s.began.After(newest) {
-			newest = s.began
-		}
+// daysOf are the days on which files were begun, in order.
+func daysOf(files []*segment) (days []time.Time) {
+	for _, s := range files {
+		days = append(days, s.began.Truncate(24*time.Hour))
 	}
-	now := time.Now()
-	for _, s := range found {
-		s.began = now.Add(-newest.Sub(s.began))
-	}
+	slices.SortFunc(days, time.Time.Compare)
+	return slices.Compact(days)
 }
 
 // without takes a file out of a list, and out of the account. Caller holds mu.
@@ -438,21 +435,28 @@ func readHead(in io.Reader) (n int, ref, second uint64, err error) {
 	return n, binary.BigEndian.Uint64(head[4:]), binary.BigEndian.Uint64(head[12:]), nil
 }
 
-// sweep deletes what is too old or too much.
-func (d *Disk) sweep() {
+// tidy is sweep by the wall clock as it is now, without what Go's clock has beside it: it may have been set.
+func (d *Disk) tidy() { d.sweep(time.Now().Round(0), time.Since(d.opened)) }
+
+// sweep deletes what is too old or too much, and never the newest file. run is for how long the process has run.
+func (d *Disk) sweep(wall time.Time, run time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	total := int64(0)
+	total, now := int64(0), d.aging.At(wall, run)
 	for _, s := range d.files {
 		total += s.size
 	}
-	for len(d.files) > 1 && (total > d.cfg.Max || time.Since(d.files[0].began) > d.cfg.Keep+segmentAge) {
-		old := d.files[0]
+	for i := 0; i < len(d.files)-1; {
+		old := d.files[i]
+		if total <= d.cfg.Max && now.Sub(old.began) <= d.cfg.Keep+segmentAge {
+			i++
+			continue
+		}
 		if err := os.Remove(old.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			d.log.Error("what is kept of calls' messages cannot be deleted", "file", old.path, "err", err)
 			return
 		}
-		d.files = d.files[1:]
+		d.files = slices.Delete(d.files, i, i+1)
 		total -= old.size
 		d.count.bytes.Add(-old.size)
 	}

@@ -200,6 +200,57 @@ func TestDiskIsBounded(t *testing.T) {
 	}
 }
 
+// A machine begins with a wrong year just before midnight: no file goes by it, neither on that day nor by the processes
+// after it. A clock that has run for a day is believed, and with the right year only what is old goes.
+func TestDiskInAWrongYear(t *testing.T) {
+	dir := t.TempDir()
+	put := func(at time.Time) {
+		path := filepath.Join(dir, fmt.Sprintf("%020d-0%s", at.UnixNano(), segmentExt))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	right := start.Truncate(24 * time.Hour)
+	for day := range 5 {
+		put(right.AddDate(0, 0, day))
+	}
+	files := func(wall time.Time, run time.Duration) int {
+		d := &Disk{cfg: DiskConfig{Dir: dir, Keep: 5 * 24 * time.Hour, Max: 1 << 30}, ready: make(chan struct{}),
+			log: slog.New(slog.DiscardHandler)}
+		paths, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for _, path := range paths {
+			s, err := readSegment(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.files = append(d.files, s)
+		}
+		d.aging.Found = daysOf(d.files)
+		d.sweep(wall, 0)
+		if run > 0 {
+			d.sweep(wall.Add(run), run)
+		}
+		return len(d.files)
+	}
+	wrong := time.Date(right.Year()+12, 5, 1, 23, 50, 0, 0, time.UTC)
+	for process := range 3 {
+		wall := wrong.Add(time.Duration(process) * 20 * time.Minute)
+		if n := files(wall, 10*time.Minute); n != 5+process {
+			t.Fatalf("process %d: of %d files %d are left", process, 5+process, n)
+		}
+		put(wall)
+	}
+	if n := files(right.AddDate(0, 0, 5).Add(12*time.Hour), 0); n != 7 {
+		t.Errorf("with the right year: %d files, want that the oldest has gone", n)
+	}
+	if n := files(wrong.AddDate(0, 0, 30), 25*time.Hour); n != 1 {
+		t.Errorf("after a day: %d files, want the newest", n)
+	}
+}
+
 // A disk that takes nothing holds up nobody.
 func TestDiskNeverWaits(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
