@@ -43,7 +43,7 @@ type Concealer struct {
 	at     int // next sample within them
 
 	past   [bufferSize]int16 // before the gap; its end is at the end
-	seam   [maxQuarter]int16 // end of the repeated stretch, blended so that it goes over into its beginning
+	blend  [maxQuarter]int16 // end of the repeated stretch, blended so that it goes over into its beginning
 	fall   int32             // Q15: by how much a period is softer than the one before
 	level  int32             // Q15: of this period, when each is as much softer
 	within int               // its samples that are made
@@ -134,7 +134,7 @@ func (c *Concealer) repeat(times int) {
 	end := c.past[bufferSize-q:]
 	before := c.past[bufferSize-times*c.period-q:]
 	for i := range q {
-		c.seam[i] = mix(end[i], before[i], i+1, q+1)
+		c.blend[i] = mix(end[i], before[i], i+1, q+1)
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *Concealer) next() int16 {
 		c.at = 0
 	}
 	if in := at - (long - c.quarter()); in >= 0 {
-		return c.seam[in]
+		return c.blend[in]
 	}
 	return c.past[bufferSize-long+at]
 }

@@ -59,7 +59,7 @@ func (l *line) between(i int) int64 {
 }
 
 // Upsampler brings a stream of sound from Rate to WideRate, ResampleDelay
-// later. Pieces of any length may follow each other; there is no seam. The zero
+// later. Pieces of any length may follow each other; nothing is heard where they meet. The zero
 // value is ready and has heard silence. Owned by whoever owns the stream.
 type Upsampler struct{ past line }
 
@@ -82,7 +82,7 @@ func (u *Upsampler) Up(dst, src []int16) int {
 
 // Downsampler brings a stream of sound from WideRate to Rate, ResampleDelay
 // later. What is above 4 kHz is taken out, so that it does not fold down.
-// Pieces of any even length may follow each other; there is no seam. The zero
+// Pieces of any even length may follow each other; nothing is heard where they meet. The zero
 // value is ready and has heard silence. Owned by whoever owns the stream.
 type Downsampler struct{ even, odd line }
 

@@ -13,7 +13,7 @@ const (
 	comfortLevel   = 8.2 // root mean square; with what G.711 adds, -65 dBm0
 )
 
-// Comfort is the noise of a quiet line, a loop without a seam, for who is connected and has
+// Comfort is the noise of a quiet line, a loop without a break, for who is connected and has
 // nothing to hear: a line that is dead silent is taken for a broken one. It is about -65 dBm0,
 // even, and no tone is in it. No playlist has it: it is no clip to be chosen.
 func Comfort() Clip { return comfort() }

@@ -8,7 +8,7 @@ import (
 )
 
 // The music is our own: eight bars of a simple tune over long notes, made
-// of plain sines so that it survives G.711. It loops without a seam, since
+// of plain sines so that it survives G.711. It loops without a break, since
 // what rings on past its end is laid over its beginning, and it is nowhere
 // silent: who waits must hear that the line is alive.
 const (

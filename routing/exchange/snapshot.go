@@ -195,7 +195,7 @@ func (c *Core) Occupy() {
 		if p.Seat != "" {
 			l, ok := c.state.Leg(p.ID)
 			c.world.Seats.Hold(c.state.Ref, p.Seat, !p.Gone, ok && l.Up || p.Lender.Ref != "")
-			if p.apart() && !p.Gone {
+			if p.Watches && !p.Gone {
 				c.world.Seats.Watch(c.state.Ref, p.Seat)
 			}
 		}

@@ -168,9 +168,6 @@ func (c *Core) takeDesk(e call.TakeDesk) {
 	}
 }
 
-// apart says that a party is a supervisor's phone, which has no part in the call.
-func (p *party) apart() bool { return p.Watches }
-
 // attending are the supervisors as the recording tells of them.
 func (c *Core) attending() (list []record.Attendance) {
 	for _, s := range c.state.Supervisors {

@@ -68,9 +68,9 @@ func (c *Core) supervises(p *party) (line string, ok bool) {
 	switch {
 	case here:
 		return s.Hotline, true
-	case !p.apart():
+	case !p.Watches:
 		return "", false
-	case p.ForkOf != 0 && desk != nil && desk.apart():
+	case p.ForkOf != 0 && desk != nil && desk.Watches:
 		return c.supervises(desk)
 	case p.traced.line != "":
 		return p.traced.line, true

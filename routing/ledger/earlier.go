@@ -47,13 +47,9 @@ func (l *Ledger) Earlier(ctx context.Context, hotline, e164 string) (list []matt
 	if err != nil || len(stubs) == 0 {
 		return nil, plain(err)
 	}
-	pipe := l.link.Client().Pipeline()
-	hashes := make([]*redis.MapStringStringCmd, len(stubs))
-	for i, stub := range stubs {
-		hashes[i] = pipe.HGetAll(ctx, matter.Key(stub))
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, plain(err)
+	hashes, err := l.hashes(ctx, stubs)
+	if err != nil {
+		return nil, err
 	}
 	for _, hash := range hashes {
 		if m, err := matter.Parse(hash.Val()); err == nil && m.StubID != "" {

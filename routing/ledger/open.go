@@ -98,6 +98,17 @@ func plain(err error) error {
 	return nil
 }
 
+// hashes are the states of matters by their stubs, read at once.
+func (l *Ledger) hashes(ctx context.Context, stubs []string) ([]*redis.MapStringStringCmd, error) {
+	pipe := l.link.Client().Pipeline()
+	list := make([]*redis.MapStringStringCmd, len(stubs))
+	for i, stub := range stubs {
+		list[i] = pipe.HGetAll(ctx, matter.Key(stub))
+	}
+	_, err := pipe.Exec(ctx)
+	return list, plain(err)
+}
+
 // MaxOpen is how many open matters are listed at once.
 const MaxOpen = 500
 
@@ -111,13 +122,9 @@ func (l *Ledger) Open(ctx context.Context, hotline string) (list []matter.Matter
 	if err != nil || len(stubs) == 0 {
 		return nil, plain(err)
 	}
-	pipe := l.link.Client().Pipeline()
-	hashes := make([]*redis.MapStringStringCmd, len(stubs))
-	for i, stub := range stubs {
-		hashes[i] = pipe.HGetAll(ctx, matter.Key(stub))
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, plain(err)
+	hashes, err := l.hashes(ctx, stubs)
+	if err != nil {
+		return nil, err
 	}
 	var gone []any // hashes that have expired, or that are no matter's
 	for i, hash := range hashes {

@@ -113,10 +113,11 @@ const mostTaken = 32
 // NewBook is a list with what the process before has written down. What is old on it is told by a clock that nobody
 // sets.
 func NewBook(keep func(id string, c *Call), before []Call, clock func() time.Time) *Book {
-	b := &Book{keep: keep, clock: clock, began: clock(), calls: map[string]*Call{}, of: map[whose][]*Call{}, entry: map[string]*Call{}}
+	b := &Book{keep: keep, clock: clock, began: clock(), calls: map[string]*Call{}, of: map[whose][]*Call{},
+		entry: map[string]*Call{}}
 	slices.SortFunc(before, func(x, y Call) int { return x.First.Compare(y.First) })
 	for _, c := range before {
-		if c.Seen.IsZero() { // written by a version that did not say it
+		if c.Seen.IsZero() { // an older version did not say it
 			c.Seen = c.Last
 		}
 		b.add(&c)
