@@ -19,12 +19,21 @@ var edge = netip.MustParseAddr("127.0.0.30")
 // startKamailio runs configs/pbx/kamailio.cfg until the test ends.
 func startKamailio(t *testing.T, at, liandong, carrier netip.AddrPort) {
 	t.Helper()
+	runKamailio(t, "pbx", map[string]string{"LISTEN": "udp:" + at.String(), "LIANDONG": quoted(liandong.String()),
+		"CARRIER": quoted(carrier.String())})
+}
+
+// runKamailio runs the kamailio.cfg of a folder of configs until the test ends, with other values of what its head
+// defines.
+func runKamailio(t *testing.T, folder string, values map[string]string) {
+	t.Helper()
 	path := program(t, "kamailio", "kamailio")
 	dir, out := t.TempDir(), &lines{}
-	cmd := exec.Command(path, "-DD", "-E", "-f", filepath.Join("..", "..", "configs", "pbx", "kamailio.cfg"), "-Y", dir,
-		"-w", dir, "-m", "16", "-M", "2",
-		"-A", "LISTEN=udp:"+at.String(), "-A", fmt.Sprintf("LIANDONG=%q", liandong), "-A",
-		fmt.Sprintf("CARRIER=%q", carrier))
+	file := filepath.Join("..", "..", "configs", folder, "kamailio.cfg")
+	cmd := exec.Command(path, "-DD", "-E", "-f", file, "-Y", dir, "-w", dir, "-m", "16", "-M", "2")
+	for name, value := range values {
+		cmd.Args = append(cmd.Args, "-A", name+"="+value)
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	must(t, cmd.Start())
 	t.Cleanup(func() {
@@ -35,6 +44,8 @@ func startKamailio(t *testing.T, at, liandong, carrier netip.AddrPort) {
 		}
 	})
 }
+
+func quoted(s string) string { return fmt.Sprintf("%q", s) }
 
 // The carrier's calls pass a proxy that stays on the way (Record-Route): the hand-over, the hanging up of either side,
 // and a call out through it, with the citizen's number in all of them.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"liandong/cmd/internal/phone"
 	"liandong/routing/link/redistest"
+	"liandong/sip/ua/certtest"
 )
 
 // A pair of machines are two network namespaces on a bridge, each with its own keepalived and its own liandong serve of
@@ -69,6 +71,7 @@ type machine struct {
 	vrrp    *exec.Cmd
 	said    *os.File
 	config  string
+	set     []string // overrides it
 	started time.Time
 }
 
@@ -88,7 +91,7 @@ func run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func startPair(t *testing.T) *twoMachines {
+func startPair(t *testing.T, set ...string) *twoMachines {
 	t.Helper()
 	run(t, "ip", "link", "set", "lo", "up")
 	run(t, "ip", "link", "add", "world", "type", "bridge")
@@ -104,6 +107,7 @@ func startPair(t *testing.T) *twoMachines {
 	}}
 	for i := range p.machines {
 		p.machines[i] = newMachine(t, i, "redis://"+outside+":"+port+"/0")
+		p.machines[i].set = set
 		p.machines[i].start()
 	}
 	return p
@@ -187,6 +191,9 @@ func (m *machine) start() {
 	must(m.t, err)
 	args := m.in(binary, "serve", "-c", m.config, "--set", "outbox.path="+filepath.Join(m.dir, "outbox.db"),
 		"--set", "recording.dir="+filepath.Join(m.dir, "recordings"))
+	for _, one := range m.set {
+		args = append(args, "--set", one)
+	}
 	m.unit = exec.Command(args[0], args[1:]...)
 	m.unit.Stdout, m.unit.Stderr = m.said, m.said
 	must(m.t, m.unit.Start())
@@ -285,6 +292,7 @@ func (p *twoMachines) ready() (carries, standsBy *machine) {
 // back, and the calls stay where they are until an admin has them go back, which is hardly heard; and it dies again,
 // while a phone rings.
 func TestPair(t *testing.T) {
+	t.Parallel()
 	if !inWorld(t) {
 		return
 	}
@@ -351,9 +359,14 @@ func TestPair(t *testing.T) {
 	must(t, c.WaitState(within(t, 15*time.Second), phone.Ended))
 }
 
-// A machine that stands still, keepalived and all, and goes on later is not heard again until the other one has nothing
-// to say: it is silent, takes a copy, and the call goes on without a word to its parties.
+// A machine that stands still, keepalived and all, and goes on later believes that the address is its own: it is
+// silent, gives the address back at once, takes a copy, and the call stays with the other one, without a word to its
+// parties.
 func TestPairStandsStill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two machines, for most of a minute")
+	}
+	t.Parallel()
 	if !inWorld(t) {
 		return
 	}
@@ -375,18 +388,128 @@ func TestPairStandsStill(t *testing.T) {
 	hears(t, d, callerTone)
 	p.silence("stood still", 2*time.Second, off, moved, c, d)
 	twice := c.Continuity().Late
+	off = time.Now()
 	signal(still, syscall.SIGCONT)
-	p.ready()
+	if a, _ := p.ready(); a != two {
+		t.Error("the one that stood still has taken the calls")
+	}
 	hears(t, c, deskTone)
 	hears(t, d, callerTone)
 	if n := c.Continuity().Late - twice; n > 5 {
 		t.Errorf("%d packets came twice or from the past: both machines spoke", n)
 	}
-	p.silence("and went on", 5*time.Second, off, moved, c, d)
+	p.silence("and went on", time.Second, off, off, c, d)
 	p.untouched(c, d)
 	pushes(t, d, "*5")
 	must(t, c.Hangup(within(t, 10*time.Second)))
 	must(t, d.WaitState(within(t, 15*time.Second), phone.Ended))
+}
+
+// One machine of a pair loses its power under a call by TLS and SRTP that is recorded, one by TCP that is on hold, and
+// a citizen in the queue. The phones make new connections and register; each call goes on, and is the same call still.
+func TestPairCarriesAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two machines, for most of a minute")
+	}
+	t.Parallel()
+	if !inWorld(t) {
+		return
+	}
+	authority := certtest.New(t)
+	cert, key := authority.Pair("switch", time.Now().AddDate(1, 0, 0), moving)
+	secure := netip.MustParseAddrPort(moving + ":5061")
+	p := startPair(t, "networks.lab.sip.tls="+secure.String(), "networks.lab.sip.cert_file="+cert,
+		"networks.lab.sip.key_file="+key, "phones.1101.tls=required", "phones.1101.srtp=required",
+		"hotlines.110.queue.answer=false", "hotlines.110.recording.mode=always", "hotlines.110.recording.announce=none")
+	one, two := p.ready()
+	at := netip.AddrPortFrom(netip.MustParseAddr(outside), 0)
+	sealed := newPhone(t, phone.Config{User: "1101", Password: "lab-1101", Domain: domain, Server: secure, Listen: at,
+		Transport: "tls", TLS: &tls.Config{RootCAs: authority.Pool()}, SRTP: true, RTCP: true,
+		Speech: phone.Tone(deskTone, time.Second)})
+	byTCP := newPhone(t, phone.Config{User: "1102", Password: "lab-1102", Domain: domain, Server: p.server, Listen: at,
+		Transport: "tcp", RTCP: true, Speech: phone.Tone(partnerTone, time.Second)})
+	must(t, sealed.Register(within(t, 10*time.Second)))
+	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
+		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+	talks := p.call(t, caller, "110")
+	d := next(t, sealed)
+	must(t, d.Answer())
+	waitConfirmed(t, talks)
+	hears(t, talks, deskTone)
+	hears(t, d, callerTone)
+	must(t, byTCP.Register(within(t, 10*time.Second)))
+	held := p.call(t, caller, "110")
+	h := next(t, byTCP)
+	must(t, h.Answer())
+	waitConfirmed(t, held)
+	hears(t, held, partnerTone)
+	must(t, h.Hold(within(t, 10*time.Second)))
+	hearsNone(t, held, partnerTone, deskTone)
+	waits := p.call(t, caller, "110")
+	hearsNone(t, waits, partnerTone, deskTone)
+	recorded := one.recordings()
+
+	off := time.Now()
+	one.powerOff()
+	moved := p.moved(two)
+	hears(t, talks, deskTone)
+	hears(t, d, callerTone)
+	hearsNone(t, held, partnerTone, deskTone)
+	hearsNone(t, waits, partnerTone, deskTone)
+	p.silence("power off", 3*time.Second, off, moved, talks, d, held, waits)
+	p.untouched(talks, d, held, h, waits)
+	for _, desk := range []*phone.Phone{sealed, byTCP} { // what a phone does whose connection is gone
+		eventually(t, desk.Name()+" registers", func() bool {
+			return desk.Register(within(t, 5*time.Second)) == nil
+		})
+	}
+	must(t, h.Resume(within(t, 10*time.Second)))
+	hears(t, held, partnerTone)
+	hears(t, h, callerTone)
+	if waits.State() != phone.Ringing {
+		t.Errorf("who waits is %v", waits.State())
+	}
+	must(t, talks.Hangup(within(t, 10*time.Second)))
+	must(t, d.WaitState(within(t, 15*time.Second), phone.Ended))
+	d = next(t, sealed)
+	must(t, d.Answer())
+	waitConfirmed(t, waits)
+	hears(t, waits, deskTone)
+	hears(t, d, callerTone)
+	must(t, waits.Hangup(within(t, 10*time.Second)))
+	must(t, held.Hangup(within(t, 10*time.Second)))
+	must(t, h.WaitState(within(t, 15*time.Second), phone.Ended))
+
+	// What each has recorded is on its own disk, by the same ref; the dead one closes its part when it carries calls.
+	if len(recorded) != 2 {
+		t.Errorf("the first machine has recorded %v", recorded)
+	}
+	for _, ref := range recorded {
+		eventually(t, "the second machine has the rest of "+ref, func() bool {
+			return strings.Contains(two.ask("GET", "/v1/recordings/"+ref+"/meta"), `"ended":"2`)
+		})
+	}
+	one.powerOn()
+	p.ready()
+	two.ask("POST", "/v1/switchover")
+	p.moved(one)
+	for _, ref := range recorded {
+		eventually(t, "the first machine has its part of "+ref, func() bool {
+			return strings.Contains(one.ask("GET", "/v1/recordings/"+ref+"/meta"), `"interrupted":true`)
+		})
+		if wav := one.ask("GET", "/v1/recordings/"+ref); !strings.HasPrefix(wav, "RIFF") || len(wav) < 8000 {
+			t.Errorf("its sound has %d bytes", len(wav))
+		}
+	}
+}
+
+// recordings are the refs of those on the machine's disk that are not closed.
+func (m *machine) recordings() (refs []string) {
+	list, _ := filepath.Glob(filepath.Join(m.dir, "recordings", "*", "*.open"))
+	for _, file := range list {
+		refs = append(refs, strings.TrimSuffix(filepath.Base(file), ".open"))
+	}
+	return refs
 }
 
 func signal(pids []int, s syscall.Signal) {
