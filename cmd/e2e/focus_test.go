@@ -54,6 +54,37 @@ func (f focused) three(t testing.TB) {
 	}
 }
 
+// rosterEnds waits until a phone's subscription to a conference has ended with the conference (RFC 6665 §4.1.3); what
+// it is told last has nobody in it, and before that it was told who talked.
+func rosterEnds(t testing.TB, p *phone.Phone) {
+	t.Helper()
+	patience := within(t, 20*time.Second)
+	for patience.Err() == nil {
+		said := 0
+		for _, l := range p.Messages() {
+			m := l.Message
+			if l.Out || m.Method != "NOTIFY" || m.Get("Event") != "conference" {
+				continue
+			}
+			talks := strings.Contains(string(m.Body), "<user ")
+			if m.Get("Subscription-State") == "terminated;reason=noresource" {
+				if talks || said == 0 {
+					t.Errorf("after %d rosters the last is\n%s", said, m.Body)
+				}
+				return
+			}
+			if talks {
+				said++
+			}
+		}
+		select {
+		case <-patience.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Error("the roster outlives its conference")
+}
+
 // The phone's own network conference, in both of the ways that phones have (RFC 4579 §5.5, §5.6): each line is referred
 // to the conference, or the conference to each line. It keeps the conference's dialog alone, and puts a party out
 // there.
@@ -73,6 +104,7 @@ func TestConferenceFocus(t *testing.T) {
 			}
 			ended(t, f.desk, f.second)
 			f.three(t)
+			must(t, f.first.WatchConference(within(t, 10*time.Second), f.uri))
 			referTo(t, f.focus, "sip:2101@"+domain+";method=BYE")
 			ended(t, f.far)
 			hears(t, f.caller, deskTone)
@@ -80,6 +112,7 @@ func TestConferenceFocus(t *testing.T) {
 			unbroken(t, f.caller)
 			hangUp(t, f.focus)
 			ended(t, f.caller)
+			rosterEnds(t, f.first)
 			e := readEntries(t, f.redis, "liandong:tickets:12345", 3)
 			if e[1]["event"] != "answered" || e[1]["mode"] != "three_way" || e[2]["event"] != "decided" {
 				t.Errorf("entries %v", e)
