@@ -174,8 +174,8 @@ func (m *machine) arrived(a Arrived) {
 	m.seek(Hunt{Kind: SeeksDesk, Hotline: a.Hotline})
 }
 
-// tested answers the switch's own call: it hears what a caller hears for whom there is nobody, and hangs up. A phone
-// that has asked for something hears the answer, and is let go.
+// tested answers the switch's own call: it hears what a caller hears for whom there is nobody, presses a key and is let
+// go. A phone that has asked for something hears the answer, and is let go.
 func (m *machine) tested(says []string) {
 	m.Test = true
 	m.reach(true)
@@ -424,6 +424,10 @@ func (m *machine) legHeld(e LegHeld) {
 
 // digitsPressed passes digits on to everybody the leg talks with.
 func (m *machine) digitsPressed(e DigitsPressed) {
+	if m.Test && len(m.Says) == 0 { // so the switch learns that it hears, too
+		m.end(Normal)
+		return
+	}
 	to := m.others(e.Leg)
 	if len(to) == 0 || m.Phase == CallingBack {
 		m.ignore("nobody to pass digits to")

@@ -5,6 +5,7 @@ package selftest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -54,6 +55,7 @@ const (
 	alarmAfter = 2               // failures in a row
 	answerWait = 4 * time.Second // for the 200
 	soundWait  = 3 * time.Second // and then for the sound
+	keyWait    = 3 * time.Second // and then for what a key does
 	endWait    = 2 * time.Second // and then for the end
 	window     = 200 * time.Millisecond
 	audible    = 50 // root mean square, of 32767
@@ -169,7 +171,7 @@ func (t *Tester) OK() map[string]bool {
 	return all
 }
 
-// call is one: answered, heard, ended.
+// call is one: answered, heard by us, heard by the switch, ended.
 func call(ctx context.Context, w Way) error {
 	p, err := phone.New(phone.Config{
 		Name: "selftest", User: "selftest", Listen: netip.AddrPortFrom(w.Server.Addr(), 0), Server: w.Server,
@@ -188,6 +190,9 @@ func call(ctx context.Context, w Way) error {
 	err = answered(ctx, c)
 	if err == nil {
 		err = heard(ctx, c)
+	}
+	if err == nil {
+		err = hears(ctx, c)
 	}
 	end, cancel := context.WithTimeout(ctx, endWait)
 	defer cancel()
@@ -214,6 +219,17 @@ func heard(ctx context.Context, c *phone.Call) error {
 	defer cancel()
 	if err := c.WaitHeard(ctx, window, func(pcm []int16) bool { return phone.Loudness(pcm) > audible }); err != nil {
 		return fmt.Errorf("nothing is heard: %w", err)
+	}
+	return nil
+}
+
+// hears presses a key, by RTP, on which the switch is to hang up.
+func hears(ctx context.Context, c *phone.Call) error {
+	ctx, cancel := context.WithTimeout(ctx, keyWait)
+	defer cancel()
+	sent := c.SendDTMF(ctx, "5", phone.RFC4733) // the end may come before the key is up
+	if err := c.WaitState(ctx, phone.Ended); err != nil {
+		return fmt.Errorf("a key is not heard: %w", errors.Join(sent, err))
 	}
 	return nil
 }

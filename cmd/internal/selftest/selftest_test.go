@@ -1,6 +1,7 @@
 package selftest
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"testing"
@@ -9,8 +10,8 @@ import (
 	"liandong/cmd/internal/phone"
 )
 
-// A switch that refuses, one that never answers and one that says nothing are each a fault, and twice in a row an
-// alarm; one that answers and sounds is well.
+// A switch that refuses, one that says nothing and one that hears nothing are each a fault, and twice in a row an
+// alarm; one that answers, sounds and hangs up on a key is well.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -22,6 +23,7 @@ func TestRounds(t *testing.T) {
 		{"well", phone.AnswerAfter(0), phone.Tone(450, time.Second), true},
 		{"refuses", phone.RefuseWith(503, "Service Unavailable"), nil, false},
 		{"silent", phone.AnswerAfter(0), nil, false},
+		{"deaf", phone.AnswerAfter(0), phone.Tone(450, time.Second), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -31,6 +33,9 @@ func TestRounds(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer server.Close()
+			if tt.name != "deaf" {
+				go hangUpOnKeys(server, t.Context().Done())
+			}
 			rounds := make(chan Round, 10)
 			tester := New([]Way{{Trunk: "pstn", Line: "110", Number: "110", User: "secret-pstn", Server: server.Addr(),
 				Transport: "udp"}},
@@ -53,5 +58,23 @@ func TestRounds(t *testing.T) {
 				t.Errorf("second round: %+v, ok %v", second, tester.OK())
 			}
 		})
+	}
+}
+
+// hangUpOnKeys is what the switch does in its own calls.
+func hangUpOnKeys(server *phone.Phone, over <-chan struct{}) {
+	for {
+		select {
+		case c := <-server.Incoming():
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				if c.WaitState(ctx, phone.Confirmed) == nil && c.WaitDigits(ctx, "5") == nil {
+					_ = c.Cancel()
+				}
+			}()
+		case <-over:
+			return
+		}
 	}
 }
