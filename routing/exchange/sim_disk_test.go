@@ -70,7 +70,7 @@ func (s *simulation) damage() {
 		return
 	}
 	single := false
-	switch s.rng.IntN(6) {
+	switch s.rng.IntN(8) {
 	case 0: // none
 		d.faults--
 	case 1: // the last write is torn
@@ -79,13 +79,21 @@ func (s *simulation) damage() {
 		b = b[:diskHead+s.rng.IntN(end-diskHead)]
 	case 3: // one bit is another
 		single = true
-		b[diskHead+s.rng.IntN(end-diskHead)] ^= 1 << s.rng.IntN(8)
+		b[s.rng.IntN(end)] ^= 1 << s.rng.IntN(8)
+	case 6: // what says where the records are cannot be read
+		single = true
+		for i := range b[:diskHead] {
+			b[i] = byte(s.rng.Uint32())
+		}
+	case 7: // or is not there
+		single = true
+		clear(b[:diskHead])
 	case 4: // many are
 		for range 1 + s.rng.IntN(20) {
-			b[diskHead+s.rng.IntN(end-diskHead)] ^= 1 << s.rng.IntN(8)
+			b[s.rng.IntN(end)] ^= 1 << s.rng.IntN(8)
 		}
 	case 5: // some pages were never written, though the disk has said so
-		for at := diskHead; at < len(b); at += diskPage {
+		for at := 0; at < len(b); at += diskPage {
 			if s.chance(0.3) && at+diskPage <= min(len(b), len(d.synced)) {
 				copy(b[at:at+diskPage], d.synced[at:])
 			}
@@ -122,8 +130,8 @@ func (s *simulation) reread(single bool) {
 }
 
 // TestCrashesOnADamagedDisk: the process dies, and the journal's file is torn, short, has other bits, or lacks writes
-// that were reported as done. What cannot be read costs the calls that it is of, which go on from before or are not
-// known any more; all others are as they were, every call ends, and nothing leaks.
+// that were reported as done, or the page that says where all is. What cannot be read costs the calls that it is of,
+// which go on from before or are not known any more; all others are as they were, every call ends, and nothing leaks.
 func TestCrashesOnADamagedDisk(t *testing.T) {
 	dir := t.TempDir()
 	var died, faults, stale atomic.Uint64

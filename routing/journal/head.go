@@ -53,27 +53,27 @@ func (h head) mine(epoch uint64) bool { return atomic.LoadUint64(h.epoch()) == e
 
 func (h head) slot(i int) []byte { return h[atRegions+i*regionSlot:][:regionSlot] }
 
-// regions are those that can be read, the newest first.
-func (h head) regions() (list []region) {
+// regions are those that can be read; whole: these are all that were written down.
+func (h head) regions() (list []region, whole bool) {
+	whole = true
 	for i := range 2 {
 		b := h.slot(i)
-		n := binary.LittleEndian.Uint64
-		if n(b[32:]) != uint64(checksum(b[:32])) || n(b[24:]) == 0 {
-			continue
+		r := readRegion(b)
+		switch {
+		case binary.LittleEndian.Uint64(b[32:]) == uint64(checksum(b[:32])) && r.gen != 0:
+			list = append(list, r)
+		case !blank(b):
+			whole = false
 		}
-		list = append(list, region{off: int64(n(b)), size: int64(n(b[8:])), seq: n(b[16:]), gen: n(b[24:])})
 	}
-	slices.SortFunc(list, func(a, b region) int { return int(int64(b.gen) - int64(a.gen)) })
-	return list
+	return list, whole
 }
 
 // use makes a region the one that counts, in the place of the one before the last.
 func (h head) use(r region) {
 	b := h.slot(int(r.gen % 2))
 	clear(b[32:])
-	for i, v := range []uint64{uint64(r.off), uint64(r.size), r.seq, r.gen} {
-		binary.LittleEndian.PutUint64(b[8*i:], v)
-	}
+	r.put(b)
 	binary.LittleEndian.PutUint64(b[32:], uint64(checksum(b[:32])))
 }
 
@@ -81,12 +81,11 @@ func (h head) use(r region) {
 func (h head) clock() *Clock {
 	boot := uptime.Boot()
 	b := h.offset()
-	sealed := binary.LittleEndian.Uint64(b[24:]) == uint64(checksum(b[:24]))
 	last := time.Unix(0, int64(binary.LittleEndian.Uint64(h[atStamp:])))
 	wall := time.Unix(0, int64(binary.LittleEndian.Uint64(h[atStamp+8:])))
 	now := time.Now().Round(0)
 	switch {
-	case !sealed: // the first
+	case !h.timed(): // the first
 	case !blank(boot[:]) && bytes.Equal(b[:16], boot[:]):
 		now = time.Unix(0, int64(binary.LittleEndian.Uint64(b[16:]))).Add(uptime.Now())
 	case now.After(wall): // the machine has been off since
@@ -95,6 +94,22 @@ func (h head) clock() *Clock {
 		now = last
 	}
 	return h.goBy(now)
+}
+
+// repair has the head name the region in use, and no other that cannot be read.
+func (h head) repair(r region) {
+	list, whole := h.regions()
+	if whole && slices.Contains(list, r) {
+		return
+	}
+	h.use(r)
+	clear(h.slot(int(1 - r.gen%2)))
+}
+
+// timed says that a process before has left its clock.
+func (h head) timed() bool {
+	b := h.offset()
+	return binary.LittleEndian.Uint64(b[24:]) == uint64(checksum(b[:24]))
 }
 
 func (h head) offset() []byte { return h[atBoot:atStamp] }

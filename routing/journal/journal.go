@@ -130,21 +130,40 @@ func (j *Journal) begin() error {
 		}
 	}
 	h := head(j.mem)
-	if !h.ours() {
-		if !blank(j.mem[:headSize]) {
-			j.stats.Damaged++
-		}
-		h.init()
-	}
+	regions := j.regions(h)
 	j.epoch = h.take()
 	j.clock = h.clock()
-	for _, r := range h.regions() {
+	for _, r := range regions {
 		if j.read(r) {
+			h.repair(r)
 			return nil
 		}
 		j.stats.Damaged++
 	}
 	return j.move(0)
+}
+
+// regions are those that may be in use, the newest first: those that the head names, and where that cannot be read
+// those that say so themselves.
+func (j *Journal) regions(h head) []region {
+	list, whole := h.regions()
+	spoilt := !whole || !h.ours() && !blank(h[:headSize])
+	if !h.ours() {
+		h.init()
+	}
+	if spoilt || len(list) == 0 {
+		marked, clock := j.marked()
+		list = append(list, marked...)
+		spoilt = spoilt || len(marked) > 0
+		if !h.timed() && clock != nil {
+			copy(h.offset(), clock)
+		}
+	}
+	if spoilt {
+		j.stats.Damaged++
+	}
+	slices.SortStableFunc(list, func(a, b region) int { return cmp.Compare(b.gen, a.gen) })
+	return list
 }
 
 // Clock is the time of what is in the journal.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -307,3 +308,56 @@ var keys = func() (all []string) {
 	}
 	return all
 }()
+
+// The page that says where the records are is lost, in whole or in part: the region that was in use is found by what
+// it says of itself, and so is the clock. Nothing that has ended comes back.
+func TestHeadIsLost(t *testing.T) {
+	f := fileOf(t, nil)
+	j := opened(t, f)
+	j.clock = head(j.mem).goBy(time.Now().Add(time.Hour))
+	value := make([]byte, 4096)
+	for i := 0; j.Stats().Copies < 5; i++ {
+		j.Put(Call, keys[i%40], value)
+		if i%7 == 0 {
+			j.Delete(Call, keys[i%40])
+		}
+	}
+	j.Put(Call, "last", value)
+	want := values(j, Call)
+	_ = j.Close()
+	file, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(7, 8))
+	for what, spoil := range map[string]func(h []byte){
+		"page not there": func(h []byte) { clear(h) },
+		"page of anything": func(h []byte) {
+			for i := range h {
+				h[i] = byte(rng.Uint32())
+			}
+		},
+		"magic":                func(h []byte) { h[3] ^= 1 },
+		"the one in use":       func(h []byte) { h[atRegions+regionSlot*int(j.at.gen%2)] ^= 1 },
+		"the one before":       func(h []byte) { h[atRegions+regionSlot*int(1-j.at.gen%2)] ^= 1 },
+		"both and the clock":   func(h []byte) { clear(h[atRegions:]) },
+		"in the middle of use": func(h []byte) { clear(h[atRegions+regionSlot*int(j.at.gen%2)+32:][:8]) },
+	} {
+		b := bytes.Clone(file)
+		spoil(b[:headSize])
+		for again := range 2 { // the head is whole again
+			next := opened(t, fileOf(t, b))
+			if got := values(next, Call); !maps.Equal(got, want) {
+				t.Errorf("%s: %d values, not %d", what, len(got), len(want))
+			}
+			if ahead := time.Until(next.Clock().Now()); ahead < 50*time.Minute || ahead > 70*time.Minute {
+				t.Errorf("%s: the clock is ahead by %v", what, ahead)
+			}
+			if n := next.Stats().Damaged; (n > 0) != (again == 0) {
+				t.Errorf("%s: opened %d times, %d damaged", what, again+1, n)
+			}
+			b = bytes.Clone(next.mem[:next.size])
+			_ = next.Close()
+		}
+	}
+}

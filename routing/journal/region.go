@@ -14,6 +14,17 @@ type region struct {
 	gen       uint64 // the highest counts
 }
 
+func readRegion(b []byte) region {
+	n := binary.LittleEndian.Uint64
+	return region{off: int64(n(b)), size: int64(n(b[8:])), seq: n(b[16:]), gen: n(b[24:])}
+}
+
+func (r region) put(b []byte) {
+	for i, v := range []uint64{uint64(r.off), uint64(r.size), r.seq, r.gen} {
+		binary.LittleEndian.PutUint64(b[8*i:], v)
+	}
+}
+
 const (
 	// reserved is how much of the address space the file may come to fill.
 	reserved = 1 << 30
@@ -25,13 +36,16 @@ const (
 
 // move copies the live values to another region in which n bytes more have room.
 func (j *Journal) move(n int64) error {
-	to, err := j.room(j.live + n)
+	to, err := j.room(j.live + n + markSize)
 	if err != nil {
 		return err
 	}
 	all := j.living()
 	from := j.at
-	j.at, j.tail = to, 0
+	j.seq++
+	first := j.seq
+	j.at, j.tail = to, markSize
+	clear(j.mem[to.off : to.off+markSize])
 	for _, v := range all {
 		e := Entry{Kind: v.kind, Key: v.key, Value: j.mem[v.at : v.at+v.n]}
 		j.append([]Entry{e}, recordSize([]Entry{e}))
@@ -39,6 +53,7 @@ func (j *Journal) move(n int64) error {
 	j.endRecords()
 	to.gen = from.gen + 1
 	j.at = to
+	j.mark(first)
 	head(j.mem).use(to)
 	j.stats.Copies++
 	return nil
@@ -107,11 +122,51 @@ func (j *Journal) read(r region) bool {
 	return true
 }
 
+// A region begins with a record about itself, which is sealed when all values are there: so it is found when the head
+// cannot be read. Its only entry is of no other's kind; the value is what the head says of the region, and the clock.
+const (
+	regionMark Kind  = 255
+	markValue        = 32 + atStamp - atBoot
+	markSize   int64 = recordHead + entryHead + markValue
+)
+
+// mark seals the region in use.
+func (j *Journal) mark(seq uint64) {
+	b := j.mem[j.at.off : j.at.off+markSize]
+	e := Entry{Kind: regionMark, Value: make([]byte, markValue)}
+	j.at.put(e.Value)
+	copy(e.Value[32:], head(j.mem).offset())
+	sealRecord(b, len(e.AppendTo(b[recordHead:recordHead])), seq)
+}
+
+// marked are the regions that are sealed, and the clock of the newest.
+func (j *Journal) marked() (list []region, clock []byte) {
+	newest := uint64(0)
+	for off := int64(headSize); off+markSize <= j.size; off += leastRegion {
+		n, _, whole := openRecord(j.mem[off : off+markSize])
+		if n != markSize || !whole {
+			continue
+		}
+		e, _, ok := ReadEntry(j.mem[off+recordHead : off+markSize])
+		if !ok || e.Kind != regionMark || len(e.Value) != markValue {
+			continue
+		}
+		r := readRegion(e.Value)
+		if r.off != off { // it was copied by a version that does not know it
+			continue
+		}
+		if list = append(list, r); r.gen > newest {
+			newest, clock = r.gen, e.Value[32:]
+		}
+	}
+	return list, clock
+}
+
 // take notes the entries of a record.
 func (j *Journal) take(from, to int64) {
 	for from < to {
 		e, n, ok := ReadEntry(j.mem[from:to])
-		if !ok {
+		if !ok || e.Kind == regionMark {
 			return
 		}
 		j.note(e, from+n-int64(len(e.Value)))
