@@ -61,6 +61,10 @@ type Config struct {
 	// it told of them (RFC 3261 §12.2.2: a lower one is refused).
 	Skip uint32
 
+	// Renew has calls that are gone on with offer their sessions again: for a while nobody carried them, and who has
+	// given up or is at another address by now is to say so.
+	Renew bool
+
 	// Still says that it is not known whether another machine carries the calls: nothing goes on in them, no timer runs
 	// out, until it is; nil: never.
 	Still func() bool
@@ -323,6 +327,7 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Astray:  func() { x.astray.Add(1) },
 		Bug:     a.bug,
 		Skip:    x.cfg.Skip,
+		Renew:   x.cfg.Renew,
 		Leg:     x.rules.Load().leg,
 		Log:     x.log.With("call", a.ref),
 	}

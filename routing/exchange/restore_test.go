@@ -30,6 +30,7 @@ type lives struct {
 	legs    []engine.LegState  // as they went on
 	late    []LateKey          // pressed when the process had left its calls
 	known   []engine.Know
+	renew   bool // the next process has been away for a while
 }
 
 func live(t *testing.T) *lives {
@@ -57,6 +58,7 @@ func (l *lives) begin() {
 	}
 	l.t.Cleanup(func() { _ = j.Close() })
 	l.x = exchangeOf(l.wire, func(c *Config) {
+		c.Renew = l.renew
 		c.Journal, c.Tickets, c.Turns = j, l.tickets, admission.NewTurns(1)
 		c.Clock = journal.NewClock(time.Now) // the machine's own clock knows nothing of the bubble
 		c.Late = func(k LateKey) { l.late = append(l.late, k) }
@@ -127,6 +129,31 @@ func TestCallGoesOnInTheNextProcess(t *testing.T) {
 		if n := len(l.x.cfg.Journal.All(journal.Call)); n != 0 {
 			t.Errorf("%d calls are left in the journal", n)
 		}
+	})
+}
+
+// When nobody has carried a call for a while its parties are offered their sessions again: who knows of no call any
+// more has left it.
+func TestCallIsOfferedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		l.answer(200)
+		l.dies()
+		l.renew = true
+		l.begin()
+		text, ok := l.wire.find("INVITE sip:1101@")
+		if !ok || !strings.Contains(text, "m=audio ") {
+			t.Fatalf("the desk is not asked: %q", l.wire.sent)
+		}
+		l.invite = text
+		l.answer(481)
+		if _, talks := l.x.seats.Talks("1101"); talks {
+			t.Error("the desk still talks")
+		}
+		if s := l.x.Stats(); s.Panics != 0 {
+			t.Errorf("%+v", s)
+		}
+		l.x.Stop()
 	})
 }
 

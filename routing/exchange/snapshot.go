@@ -237,6 +237,13 @@ func (c *Core) Resume(now time.Time, r Record) {
 	for _, user := range c.users() {
 		c.follow(user) // it may have registered anew when nobody was there to see it
 	}
+	if c.world.Renew {
+		for _, p := range c.parties {
+			if !p.Gone {
+				c.command(p, leg.Renew{})
+			}
+		}
+	}
 	c.restoreLamps(r.Shows)
 	if now.Sub(r.At) < copiesFor {
 		for _, p := range r.Packets {

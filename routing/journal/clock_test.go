@@ -63,3 +63,23 @@ func TestClockGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// Who opens a journal learns for how long nobody had it: from the last sign of life on, not from the last write.
+func TestGap(t *testing.T) {
+	f := memory(t, 0)
+	first := opened(t, f)
+	if gap := first.Gap(); gap != 0 {
+		t.Errorf("before the first there was nobody, for %v", gap)
+	}
+	first.clock = clockAt(time.Now().Add(-time.Hour), time.Now)
+	first.Put(Call, "a", []byte("1"))
+	second := opened(t, f)
+	if gap := second.Gap(); gap < 59*time.Minute || gap > 70*time.Minute {
+		t.Errorf("nobody for %v, not an hour", gap)
+	}
+	first.Beat() // which has it no more
+	second.Beat()
+	if gap := opened(t, f).Gap(); gap < 0 || gap > 10*time.Minute {
+		t.Errorf("nobody for %v after a sign of life", gap)
+	}
+}

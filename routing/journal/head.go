@@ -124,6 +124,14 @@ func (h head) goBy(now time.Time) *Clock {
 	return clockAt(now, time.Now)
 }
 
+// stamped is the clock at the last write; zero: there was none.
+func (h head) stamped() time.Time {
+	if at := int64(binary.LittleEndian.Uint64(h[atStamp:])); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
 // stamp says what time it is, for when the machine is started anew.
 func (h head) stamp(c *Clock) {
 	binary.LittleEndian.PutUint64(h[atStamp:], uint64(c.Now().UnixNano()))

@@ -85,6 +85,7 @@ type Journal struct {
 	live  int64 // bytes that the records of all values take, each on its own
 	stats Stats
 	clock *Clock
+	gap   time.Duration
 
 	followers []*Follower
 }
@@ -133,6 +134,9 @@ func (j *Journal) begin() error {
 	regions := j.regions(h)
 	j.epoch = h.take()
 	j.clock = h.clock()
+	if last := h.stamped(); !last.IsZero() {
+		j.gap = j.clock.Now().Sub(last)
+	}
 	for _, r := range regions {
 		if j.read(r) {
 			h.repair(r)
@@ -171,6 +175,18 @@ func (j *Journal) Clock() *Clock {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.clock
+}
+
+// Gap is for how long nobody had it before it was opened, as far as can be told: from the last write or Beat on.
+func (j *Journal) Gap() time.Duration { return j.gap }
+
+// Beat notes that whoever has the journal is there, though nothing is written.
+func (j *Journal) Beat() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.mem != nil && head(j.mem).mine(j.epoch) {
+		_ = faultless(func() error { head(j.mem).stamp(j.clock); return nil })
+	}
 }
 
 // Put writes a value.

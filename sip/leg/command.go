@@ -74,6 +74,10 @@ type Modify struct {
 	Codecs    []codec.ID     // in our order of preference from now on, whatever the party makes of it; nil: as before
 }
 
+// Renew offers the session again as it is: for a while nobody was there to hear the party. It waits for its turn as
+// Modify, and the same follows, or [Ended] where the party knows of no call.
+type Renew struct{}
+
 // ConnectedIdentity tells the party whom it talks with now: by UPDATE where the party
 // takes it, else by a re-INVITE that changes nothing else. RFC 4916 would change
 // From, which half of the phones do not read; P-Asserted-Identity is what they do.
@@ -112,6 +116,7 @@ type Conference struct {
 
 func (Conference) command()        {}
 func (Modify) command()            {}
+func (Renew) command()             {}
 func (ConnectedIdentity) command() {}
 func (Move) command()              {}
 func (Probe) command()             {}

@@ -117,6 +117,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 		l.doConnectedIdentity(c)
 	case Report:
 		l.doReport(now, c)
+	case Renew:
+		l.doRenew()
 	case Probe:
 		l.doProbe(now, c)
 	case Move:

@@ -53,6 +53,12 @@ func (l *Leg) doModify(cmd Modify) {
 	l.doConnectedIdentity(ConnectedIdentity{Identity: cmd.Identity})
 }
 
+func (l *Leg) doRenew() {
+	if l.Phase == talking && !l.Modify.Wanted {
+		l.Modify.Wanted, l.Modify.Side = true, l.side()
+	}
+}
+
 func (l *Leg) doConnectedIdentity(cmd ConnectedIdentity) {
 	if l.Phase != over && l.Phase != idle && cmd.Identity != nil {
 		l.Modify.Identity = cmd.Identity

@@ -187,6 +187,7 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		Accounts: a.records != nil,
 		Still:    still,
 		Skip:     a.skip,
+		Renew:    a.wasAway(),
 		Turns:    turns,
 		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
 	}, log.With("part", "exchange"))
@@ -464,7 +465,7 @@ func (a *App) answers() bool {
 		a.engine.Turn()
 		_, _, _, _ = a.ua.Stats(), a.exchange.Stats(), a.exchange.Draining(), a.stores.shown()
 		if a.journal != nil {
-			a.journal.Stats()
+			a.journal.Beat()
 		}
 	}
 	return true

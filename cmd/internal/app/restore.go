@@ -92,6 +92,18 @@ func writeJournal(path string, all []journal.Entry) error {
 	return errors.Join(j.Stats().Failing, j.Close())
 }
 
+// longAway is how long calls may have been carried by nobody and go on as if nothing had been.
+const longAway = 2 * time.Second
+
+// wasAway says that no process was there for a while, nor sockets in which packets could wait.
+func (a *App) wasAway() bool {
+	if a.journal == nil || a.pair != nil || a.journal.Gap() < longAway {
+		return false
+	}
+	kept := a.process.sockets()
+	return kept == nil || len(kept.Kept("")) == 0
+}
+
 // keep writes the values of one part of the switch; nil: there is no journal.
 func (a *App) keep(k journal.Kind) func(key string, value []byte) {
 	j := a.journal
