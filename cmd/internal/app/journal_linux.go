@@ -15,7 +15,8 @@ import (
 const lockPatience = 5 * time.Second
 
 // openJournal takes over what the process before has kept of its calls. Its lock ends with this process: no two
-// switches carry the same calls.
+// switches carry the same calls. It is a file in a tmpfs and no memfd: both are the same memory, but the file is found
+// by its name, also when the keeper is gone.
 func openJournal(path string) (*journal.Journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
