@@ -21,7 +21,17 @@ import (
 // get asks the switch's HTTP side.
 func (l *lab) get(t testing.TB, path string, header ...string) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(within(t, 20*time.Second), http.MethodGet, "http://"+l.http+path, nil)
+	return l.ask(t, http.MethodGet, path, header...)
+}
+
+func (l *lab) post(t testing.TB, path string, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	return l.ask(t, http.MethodPost, path, header...)
+}
+
+func (l *lab) ask(t testing.TB, method, path string, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(within(t, 20*time.Second), method, "http://"+l.http+path, nil)
 	must(t, err)
 	if len(header) == 2 {
 		req.Header.Set(header[0], header[1])

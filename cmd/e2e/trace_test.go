@@ -81,6 +81,10 @@ func TestTrace(t *testing.T) {
 	homer := startHomer(t)
 	h := talking(t, phone.AnswerAfter(200*time.Millisecond), "trace.hep={address: \""+homer.at+"\", id: 7, password: hep-pass}")
 	ref := h.theCall(t)
+	answer, said := h.post(t, "/v1/calls/"+ref+"/rtp")
+	if answer.StatusCode != 200 {
+		t.Fatalf("%d %s", answer.StatusCode, said)
+	}
 	pushes(t, h.desk, "*1")
 	p := waitConfirmed(t, next(t, h.partner))
 	ended(t, h.desk)
@@ -112,6 +116,9 @@ func TestTrace(t *testing.T) {
 	if !slices.IsSortedFunc(l.Steps, func(a, b trace.Step) int { return a.At.Compare(b.At) }) {
 		t.Error("the steps are not in order of time")
 	}
+	if answer, said = h.post(t, "/v1/calls/"+ref+"/rtp"); answer.StatusCode != 404 {
+		t.Errorf("of a call that is over: %d %s", answer.StatusCode, said)
+	}
 	answer, pcap := h.get(t, "/v1/calls/"+ref+"/trace.pcap")
 	if answer.StatusCode != 200 {
 		t.Fatalf("%d %s", answer.StatusCode, pcap)
@@ -124,6 +131,35 @@ func TestTrace(t *testing.T) {
 	}
 	homer.has(t, ref, l)
 	readByTshark(t, pcap, false, map[string]int{"INVITE": 3, "ACK": 3, "BYE": 3})
+	streamsByTshark(t, pcap, 6)
+}
+
+// streamsByTshark has Wireshark's reading of a capture file find so many streams of sound of G.711 at least, with
+// nothing lost in them, and nothing of what is said.
+func streamsByTshark(t testing.TB, pcap []byte, want int) {
+	t.Helper()
+	path := program(t, "tshark", "tshark")
+	file := filepath.Join(t.TempDir(), "call.pcapng")
+	must(t, os.WriteFile(file, pcap, 0o600))
+	out, err := exec.CommandContext(within(t, time.Minute), path, "-r", file, "-q", "-z", "rtp,streams").Output()
+	must(t, err)
+	streams := 0
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); strings.Contains(line, "g711A") && slices.Contains(f, "0") {
+			streams++
+		}
+	}
+	if streams < want {
+		t.Errorf("tshark finds %d streams of sound:\n%s", streams, out)
+	}
+	out, err = exec.CommandContext(within(t, time.Minute), path, "-r", file, "-Y", "rtp", "-T", "fields", "-e",
+		"frame.cap_len").Output()
+	must(t, err)
+	for line := range strings.Lines(string(out)) {
+		if got := strings.TrimSpace(line); got != "40" {
+			t.Fatalf("of a packet there is more than its headers: %q bytes", got)
+		}
+	}
 }
 
 // readByTshark has a capture file read as Wireshark reads it: at least so many requests of each method, nothing
@@ -162,6 +198,9 @@ func TestTraceAtTheBorder(t *testing.T) {
 	must(t, b.gov.phone.SetPolicy(phone.AnswerAfter(200*time.Millisecond)))
 	c, desk := b.police.call(t, b.police.citizen())
 	ref := l.theCall(t)
+	if answer, said := l.post(t, "/v1/calls/"+ref+"/rtp"); answer.StatusCode != 200 {
+		t.Fatalf("%d %s", answer.StatusCode, said)
+	}
 	pushes(t, desk, "*1")
 	p := waitConfirmed(t, next(t, b.gov.phone))
 	ended(t, desk)

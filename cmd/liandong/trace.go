@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
+	"time"
 
+	"liandong/cmd/internal/remote"
 	"liandong/cmd/internal/trace"
 )
 
@@ -15,8 +18,27 @@ type calledBack struct {
 	Call     string `arg:"" name:"CALL_REF" help:"The call, as calls and the log name it."`
 	Messages bool   `help:"Print the whole messages as well."`
 	Pcap     string `placeholder:"FILE" help:"Write the messages to a capture file instead, for Wireshark."`
+	RTP      bool   `name:"rtp" help:"With --pcap: keep the headers of the call's RTP packets from now on, and have those of 10 s in the file."`
 	JSON     bool   `name:"json" help:"Print JSON."`
 	asked
+}
+
+var errRTP = errors.New("--rtp is for a file: give --pcap FILE as well")
+
+// listening is how long packets are waited for.
+const listening = 10 * time.Second
+
+// sniff has the headers of a call's RTP packets kept, and gives them time to come.
+func sniff(ctx context.Context, sw remote.Switch, ref string) error {
+	if _, err := sw.Ask(ctx, http.MethodPost, "/v1/calls/"+ref+"/rtp", nil); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(listening):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Run asks the running switch for the call, which may be over.
@@ -26,6 +48,14 @@ func (c calledBack) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	path := "/v1/calls/" + c.Call + "/trace"
+	if c.RTP {
+		if c.Pcap == "" {
+			return errRTP
+		}
+		if err := sniff(ctx, sw, c.Call); err != nil {
+			return err
+		}
+	}
 	if c.Pcap != "" {
 		file, err := sw.Ask(ctx, http.MethodGet, path+".pcap", nil)
 		if err != nil {

@@ -86,6 +86,24 @@ type Record struct {
 	Channel int
 }
 
+// Sniff gives the headers of all RTP packets of the session to a Sniffer from now on, of legs to come as well. A nil
+// Sniffer ends it; another process that goes on with the session has none.
+type Sniff struct{ To Sniffer }
+
+// Sniffer takes headers on the thread that carries the sound: it must not wait.
+type Sniffer interface{ Sniff(Head) }
+
+// Head is an RTP packet without what is said in it.
+type Head struct {
+	At            time.Time
+	Leg           LegID
+	Out           bool // towards the party
+	Network       string
+	Local, Remote netip.AddrPort
+	RTP           [12]byte // RFC 3550 §5.1, without what may follow
+	Size          int      // of the packet in bytes, without what SRTP adds
+}
+
 // Tap takes packets on the thread that carries the sound: it must not wait, and it
 // must copy the payload that it keeps. ts is the RTP timestamp.
 type Tap interface {
@@ -103,4 +121,5 @@ func (Know) command()   {}
 func (Listen) command() {}
 func (Digits) command() {}
 func (Record) command() {}
+func (Sniff) command()  {}
 func (Close) command()  {}

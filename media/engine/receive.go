@@ -57,6 +57,7 @@ func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 		l.stranger(p.From)
 		return
 	}
+	l.sniff(false, p.From, data, now)
 	l.alive(now)
 	l.sounds(now)
 	l.noisy = l.noisy || noise

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"testing"
 	"time"
@@ -30,6 +31,56 @@ func (p *phone) spoken() []byte {
 	b := make([]byte, len(p.said))
 	codec.Encode(p.codec, b, p.said)
 	return b
+}
+
+// heads is a Sniffer that keeps what it is given.
+type heads []Head
+
+func (h *heads) Sniff(p Head) { *h = append(*h, p) }
+
+// Who looks at a session gets the header of each packet, both ways, also of a leg that comes later, and nothing of what
+// is said; when he looks no more, nothing.
+func TestSniff(t *testing.T) {
+	r := newRig(t, labConfig(nil))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	b.hears(Playlist{}, a)
+	r.run(100 * time.Millisecond)
+	var got heads
+	r.session.Do(Sniff{To: &got})
+	r.run(time.Second)
+	c := r.phone(3, codec.PCMA)
+	r.run(time.Second)
+	count := map[LegID][2]int{}
+	var last Head
+	for _, h := range got {
+		n := count[h.Leg]
+		if h.Out {
+			n[1]++
+		} else {
+			n[0]++
+		}
+		count[h.Leg] = n
+		if h.Leg == 1 && !h.Out {
+			seq := binary.BigEndian.Uint16(h.RTP[2:])
+			if last.Size != 0 && seq != binary.BigEndian.Uint16(last.RTP[2:])+1 {
+				t.Fatalf("%d after %v", seq, last.RTP)
+			}
+			last = h
+		}
+	}
+	if last.Remote != a.addr || last.Local.Port() != a.port || last.Network != "lab" || last.Size != 172 ||
+		binary.BigEndian.Uint32(last.RTP[8:]) != a.header.SSRC || last.RTP[1]&0x7f != a.header.PayloadType {
+		t.Errorf("%+v", last)
+	}
+	if count[1][0] < 99 || count[2][1] < 99 || count[c.leg][0] < 45 {
+		t.Errorf("packets in and out by leg: %v", count)
+	}
+	r.session.Do(Sniff{})
+	r.step()
+	n := len(got)
+	if r.run(time.Second); len(got) != n {
+		t.Errorf("%d more when nobody looks", len(got)-n)
+	}
 }
 
 // Each party is recorded as it sent, whether it is relayed, mixed, on hold or heard by nobody.

@@ -14,8 +14,9 @@ type room struct {
 	shard   *shard
 	group   int // of the shard's, while it has legs
 	legs    []*leg
-	rate    int   // of what is mixed, in samples per second
-	rest    uint8 // so many ticks it can be left alone
+	rate    int     // of what is mixed, in samples per second
+	rest    uint8   // so many ticks it can be left alone
+	sniffer Sniffer // nil: nobody looks
 }
 
 func (r *room) leg(id LegID) *leg {
@@ -52,6 +53,8 @@ func (r *room) do(c Command) {
 		if l := r.leg(c.Leg); l != nil {
 			l.press(c.Digits)
 		}
+	case Sniff:
+		r.sniffer = c.To
 	case Record:
 		if l := r.leg(c.Leg); l != nil {
 			l.record = c

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/pion/rtp"
@@ -272,10 +273,22 @@ func (l *leg) transmit(h rtp.Header, payload []byte) {
 	}
 	n += copy(wire[n:socket.DatagramSize], payload)
 	packet := wire[:n]
+	l.sniff(true, l.latch.remote, packet, l.shard.now)
 	if l.protection.on {
 		if packet, err = l.protection.sender.RTP(packet); err != nil {
 			return // after 2^48 packets: RFC 3711 §9.2
 		}
 	}
 	l.shard.net.Queue(l.pair.rtp, l.latch.remote, packet)
+}
+
+// sniff shows a packet's header to whoever looks at the session.
+func (l *leg) sniff(out bool, remote netip.AddrPort, packet []byte, now time.Time) {
+	to := l.room.sniffer
+	if to == nil || len(packet) < len(Head{}.RTP) {
+		return
+	}
+	own := netip.AddrPortFrom(l.network().advertised(), l.pair.port)
+	to.Sniff(Head{At: now, Leg: l.id, Out: out, Network: l.pair.network, Local: own, Remote: remote,
+		RTP: [12]byte(packet), Size: len(packet)})
 }

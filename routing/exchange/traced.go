@@ -2,9 +2,12 @@ package exchange
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
+	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/sip/capture"
 )
 
 // What is told of a call for who looks at its messages afterwards, besides what is told of it to everybody.
@@ -52,7 +55,7 @@ func (c *Core) traceDialogs() {
 		}
 		p.traced = is
 		fields := map[string]string{
-			"call_id": is.callID, "party": c.partyTold(p.ID), "network": p.Network, "trunk": p.Trunk,
+			"leg": strconv.Itoa(int(p.ID)), "call_id": is.callID, "party": c.partyTold(p.ID), "network": p.Network, "trunk": p.Trunk,
 		}
 		if is.supervisor {
 			fields["supervisor"], fields["lines"] = "1", is.line
@@ -121,4 +124,22 @@ func (c *Core) traceHears(e call.Ear) {
 		}
 	}
 	c.trace(hearsTold, fields)
+}
+
+// heads gives headers of RTP to where those of a call are kept.
+type heads struct{ *capture.Heads }
+
+func (h heads) Sniff(p engine.Head) {
+	h.Put(capture.RTP{At: p.At, Leg: uint32(p.Leg), Out: p.Out, Network: p.Network, Local: p.Local, Remote: p.Remote,
+		Head: p.RTP, Size: p.Size})
+}
+
+// Sniff keeps the headers of a call's RTP packets from now on; false: there is no such call.
+func (x *Exchange) Sniff(ref string, to *capture.Heads) bool {
+	a := x.actor(ref)
+	order := func(c *Core) {
+		c.media(engine.Sniff{To: heads{to}})
+		c.perform()
+	}
+	return a != nil && a.inbox.put(input{ask: order}, usual)
 }

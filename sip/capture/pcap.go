@@ -25,14 +25,22 @@ const (
 // maxPacket is what fits an IP packet behind its headers.
 const maxPacket = 65535 - 60
 
-// WritePcap writes messages in the order in which they stand.
-func WritePcap(w io.Writer, all []Message) error {
+// WritePcap writes messages, and the headers of RTP packets, each in the order of their time. What was said in the
+// packets is cut off, as by a short snapshot length.
+func WritePcap(w io.Writer, all []Message, sound []RTP) error {
 	p := pcap{streams: map[[2]netip.AddrPort]uint32{}}
 	p.section()
 	for _, m := range all {
+		for len(sound) > 0 && sound[0].At.Before(m.At) {
+			p.rtp(sound[0])
+			sound = sound[1:]
+		}
 		if m.Fault == "" && len(m.Text) > 0 {
 			p.message(m)
 		}
+	}
+	for _, r := range sound {
+		p.rtp(r)
 	}
 	_, err := w.Write(p.out)
 	return err
@@ -95,6 +103,22 @@ func (p *pcap) message(m Message) {
 	p.packet(m.At, ip(from, to, protoUDP, udp(from, to, text)), comment)
 }
 
+// rtp writes a packet as far as its header goes. Its checksum is left out (RFC 768): it would be of what is not there.
+func (p *pcap) rtp(r RTP) {
+	from, to := r.Remote, r.Local
+	if r.Out {
+		from, to = to, from
+	}
+	from, to = alike(from, to)
+	cut := max(0, r.Size-RTPHead)
+	b := binary.BigEndian.AppendUint16(nil, from.Port())
+	b = binary.BigEndian.AppendUint16(b, to.Port())
+	b = binary.BigEndian.AppendUint16(b, uint16(8+RTPHead+cut))
+	b = append(append(b, 0, 0), r.Head[:]...)
+	whole := ip(from, to, protoUDP, append(b, make([]byte, cut)...))
+	p.captured(r.At, whole[:len(whole)-cut], len(whole), "")
+}
+
 // alike gives both ends one family: an address that is not known is the unspecified one of the other's.
 func alike(a, b netip.AddrPort) (netip.AddrPort, netip.AddrPort) {
 	a, b = netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()),
@@ -115,12 +139,17 @@ func alike(a, b netip.AddrPort) (netip.AddrPort, netip.AddrPort) {
 }
 
 func (p *pcap) packet(at time.Time, data []byte, comment string) {
+	p.captured(at, data, len(data), comment)
+}
+
+// captured writes a packet of which so much is there as data has, of a size.
+func (p *pcap) captured(at time.Time, data []byte, size int, comment string) {
 	body := make([]byte, 4, len(data)+64) // of the first interface
 	ns := uint64(at.UnixNano())
 	body = binary.LittleEndian.AppendUint32(body, uint32(ns>>32))
 	body = binary.LittleEndian.AppendUint32(body, uint32(ns))
 	body = binary.LittleEndian.AppendUint32(body, uint32(len(data)))
-	body = binary.LittleEndian.AppendUint32(body, uint32(len(data)))
+	body = binary.LittleEndian.AppendUint32(body, uint32(size))
 	body = append(body, data...)
 	for len(body)%4 != 0 {
 		body = append(body, 0)

@@ -24,14 +24,16 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 
 // tracePcap gives them as a capture file.
 func (s *Server) tracePcap(w http.ResponseWriter, r *http.Request) {
-	seen, _, ok := s.traced(r)
+	ref, v := r.PathValue("id"), visitorOf(r)
+	all, _ := s.sw.Traces.Of(ref)
+	seen, sound, ok := s.eyes(v, listenerOf(r).Network).SeeAll(ref, all, s.sw.Traces.RTP(ref))
 	if !ok {
 		s.say(w, http.StatusNotFound, noTrace)
 		return
 	}
-	s.audit.did(r, "the messages of a call are exported", "call", r.PathValue("id"))
+	s.audit.did(r, "the messages of a call are exported", "call", ref, "rtp", len(sound))
 	var file bytes.Buffer
-	_ = capture.WritePcap(&file, trace.Messages(seen)) // a buffer takes all
+	_ = capture.WritePcap(&file, trace.Messages(seen), sound) // a buffer takes all
 	h := w.Header()
 	h.Set("Content-Type", pcapType)
 	h.Set("Content-Disposition", `attachment; filename="liandong.pcapng"`)
@@ -65,10 +67,33 @@ func (s *Server) Ladder(ref string, who Signed) (trace.Ladder, bool) {
 
 func (s *Server) look(ref string, v visitor, network string) (seen []capture.Entry, lost int, ok bool) {
 	all, lost := s.sw.Traces.Of(ref)
-	seen, ok = trace.Eyes{
-		Lines: v.lines, Networks: s.networks(v.lines, network), Attends: v.supervises,
-	}.See(ref, all)
+	seen, ok = s.eyes(v, network).See(ref, all)
 	return seen, lost, ok
+}
+
+// eyes are what a visitor may see, by the listener of a network or another one.
+func (s *Server) eyes(v visitor, network string) trace.Eyes {
+	return trace.Eyes{Lines: v.lines, Networks: s.networks(v.lines, network), Attends: v.supervises}
+}
+
+// sniff keeps the headers of a call's RTP packets from now on.
+func (s *Server) sniff(w http.ResponseWriter, r *http.Request) {
+	ref := r.PathValue("id")
+	c, ok := s.sw.Calls.Call(ref)
+	if !ok || !visitorOf(r).lines.any(concerned(c)...) {
+		s.say(w, http.StatusNotFound, goneCall)
+		return
+	}
+	if s.sw.Traces == nil {
+		s.say(w, http.StatusConflict, noTraces)
+		return
+	}
+	if heads, fresh := s.sw.Traces.Sniff(ref); fresh && !s.sw.Calls.Sniff(ref, heads) {
+		s.say(w, http.StatusNotFound, goneCall)
+		return
+	}
+	s.audit.did(r, "the RTP headers of a call are kept", "call", ref)
+	s.say(w, http.StatusOK, done)
 }
 
 // networks are those whose addresses may be seen: by a network's own listener that one, and else those of the lines.

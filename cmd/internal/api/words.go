@@ -52,6 +52,7 @@ var (
 		"这个 event_id 已用于其他内容；每次补充请用新的编号"}
 	noRedis = text{"Redis does not answer, and this stub is of no call of late here; try again",
 		"Redis 无应答，且该存根不是本机近期通话的；请稍后重试"}
+	noTraces   = text{"this switch keeps nothing of calls: trace.memory_mb is 0", "本机不留存通话信令：trace.memory_mb 为 0"}
 	noTrace    = text{"nothing is kept of this call", "这通电话没有留存的信令"}
 	goneMatter = text{"there is no such matter", "没有这件事项"}
 	goneCall   = text{"there is no such call", "没有这通电话"}

@@ -390,6 +390,7 @@ func TestLadderInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do("how it sounds appears", holds(`document.querySelectorAll("#curves canvas").length > 1`), shown("#curves", "citizen sends"))
+	s.do("one press keeps the headers of its sound", chromedp.Click("#sniff"), shown("#sniffed", "They are kept"))
 	if err := call.Hangup(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,55 @@ type Book struct {
 
 	mu   sync.Mutex
 	legs map[string][]*gathered // guarded by mu; measurements by call
+	rtp  []sniffed              // guarded by mu; calls whose RTP headers are kept, the oldest first
+}
+
+// sniffed is a call whose RTP headers are kept.
+type sniffed struct {
+	ref   string
+	heads *capture.Heads
+}
+
+// mostSniffed are calls whose RTP headers are kept at once.
+const mostSniffed = 16
+
+// Sniff gives the place for the RTP headers of a call, also: whether it is a new one. The call that was asked for first
+// has no place any more when there are too many.
+func (b *Book) Sniff(ref string) (heads *capture.Heads, fresh bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if h := b.heads(ref); h != nil {
+		return h, false
+	}
+	if len(b.rtp) == mostSniffed {
+		b.rtp = slices.Delete(b.rtp, 0, 1)
+	}
+	b.rtp = append(b.rtp, sniffed{ref, capture.NewHeads()})
+	return b.rtp[len(b.rtp)-1].heads, true
+}
+
+// heads are those of a call, nil: none. Caller holds mu.
+func (b *Book) heads(ref string) *capture.Heads {
+	for _, s := range b.rtp {
+		if s.ref == ref {
+			return s.heads
+		}
+	}
+	return nil
+}
+
+// RTP are the headers of a call that are kept, in order of time.
+func (b *Book) RTP(ref string) []capture.RTP {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	h := b.heads(ref)
+	b.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	return h.All()
 }
 
 // NewBook keeps so many bytes.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"liandong/routing/number"
@@ -28,13 +29,19 @@ const hidden = "hidden"
 
 // See is what he sees of a call's entries, in order of time; false: nothing, the call is none of his lines'.
 func (e Eyes) See(ref string, all []capture.Entry) ([]capture.Entry, bool) {
+	seen, _, ok := e.SeeAll(ref, all, nil)
+	return seen, ok
+}
+
+// SeeAll is the same with headers of the call's RTP: those of the legs that he may know of.
+func (e Eyes) SeeAll(ref string, all []capture.Entry, rtp []capture.RTP) (seen []capture.Entry, heard []capture.RTP,
+	ok bool) {
 	lines := LinesOf(all)
 	if len(all) == 0 || e.Lines != nil && !shares(lines, e.Lines) {
-		return nil, false
+		return nil, nil, false
 	}
 	v := view{Eyes: e, numbers: numbersIn(all), mask: &disguise{salt: ref, addrs: map[netip.Addr]netip.Addr{}},
 		apart: e.apart(all), heard: map[string]string{}}
-	var seen []capture.Entry
 	for _, one := range all {
 		switch {
 		case one.Message != nil && v.apart[one.Message.CallID]:
@@ -47,7 +54,32 @@ func (e Eyes) See(ref string, all []capture.Entry) ([]capture.Entry, bool) {
 			}
 		}
 	}
-	return seen, true
+	legs := e.legs(all)
+	for _, p := range rtp {
+		if !legs[strconv.Itoa(int(p.Leg))] {
+			continue
+		}
+		if !v.sees(p.Network) {
+			p.Network, p.Local, p.Remote = hidden, v.mask.port(p.Local), v.mask.port(p.Remote)
+		}
+		heard = append(heard, p)
+	}
+	return seen, heard, true
+}
+
+// legs are those that he may know of from the first to the last.
+func (e Eyes) legs(all []capture.Entry) map[string]bool {
+	legs := map[string]bool{}
+	for _, one := range all {
+		if one.Note == nil {
+			continue
+		}
+		if f := fieldsOf(*one.Note); f["event"] == dialog {
+			was, known := legs[f["leg"]]
+			legs[f["leg"]] = e.about(f) && (was || !known)
+		}
+	}
+	return legs
 }
 
 func shares(a, b []string) bool {

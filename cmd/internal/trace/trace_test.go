@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,56 @@ func watchedCall() []capture.Entry {
 		whose(13e6, "head", "2109", "", "110,12345"),
 		said(14e6, "head", "police", true, "INVITE sip:desk2109@10.1.0.8 SIP/2.0\r\n\r\n"),
 	)
+}
+
+// The headers of a call's sound are seen with the addresses of networks that are his alone, which stand for the same as
+// in the messages; those of a supervisor's leg by who may know of him.
+func TestSoundAtTheBorder(t *testing.T) {
+	all := call()
+	for i, whose := range []struct{ leg, party, supervisor, lines string }{
+		{"1", "caller", "", "110"}, {"2", "2101", "", "110,12345"}, {"9", "1109", "1", "110"}} {
+		all = append(all, told2(time.Duration(20+i)*time.Millisecond, map[string]string{"event": "dialog",
+			"leg": whose.leg, "call_id": "leg " + whose.leg, "party": whose.party, "network": "police",
+			"supervisor": whose.supervisor, "lines": whose.lines}))
+	}
+	packet := func(leg uint32, network, remote string) capture.RTP {
+		return capture.RTP{Leg: leg, Network: network, Local: netip.MustParseAddrPort("10.1.0.1:20000"),
+			Remote: netip.MustParseAddrPort(remote), Size: 172}
+	}
+	rtp := []capture.RTP{packet(1, "police", "10.1.0.2:4000"), packet(2, "gov", "10.1.0.2:4002"),
+		packet(9, "police", "10.1.0.9:4004"), packet(7, "police", "10.1.0.7:4006")}
+	for name, c := range map[string]struct {
+		eyes Eyes
+		legs []uint32
+	}{
+		"an admin":    {Eyes{Attends: true}, []uint32{1, 2, 9}},
+		"an engineer": {Eyes{}, []uint32{1, 2}},
+		"a supervisor of 110": {Eyes{Lines: []string{"110"}, Networks: []string{"police"}, Attends: true},
+			[]uint32{1, 2, 9}},
+		"one of 12345": {Eyes{Lines: []string{"12345"}, Networks: []string{"gov"}, Attends: true},
+			[]uint32{1, 2}},
+		"one of another line": {Eyes{Lines: []string{"119"}, Attends: true}, nil},
+	} {
+		seen, heard, _ := c.eyes.SeeAll("r", all, rtp)
+		var legs []uint32
+		hosts := map[netip.Addr]bool{}
+		for _, m := range Messages(seen) {
+			hosts[m.Local.Addr()], hosts[m.Remote.Addr()] = true, true
+		}
+		for _, p := range heard {
+			legs = append(legs, p.Leg)
+			own := c.eyes.Networks == nil || p.Network == c.eyes.Networks[0]
+			if own != (p.Remote.Addr().As4()[0] == 10) || own != (p.Local.Addr().As4()[0] == 10) {
+				t.Errorf("%s is shown %+v", name, p)
+			}
+			if p.Leg != 9 && !hosts[p.Remote.Addr()] {
+				t.Errorf("%s: %v stands in no message", name, p.Remote)
+			}
+		}
+		if !slices.Equal(legs, c.legs) {
+			t.Errorf("%s is shown legs %v", name, legs)
+		}
+	}
 }
 
 // Supervisors are seen by supervisors of the same line, and by who looks after all; a supervisor who has a desk's place

@@ -228,6 +228,7 @@ const pages = {
     fill($('one'), ...c ? [node('p', {class: 'state'}, tag(c.phase), ' ', timed(c.since)), node('p', {class: 'who'}, c.caller || t('withheld')),
       node('p', {class: 'about'}, [c.hotline, c.desk, c.partner].filter(Boolean).join(' · '), ' ', node('span', {class: 'mono'}, c.id)), attends ? acts(c) : '']
       : [node('p', {class: 'state'}, tag('ended')), node('span', {class: 'mono'}, pageRef)]);
+    $('sniff').disabled = !c;
     fill($('story'), ...story.length ? story.map(line) : [node('li', {}, t('longago'))]);
   },
 
@@ -568,6 +569,14 @@ function draws(into, list) {
 }
 // The library is a script of its own, which has been read when the page is.
 const drawing = list => document.readyState === 'complete' ? draws($('curves'), list) : addEventListener('load', () => draws($('curves'), list));
+
+if ($('sniff')) $('sniff').onclick = async () => {
+  const said = (text, ok) => { $('sniffed').textContent = text; $('sniffed').className = ok ? 'note' : 'fault'; };
+  try {
+    const answer = await ask(`/v1/calls/${pageRef}/rtp`, {method: 'POST'});
+    said(answer.ok ? t('sniffs') : (await answer.text()).trim(), answer.ok);
+  } catch { said(t('offline'), false); }
+};
 
 // A call's sound is drawn anew while the call goes on, and once more when it is over. Tables that are open stay open.
 let soundWas = '';
