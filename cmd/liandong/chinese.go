@@ -122,6 +122,8 @@ var chinese = inPairs(
 	"同时输出完整的消息。",
 	"Write the messages to a capture file instead, for Wireshark.",
 	"改为写成抓包文件，供 Wireshark 打开。",
+	"With --pcap: keep the headers of the call's RTP packets from now on, and have those of 10 s in the file.",
+	"与 --pcap 同用：从现在起留存通话的 RTP 包头，文件里有 10 秒的包头。",
 	"The updates of ticket systems that were refused: list them, try them again.",
 	"工单系统发来而被拒绝的更新：列出，重试。",
 	"Their ids, as dead list prints them. Without any: all.",

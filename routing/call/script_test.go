@@ -339,9 +339,19 @@ func (s *scripted) event(t *testing.T, f []string) Event {
 		}
 		return e
 	case "attends": // attends USER LINE,LINE ACT
-		return SupervisorAsked{User: f[1], Lines: strings.Split(f[2], ","), Act: Act(f[3])}
+		e := SupervisorAsked{User: f[1], Lines: strings.Split(f[2], ","), Act: Act(f[3])}
+		if e.Act == Back {
+			s.stubs++
+			e.Stub = fmt.Sprintf("STUB%d", s.stubs)
+		}
+		return e
 	case "presses": // presses LEG KEY
-		return SupervisorPressed{leg(1), SupervisorKeys[f[2][0]]}
+		e := SupervisorPressed{Leg: leg(1), Act: SupervisorKeys[f[2][0]]}
+		if e.Act == Back {
+			s.stubs++
+			e.Stub = fmt.Sprintf("STUB%d", s.stubs)
+		}
+		return e
 	case "digits":
 		return DigitsPressed{leg(1), f[2]}
 	case "cut":

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liandong/routing/desk"
+	"liandong/routing/verb"
 )
 
 // A supervisor looks after a call of his line. He is no desk: while he listens or whispers the call goes on as if he
@@ -26,13 +27,19 @@ const (
 	Join    Act = "join"    // all hear him; a citizen who has nobody has him
 	Cut     Act = "end"     // the call is over, or his line's part in it
 	Leave   Act = "leave"   // the call goes on without him
+
+	// the citizen is with the desk of his line again that hands him over, or goes back to the line he has come from
+	Back Act = "take_back"
 )
 
 // Acts are all of them, in the order in which they are documented.
-var Acts = []Act{Listen, Whisper, Join, Cut, Leave}
+var Acts = []Act{Listen, Whisper, Join, Back, Cut, Leave}
+
+// NeedsPhone says that a supervisor does it by a phone that is in the call.
+func (a Act) NeedsPhone() bool { return a != Cut && a != Back }
 
 // SupervisorKeys are the keys of a supervisor's phone.
-var SupervisorKeys = map[byte]Act{'4': Listen, '5': Whisper, '6': Join, '0': Cut}
+var SupervisorKeys = map[byte]Act{'4': Listen, '5': Whisper, '6': Join, '7': Back, '0': Cut}
 
 // Supervisor is a supervisor in the call, or one whose phone is rung for it. Its leg has his user as the seat, and the
 // line by which he is here.
@@ -67,6 +74,7 @@ var (
 	ErrLines     = errors.New("call: the desk's phone mixes its lines itself, and would pass on what it hears")
 	ErrNotHere   = errors.New("call: the supervisor is not in the call")
 	ErrCrowd     = errors.New("call: so many supervisors are in the call already")
+	ErrNotOver   = errors.New("call: nobody was handed over who could be taken back")
 	ErrOver      = errors.New("call: the call is over")
 	errSupervise = errors.New("call: no act of a supervisor")
 )
@@ -84,12 +92,14 @@ type SupervisorAsked struct {
 	User  string
 	Lines []string // of this call he may attend those
 	Act   Act
+	Stub  string // a fresh id, used if a matter is opened
 }
 
 // SupervisorPressed tells of a key of a supervisor's phone; of one that has no meaning the act is "".
 type SupervisorPressed struct {
-	Leg LegID
-	Act Act
+	Leg  LegID
+	Act  Act
+	Stub string // a fresh id, used if a matter is opened
 }
 
 // RingSupervisor invites a supervisor's phone.
@@ -197,9 +207,9 @@ func (m *machine) asked(e SupervisorAsked) error {
 		return nil
 	case e.Act == Leave:
 		return ErrNotHere
-	case e.Act != Cut && foreign:
+	case e.Act.NeedsPhone() && foreign:
 		return ErrStranger
-	case e.Act != Cut && !here && len(m.Supervisors) >= maxSupervisors:
+	case e.Act.NeedsPhone() && !here && len(m.Supervisors) >= maxSupervisors:
 		return ErrCrowd
 	}
 	return m.may(e.Lines, e.Act)
@@ -214,6 +224,9 @@ func (m *machine) may(lines []string, act Act) error {
 	}
 	if m.Phase == CallingBack { // there is no citizen yet
 		return ErrNoDesk
+	}
+	if l, ok := m.Leg(m.Desk); ok && slices.Contains(lines, l.Hotline) { // the citizen's desk goes before the other one
+		line = l.Hotline
 	}
 	for _, r := range supervision {
 		if r.act == act && r.is(m, line, waits) {
@@ -240,6 +253,9 @@ const (
 	citizenHas situation = "no desk has the citizen"
 	phoneMixes situation = "the phone of the taker mixes two lines"
 	deskThere  situation = "a desk of his line talks"
+	handsOver  situation = "the taker is of his line, and a second desk is there or rung"
+	cameOver   situation = "the citizen has come from another line to a desk of his"
+	otherwise  situation = "anything else"
 )
 
 var supervision = []supervisorRule{
@@ -247,6 +263,7 @@ var supervision = []supervisorRule{
 	{lineRung, Whisper, ErrNoDesk, "Refused."},
 	{lineRung, Join, ErrNoDesk, "Refused."},
 	{lineRung, Cut, ErrNoDesk, "Refused: the call is another line's."},
+	{lineRung, Back, ErrNoDesk, "Refused: the call is another line's."},
 
 	{citizenHas, Listen, nil, "He hears what the citizen hears, and the citizen. Nobody hears him."},
 	{citizenHas, Whisper, ErrNoDesk, "Refused: there is nobody to whisper to."},
@@ -262,6 +279,10 @@ var supervision = []supervisorRule{
 	{deskThere, Whisper, nil, "The same, and his line's desk alone hears him."},
 	{deskThere, Join, nil, "He is one of those who talk. When his line's desk leaves, he has its place."},
 	{deskThere, Cut, nil, "The call is over; where his line's desk is the second one, it is let go."},
+
+	{handsOver, Back, nil, "Taker and citizen are together, as by the taker's own key."},
+	{cameOver, Back, nil, "The line that was called first rings. Who answers has the citizen, as by a hand-over of the desk."},
+	{otherwise, Back, ErrNotOver, "Refused: nobody was handed over."},
 }
 
 // is says that the row's situation is the one of a supervisor of a line.
@@ -273,8 +294,43 @@ func (r supervisorRule) is(m *machine, line string, waits bool) bool {
 		return m.Desk == 0
 	case phoneMixes:
 		return m.bothActive()
+	case handsOver:
+		return m.handsOver(line)
+	case cameOver:
+		return m.cameOver(line)
+	case otherwise:
+		return true
 	}
 	return m.deskOf(line) != 0
+}
+
+// handsOver says that the taker is of a line, and could take back by a key.
+func (m *machine) handsOver(line string) bool {
+	l, ok := m.Leg(m.Desk)
+	now, keys := m.moment()
+	return ok && l.Hotline == line && keys && now != withCitizen
+}
+
+// cameOver says that the citizen has called another line and is with a desk of this one alone.
+func (m *machine) cameOver(line string) bool {
+	l, ok := m.Leg(m.Desk)
+	now, keys := m.moment()
+	_, there := m.dir.Hotlines[m.Hotline]
+	return ok && l.Hotline == line && keys && now == withCitizen && m.Hotline != line && there
+}
+
+// back takes a citizen back who is being handed over, or has been.
+func (m *machine) back(s Supervisor, stub string) {
+	m.tellSupervisor(s, string(Back))
+	l, _ := m.Leg(m.Desk)
+	if m.handsOver(l.Hotline) {
+		m.bringBack()
+		return
+	}
+	p := press{who: *l, KeyPressed: KeyPressed{Leg: l.ID, Verb: verb.Verb{Name: verb.Handover}, Stub: stub,
+		To: Target{Hotline: m.Hotline}}}
+	r, _ := m.ruleFor(p)
+	m.ringPartner(p, r)
 }
 
 // supervisorDialled: a supervisor's phone has called. He listens at first.
@@ -314,7 +370,7 @@ func (m *machine) tellSupervisor(s Supervisor, what string) {
 // supervisorAsked: a supervisor is in the call already, or his phone is rung. The call can be ended without one.
 func (m *machine) supervisorAsked(e SupervisorAsked) {
 	if s, ok := m.supervisor(e.User); ok && slices.Contains(e.Lines, s.Hotline) {
-		m.supervise(s, e.Act)
+		m.supervise(s, e.Act, e.Stub)
 		return
 	}
 	line, _, _ := m.lineOf(e.Lines)
@@ -323,6 +379,8 @@ func (m *machine) supervisorAsked(e SupervisorAsked) {
 		m.refuseSupervisor(e.User, cmp.Or(line, m.Hotline), e.Act, err)
 	case e.Act == Cut:
 		m.cut(Supervisor{Leg: Leg{Hotline: line, Seat: e.User}, Lines: e.Lines})
+	case e.Act == Back:
+		m.back(Supervisor{Leg: Leg{Hotline: line, Seat: e.User}, Lines: e.Lines}, e.Stub)
 	default:
 		id := m.NextLeg
 		m.NextLeg++
@@ -340,11 +398,12 @@ func (m *machine) supervisorPressed(e SupervisorPressed) {
 		m.ignore("leg %d is no supervisor's", e.Leg)
 		return
 	}
-	m.supervise(s, e.Act)
+	m.supervise(s, e.Act, e.Stub)
 }
 
-// supervise carries out an act of a supervisor who is in the call, or lets him hear that it cannot be done.
-func (m *machine) supervise(s *Supervisor, act Act) {
+// supervise carries out an act of a supervisor who is in the call, or lets him hear that it cannot be done. A matter
+// that it opens has the stub.
+func (m *machine) supervise(s *Supervisor, act Act, stub string) {
 	s.Then, s.ThenAt = "", time.Time{}
 	if act == Leave {
 		m.tellSupervisor(*s, string(Leave))
@@ -359,6 +418,10 @@ func (m *machine) supervise(s *Supervisor, act Act) {
 	switch {
 	case act == Cut:
 		m.cut(*s)
+		return
+	case act == Back:
+		m.notice(s.ID, m.prompts().Confirm)
+		m.back(*s, stub)
 		return
 	case !s.Up: // it is done when his phone is there
 		s.Act = act
@@ -518,7 +581,7 @@ func (m *machine) supervisorAnswered(s *Supervisor) {
 func (m *machine) thenSupervise() {
 	for _, was := range slices.Clone(m.Supervisors) {
 		if s, ok := m.Supervisor(was.ID); ok && m.due(s.ThenAt) {
-			m.supervise(s, s.Then)
+			m.supervise(s, s.Then, "")
 		}
 	}
 }

@@ -212,14 +212,14 @@ func (w *walk) draw() Event {
 func (w *walk) supervises() Event {
 	lines := [][]string{{"110"}, {"12345"}, {"110", "12345"}, {"119", "96110"}}[w.rng.IntN(4)]
 	user := []string{"9001", "9002"}[w.rng.IntN(2)]
-	act := Acts[w.rng.IntN(len(Acts))]
+	act, stub := Acts[w.rng.IntN(len(Acts))], fmt.Sprintf("STUB%d", len(w.log))
 	if act == Cut && w.rng.IntN(4) > 0 {
 		act = Whisper
 	}
 	n := len(w.call.Supervisors)
 	if n == 0 || w.rng.IntN(4) == 0 {
 		if w.rng.IntN(2) == 0 {
-			return SupervisorAsked{User: user, Lines: lines, Act: act}
+			return SupervisorAsked{User: user, Lines: lines, Act: act, Stub: stub}
 		}
 		w.seconds++
 		id := SecondLeg + w.seconds
@@ -243,7 +243,7 @@ func (w *walk) supervises() Event {
 	case 5, 6:
 		return LegAnswered{s.ID}
 	}
-	return SupervisorPressed{s.ID, act}
+	return SupervisorPressed{s.ID, act, stub}
 }
 
 // second is what a desk's phone does on a second line.

@@ -104,20 +104,27 @@ func (c *Core) superviseNothing(p *party, dialled string) {
 // superviseByKey takes a key of a supervisor's phone. Each is one by itself.
 func (c *Core) superviseByKey(p *party, digit byte, m verb.Method) {
 	if _, pressed := p.Keys.Press(c.now, digit, m); pressed != "" {
-		c.fact(call.SupervisorPressed{Leg: p.ID, Act: call.SupervisorKeys[digit]})
+		e := call.SupervisorPressed{Leg: p.ID, Act: call.SupervisorKeys[digit]}
+		if e.Act == call.Back {
+			e.Stub = c.newID()
+		}
+		c.fact(e)
 	}
 }
 
 // Supervise is what a supervisor asks for by another way than his phone. An error says why it cannot be done.
 func (c *Core) Supervise(now time.Time, e call.SupervisorAsked) error {
 	c.now = now
-	if e.Act != call.Cut { // for which nobody needs a phone
+	if e.Act == call.Back {
+		e.Stub = c.newID()
+	}
+	if e.Act.NeedsPhone() {
 		own := c.dir.Supervises(e.User)
 		e.Lines = slices.DeleteFunc(slices.Clone(e.Lines), func(l string) bool { return !slices.Contains(own, l) })
 	}
 	err := c.state.May(c.dir, e)
 	here := slices.ContainsFunc(c.state.Supervisors, func(s call.Supervisor) bool { return s.Seat == e.User })
-	if err == nil && e.Act != call.Cut && !here {
+	if err == nil && e.Act.NeedsPhone() && !here {
 		if err = c.mayRing(e.User); err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/v1/calls/{id}/supervise/{act}", need: attend, handler: s.supervise, media: plainType,
 			query: map[string]string{"user": "the supervisor's phone; without it that of whoever has signed in"},
 			other: []int{400, 404, 409, 503},
-			says:  "a supervisor listens, whispers, joins, ends the call or leaves it; the phone is rung if need be"},
+			says:  "a supervisor listens, whispers, joins, takes back who was handed over, ends the call or leaves it; the phone is rung if need be"},
 		{method: "GET", path: "/v1/keys/{verb}", open: true, handler: s.keys, media: plainType, query: key,
 			other: []int{400, 403, 404, 503}, says: "the same in whichever call the desk is, for phones' action URLs"},
 		{method: "GET", path: "/v1/seats", need: see, handler: s.seats, media: jsonType, answer: of([]feed.Chair{}),

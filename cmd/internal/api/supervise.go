@@ -30,6 +30,8 @@ var (
 		{call.ErrLines, http.StatusConflict,
 			text{"the desk's phone mixes two lines itself and would pass the voice on: only listening is possible",
 				"坐席话机正在自行混合两路，会把声音传出去，只能监听"}},
+		{call.ErrNotOver, http.StatusConflict,
+			text{"nobody was handed over in this call who could be taken back", "这通电话没有可收回的转接"}},
 		{call.ErrNotHere, http.StatusConflict, text{"the supervisor is not in the call", "班长不在这通电话里"}},
 		{call.ErrCrowd, http.StatusConflict, text{"so many supervisors are in the call already", "这通电话里的班长已满"}},
 		{exchange.ErrNoPhone, http.StatusConflict,
@@ -51,7 +53,7 @@ func (s *Server) supervise(w http.ResponseWriter, r *http.Request) {
 	case !slices.Contains(call.Acts, act):
 		s.say(w, http.StatusBadRequest, noAct, call.Acts)
 		return
-	case user == "" && act != call.Cut, user != "" && s.conf().Seats[user] == nil:
+	case user == "" && act.NeedsPhone(), user != "" && s.conf().Seats[user] == nil:
 		s.say(w, http.StatusBadRequest, noOwn)
 		return
 	case v.phone != "" && user != v.phone:

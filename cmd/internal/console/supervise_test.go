@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,6 +21,9 @@ func watched(t *testing.T) *rig {
 		"http.users.chief.phone=1109", "http.users.head.phone=2109")
 }
 
+// chiefs is the number of the supervisor's phone, and no part of a time or a tag.
+var chiefs = regexp.MustCompile(`\b1109\b`)
+
 // supervise asks for an act as the console does.
 func (b *browser) supervise(id, act string) (int, string) {
 	b.Helper()
@@ -32,10 +36,11 @@ func (b *browser) supervise(id, act string) (int, string) {
 func TestSuperviseByHTTP(t *testing.T) {
 	t.Parallel()
 	r := watched(t)
-	desk, chief := r.phone("1101", phone.AnswerAfter(0)), r.phone("1109", phone.Policy{})
+	desk, chief, partner := r.phone("1101", phone.AnswerAfter(0)), r.phone("1109", phone.Policy{}),
+		r.phone("2101", phone.Policy{})
 	call := r.call(r.phone("", phone.Policy{}), "110")
 	r.reach(call, phone.Confirmed)
-	<-desk.Incoming()
+	taken := <-desk.Incoming()
 	b, taker, head, engineer := r.signIn("chief"), r.signIn("wang"), r.signIn("head"), r.signIn("eng")
 	id := callID(t, b)
 	want := func(who *browser, act string, status int, words string) {
@@ -48,8 +53,20 @@ func TestSuperviseByHTTP(t *testing.T) {
 	want(engineer, "end", http.StatusForbidden, "")
 	want(head, "listen", http.StatusForbidden, "of no line")
 	want(head, "end", http.StatusForbidden, "of no line")
-	want(b, "shout", http.StatusBadRequest, "listen whisper join end leave")
+	want(b, "shout", http.StatusBadRequest, "listen whisper join take_back end leave")
 	want(b, "leave", http.StatusConflict, "not in the call")
+	want(b, "take_back", http.StatusConflict, "nobody was handed over")
+	r.presses(taken, "*1")
+	other := <-partner.Incoming()
+	want(head, "take_back", http.StatusConflict, "no desk of the line")
+	want(taker, "take_back", http.StatusForbidden, "")
+	want(b, "take_back", http.StatusOK, "ok")
+	r.reach(other, phone.Ended)
+	r.until("the citizen is with the desk again",
+		func() bool { return strings.Contains(list(t, b), `"phase":"talking"`) })
+	if !strings.Contains(r.log.String(), "act=take_back user=1109") {
+		t.Error("that a supervisor has taken back is not written down")
+	}
 	want(b, "listen?user=2109", http.StatusForbidden, "not your phone")
 	want(b, "whisper", http.StatusOK, "ok")
 	rung := <-chief.Incoming()
@@ -69,7 +86,7 @@ func TestSuperviseByHTTP(t *testing.T) {
 	}
 	for _, who := range []*browser{taker, engineer} {
 		_, story = who.send("GET", "/v1/calls/"+id+"/story", nil)
-		if seen := list(t, who) + story; strings.Contains(seen, "supervisor") || strings.Contains(seen, "1109") {
+		if seen := list(t, who) + story; strings.Contains(seen, "supervisor") || chiefs.MatchString(seen) {
 			t.Errorf("a desk or an engineer learns of a supervisor: %s", seen)
 		}
 	}
@@ -83,7 +100,7 @@ func TestSuperviseByHTTP(t *testing.T) {
 		return text
 	}
 	r.until("he is in the ladder", func() bool { return strings.Contains(traced(b), "1109 hears") })
-	if seen := traced(engineer); strings.Contains(seen, "1109") {
+	if seen := traced(engineer); chiefs.MatchString(seen) {
 		t.Errorf("an engineer's ladder shows a supervisor: %s", seen)
 	}
 	want(b, "leave", http.StatusOK, "ok")
@@ -140,6 +157,14 @@ func TestSupervisorInABrowser(t *testing.T) {
 	s.do("a key of the phone shows on the page", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		return mine.SendDTMF(ctx, "6", phone.RFC4733)
 	}), shown("#one", "2109 Join"))
+	partner := s.phone("1101", phone.Policy{})
+	s.do("nothing is there to take back", holds(`document.querySelector('[data-act=take_back]').disabled`))
+	s.presses(rings, "*1")
+	other := <-partner.Incoming()
+	s.do("he takes the citizen back", chromedp.WaitEnabled(`[data-act=take_back]`),
+		chromedp.Click(`[data-act=take_back]`), shown("#story", "takes back who was handed over"),
+		shown("#one", "talking"))
+	s.reach(other, phone.Ended)
 	s.do("he ends the call", holds("(window.confirm = () => true)()"), chromedp.Click(`[data-act=end]`),
 		shown("#story", "ends the call"), shown("#one", "ended"))
 	s.reach(call, phone.Ended)

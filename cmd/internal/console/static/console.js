@@ -67,7 +67,7 @@ const handlers = {
   stub(e) { const c = calls.get(e.call_ref); if (c && !ofMissed.includes(e.detail)) c.stub = e.stub_id; },
   supervisor(e) {
     const c = calls.get(e.call_ref);
-    if (!c) return;
+    if (!c || e.detail === 'take_back') return;
     c.supervisors = (c.supervisors ?? []).filter(s => s.user !== e.agent);
     if (['listen', 'whisper', 'join'].includes(e.detail)) c.supervisors.push({user: e.agent, act: e.detail, up: true});
   },
@@ -182,9 +182,11 @@ const attends = ['supervisor', 'admin'].includes(document.body.dataset.role);
 // acts are what a supervisor may do in a call, and who does already.
 function acts(c) {
   const mine = c.supervisors?.find(s => s.user === mySeat);
+  const over = ['handing_over', 'consulting', 'conferencing', 'three_way'].includes(c.phase) || seats.get(c.desk)?.hotline && seats.get(c.desk).hotline !== c.hotline;
+  const cannot = act => act === 'take_back' ? !over : act !== 'end' && !mySeat;
   const button = act => node('button', {type: 'button', 'data-act': act, 'data-id': c.id, 'aria-pressed': mine && mine.act === act ? 'true' : undefined,
-    disabled: act !== 'end' && !mySeat ? '' : undefined, class: act === 'end' ? 'cut' : '', 'aria-label': `${t('a_' + act)} ${c.caller || t('withheld')}`}, t('a_' + act));
-  return node('div', {class: 'acts'}, ...['listen', 'whisper', 'join', ...mine ? ['leave'] : [], 'end'].map(button),
+    disabled: cannot(act) ? '' : undefined, class: act === 'end' ? 'cut' : '', 'aria-label': `${t('a_' + act)} ${c.caller || t('withheld')}`}, t('a_' + act));
+  return node('div', {class: 'acts'}, ...['listen', 'whisper', 'join', 'take_back', ...mine ? ['leave'] : [], 'end'].map(button),
     node('span', {class: 'note'}, (c.supervisors ?? []).map(s => `${s.user} ${t('a_' + s.act)}${s.up ? '' : '…'}`).join(', ')));
 }
 
