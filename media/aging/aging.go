@@ -52,8 +52,8 @@ func (c *Clock) At(wall time.Time, run time.Duration) time.Time {
 	return wall
 }
 
-// newest is the newest of the days before the wall clock's that was made by a clock that was right; false: there is
-// none. A few behind a gap may be of one that was wrong, before a process ended and this one began.
+// newest is the latest trustworthy day before the wall clock's; false: there is none. A few days behind a gap may come
+// from a process that ran by a wrong clock, and do not count.
 func newest(days []time.Time, wall time.Time) (at time.Time, ok bool) {
 	row := 0 // days without a gap, at and those before it
 	var after time.Time

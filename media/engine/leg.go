@@ -214,7 +214,7 @@ func (l *leg) choose() {
 	l.sources = l.room.sources(l)
 	plays := l.player.plays()
 	switch {
-	case plays && (len(l.sources) == 0):
+	case len(l.sources) == 0 && plays:
 		l.mode = playing
 	case len(l.sources) == 0:
 		l.mode = silent

@@ -33,7 +33,7 @@ func (c *Call) Check() error {
 	return nil
 }
 
-// broken is what the first claim says that does not hold; "": all do. It is asked after every step, and allocates
+// broken is the text of the first claim that does not hold; "": all hold. It runs after every step, and allocates
 // nothing.
 func broken(claims ...claim) string {
 	for _, is := range claims {

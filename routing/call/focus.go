@@ -59,8 +59,8 @@ func (m *machine) isFocus(id LegID) bool {
 	return id != 0 && (id == m.Focus.ID || id == m.Desk || id == m.Second.ID && m.Second.Up)
 }
 
-// succeed lets the taker go on with the caller in another dialog of the same phone. Should that one owe an answer to
-// whether it is there, it is asked in this dialog, and has no more time for it than it had.
+// succeed moves the taker to another dialog of the same phone. A question to the old dialog that is unanswered is put
+// again in the new one, with its old deadline.
 func (m *machine) succeed(focus LegID) {
 	l, _ := m.Leg(m.Desk)
 	old, held := l.ID, m.Focus.Held

@@ -32,7 +32,7 @@ func (v Vigil) due() time.Time {
 	return v.Asked.Add(doubtTime)
 }
 
-// owed is what a party owes of an answer, without what is only to come.
+// owed is the open question to a party; one that is only scheduled is left out.
 func (v Vigil) owed() Vigil {
 	if v.Asked.IsZero() {
 		return Vigil{}

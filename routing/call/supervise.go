@@ -28,7 +28,8 @@ const (
 	Cut     Act = "end"     // the call is over, or his line's part in it
 	Leave   Act = "leave"   // the call goes on without him
 
-	// the citizen is with the desk of his line again that hands him over, or goes back to the line he has come from
+	// the desk of his line, which is handing the citizen over, has him alone again; or a citizen who has come from
+	// another line goes back to that line
 	Back Act = "take_back"
 )
 
@@ -60,8 +61,8 @@ const (
 	maxSupervisors = 4
 	// goodbyeTime is how long a supervisor hears that it is over for him.
 	goodbyeTime = 2 * time.Second
-	// warmTime is how long he listens first who has asked to be heard: by then those who talk are decoded, and to be
-	// mixed with him leaves no gap in what they hear of each other
+	// warmTime is how long a supervisor who wants to be heard only listens first, while the talkers' sound begins to
+	// be decoded: mixing him in then leaves no gap.
 	warmTime = 400 * time.Millisecond
 	// askTime is how long a supervisor's phone is rung.
 	askTime = 30 * time.Second

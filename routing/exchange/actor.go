@@ -66,8 +66,8 @@ type actor struct {
 	due    bool         // one has run out, and its turn has not come
 }
 
-// patience is for how long timers that were due while there was no process let messages go first which came in that
-// time: an answer that waits in a socket is not too late, nor is a copy a new request.
+// patience delays timers that ran out while no process was there: messages of that time are still in the sockets and
+// go first. An answer there is not too late, nor is a copy a new request.
 const patience = 200 * time.Millisecond
 
 // pauseAfterPanic keeps a timer that panics whenever it acts from doing
@@ -141,7 +141,7 @@ func (a *actor) run() {
 		a.arm(timer)
 		select {
 		case <-a.inbox.ready:
-			if a.ex.still() { // whose turn it is, who may do nothing, has it no longer
+			if a.ex.still() { // another machine may have the calls: the turn goes back
 				a.inbox.turn.Give()
 				if !a.pauses() {
 					return

@@ -199,8 +199,8 @@ func (x *Exchange) hasMoved(a *actor, user string) {
 	a.inbox.put(input{ask: func(c *Core) { c.Moved(x.now(), user) }}, usual)
 }
 
-// concerns notes whose phones a call has to do with, so that nobody has to ask every call. Who has moved since the call
-// began what it has just done is told again: it may have seen where the phone was before.
+// concerns registers the users whose phones are in a call, so that nobody has to ask every call. A user whose phone
+// has moved since the call's last step began is reported to it again: that step may have used the old address.
 func (x *Exchange) concerns(a *actor, users []string, moves uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -35,8 +35,8 @@ type inbox[T any] struct {
 
 func newInbox[T any](room int) *inbox[T] { return &inbox[T]{room: room, ready: make(chan struct{}, 1)} }
 
-// inTurn is an inbox that stands in line for a turn as soon as there is an input, and not when its goroutine has come
-// to it: else those that are to go first would wait where nobody sees it.
+// inTurn is an inbox that queues for a turn of admission when an input arrives, and not when its goroutine wakes: an
+// urgent input would wait unseen.
 func inTurn[T any](room int, turn *admission.Turn) *inbox[T] {
 	return &inbox[T]{room: room, ready: turn.Came, turn: turn}
 }

@@ -223,8 +223,7 @@ func (x *Exchange) tidyQuarantine() {
 	}
 }
 
-// farewell lets the parties of a call go that is not carried on with, and tells its matter to the end; false: it
-// cannot.
+// farewell releases the parties of a call that cannot be continued, and closes its matter; false: it could not.
 func (x *Exchange) farewell(r Record) bool {
 	a := &actor{inbox: x.inbox(), ex: x, ref: r.Call.Ref, user: r.Origin.User, trunk: r.Origin.Trunk,
 		began: true}
@@ -239,8 +238,8 @@ func (x *Exchange) farewell(r Record) bool {
 	return true
 }
 
-// lostCore is a call that does not go on, with those of its parties that can be let go. guard keeps one that cannot
-// from the others.
+// lostCore restores a call only to end it, without the parties whose leg cannot be restored. guard keeps the failure
+// of one from the others.
 func lostCore(world World, dir *desk.Directory, r Record, guard func(func())) (*Core, error) {
 	c, err := RestoreCore(world, dir, r.over())
 	if err != nil {
@@ -351,8 +350,8 @@ func occupy(calls map[string]revival, letters []Letter) {
 	}
 }
 
-// byClaim orders calls by what they have to say of a seat that several of them claim: the last one has it. That is one
-// in which a desk has had the caller, before one that only rings, and of these the newest.
+// byClaim puts the call last that keeps a seat which several calls claim: a call in which a desk has had the caller
+// comes after one that only rings; of equal ones the newest comes last.
 func byClaim(calls map[string]revival) []revival {
 	return slices.SortedFunc(maps.Values(calls), func(a, b revival) int {
 		x, y := &a.record.Call, &b.record.Call

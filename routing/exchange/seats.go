@@ -29,8 +29,8 @@ type Seats struct {
 	lineOf   func(seat string) *desk.Hotline // whose rules hold for it; nil: no line's
 	keep     func(seat string, a Agent)      // stores that; under the lock: must not block
 	vain     map[string]int                  // how often in a row a seat has rung in vain
-	restless []string                        // seats that stand in another way and of which nobody has been told
-	stirred  chan struct{}                   // holds a token while there is one
+	restless []string                        // seats whose state has changed and has not been reported
+	stirred  chan struct{}                   // holds a token while restless is not empty
 }
 
 // Claim asks for seats of a line on behalf of a call.

@@ -108,8 +108,8 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// Stream has the partner get what changes in these sources from now on. A cut is taken of one after the other, and they
-// are sent in the reverse order: what has gone from an earlier one into a later one is never in neither.
+// Stream replicates these sources from now on. Cuts are taken from the first to the last and sent from the last to the
+// first, so that an entry which moves from an earlier source to a later one is always in one of them.
 func (m *Sender) Stream(sources ...Named) {
 	m.mu.Lock()
 	m.sources, m.fresh, m.sent = sources, time.Time{}, nil

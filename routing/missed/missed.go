@@ -315,8 +315,8 @@ func (b *Book) Called(id, agent, ref string) {
 	b.keep(id, c)
 }
 
-// Resume opens those again that were being called by calls that there are no more. Calls that are on are given by the
-// id of what was missed: the process may have ended before it was told which call it is.
+// Resume opens those missed calls again whose callback did not outlive the process. on has the callbacks that did, by
+// the id of the missed call: the process before may have ended before it noted their call.
 func (b *Book) Resume(on map[string]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -98,7 +98,8 @@ func (b balance) missing(found contents) (l loss) {
 	return l
 }
 
-// lost is what a file has lost, by its own balance, or by the file beside where that is a later one of this file.
+// lost counts the entries that a file has lost: by the balance in it, or by the balance file beside it where that one
+// is newer.
 func lost(found contents, beside balance, known bool) loss {
 	own := found.balance
 	switch {

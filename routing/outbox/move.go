@@ -15,7 +15,7 @@ type move struct {
 type kind int
 
 const (
-	toKept   kind = iota // from those that wait to those that are kept; of one that is kept: told is another by now
+	toKept   kind = iota // from the waiting to the kept; of a kept one: its told has changed
 	fromWait             // away, without being kept
 	fromKept             // away, for good
 )

@@ -59,8 +59,8 @@ func (m *Machine) Held(now time.Duration, here, ready bool) []Effect {
 	return m.Tick(now)
 }
 
-// waits says that the address has just moved to a partner who cannot go on yet: it gives it back (see [Effect.Cease]).
-// Meanwhile we are silent, and keep our turn.
+// waits: the address has moved to a partner that has no usable copy, and will send it back (see [Effect.Cease]). Until
+// then, a lease at the most, this machine keeps its turn and sends nothing.
 func (m *Machine) waits(now time.Duration) bool {
 	return m.own != 0 && !m.leaving && !m.held && !m.ready && m.voiced(now) && now-m.since < m.cfg.Lease
 }

@@ -93,8 +93,8 @@ type Effect struct {
 	Consult *Word // the witness
 	Begin   bool  // carry the calls, from the copy
 	Cease   bool  // stop carrying them, at once and for good; say so with [Machine.Ceased]
-	// with Cease: the partner has not begun, and waits for what this one has. If it has begun this machine is to let go
-	// of the address until it has a copy.
+	// with Cease: the partner has not begun, and waits for this machine's state. Without it the partner has begun, and
+	// this machine does not take the address again until it has a copy.
 	Orderly bool
 	Why     string // of Begin and Cease
 }

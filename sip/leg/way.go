@@ -28,8 +28,8 @@ func (h Hop) is(o Hop) bool {
 }
 
 // way is where the requests of a dialog go by RFC 3261 §12.2.1.1: to the first route or
-// the Contact, by the transport that it names. A phone is reached the way that it came, as it
-// may be behind a router, unless it is not and wants TCP.
+// the Contact, by the transport that it names. A phone is reached at the address its messages came from, as it may be
+// behind NAT; one that is not and asks for TCP is reached at its Contact.
 func (l *Leg) way(d *dialog.Dialog) Hop {
 	came := Hop{l.Flow, l.Target}
 	hop, transport := d.Hop()

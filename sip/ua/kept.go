@@ -227,8 +227,8 @@ func (c *conn) next(buf, rest []byte) (n int, noted func(), err error) {
 	}, err
 }
 
-// resumeGlimpse has what the process before had only looked at be read anew: the notes that it has made of that are
-// dropped, nobody has taken them.
+// resumeGlimpse has the bytes read again that the process before had only peeked at. Its notes of them are dropped:
+// nobody has taken them.
 func (c *conn) resumeGlimpse(tcp *net.TCPConn, p glimpse, notes []note) []note {
 	now := make([]byte, len(p.Data))
 	if n := peekNow(tcp, now); n == len(now) && bytes.Equal(now, p.Data) {

@@ -185,8 +185,8 @@ func (o *origins) user(network, name string) bool {
 	return ok && u.Network == network
 }
 
-// as is a user's account, or, for a name that has none, one that there is, always the same: who asks is not to learn by
-// its policy which names there are.
+// as is the account of a user; for a name without one it is some other account, always the same, so that its policy
+// does not tell which names there are.
 func (o *origins) as(network, name string) User {
 	if names := o.named[network]; !o.user(network, name) && len(names) > 0 {
 		h := fnv.New32a()

@@ -108,11 +108,10 @@ func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 		case <-ctx.Done():
 		}
 	}
-	switch {
-	case known, ok && fault == nil:
+	if known || ok && fault == nil {
 		return baseOf(m, caller, known), nil
-	case cmp.Or(err, fault) != nil:
-		err = cmp.Or(err, fault)
+	}
+	if err = cmp.Or(err, fault); err != nil {
 		return ticket.Entry{}, err
 	}
 	return ticket.Entry{}, errNoStub

@@ -89,6 +89,7 @@ func (s *Server) sniff(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if heads, fresh := s.sw.Traces.Sniff(ref); fresh && !s.sw.Calls.Sniff(ref, heads) {
+		s.sw.Traces.Unsniff(ref)
 		s.say(w, http.StatusNotFound, goneCall)
 		return
 	}

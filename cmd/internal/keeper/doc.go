@@ -4,6 +4,10 @@
 // used: when the worker dies the spare is given all of them and goes on where the journal ends. No socket has closed
 // meanwhile, so nothing on the wire tells of it.
 //
+// In an orderly change the worker that leaves goes on with the sound of the calls until the next one has restored them:
+// it is told to yield but for the sound, says that it has left the calls, is told to stop the sound when the next one
+// asks for it, and passes on the keys that it has heard meanwhile.
+//
 // Both sides speak over a socket pair that keeps messages apart and passes descriptors (SCM_RIGHTS). The worker's side
 // is Line; the layers below see of it no more than Kept, Take, Hold and Drop.
 package keeper

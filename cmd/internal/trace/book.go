@@ -47,6 +47,13 @@ func (b *Book) Sniff(ref string) (heads *capture.Heads, fresh bool) {
 	return b.rtp[len(b.rtp)-1].heads, true
 }
 
+// Unsniff gives the place of a call back, of which no packets will come.
+func (b *Book) Unsniff(ref string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rtp = slices.DeleteFunc(b.rtp, func(s sniffed) bool { return s.ref == ref })
+}
+
 // heads are those of a call, nil: none. Caller holds mu.
 func (b *Book) heads(ref string) *capture.Heads {
 	for _, s := range b.rtp {
