@@ -80,7 +80,7 @@ type checkpoints struct {
 // checkpoint reports how the leg stands, when that is due.
 func (l *leg) checkpoint(now time.Time) {
 	c, every := &l.checkpoints, l.shard.cfg.Checkpoint
-	if every == 0 || !c.changed && !l.latch.moved && now.Before(c.due) && !l.usesUp() {
+	if every == 0 || l.shard.marked || !c.changed && !l.latch.moved && now.Before(c.due) && !l.usesUp() {
 		return
 	}
 	c.changed, l.latch.moved, c.due = false, false, now.Add(every)
@@ -94,6 +94,11 @@ func (l *leg) usesUp() bool {
 	}
 	at := l.protection.sender.Progress(l.out.ssrc)
 	return at.Begun && (!l.checkpoints.begun || at.Index+reservedPackets/2 > l.checkpoints.reserved)
+}
+
+// exhausted says that the next packet would be sealed by an index that is another process's: Mark.
+func (l *leg) exhausted() bool {
+	return l.protection.sender.Progress(l.out.ssrc).Index >= l.checkpoints.reserved
 }
 
 func (l *leg) state(now time.Time) LegState {

@@ -155,6 +155,7 @@ func (e *Engine) Mark() {
 			for _, rooms := range s.groups {
 				s.leave(rooms)
 			}
+			s.marked = true
 		}})
 	}
 	e.Turn()

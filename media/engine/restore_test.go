@@ -171,6 +171,30 @@ func TestSoundGoesOnMeanwhile(t *testing.T) {
 	}
 }
 
+// However long the sound goes on: no packet is sealed by an index that the next process may use.
+func TestNoIndexTwice(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			r := newRig(t, labConfig(testLibrary(t)))
+			for i := range 2 {
+				r.phone(LegID(i+1), codec.PCMA)
+				secure(r, suite, i)
+			}
+			everybodyHears(r)
+			r.run(1300 * time.Millisecond)
+			for _, rooms := range r.shard.groups {
+				r.shard.leave(rooms)
+			}
+			r.shard.marked = true
+			before := len(r.phones[0].got)
+			r.run(reservedPackets * frameTime * 5 / 4)
+			if n := len(r.phones[0].got) - before; n > reservedPackets || n < reservedPackets/2 {
+				t.Errorf("%d packets where %d were reserved", n, reservedPackets)
+			}
+		})
+	}
+}
+
 // TestSoundIsHeld: what is ordered while another process carries the sound is done when this one does.
 func TestSoundIsHeld(t *testing.T) {
 	e, err := New(labConfig(testLibrary(t)), slog.New(slog.DiscardHandler))

@@ -275,6 +275,9 @@ func (l *leg) transmit(h rtp.Header, payload []byte) {
 	packet := wire[:n]
 	l.sniff(true, l.latch.remote, packet, l.shard.now)
 	if l.protection.on {
+		if l.shard.marked && l.exhausted() {
+			return
+		}
 		if packet, err = l.protection.sender.RTP(packet); err != nil {
 			return // after 2^48 packets: RFC 3711 §9.2
 		}

@@ -44,6 +44,7 @@ type shard struct {
 	now      time.Time       // of this step
 	stopping bool
 	leaving  bool                // with stopping: the legs go on in another process
+	marked   bool                // the legs are another process's, and only their sound goes on here
 	seamless bool                // the process before has carried the sound until the legs go on here
 	started  time.Time           // when
 	startUp  time.Duration       // the machine had run for so long

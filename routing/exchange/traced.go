@@ -134,11 +134,15 @@ func (h heads) Sniff(p engine.Head) {
 		Head: p.RTP, Size: p.Size})
 }
 
-// Sniff keeps the headers of a call's RTP packets from now on; false: there is no such call.
+// Sniff keeps the headers of a call's RTP packets from now on, or no more: nil. false: there is no such call.
 func (x *Exchange) Sniff(ref string, to *capture.Heads) bool {
 	a := x.actor(ref)
 	order := func(c *Core) {
-		c.media(engine.Sniff{To: heads{to}})
+		if to == nil {
+			c.media(engine.Sniff{})
+		} else {
+			c.media(engine.Sniff{To: heads{to}})
+		}
 		c.perform()
 	}
 	return a != nil && a.inbox.put(input{ask: order}, usual)

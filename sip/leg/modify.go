@@ -53,8 +53,10 @@ func (l *Leg) doModify(cmd Modify) {
 	l.doConnectedIdentity(ConnectedIdentity{Identity: cmd.Identity})
 }
 
+// doRenew offers the session as it is again, unless an offer is under way. A party that is reached by a connection is
+// left alone: that one is gone, and until the party has opened another it would be taken for lost.
 func (l *Leg) doRenew() {
-	if l.Phase == talking && !l.Modify.Wanted {
+	if l.Phase == talking && !l.Modify.Wanted && l.Modify.Client == 0 && !l.timing(l.Flow).Reliable {
 		l.Modify.Wanted, l.Modify.Side = true, l.side()
 	}
 }

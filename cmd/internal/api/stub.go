@@ -83,13 +83,14 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) (values map[stri
 }
 
 const (
-	stubPatience = 8 * time.Second // for what Redis knows of a stub; the answer to HTTP has ten
+	stubPatience = 4 * time.Second // for what Redis knows of a stub: danger does not wait longer to be told
 	stubPause    = 200 * time.Millisecond
 )
 
 // stub is the newest entry of a stub, or what Redis and the outbox still know of it. With Redis away only stubs of this
 // switch's latest calls are known, and those of which an entry is in its outbox. Where Redis knows the matter and fails
-// before it has told who called it is asked again: an error is better than danger whose caller is unknown.
+// before it has told who called it is asked again for a while; danger whose caller is unknown is told then, and not
+// refused.
 func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 	if ticket.StubTime(id).IsZero() {
 		return ticket.Entry{}, errNoStub
@@ -108,7 +109,7 @@ func (s *Server) stub(ctx context.Context, id string) (ticket.Entry, error) {
 		case <-ctx.Done():
 		}
 	}
-	if known || ok && fault == nil {
+	if known || ok { // danger is told, even where Redis did not say in time who called
 		return baseOf(m, caller, known), nil
 	}
 	if err = cmp.Or(err, fault); err != nil {

@@ -168,7 +168,7 @@ func TestEnrichDangerLater(t *testing.T) {
 }
 
 // Redis that fails between what it knows of a matter and who called is asked again, until there is an answer or no time
-// left: that is an error, and no stub of an unknown caller.
+// left: then who called is unknown, and danger can be told all the same.
 func TestStubWhereRedisFails(t *testing.T) {
 	for _, never := range []bool{false, true} {
 		s, _ := desktop(t, "en")
@@ -187,10 +187,7 @@ func TestStubWhereRedisFails(t *testing.T) {
 			return e, true, nil
 		}
 		e, err := s.stub(ctx, oldStub)
-		if !never && (err != nil || e.CallerE164 == "") {
-			t.Errorf("%v, of %q", err, e.CallerE164)
-		}
-		if never && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err != nil || (e.CallerE164 == "+8613812345678") == never {
 			t.Errorf("%v, of %q", err, e.CallerE164)
 		}
 	}

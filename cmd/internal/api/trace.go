@@ -88,10 +88,14 @@ func (s *Server) sniff(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusConflict, noTraces)
 		return
 	}
-	if heads, fresh := s.sw.Traces.Sniff(ref); fresh && !s.sw.Calls.Sniff(ref, heads) {
+	heads, last := s.sw.Traces.Sniff(ref)
+	if heads != nil && !s.sw.Calls.Sniff(ref, heads) {
 		s.sw.Traces.Unsniff(ref)
 		s.say(w, http.StatusNotFound, goneCall)
 		return
+	}
+	if last != "" {
+		s.sw.Calls.Sniff(last, nil)
 	}
 	s.audit.did(r, "the RTP headers of a call are kept", "call", ref)
 	s.say(w, http.StatusOK, done)

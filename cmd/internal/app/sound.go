@@ -12,6 +12,9 @@ import (
 // sealed by an index that the other one will use: media/engine.
 const mostSounding = 3 * time.Second
 
+// mostStopping is for how long the stores may end in good order before the calls are left: no signalling is read then.
+const mostStopping = 300 * time.Millisecond
+
 // lateKeys are those that were pressed while the sound alone went on here.
 type lateKeys struct {
 	mu  sync.Mutex // guards all
@@ -39,7 +42,12 @@ func (l *lateKeys) words() (all [][]byte) {
 func (a *App) leaveSounding() {
 	a.letGoOf(a.engine.Mark, true)
 	a.api.Leave()
-	a.stores.stop()
+	stopped := make(chan struct{})
+	go func() { a.stores.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(mostStopping): // a Redis that hangs; the next process has the file when this one ends
+	}
 	_ = a.journal.Release()
 	limit := time.NewTimer(mostSounding)
 	defer limit.Stop()

@@ -29,6 +29,7 @@ type Line struct {
 	hush     chan struct{} // closed: that is to end, too
 	hushed   chan struct{} // closed: who had the calls before has ended its sound
 	words    [][]byte      // of who had the calls before; owned by listen until hushed
+	seamless bool          // it did so now; owned as words are
 	lost     chan struct{} // closed: the keeper is gone
 	answers  func() bool   // whether the switch is alive; set before begun is waited for
 	mu       sync.Mutex
@@ -118,6 +119,7 @@ func (l *Line) take(m message) {
 	case word:
 		l.words = append(l.words, m.body)
 	case hushed:
+		l.seamless = string(m.body) == lasting
 		shut(l.hushed)
 	case ping:
 		go func() { // a switch that is stuck holds up this goroutine alone
@@ -163,12 +165,12 @@ func (l *Line) Hushed(words ...[]byte) {
 }
 
 // TakeSound has the process that had the calls before end its sound, waits until it has, and gives its last words;
-// false: the keeper is gone.
+// false: it had stopped before, or the keeper is gone.
 func (l *Line) TakeSound() (words [][]byte, ok bool) {
 	l.note(l.wire.send(message{kind: take}))
 	select {
 	case <-l.hushed:
-		return l.words, true
+		return l.words, l.seamless
 	case <-l.lost:
 		return nil, false
 	}

@@ -46,7 +46,8 @@ type message struct {
 	fds   []int    // of hold: as many as names; whoever has the message owns them
 }
 
-// lasting is what a yield says to a worker whose sound can go on until another is ready for it.
+// lasting is what a yield says to a worker whose sound can go on until another is ready for it, and hushed of one whose
+// sound did.
 const lasting = "lasting"
 
 var errMessage = errors.New("keeper: not a message")

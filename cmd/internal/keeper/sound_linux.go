@@ -33,8 +33,8 @@ func (k *Keeper) asksForSound(c *child) {
 	}
 	c.asked = time.Now()
 	s := k.sounder
-	if s == nil {
-		k.hushed()
+	if s == nil { // it has stopped some time ago
+		_ = c.wire.send(message{kind: hushed})
 		return
 	}
 	if s.wire.send(message{kind: hush}) != nil {
@@ -62,6 +62,6 @@ func (k *Keeper) passOn(c *child, m message) {
 func (k *Keeper) hushed() {
 	k.sounder = nil
 	if c := k.worker; c != nil && !c.asked.IsZero() {
-		_ = c.wire.send(message{kind: hushed})
+		_ = c.wire.send(message{kind: hushed, body: []byte(lasting)})
 	}
 }

@@ -32,19 +32,21 @@ type sniffed struct {
 // mostSniffed are calls whose RTP headers are kept at once.
 const mostSniffed = 16
 
-// Sniff gives the place for the RTP headers of a call, also: whether it is a new one. The call that was asked for first
-// has no place any more when there are too many.
-func (b *Book) Sniff(ref string) (heads *capture.Heads, fresh bool) {
+// Sniff gives the place for the RTP headers of a call; nil: it has one. Where there are too many the call that was
+// asked for first, last, has no place any more.
+func (b *Book) Sniff(ref string) (heads *capture.Heads, last string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if h := b.heads(ref); h != nil {
-		return h, false
+	if b.heads(ref) != nil {
+		return nil, ""
 	}
 	if len(b.rtp) == mostSniffed {
+		last = b.rtp[0].ref
 		b.rtp = slices.Delete(b.rtp, 0, 1)
 	}
-	b.rtp = append(b.rtp, sniffed{ref, capture.NewHeads()})
-	return b.rtp[len(b.rtp)-1].heads, true
+	heads = capture.NewHeads()
+	b.rtp = append(b.rtp, sniffed{ref, heads})
+	return heads, last
 }
 
 // Unsniff gives the place of a call back, of which no packets will come.
