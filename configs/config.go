@@ -58,7 +58,7 @@ type Config struct {
 	Streams    Streams    `yaml:"streams"`        //
 	// who gets ticket entries by HTTP, by name
 	Webhooks    map[string]*Webhook `yaml:"webhooks" keys:"name"`
-	Recording   Recording           `yaml:"recording"` //
+	Recording   RecordingStore      `yaml:"recording"` //
 	Trace       Trace               `yaml:"trace"`     //
 	CallRecords CallRecords         `yaml:"records"`   //
 	Audit       Audit               `yaml:"audit"`     //
@@ -380,8 +380,8 @@ type Streams struct {
 	Groups     []string `yaml:"groups"` // consumer groups of the ticket systems
 }
 
-// Recording is where recordings are kept, and for how long.
-type Recording struct {
+// RecordingStore is where recordings are kept, and for how long.
+type RecordingStore struct {
 	Dir  string `yaml:"dir" is:"dir"`
 	Days int    `yaml:"days" min:"0" max:"36500"` // older ones are deleted; 0: none
 	// percent of the file system; above it the oldest are deleted; 0: none

@@ -42,7 +42,7 @@ func Default() *Config {
 		Prompts:         Prompts{Files: map[string]string{}, Roles: defaultRoles()},
 		Redis:           Redis{URL: desk.NewSecret("redis://127.0.0.1:6379/0")},
 		Store:           Outbox{Path: "data/outbox.db", MaxMB: 1024, Keep: 7 * 24 * time.Hour},
-		Recording:       Recording{Dir: "data/recordings", Days: 90, MaxShare: 80},
+		Recording:       RecordingStore{Dir: "data/recordings", Days: 90, MaxShare: 80},
 		Trace:           Trace{MemoryMB: 64, Keep: 7 * 24 * time.Hour, MaxMB: 1024, HEP: HEP{Transport: "udp", ID: 1}},
 		CallRecords:     CallRecords{Days: 400},
 		Audit:           Audit{Days: 400},

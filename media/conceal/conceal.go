@@ -71,9 +71,9 @@ func (c *Concealer) Cover(dst, past []int16, fade time.Duration) {
 	}
 }
 
-// Join ends a gap: the beginning of next is blended with what would have been heard
+// Resume ends a gap: the beginning of next is blended with what would have been heard
 // in its place. When there was no gap it makes sound meet that does not belong together.
-func (c *Concealer) Join(next, past []int16) {
+func (c *Concealer) Resume(next, past []int16) {
 	lost := c.done / (step * c.perMs)
 	if c.done == 0 {
 		c.begin(past)

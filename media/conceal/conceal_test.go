@@ -40,7 +40,7 @@ func concealed(sound []int16, rate int, lost []bool) []int16 {
 		if gone {
 			c.Cover(frame, past, Fade)
 		} else if c.Covering() {
-			c.Join(frame, past)
+			c.Resume(frame, past)
 		}
 		out = append(out, frame...)
 	}
@@ -152,7 +152,7 @@ func TestJoin(t *testing.T) {
 			for i := range next {
 				next[i] = 5000
 			}
-			c.Join(next, x)
+			c.Resume(next, x)
 			if c.Covering() {
 				t.Error("the gap is not over")
 			}
@@ -179,8 +179,8 @@ func TestShortPast(t *testing.T) {
 			for range 5 {
 				c.Cover(out, past, Fade)
 			}
-			c.Join(out, past)
-			c.Join(out, past)
+			c.Resume(out, past)
+			c.Resume(out, past)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func FuzzConceal(f *testing.F) {
 		out := make([]int16, int(gap)*3+1)
 		c.Cover(out, past, Fade)
 		c.Cover(out[:len(out)/2], past, Fade)
-		c.Join(out, past)
+		c.Resume(out, past)
 		n := len(past) - Cut(past, rate, int(gap), 0.5)
 		grown := append(past[:n:n], make([]int16, Longest(rate))...)
 		if more := Insert(grown, n, rate, int(gap), 0.5); more < 0 || more > max(int(gap), 0) {
@@ -228,7 +228,7 @@ func TestNothingAllocates(t *testing.T) {
 	n := testing.AllocsPerRun(100, func() {
 		c.Cover(out, x, Fade)
 		c.Cover(out, x, Fade)
-		c.Join(out, x)
+		c.Resume(out, x)
 		Cut(x[:400], 8000, 120, 0.5)
 		Insert(x[:500], 380, 8000, 120, 0.5)
 	})
@@ -242,7 +242,7 @@ func BenchmarkCover(b *testing.B) {
 	c, out := ready(8000), make([]int16, 160)
 	for b.Loop() {
 		c.Cover(out, x, Fade)
-		c.Join(out, x)
+		c.Resume(out, x)
 	}
 }
 

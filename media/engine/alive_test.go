@@ -90,7 +90,7 @@ func TestUnconfigured(t *testing.T) {
 	r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(at.Port()), From: addr("127.0.0.9:4000"),
 		Data: make([]byte, 172)})
 	r.step()
-	if s := r.engine.Stats(); s.PacketsOut != 0 || s.Early != 1 {
+	if s := r.engine.Stats(); s.PacketsOut != 0 || s.Unclaimed != 1 {
 		t.Errorf("%+v, want nothing sent and one early packet", s)
 	}
 	r.session.Do(Stream{Leg: 1, Remote: addr("127.0.0.9:4000"), Codec: 77, Send: true})

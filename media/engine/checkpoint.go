@@ -130,7 +130,7 @@ func (o *outgoing) next(now time.Time) uint32 {
 }
 
 // progress notes how far the keys have come.
-func (p *protection) progress(s *LegState, o outgoing, heard *report.Reception) {
+func (p *protection) progress(s *LegState, o outgoing, reception *report.Reception) {
 	if p.sender != nil {
 		s.Seal = p.sender.Progress(o.ssrc)
 		s.Seal.Index += reservedPackets
@@ -140,7 +140,7 @@ func (p *protection) progress(s *LegState, o outgoing, heard *report.Reception) 
 		s.Earlier = append(s.Earlier, earlier.Progress(o.ssrc))
 	}
 	if p.receiver != nil {
-		s.Open = p.receiver.Progress(heard.SSRC(), uint16(heard.Highest()))
+		s.Open = p.receiver.Progress(reception.SSRC(), uint16(reception.Highest()))
 	}
 }
 

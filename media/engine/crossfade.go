@@ -77,11 +77,11 @@ func (s *crossfade) takeTail(rate int) ([]int16, bool) {
 	return s.tails.at(rate), true
 }
 
-// join gives a payload with its beginning joined to what was sent before, which is then in
+// blend gives a payload with its beginning blended with what was sent before, which is then in
 // scratch. Only G.711 can be changed in a part: the rest passes through as it is.
-func (s *crossfade) join(id codec.ID, payload, scratch []byte) []byte {
+func (s *crossfade) blend(id codec.ID, payload, scratch []byte) []byte {
 	if s.due && s.begun && id.Stateless() {
-		payload = s.joined(id, payload, scratch)
+		payload = s.blended(id, payload, scratch)
 	}
 	s.due, s.clip = false, false
 	if len(payload) == 0 {
@@ -94,7 +94,7 @@ func (s *crossfade) join(id codec.ID, payload, scratch []byte) []byte {
 	return payload
 }
 
-func (s *crossfade) joined(id codec.ID, payload, scratch []byte) []byte {
+func (s *crossfade) blended(id codec.ID, payload, scratch []byte) []byte {
 	var sound [fadeSamples]int16
 	n := codec.Decode(id, sound[:], payload)
 	if !s.fade(sound[:n], pcm.Rate) {
@@ -105,12 +105,12 @@ func (s *crossfade) joined(id codec.ID, payload, scratch []byte) []byte {
 	return scratch[:len(payload)]
 }
 
-// joinSamples is join before the encoder, for a frame of samples.
-func (s *crossfade) joinSamples(samples []int16, rate int, scratch []int16) []int16 {
+// blendSamples is blend before the encoder, for a frame of samples.
+func (s *crossfade) blendSamples(samples []int16, rate int, scratch []int16) []int16 {
 	if s.due && s.begun {
-		joined := scratch[:copy(scratch, samples)]
-		if s.fade(joined[:rate/200], rate) {
-			samples = joined
+		blended := scratch[:copy(scratch, samples)]
+		if s.fade(blended[:rate/200], rate) {
+			samples = blended
 		}
 	}
 	s.due, s.clip, s.begun = false, false, true

@@ -160,7 +160,7 @@ func (e *Engine) Mark() {
 	}
 	e.Turn()
 	for _, s := range e.shards {
-		all := make(heard)
+		all := make(delivered)
 		s.occurred <- occurrence{event: all}
 		<-all
 	}

@@ -78,10 +78,10 @@ type LegClosed struct {
 	Quality Quality           // since the leg was opened
 }
 
-// heard, when its turn comes, says that the sinks have had all that was before it.
-type heard chan struct{}
+// delivered, when its turn comes, says that the sinks have had all that was before it.
+type delivered chan struct{}
 
-func (heard) event()          {}
+func (delivered) event()      {}
 func (DigitReceived) event()  {}
 func (DigitReleased) event()  {}
 func (PlayDone) event()       {}

@@ -22,7 +22,7 @@ func (s *shard) receive(p socket.Packet) {
 	}
 	switch {
 	case port.leg == nil || !port.leg.ready:
-		s.count.early.Add(1)
+		s.count.unclaimed.Add(1)
 	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):
 		port.leg.receiveRTCP(p, s.now)
 	default:

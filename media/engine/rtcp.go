@@ -22,15 +22,15 @@ const (
 
 // reports is the RTCP side of a leg. Owned by the leg.
 type reports struct {
-	cname   string
-	due     time.Time
-	from    netip.AddrPort // where the party's RTCP comes from
-	beside  netip.AddrPort // while its RTP goes there
-	turn    int            // reports sent
-	packets uint32         // sent at the last report
-	heard   uint32         // received at the last report
-	since   time.Time      // what came is counted
-	came    int
+	cname    string
+	due      time.Time
+	from     netip.AddrPort // where the party's RTCP comes from
+	beside   netip.AddrPort // while its RTP goes there
+	turn     int            // reports sent
+	packets  uint32         // sent at the last report
+	received uint32         // received at the last report
+	since    time.Time      // what came is counted
+	came     int
 }
 
 const (
@@ -109,9 +109,9 @@ func (l *leg) goodbye(now time.Time) {
 // compound is a report and our name: RFC 3550 §6.1.
 func (l *leg) compound(now time.Time) []rtcp.Packet {
 	var blocks []rtcp.ReceptionReport
-	if l.reception.Received() != l.reports.heard {
+	if l.reception.Received() != l.reports.received {
 		blocks = append(blocks, l.reception.Block(now))
-		l.reports.heard = l.reception.Received()
+		l.reports.received = l.reception.Received()
 	}
 	sdes := rtcp.NewCNAMESourceDescription(l.out.ssrc, l.reports.cname)
 	if l.out.packets == l.reports.packets {

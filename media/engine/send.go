@@ -216,10 +216,10 @@ func (l *leg) emit(frame sound, now time.Time) {
 		l.rewriter.live, l.crossfade.due = false, true
 	}
 	if l.packer != nil {
-		l.pack(l.crossfade.joinSamples(frame.samples, l.packer.rate, l.shard.joined[:]), now)
+		l.pack(l.crossfade.blendSamples(frame.samples, l.packer.rate, l.shard.blended[:]), now)
 		return
 	}
-	payload := l.crossfade.join(l.stream.Codec, frame.coded, l.shard.coded[:])
+	payload := l.crossfade.blend(l.stream.Codec, frame.coded, l.shard.coded[:])
 	ts, gap := l.out.due(now)
 	seq := l.out.seq
 	l.transmit(rtp.Header{Marker: gap, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
@@ -253,7 +253,7 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 	if !went {
 		l.crossfade.due = true
 	}
-	payload = l.crossfade.join(l.stream.Codec, payload, l.shard.coded[:])
+	payload = l.crossfade.blend(l.stream.Codec, payload, l.shard.coded[:])
 	marker := packet.Marker || l.out.spurt(seq, ts)
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
 	l.out.packet(seq, ts, span, len(payload), now)

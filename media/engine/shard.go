@@ -53,12 +53,12 @@ type shard struct {
 	fetched byte // of no meaning: see prefetch
 
 	// scratch, good within one packet or one leg's tick
-	packet rtp.Packet
-	wire   [socket.DatagramSize + srtp.Overhead]byte
-	coded  [socket.DatagramSize]byte
-	sum    [wideSamples]int16
-	joined [wideSamples]int16
-	parts  [][]int16
+	packet  rtp.Packet
+	wire    [socket.DatagramSize + srtp.Overhead]byte
+	coded   [socket.DatagramSize]byte
+	sum     [wideSamples]int16
+	blended [wideSamples]int16
+	parts   [][]int16
 
 	done     chan struct{} // run has ended
 	sessions atomic.Int64  // placed here; changed by the sessions
@@ -309,7 +309,7 @@ func (s *shard) emit(session *Session, e Event) {
 // deliver calls the sinks, on a goroutine of its own so that a slow one costs no sound.
 func (s *shard) deliver() {
 	for o := range s.occurred {
-		if all, ok := o.event.(heard); ok {
+		if all, ok := o.event.(delivered); ok {
 			close(all)
 			continue
 		}

@@ -11,7 +11,7 @@ type Stats struct {
 	Legs     int // now
 
 	PacketsIn, PacketsOut uint64
-	Early                 uint64 // came to a port before its leg was configured, or after its end
+	Unclaimed             uint64 // came to a port before its leg was configured, or after its end
 	Malformed             uint64 // no RTP, or nothing that was agreed on
 	Strangers             uint64 // from another source than the locked one
 	Forged                uint64 // not sealed by the party's key, or heard before
@@ -32,13 +32,13 @@ type Stats struct {
 
 // counters are one shard's; it alone adds to them.
 type counters struct {
-	legs                                atomic.Int64
-	in, out                             atomic.Uint64
-	early, malformed, strangers, failed atomic.Uint64
-	forged                              atomic.Uint64
-	ticks, late, skipped                atomic.Uint64
-	silences, lost, unheard             atomic.Uint64
-	quality                             map[string]*qualityTally // by network; the map does not change
+	legs                                    atomic.Int64
+	in, out                                 atomic.Uint64
+	unclaimed, malformed, strangers, failed atomic.Uint64
+	forged                                  atomic.Uint64
+	ticks, late, skipped                    atomic.Uint64
+	silences, lost, unheard                 atomic.Uint64
+	quality                                 map[string]*qualityTally // by network; the map does not change
 }
 
 func newCounters(networks map[string]Network) *counters {
@@ -85,7 +85,7 @@ func (c *counters) addTo(s *Stats) {
 	s.Legs += int(c.legs.Load())
 	s.PacketsIn += c.in.Load()
 	s.PacketsOut += c.out.Load()
-	s.Early += c.early.Load()
+	s.Unclaimed += c.unclaimed.Load()
 	s.Malformed += c.malformed.Load()
 	s.Strangers += c.strangers.Load()
 	s.Forged += c.forged.Load()

@@ -30,7 +30,7 @@ func (p *Playout) decode(s jitter.Sound) {
 	case p.last == jitter.Empty:
 		p.rise(dst[:n])
 	case crossfade:
-		p.conceal.Join(dst[:n], past)
+		p.conceal.Resume(dst[:n], past)
 	}
 	p.crossfade = false
 	p.tape.add(n, true)

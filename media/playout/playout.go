@@ -196,7 +196,7 @@ func (p *Playout) rest(n int, noise bool) {
 	}
 	voiced := p.last == jitter.Play || p.conceal.Covering()
 	if voiced {
-		p.conceal.Join(dst, past) // the voice does not break off
+		p.conceal.Resume(dst, past) // the voice does not break off
 	}
 	p.tape.add(n, noise || voiced)
 }

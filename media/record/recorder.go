@@ -104,7 +104,7 @@ func (r *Recorder) shut() {
 // delays nobody; when that fails it is logged and counted, and stands in the metadata if there
 // can be any.
 func (r *Recorder) Start(c Call, now time.Time) (*Recording, error) {
-	one, err := r.recording(c, now)
+	one, err := r.newRecording(c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (r *Recorder) Start(c Call, now time.Time) (*Recording, error) {
 	return one, r.admit(one)
 }
 
-func (r *Recorder) recording(c Call, began time.Time) (*Recording, error) {
+func (r *Recorder) newRecording(c Call, began time.Time) (*Recording, error) {
 	e, err := entryOf(r.cfg.Dir, c.Ref)
 	if err != nil {
 		return nil, err

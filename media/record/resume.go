@@ -46,7 +46,7 @@ func (r *Recording) Position() Position {
 // Resume goes on with a recording that another process has begun, under the same ref: the time between is silence in
 // the file, and a gap in the metadata. What cannot be gone on with is a recording that fails, as in Start.
 func (r *Recorder) Resume(p Position, now time.Time) (*Recording, error) {
-	one, err := r.recording(p.Call, now.Add(-now.Sub(p.Began))) // whose clock is monotonic
+	one, err := r.newRecording(p.Call, now.Add(-now.Sub(p.Began))) // whose clock is monotonic
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,6 @@ func BenchmarkStranger(b *testing.B) {
 	flow := leg.Flow{Network: "lab", Transport: "udp", Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
 	b.ReportAllocs()
 	for b.Loop() {
-		u.receive(heard{data: data}, flow, nil)
+		u.receive(arrival{data: data}, flow, nil)
 	}
 }

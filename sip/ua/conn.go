@@ -29,7 +29,7 @@ type conn struct {
 	probe  bool // made only to see whether the peer has TCP
 	proven atomic.Bool
 	rest   []byte        // what has come of the first message, of a connection that goes on; then the reader's
-	heard  []heard       // what the process before has read and not taken; then the reader's
+	unread []arrival     // what the process before has read and not taken; then the reader's
 	noted  uint64        // messages that the journal has been given; guarded by mu, the reader alone writes it
 	wake   chan struct{} // room for one: the queue is not empty, or closed
 	ended  context.Context
@@ -280,7 +280,7 @@ func (c *conn) readAll() error {
 	flow.Local = unmap(c.nc.LocalAddr().(*net.TCPAddr).AddrPort())
 	buf := make([]byte, 8192)
 	f := framer{buf: c.rest}
-	if fault := c.take(c.heard, flow); fault != nil {
+	if fault := c.take(c.unread, flow); fault != nil {
 		return fault
 	}
 	var half time.Time // since when there is the beginning of a message
@@ -326,8 +326,8 @@ func (c *conn) allow(half time.Time) {
 	_ = c.nc.SetReadDeadline(until)
 }
 
-// heard is one thing that has come by a connection.
-type heard struct {
+// arrival is one thing that has come by a connection.
+type arrival struct {
 	data []byte // a message; nil: a keep-alive
 	kept string // see leg.Packet.Kept
 
@@ -339,24 +339,24 @@ type heard struct {
 
 // cut gives all that has come whole, and has noted it: a peer sends nothing twice over a connection, so that what is
 // read is kept until it is taken.
-func (c *conn) cut(f *framer) (all []heard) {
+func (c *conn) cut(f *framer) (all []arrival) {
 	for {
 		msg, ping, err := f.next()
 		switch {
 		case errors.Is(err, errMore):
 			return all
 		case err != nil:
-			return append(all, heard{data: msg, err: err})
+			return append(all, arrival{data: msg, err: err})
 		case ping:
-			all = append(all, heard{})
+			all = append(all, arrival{})
 		default:
-			all = append(all, heard{data: msg, kept: c.note(msg)})
+			all = append(all, arrival{data: msg, kept: c.note(msg)})
 		}
 	}
 }
 
 // take handles what has come, in order.
-func (c *conn) take(all []heard, flow leg.Flow) error {
+func (c *conn) take(all []arrival, flow leg.Flow) error {
 	for _, h := range all {
 		switch {
 		case h.err != nil && (errors.Is(h.err, errUnframed) || h.data != nil):

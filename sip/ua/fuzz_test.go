@@ -42,7 +42,7 @@ func FuzzDatagram(f *testing.F) {
 		u.handler = newInbox()
 		u.owners = map[string][]*owner{}
 		for _, host := range hosts {
-			u.receive(heard{data: data}, leg.Flow{Network: "lab", Transport: "udp",
+			u.receive(arrival{data: data}, leg.Flow{Network: "lab", Transport: "udp",
 				Remote: netip.MustParseAddrPort(host)}, nil)
 		}
 		if n := u.counts.panics.Load(); n != 0 {

@@ -37,12 +37,12 @@ type gate struct {
 
 // newCall is an INVITE that waits, with what has come behind it.
 type newCall struct {
-	heard  heard
-	flow   leg.Flow
-	conn   *conn
-	trunk  string
-	peek   peeked
-	behind []*newCall // its CANCEL
+	arrival arrival
+	flow    leg.Flow
+	conn    *conn
+	trunk   string
+	peek    peeked
+	behind  []*newCall // its CANCEL
 }
 
 func newGate(u *UA) *gate {
@@ -63,7 +63,7 @@ const (
 
 // judge looks at what a message is. New calls need a turn; phones that are registered are our own desks, and may be
 // about to hand a call over.
-func (g *gate) judge(h heard, flow leg.Flow, c *conn) verdict {
+func (g *gate) judge(h arrival, flow leg.Flow, c *conn) verdict {
 	method := methodOf(h.data)
 	if method == "" {
 		return passes
@@ -83,20 +83,20 @@ func (g *gate) judge(h heard, flow leg.Flow, c *conn) verdict {
 	case method == gosip.CANCEL:
 		return g.follow(h, flow, c, p)
 	case method == gosip.INVITE && !g.u.registrar.knows(flow):
-		return g.enter(newCall{heard: h, flow: flow, conn: c, peek: p})
+		return g.enter(newCall{arrival: h, flow: flow, conn: c, peek: p})
 	}
 	return passes
 }
 
 // follow has a CANCEL wait for the INVITE before it.
-func (g *gate) follow(h heard, flow leg.Flow, c *conn, p peeked) verdict {
+func (g *gate) follow(h arrival, flow leg.Flow, c *conn, p peeked) verdict {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first := g.waiting[g.refused.key(p.transaction())]
 	if first == nil || len(first.behind) > 0 {
 		return passes
 	}
-	first.behind = append(first.behind, (&newCall{heard: h, flow: flow, conn: c, peek: p}).cloned())
+	first.behind = append(first.behind, (&newCall{arrival: h, flow: flow, conn: c, peek: p}).cloned())
 	return stays
 }
 
@@ -116,7 +116,7 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 	now, key := g.u.now(), g.refused.key(n.peek.transaction())
 	switch {
 	case g.waiting[key] != nil: // a copy
-		g.u.unnote(n.heard.kept)
+		g.u.unnote(n.arrival.kept)
 		return stays, nil
 	case g.refused.has(now, n.peek.transaction()):
 		return stays, &n
@@ -126,13 +126,13 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 	case n.trunk == "" && !g.u.limiter.take(now, n.flow.Remote.Addr(), 1):
 		g.u.counts.received.Add(1)
 		g.u.limited(n.flow)
-		g.u.unnote(n.heard.kept)
+		g.u.unnote(n.arrival.kept)
 		return stays, nil
 	}
 	one := n.cloned()
-	one.heard.counted = one.trunk == ""
+	one.arrival.counted = one.trunk == ""
 	g.waiting[key] = one
-	refused, full := g.queue.Put(now, one.heard.waited, g.class(one), one.trunk, one)
+	refused, full := g.queue.Put(now, one.arrival.waited, g.class(one), one.trunk, one)
 	if full {
 		g.turnAway(now, refused)
 	}
@@ -145,8 +145,8 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 
 // cloned keeps what a reader's buffer holds.
 func (n *newCall) cloned() *newCall {
-	n.heard.data = bytes.Clone(n.heard.data)
-	n.peek = peek(n.heard.data)
+	n.arrival.data = bytes.Clone(n.arrival.data)
+	n.peek = peek(n.arrival.data)
 	return n
 }
 
@@ -170,7 +170,7 @@ func (g *gate) class(n *newCall) admission.Class {
 	case danger:
 		return admission.Emergency
 	}
-	if g.u.origins.Load().neighbours[n.trunk].Trusted && prior(n.heard.data) {
+	if g.u.origins.Load().neighbours[n.trunk].Trusted && prior(n.arrival.data) {
 		return admission.Emergency
 	}
 	return admission.Usual
@@ -257,13 +257,13 @@ func (g *gate) begin(n *newCall) {
 		return
 	}
 	g.u.controls.note(g.u.now(), n.trunk, false)
-	g.u.take(n.heard, n.flow, n.conn)
+	g.u.take(n.arrival, n.flow, n.conn)
 	g.mu.Lock()
 	behind := n.behind
 	delete(g.waiting, g.refused.key(n.peek.transaction()))
 	g.mu.Unlock()
 	for _, b := range behind {
-		g.u.take(b.heard, b.flow, b.conn)
+		g.u.take(b.arrival, b.flow, b.conn)
 	}
 }
 
@@ -289,9 +289,9 @@ func (g *gate) refuse(n *newCall) {
 		}
 		g.u.respond(in, unavailable())
 	}
-	g.u.unnote(n.heard.kept)
+	g.u.unnote(n.arrival.kept)
 	for _, b := range n.behind { // it comes too late, and is told so
-		g.u.take(b.heard, b.flow, b.conn)
+		g.u.take(b.arrival, b.flow, b.conn)
 	}
 }
 

@@ -327,10 +327,10 @@ func BenchmarkRefusal(b *testing.B) {
 	for i := range b.N {
 		q.callID, ack.callID = "call-"+time.Duration(i).String(), "call-"+time.Duration(i).String()
 		invite, end := []byte(q.String()), []byte(ack.String())
-		r.receive(heard{data: invite}, flow, nil)
+		r.receive(arrival{data: invite}, flow, nil)
 		r.clock.advance(admission.Burst)
 		r.gate.expire()
-		r.receive(heard{data: end}, flow, nil)
+		r.receive(arrival{data: end}, flow, nil)
 	}
 }
 

@@ -254,7 +254,7 @@ func (c *conn) name() string {
 
 // note is a message of a connection that goes on.
 type note struct {
-	heard
+	arrival
 	number uint64
 	at     time.Time
 }
@@ -287,7 +287,7 @@ func (c *conn) note(msg []byte) string {
 
 func readNote(key string, value []byte) note {
 	return note{
-		heard: heard{data: value[16:], kept: key}, number: binary.BigEndian.Uint64(value),
+		arrival: arrival{data: value[16:], kept: key}, number: binary.BigEndian.Uint64(value),
 		at: time.Unix(0, int64(binary.BigEndian.Uint64(value[8:]))),
 	}
 }
@@ -326,7 +326,7 @@ func (c *conn) resumeNotes(all []note) {
 			c.u.unnote(n.kept)
 			continue
 		}
-		c.heard = append(c.heard, n.heard)
+		c.unread = append(c.unread, n.arrival)
 	}
 }
 

@@ -14,7 +14,7 @@ type owner struct {
 	sink     Sink
 	opening  string // of the INVITE that has opened it, see openingOf; "": ours, or not known
 	finished bool   // that INVITE was refused, or its call has ended
-	heard    []host // where its messages came from and went, and where its party says to be
+	hosts    []host // where its messages came from and went, and where its party says to be
 }
 
 // host is one machine of the far side.
@@ -110,16 +110,16 @@ func (u *UA) hears(in *inbound) bool {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
 	from := host{in.flow.Network, in.flow.Remote.Addr()}
-	heard := false
+	known := false
 	for _, o := range u.owners[in.callID()] {
-		for _, h := range o.heard {
+		for _, h := range o.hosts {
 			if h == from || h.network == from.network && (in.known || !h.addr.IsValid()) {
 				return true
 			}
-			heard = true
+			known = true
 		}
 	}
-	return !heard // of a call that goes on from before a restart nothing is known yet
+	return !known // of a call that goes on from before a restart nothing is known yet
 }
 
 // wentTo notes where a message of a call goes, and what it means for the Call-ID.
@@ -128,7 +128,7 @@ func (u *UA) wentTo(callID, network string, to netip.Addr, m gosip.Message) {
 	res, _ := m.(*gosip.Response)
 	u.mu.RLock()
 	list := u.owners[callID]
-	known := len(list) == 0 || slices.Contains(list[0].heard, at) && (res == nil || res.IsProvisional())
+	known := len(list) == 0 || slices.Contains(list[0].hosts, at) && (res == nil || res.IsProvisional())
 	u.mu.RUnlock()
 	if known {
 		return
@@ -138,7 +138,7 @@ func (u *UA) wentTo(callID, network string, to netip.Addr, m gosip.Message) {
 	if list = u.owners[callID]; len(list) == 0 {
 		return
 	}
-	list[0].hear(at)
+	list[0].addHost(at)
 	if res != nil {
 		finish(list, res)
 	}
@@ -150,7 +150,7 @@ func (o *owner) toldBy(network string, m gosip.Message) {
 	for _, h := range m.GetHeaders("Contact") {
 		if c, ok := h.(*gosip.ContactHeader); ok && !c.Address.Wildcard {
 			addr, _ := hostIP(c.Address.Host)
-			o.hear(host{network, addr})
+			o.addHost(host{network, addr})
 		}
 	}
 }
@@ -167,9 +167,9 @@ func (u *UA) told(callID, network string, m gosip.Message) {
 	}
 }
 
-func (o *owner) hear(h host) {
-	if len(o.heard) < maxHosts && !slices.Contains(o.heard, h) {
-		o.heard = append(o.heard, h)
+func (o *owner) addHost(h host) {
+	if len(o.hosts) < maxHosts && !slices.Contains(o.hosts, h) {
+		o.hosts = append(o.hosts, h)
 	}
 }
 
@@ -216,7 +216,7 @@ func (u *UA) reserve(in *inbound) (place Sink, taken bool) {
 	}
 	place = &reserved{}
 	o := &owner{sink: place, opening: openingOf(in.top, in.req.CSeq())}
-	o.hear(host{in.flow.Network, in.flow.Remote.Addr()})
+	o.addHost(host{in.flow.Network, in.flow.Remote.Addr()})
 	o.toldBy(in.flow.Network, in.msg)
 	u.owners[in.callID()] = append([]*owner{o}, list...)
 	return place, false

@@ -43,7 +43,7 @@ func (in *inbound) inDialog() bool {
 
 // receive handles one message of a socket, in the order of the wire. ok is
 // false when the bytes were not SIP at all.
-func (u *UA) receive(h heard, flow leg.Flow, c *conn) (ok bool) {
+func (u *UA) receive(h arrival, flow leg.Flow, c *conn) (ok bool) {
 	switch u.gate.judge(h, flow, c) {
 	case stays:
 		return true
@@ -54,7 +54,7 @@ func (u *UA) receive(h heard, flow leg.Flow, c *conn) (ok bool) {
 }
 
 // take reads and handles a message.
-func (u *UA) take(h heard, flow leg.Flow, c *conn) (ok bool) {
+func (u *UA) take(h arrival, flow leg.Flow, c *conn) (ok bool) {
 	defer u.survive()
 	u.counts.received.Add(1)
 	m, err := read(h.data)

@@ -30,7 +30,7 @@ func (u *UA) readUDP(network string, c *net.UDPConn) {
 		if !u.admits(network, remote) || keepAlive(buf[:n]) {
 			continue
 		}
-		h := heard{data: buf[:n]}
+		h := arrival{data: buf[:n]}
 		if at := arrived(control[:told]); !at.IsZero() {
 			h.waited = max(0, min(time.Since(at), time.Since(since)))
 		}

@@ -29,7 +29,7 @@ type unread struct {
 
 // miss keeps the call of somebody whose last one was not kept within the hour. Caller holds mu.
 func (g *gate) miss(now time.Time, n *newCall) {
-	if g.u.cfg.TurnedAway == nil || n.trunk == "" || len(g.unread) >= maxUnread || len(n.heard.data) > maxUnreadSize {
+	if g.u.cfg.TurnedAway == nil || n.trunk == "" || len(g.unread) >= maxUnread || len(n.arrival.data) > maxUnreadSize {
 		return
 	}
 	who := caller(n)
@@ -37,7 +37,7 @@ func (g *gate) miss(now time.Time, n *newCall) {
 		return
 	}
 	g.callers.add(now, who)
-	g.unread = append(g.unread, unread{n.heard.data, n.flow, n.trunk, now})
+	g.unread = append(g.unread, unread{n.arrival.data, n.flow, n.trunk, now})
 }
 
 // caller is what tells callers apart in a message that is not read: From without its tag, the names that a trunk
@@ -47,7 +47,7 @@ func caller(n *newCall) mark {
 	if at := bytes.IndexByte([]byte(from), '>'); at >= 0 {
 		from = from[:at]
 	}
-	return mark{from, vouched(n.heard.data), n.peek.called()}
+	return mark{from, vouched(n.arrival.data), n.peek.called()}
 }
 
 // vouched is what stands in P-Asserted-Identity (RFC 3325) and Remote-Party-ID.

@@ -214,13 +214,13 @@ func (k *Keeper) receive(c *child, m message) {
 		k.isReady(c, parse[Ready](m.body))
 	case verdict:
 		k.tested(c, string(m.body))
-	case left:
+	case leftCalls:
 		k.leaves(c)
-	case take:
+	case takeSound:
 		k.asksForSound(c)
-	case word, hushed:
+	case lastWord, soundStopped:
 		k.passOn(c, m)
-	case sounds:
+	case soundGoesOn:
 		c.mute = time.Since(c.asked)
 	case replace:
 		k.replace(c)

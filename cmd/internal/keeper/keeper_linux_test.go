@@ -68,7 +68,7 @@ func play(address, versionFile string) {
 		os.Exit(2)
 	}
 	if how == "takes" {
-		takeSound(line)
+		checkTakeover(line)
 	}
 	c := socket(line, address)
 	go answer(line, c)
@@ -101,8 +101,8 @@ func play(address, versionFile string) {
 	}
 }
 
-// takeSound checks that who had the calls before lives until then, and what its last words are.
-func takeSound(line *Line) {
+// checkTakeover checks that who had the calls before lives until then, and what its last words are.
+func checkTakeover(line *Line) {
 	before := line.Status().Sounding
 	check(syscall.Kill(before, 0))
 	words, ok := line.TakeSound()

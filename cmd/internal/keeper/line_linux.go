@@ -114,11 +114,11 @@ func (l *Line) take(m message) {
 	case yield:
 		l.lasts.Store(string(m.body) == lasting)
 		shut(l.yielded)
-	case hush:
+	case stopSound:
 		shut(l.hush)
-	case word:
+	case lastWord:
 		l.words = append(l.words, m.body)
-	case hushed:
+	case soundStopped:
 		l.seamless = string(m.body) == lasting
 		shut(l.hushed)
 	case ping:
@@ -152,22 +152,22 @@ func (l *Line) Lasts() bool { return l.lasts.Load() }
 // Left says that this process has left the calls to another, all but their sound. What is returned is closed when that
 // is to end.
 func (l *Line) Left() <-chan struct{} {
-	l.note(l.wire.send(message{kind: left}))
+	l.note(l.wire.send(message{kind: leftCalls}))
 	return l.hush
 }
 
 // Hushed says that nothing sounds here any more, with words for who goes on.
 func (l *Line) Hushed(words ...[]byte) {
 	for _, w := range words {
-		l.note(l.wire.send(message{kind: word, body: w}))
+		l.note(l.wire.send(message{kind: lastWord, body: w}))
 	}
-	l.note(l.wire.send(message{kind: hushed}))
+	l.note(l.wire.send(message{kind: soundStopped}))
 }
 
 // TakeSound has the process that had the calls before end its sound, waits until it has, and gives its last words;
 // false: it had stopped before, or the keeper is gone.
 func (l *Line) TakeSound() (words [][]byte, ok bool) {
-	l.note(l.wire.send(message{kind: take}))
+	l.note(l.wire.send(message{kind: takeSound}))
 	select {
 	case <-l.hushed:
 		return l.words, l.seamless
@@ -177,7 +177,7 @@ func (l *Line) TakeSound() (words [][]byte, ok bool) {
 }
 
 // Sounds says that the sound goes on here.
-func (l *Line) Sounds() { l.note(l.wire.send(message{kind: sounds})) }
+func (l *Line) Sounds() { l.note(l.wire.send(message{kind: soundGoesOn})) }
 
 // Lost is closed when the keeper is gone.
 func (l *Line) Lost() <-chan struct{} { return l.lost }

@@ -12,23 +12,23 @@ import (
 type kind byte
 
 const (
-	hold    kind = 'H' // descriptors with their names: for keeping, or, from the keeper, what is kept
-	drop    kind = 'D' // names whose descriptors need not be kept any longer
-	waiting kind = 'W' // a process has done all that it can before it is told to go; with its Hello
-	begin   kind = 'B' // the waiting process is the worker now, and has been sent what is kept; with the Status
-	ready   kind = 'R' // the worker takes calls; with its Ready
-	status  kind = 'S' // the Status has changed
-	yield   kind = 'Y' // the worker is to leave the calls to another and end; with lasting: but its sound goes on
-	left    kind = 'L' // the worker has left the calls to another, all but their sound
-	take    kind = 'T' // the worker is ready to carry their sound: whoever does is to stop
-	hush    kind = 'U' // who has left is to stop its sound, too, and end
-	word    kind = 'N' // a word of who has left to the worker, which the keeper passes on as it is
-	hushed  kind = 'Z' // it has stopped: the sound is the worker's, who has been passed all words
-	sounds  kind = 'A' // the worker carries it
-	replace kind = 'E' // the worker asks for another in its place, who reads the config again
-	verdict kind = 'V' // how the worker's self-test ended; with what failed; "": nothing
-	ping    kind = 'P' // the other side is to answer with a pong
-	pong    kind = 'O'
+	hold         kind = 'H' // descriptors with their names: for keeping, or, from the keeper, what is kept
+	drop         kind = 'D' // names whose descriptors need not be kept any longer
+	waiting      kind = 'W' // a process has done all that it can before it is told to go; with its Hello
+	begin        kind = 'B' // the waiting process is the worker now, and has been sent what is kept; with the Status
+	ready        kind = 'R' // the worker takes calls; with its Ready
+	status       kind = 'S' // the Status has changed
+	yield        kind = 'Y' // the worker is to leave the calls to another and end; with lasting: but its sound goes on
+	leftCalls    kind = 'L' // the worker has left the calls to another, all but their sound
+	takeSound    kind = 'T' // the worker is ready to carry their sound: whoever does is to stop
+	stopSound    kind = 'U' // who has left is to stop its sound, too, and end
+	lastWord     kind = 'N' // a word of who has left to the worker, which the keeper passes on as it is
+	soundStopped kind = 'Z' // it has stopped: the sound is the worker's, who has been passed all words
+	soundGoesOn  kind = 'A' // the worker carries it
+	replace      kind = 'E' // the worker asks for another in its place, who reads the config again
+	verdict      kind = 'V' // how the worker's self-test ended; with what failed; "": nothing
+	ping         kind = 'P' // the other side is to answer with a pong
+	pong         kind = 'O'
 )
 
 // Bounds of a message. The line keeps messages apart; each arrives whole or not at all.

@@ -34,10 +34,10 @@ func (k *Keeper) asksForSound(c *child) {
 	c.asked = time.Now()
 	s := k.sounder
 	if s == nil { // it has stopped some time ago
-		_ = c.wire.send(message{kind: hushed})
+		_ = c.wire.send(message{kind: soundStopped})
 		return
 	}
-	if s.wire.send(message{kind: hush}) != nil {
+	if s.wire.send(message{kind: stopSound}) != nil {
 		s.kill()
 	}
 	k.after(hushWait, func() {
@@ -51,7 +51,7 @@ func (k *Keeper) asksForSound(c *child) {
 func (k *Keeper) passOn(c *child, m message) {
 	switch {
 	case c != k.sounder:
-	case m.kind == hushed:
+	case m.kind == soundStopped:
 		k.hushed()
 	case k.worker != nil:
 		_ = k.worker.wire.send(m) // one that does not read is found by its pings
@@ -62,6 +62,6 @@ func (k *Keeper) passOn(c *child, m message) {
 func (k *Keeper) hushed() {
 	k.sounder = nil
 	if c := k.worker; c != nil && !c.asked.IsZero() {
-		_ = c.wire.send(message{kind: hushed, body: []byte(lasting)})
+		_ = c.wire.send(message{kind: soundStopped, body: []byte(lasting)})
 	}
 }

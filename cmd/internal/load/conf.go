@@ -50,7 +50,7 @@ func (c Conf) Measure(ctx context.Context) (*Report, error) {
 	var all []conference
 	var broken error
 	if c.Room != "" {
-		all = c.dialled(ctx, r)
+		all = c.byNumber(ctx, r)
 	} else {
 		all, broken = c.keyed(ctx, r)
 	}
@@ -73,8 +73,8 @@ func whole(all []conference) (w []conference) {
 	return w
 }
 
-// dialled is conferences of three callers each.
-func (c Conf) dialled(ctx context.Context, r *run) []conference {
+// byNumber is conferences of three callers each.
+func (c Conf) byNumber(ctx context.Context, r *run) []conference {
 	r.setUp(ctx, c.Calls)
 	all := make([]conference, c.Calls)
 	for _, a := range r.calls {
@@ -94,21 +94,21 @@ func voiceOf(c *phone.Call) (*voice, bool) {
 	return v, ok
 }
 
-// joining is the calls that a conference may have. Two desks that answer at once are both there for a moment.
-type joining struct {
+// keyedCalls is the calls that a conference may have. Two desks that answer at once are both there for a moment.
+type keyedCalls struct {
 	mu    sync.Mutex
 	calls [][sides][]*phone.Call // guarded by mu
 	lost  int                    // calls that show no number; guarded by mu
 }
 
-func (j *joining) add(n int, s side, call *phone.Call) {
+func (j *keyedCalls) add(n int, s side, call *phone.Call) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls[n][s] = append(j.calls[n][s], call)
 }
 
 // now is the conferences with those who are in them.
-func (j *joining) now() []conference {
+func (j *keyedCalls) now() []conference {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	all := make([]conference, len(j.calls))
@@ -127,8 +127,8 @@ func (j *joining) now() []conference {
 // keyed is conferences that the desks have made. Which legs belong together the callers' numbers say: in a mix no mark
 // tells.
 func (c Conf) keyed(ctx context.Context, r *run) ([]conference, error) {
-	j := &joining{calls: make([][sides][]*phone.Call, c.Calls)}
-	joined := func(s side) func(*phone.Call) {
+	j := &keyedCalls{calls: make([][sides][]*phone.Call, c.Calls)}
+	answered := func(s side) func(*phone.Call) {
 		return func(call *phone.Call) {
 			if n, known := c.index(call.Caller(), c.Calls); known {
 				j.add(n, s, call)
@@ -141,8 +141,8 @@ func (c Conf) keyed(ctx context.Context, r *run) ([]conference, error) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	incoming(listening, &wg, r.desks, joined(desk))
-	incoming(listening, &wg, r.partners, joined(partner))
+	incoming(listening, &wg, r.desks, answered(desk))
+	incoming(listening, &wg, r.partners, answered(partner))
 	r.setUp(ctx, c.Calls)
 	for _, a := range r.calls {
 		if a.up() {
@@ -159,7 +159,7 @@ func (c Conf) keyed(ctx context.Context, r *run) ([]conference, error) {
 }
 
 // pressAll lets every desk that talks press the key, and waits for the partners.
-func (c Conf) pressAll(ctx context.Context, j *joining) {
+func (c Conf) pressAll(ctx context.Context, j *keyedCalls) {
 	pressed := 0
 	for _, one := range j.now() {
 		if one[desk] == nil || one[caller] == nil {

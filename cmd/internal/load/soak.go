@@ -85,8 +85,8 @@ func (c Soak) Measure(ctx context.Context) (*Report, error) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	incoming(listening, &wg, r.desks, func(c *phone.Call) { s.joined(c, (*party).desks) })
-	incoming(listening, &wg, r.partners, func(c *phone.Call) { s.joined(c, (*party).partners) })
+	incoming(listening, &wg, r.desks, func(c *phone.Call) { s.hand(c, (*party).desks) })
+	incoming(listening, &wg, r.partners, func(c *phone.Call) { s.hand(c, (*party).partners) })
 	wg.Go(func() { s.storm(listening) })
 	wg.Go(func() { s.restless(listening) })
 	s.callAll(ctx)
@@ -158,8 +158,8 @@ func (s *soak) play(n int, name string, play func(*story) error) {
 // vanishing is what becomes of a flow whose desk is the one that vanishes.
 const vanishing = "the desk vanishes, a colleague comes"
 
-// joined gives a call that a phone has answered to whom it belongs; nil: to nobody any more.
-func (s *soak) joined(call *phone.Call, of func(*party) chan *phone.Call) *party {
+// hand gives a call that a phone has answered to whom it belongs; nil: to nobody any more.
+func (s *soak) hand(call *phone.Call, of func(*party) chan *phone.Call) *party {
 	n, known := s.index(call.Caller(), maxAttempts)
 	s.mu.Lock()
 	p := s.waiting[n]
@@ -206,7 +206,7 @@ func (s *soak) restless(ctx context.Context) {
 		here, leave := context.WithTimeout(ctx, s.Storm/4)
 		var wg sync.WaitGroup
 		incoming(here, &wg, []*phone.Phone{p}, func(c *phone.Call) {
-			belongs := s.joined(c, (*party).desks)
+			belongs := s.hand(c, (*party).desks)
 			if v, ok := voiceOf(c); ok && belongs != nil && sleep(here, s.Hold/2) && c.State() == phone.Confirmed {
 				belongs.vanishes.Store(true)
 				gone.Store(true)

@@ -139,15 +139,15 @@ func (c *Call) peerCan(option string) bool {
 	return strings.Contains(strings.Join(c.server.request.All("Supported"), ","), option) || c.required(option)
 }
 
-// ringing tells whether the call is the peer's and still without a final response.
-func (c *Call) ringing() bool {
+// unanswered tells whether the call is the peer's and still without a final response.
+func (c *Call) unanswered() bool {
 	return !c.Outgoing && !c.answered && c.State() < Confirmed
 }
 
 // Answer answers an incoming call.
 func (c *Call) Answer() error {
 	return c.order(func() error {
-		if !c.ringing() {
+		if !c.unanswered() {
 			return fmt.Errorf("%w: cannot answer", ErrState)
 		}
 		c.answer()
@@ -158,7 +158,7 @@ func (c *Call) Answer() error {
 // Reject refuses an incoming call with a final response, 300 to 699.
 func (c *Call) Reject(code int, phrase string) error {
 	return c.order(func() error {
-		if !c.ringing() {
+		if !c.unanswered() {
 			return fmt.Errorf("%w: cannot reject", ErrState)
 		}
 		c.refuse(code, phrase)
@@ -175,7 +175,7 @@ func (c *Call) order(fn func() error) (err error) {
 }
 
 func (c *Call) refuse(code int, phrase string) {
-	if !c.ringing() {
+	if !c.unanswered() {
 		return
 	}
 	c.server.respond(c.server.reply(code, phrase))
@@ -183,7 +183,7 @@ func (c *Call) refuse(code int, phrase string) {
 }
 
 func (c *Call) answer() {
-	if !c.ringing() {
+	if !c.unanswered() {
 		return
 	}
 	if c.rack.pending != nil {
@@ -273,7 +273,7 @@ func (c *Call) acked(m *Message) {
 // cancelled is the peer's CANCEL of an INVITE without final response.
 func (c *Call) cancelled(invite *serverTx, cancel *Message) {
 	invite.respond(invite.reply(487, "Request Terminated"))
-	if !c.ringing() {
+	if !c.unanswered() {
 		c.server = nil // a re-INVITE; the call goes on
 		return
 	}

@@ -24,7 +24,7 @@ func (c *Call) Cancel(headers ...Header) error {
 func (c *Call) hangUp(headers []Header) {
 	switch {
 	case c.State() == Ended || c.bye:
-	case c.ringing():
+	case c.unanswered():
 		c.refuse(480, "Temporarily Unavailable")
 	case !c.Outgoing && c.State() < Confirmed:
 		// RFC 3261 §15: the callee sends no BYE before the ACK or its time-out.

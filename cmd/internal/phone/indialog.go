@@ -41,7 +41,7 @@ func (c *Call) request(tx *serverTx) {
 
 func (c *Call) byed(tx *serverTx) {
 	tx.respond(tx.reply(200, "OK"))
-	if c.ringing() {
+	if c.unanswered() {
 		c.server.respond(c.server.reply(487, "Request Terminated")) // RFC 3261 §15.1.2
 	}
 	c.end(Ending{Code: 200, Phrase: "peer hung up", Reasons: tx.request.All("Reason")})

@@ -30,8 +30,8 @@ type Config struct {
 	Zone *time.Location // by which days are counted
 }
 
-// Room is how many lines may wait for the disk.
-const Room = 4096
+// QueueSize is how many lines may wait for the disk.
+const QueueSize = 4096
 
 const suffix = ".jsonl"
 
@@ -69,7 +69,7 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	b := &Book{cfg: cfg, log: log, in: make(chan line, Room), began: time.Now()}
+	b := &Book{cfg: cfg, log: log, in: make(chan line, QueueSize), began: time.Now()}
 	files, _ := os.ReadDir(cfg.Dir) // a fault is told when files are deleted
 	for _, f := range files {
 		if day, ok := b.dayOf(f.Name()); ok {

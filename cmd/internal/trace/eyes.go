@@ -34,7 +34,7 @@ func (e Eyes) See(ref string, all []capture.Entry) ([]capture.Entry, bool) {
 }
 
 // SeeAll is the same with headers of the call's RTP: those of the legs that he may know of.
-func (e Eyes) SeeAll(ref string, all []capture.Entry, rtp []capture.RTP) (seen []capture.Entry, heard []capture.RTP,
+func (e Eyes) SeeAll(ref string, all []capture.Entry, rtp []capture.RTP) (seen []capture.Entry, headers []capture.RTP,
 	ok bool) {
 	lines := LinesOf(all)
 	if len(all) == 0 || e.Lines != nil && !shares(lines, e.Lines) {
@@ -62,9 +62,9 @@ func (e Eyes) SeeAll(ref string, all []capture.Entry, rtp []capture.RTP) (seen [
 		if !v.sees(p.Network) {
 			p.Network, p.Local, p.Remote = hidden, v.mask.port(p.Local), v.mask.port(p.Remote)
 		}
-		heard = append(heard, p)
+		headers = append(headers, p)
 	}
-	return seen, heard, true
+	return seen, headers, true
 }
 
 // legs are those that he may know of from the first to the last.

@@ -100,7 +100,7 @@ func Words(f map[string]string, lang string) string {
 	return strings.NewReplacer("{agent}", f["agent"], "{detail}", detail, "{dialed}", f["dialed"], "{phase}", phase,
 		"{from}", f["from"], "{to}", f["to"], "{result}", f["result"], "{owner}", f["owner"],
 		"{party}", NameOf(partyOf(f), lang), "{mos}", f["mos"], "{loss}", f["loss_percent"],
-		"{heard}", heard(f, lang)).Replace(text.in(lang))
+		"{heard}", sourcesInWords(f, lang)).Replace(text.in(lang))
 }
 
 // partyOf is whom an event is about, in the name of his column.
@@ -132,8 +132,8 @@ func verbOf(detail, lang string) string {
 	return detail
 }
 
-// heard lists voices and clips.
-func heard(f map[string]string, lang string) string {
+// sourcesInWords lists voices and clips.
+func sourcesInWords(f map[string]string, lang string) string {
 	var all []string
 	for _, party := range strings.Split(f["from"], ",") {
 		if party != "" {
