@@ -189,7 +189,7 @@ func (m *machine) audible(id LegID) bool {
 // others are whom a leg talks with; none when it has no part in the conversation.
 func (m *machine) others(leg LegID) []LegID {
 	if m.linesApart() {
-		return append(m.opposite(leg), m.joinedTo(leg)...)
+		return append(m.opposite(leg), m.supervisorsWith(leg)...)
 	}
 	all := m.conversation()
 	if !slices.Contains(all, leg) {
@@ -198,11 +198,11 @@ func (m *machine) others(leg LegID) []LegID {
 	return slices.DeleteFunc(all, func(id LegID) bool { return id == leg })
 }
 
-// joinedTo are the supervisors who have joined those whom the taker talks with on the line on which he does, of which a
-// leg is one.
-func (m *machine) joinedTo(leg LegID) []LegID {
+// supervisorsWith are the supervisors who have joined those whom the taker talks with on the line on which he does, of
+// which a leg is one.
+func (m *machine) supervisorsWith(leg LegID) []LegID {
 	if on := m.talksOn(); leg == on || slices.Contains(m.opposite(on), leg) {
-		return m.joinedIn()
+		return m.heardSupervisors()
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (m *machine) conversation() (ids []LegID) {
 			ids = append(ids, id)
 		}
 	}
-	return append(ids, m.joinedIn()...)
+	return append(ids, m.heardSupervisors()...)
 }
 
 // inHand is the line that has the caller in hand.

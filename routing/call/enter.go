@@ -16,7 +16,7 @@ func (m *machine) pickedUp(e PickedUp) {
 		m.ignore("leg %d does not ring", e.Of)
 		return
 	}
-	m.phoneJoins(Leg{ID: e.Leg, Hotline: l.Hotline, Seat: e.Seat})
+	m.addPhone(Leg{ID: e.Leg, Hotline: l.Hotline, Seat: e.Seat})
 	m.do(Tell{What: "picked_up", Leg: e.Leg}, Answer{Leg: e.Leg})
 	m.legAnswered(e.Leg)
 }
@@ -29,7 +29,7 @@ func (m *machine) takenOver(e TakenOver) {
 		m.ignore("leg %d is no desk in this call", e.Of)
 		return
 	}
-	m.phoneJoins(Leg{ID: e.Leg, Hotline: old.Hotline, Seat: old.Seat, Up: true})
+	m.addPhone(Leg{ID: e.Leg, Hotline: old.Hotline, Seat: old.Seat, Up: true})
 	m.do(Answer{Leg: e.Leg})
 	if e.Of == m.Desk {
 		m.endSecond(480, Normal) // the old phone's
@@ -56,15 +56,15 @@ func (m *machine) colleagueJoined(e ColleagueJoined) {
 		Mode: ticket.ThreeWay, From: desk.Hotline, To: desk.Hotline, FromAgent: desk.Agent(), ToAgent: e.Seat,
 		KeyAt: m.now, Answered: m.now,
 	}
-	m.phoneJoins(Leg{ID: e.Leg, Hotline: desk.Hotline, Seat: e.Seat, Up: true})
+	m.addPhone(Leg{ID: e.Leg, Hotline: desk.Hotline, Seat: e.Seat, Up: true})
 	m.Partner = e.Leg
 	m.do(Tell{What: "joined", Leg: e.Leg}, Answer{Leg: e.Leg})
 	m.threeWay()
 }
 
-// phoneJoins adds the leg of a phone that has called us. It holds us until it has said
+// addPhone adds the leg of a phone that has called us. It holds us until it has said
 // where it listens, which may be in its ACK: till then the others hear music.
-func (m *machine) phoneJoins(l Leg) {
+func (m *machine) addPhone(l Leg) {
 	l.Held = true
 	m.Legs = append(m.Legs, l)
 }

@@ -134,7 +134,7 @@ func (m *machine) dropAsked(e DropAsked) {
 }
 
 func (m *machine) dropParty(who Leg, target LegID) outcome {
-	rings := slices.Contains(m.rung(), target) && m.running()
+	rings := slices.ContainsFunc(m.Rung(), func(l Leg) bool { return l.ID == target }) && m.running()
 	switch {
 	case target == CallerLeg || target == 0:
 		return refused

@@ -67,7 +67,7 @@ func (m *machine) line() desk.Hotline {
 
 func (m *machine) seatsFound(e SeatsFound) {
 	h := m.Hunt
-	if m.Over() || h == nil || h.Hotline != e.Hotline || h.outside() || len(m.rung()) > 0 {
+	if m.Over() || h == nil || h.Hotline != e.Hotline || h.outside() || len(m.Rung()) > 0 {
 		if len(e.Seats) > 0 {
 			m.do(ReleaseSeats{e.Seats})
 		}
@@ -214,7 +214,7 @@ func (m *machine) huntTicked() {
 		h.note(ResultNoAnswer, 408)
 		m.stopRinging(NoAnswer)
 		m.roundOver()
-	case h.Kind == SeeksDesk && longest > 0 && m.due(h.Since.Add(longest)) && len(m.rung()) == 0:
+	case h.Kind == SeeksDesk && longest > 0 && m.due(h.Since.Add(longest)) && len(m.Rung()) == 0:
 		m.overflow()
 	case m.due(h.RetryAt):
 		m.find()
@@ -249,23 +249,13 @@ func (m *machine) overflow() {
 	}
 }
 
-// rung lists the legs that ring.
-func (m *machine) rung() (ids []LegID) {
-	for _, l := range m.Legs {
-		if l.ID != CallerLeg && !l.Up {
-			ids = append(ids, l.ID)
-		}
-	}
-	return ids
-}
-
 // stopRinging calls off every leg that rings; their seats had their turn.
 func (m *machine) stopRinging(why Farewell) {
-	for _, id := range m.rung() {
-		if l, ok := m.Leg(id); ok && l.Seat != "" {
+	for _, l := range m.Rung() {
+		if l.Seat != "" {
 			m.Hunt.Tried = append(m.Hunt.Tried, l.Seat)
 		}
-		m.release(id, why)
+		m.release(l.ID, why)
 	}
 }
 

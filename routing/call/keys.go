@@ -18,7 +18,8 @@ func (m *machine) keyPressed(e KeyPressed) {
 	by := l.ID
 	m.do(Tell{What: "key", Leg: by, Note: e.Verb.String()})
 	l.Referred = l.Referred || e.Refer != 0
-	m.heardOf(by, e.Verb, m.referred(e, func() outcome { return m.act(press{KeyPressed: e, who: *l}) }), e.Refer != 0)
+	o := m.referred(e, func() outcome { return m.act(press{KeyPressed: e, who: *l}) })
+	m.acknowledgeKey(by, e.Verb, o, e.Refer != 0)
 }
 
 // pressedBy is the desk that has pressed a key, on whichever line of its phone. There is none, or none that has picked
@@ -54,9 +55,9 @@ const (
 	done
 )
 
-// heardOf lets a desk hear what has come of its key, where nothing else tells: a phone that
+// acknowledgeKey lets a desk hear what has come of its key, where nothing else tells: a phone that
 // is told of its REFER shows by itself that it is under way.
-func (m *machine) heardOf(desk LegID, v verb.Verb, o outcome, told bool) {
+func (m *machine) acknowledgeKey(desk LegID, v verb.Verb, o outcome, told bool) {
 	switch o {
 	case refused:
 		m.do(Tell{What: "refused", Leg: desk, Note: v.String()})
@@ -152,8 +153,8 @@ func (m *machine) letGo(id LegID) {
 	m.release(id, Normal)
 }
 
-// joinAll makes it a three-way call, and says so to all three.
-func (m *machine) joinAll(press, rule) outcome {
+// makeThreeWay makes it a three-way call, and says so to all three.
+func (m *machine) makeThreeWay(press, rule) outcome {
 	m.threeWay()
 	return done
 }

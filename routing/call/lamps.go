@@ -24,7 +24,7 @@ func (c *Call) VerbLamps() (all []VerbLamp) {
 			continue
 		}
 		if v, ok := verbOf[c.Phase]; ok && c.Matter != nil && c.Matter.FromAgent == l.Seat {
-			all = append(all, VerbLamp{Verb: v, Seat: l.Seat, With: c.Matter.To, Early: c.ringing()})
+			all = append(all, VerbLamp{Verb: v, Seat: l.Seat, With: c.Matter.To, Early: len(c.Rung()) > 0})
 		}
 		if c.Recording.On {
 			all = append(all, VerbLamp{Verb: verb.Record, Seat: l.Seat})
@@ -36,12 +36,12 @@ func (c *Call) VerbLamps() (all []VerbLamp) {
 	return all
 }
 
-// ringing says that a desk is rung.
-func (c *Call) ringing() bool {
+// Rung lists the legs that ring.
+func (c *Call) Rung() (all []Leg) {
 	for _, l := range c.Legs {
 		if l.ID != CallerLeg && !l.Up {
-			return true
+			all = append(all, l)
 		}
 	}
-	return false
+	return all
 }

@@ -42,7 +42,7 @@ func (r RecordingState) ref() string {
 // record derives whether the call is to be recorded, and orders what has
 // changed. Like what is heard it follows from the state as a whole.
 func (m *machine) record() {
-	line, on := m.recording()
+	line, on := m.recordedLine()
 	r := &m.Recording
 	before := *r
 	r.On, r.Begun = on, r.Begun || on
@@ -67,10 +67,10 @@ func (m *machine) record() {
 	}
 }
 
-// recording finds a line whose calls are recorded among those whose desks are
+// recordedLine finds a line whose calls are recorded among those whose desks are
 // in the call, or with the line that has the caller in hand. Nothing is
 // recorded before the caller is answered.
-func (m *machine) recording() (*desk.Hotline, bool) {
+func (m *machine) recordedLine() (*desk.Hotline, bool) {
 	if !m.Answered || m.Test {
 		return nil, false
 	}
@@ -155,7 +155,7 @@ func (m *machine) wantRecording(who Leg, on bool) outcome {
 	if ok && h.Recording.Mode == desk.RecordByKey {
 		m.Recording.Wanted = on
 	}
-	if _, will := m.recording(); will != on {
+	if _, will := m.recordedLine(); will != on {
 		return refused
 	}
 	m.notice(who.ID, m.prompts().Confirm)

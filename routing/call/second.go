@@ -44,7 +44,7 @@ func (m *machine) deskCalled(e DeskCalled) {
 	m.do(Tell{What: "key", Leg: e.Desk, Note: e.Verb.String()})
 	m.Second = Second{ID: e.Leg, Parted: l.Held}
 	o := m.act(press{KeyPressed: KeyPressed{Leg: e.Desk, Verb: e.Verb, Stub: e.Stub, To: e.To}, who: who})
-	m.heardOf(e.Desk, e.Verb, o, false)
+	m.acknowledgeKey(e.Desk, e.Verb, o, false)
 	if o == refused || !m.running() || m.dir.OneLine {
 		m.endSecond(480, Normal)
 	}

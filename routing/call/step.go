@@ -291,7 +291,7 @@ func (m *machine) legFailed(e LegFailed) {
 	}
 	m.drop(e.Leg)
 	switch {
-	case len(m.rung()) > 0:
+	case len(m.Rung()) > 0:
 	case m.Hunt.seeksTaker():
 		m.end(NoAnswer)
 	default:

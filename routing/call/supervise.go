@@ -61,9 +61,9 @@ const (
 	maxSupervisors = 4
 	// goodbyeTime is how long a supervisor hears that it is over for him.
 	goodbyeTime = 2 * time.Second
-	// warmTime is how long a supervisor who wants to be heard only listens first, while the talkers' sound begins to
-	// be decoded: mixing him in then leaves no gap.
-	warmTime = 400 * time.Millisecond
+	// prefetchTime is how long a supervisor who wants to be heard only listens first, while the talkers' sound begins
+	// to be decoded: mixing him in then leaves no gap.
+	prefetchTime = 400 * time.Millisecond
 	// askTime is how long a supervisor's phone is rung.
 	askTime = 30 * time.Second
 )
@@ -350,7 +350,7 @@ func (m *machine) supervisorDialled(e SupervisorDialled) {
 		return
 	}
 	m.Supervisors = append(m.Supervisors, Supervisor{
-		Leg:   Leg{ID: e.Leg, Hotline: line, Seat: e.User, Up: true, Held: true}, // as in phoneJoins
+		Leg:   Leg{ID: e.Leg, Hotline: line, Seat: e.User, Up: true, Held: true}, // as in addPhone
 		Lines: e.Lines, Act: Listen,
 	})
 	m.do(Answer{Leg: e.Leg})
@@ -474,7 +474,7 @@ func (m *machine) becomeDesk(id LegID) LegID {
 // successor is a supervisor who has joined and is of the line of a desk that has left.
 func (m *machine) successor(line string) (LegID, bool) {
 	for _, s := range m.Supervisors {
-		if s.joined() && slices.Contains(s.Lines, line) {
+		if s.isHeard() && slices.Contains(s.Lines, line) {
 			return s.ID, true
 		}
 	}
@@ -528,13 +528,13 @@ func (m *machine) cut(s Supervisor) {
 	m.legEnded(LegEnded{Leg: second.ID})
 }
 
-// joined says that all hear him.
-func (s *Supervisor) joined() bool { return s.Up && s.Act == Join && !s.going() }
+// isHeard says that all hear him.
+func (s *Supervisor) isHeard() bool { return s.Up && s.Act == Join && !s.going() }
 
-// joinedIn are the supervisors who have joined.
-func (m *machine) joinedIn() (ids []LegID) {
+// heardSupervisors are the supervisors who have joined.
+func (m *machine) heardSupervisors() (ids []LegID) {
 	for i := range m.Supervisors {
-		if s := &m.Supervisors[i]; s.joined() {
+		if s := &m.Supervisors[i]; s.isHeard() {
 			ids = append(ids, s.ID)
 		}
 	}
@@ -574,7 +574,7 @@ func (m *machine) supervisorAnswered(s *Supervisor) {
 	s.Up, s.GoAt, s.Act = true, time.Time{}, Listen
 	m.tellSupervisor(*s, string(Listen))
 	if act != Listen {
-		s.Then, s.ThenAt = act, m.now.Add(warmTime)
+		s.Then, s.ThenAt = act, m.now.Add(prefetchTime)
 	}
 }
 
@@ -677,14 +677,14 @@ func (m *machine) noteSupervisors() {
 			act = ""
 		}
 		m.noteSupervisor(s, act)
-		if s.Channel != 0 && !s.joined() {
+		if s.Channel != 0 && !s.isHeard() {
 			s.Channel = 0
 			m.do(RecordLeg{Leg: s.ID})
 		}
 		taken = taken || s.Channel != 0
 	}
 	for i := range m.Supervisors {
-		if s := &m.Supervisors[i]; s.joined() && !taken {
+		if s := &m.Supervisors[i]; s.isHeard() && !taken {
 			s.Channel, taken = SupervisorChannel, true
 			m.do(RecordLeg{Leg: s.ID, Channel: s.Channel})
 		}
@@ -708,7 +708,7 @@ func (c *Call) ofSupervisors() string {
 			claim{"a supervisor has a part in the call", !part && s.ID != c.Second.ID && s.ID != c.Focus.ID},
 			claim{"a supervisor is there twice", !twice},
 			claim{"a supervisor of no line of the call is not let go", concerned || !s.GoAt.IsZero()},
-			claim{"a supervisor has joined and nobody has the citizen", !s.joined() || c.Desk != 0},
+			claim{"a supervisor has joined and nobody has the citizen", !s.isHeard() || c.Desk != 0},
 			claim{"a supervisor's phone rings for ever", s.Up || !s.GoAt.IsZero()},
 			claim{"a supervisor who is not silent is watched", !s.watchedInVain()},
 			claim{"a supervisor is in the call in no way", s.Act == Listen || s.Act == Whisper || s.Act == Join},

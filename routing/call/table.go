@@ -66,7 +66,7 @@ var table = []rule{
 		"The partner has the citizen, the taker is released."},
 	{inPrivate, byEither, verb.Consult, (*machine).soAlready, "", "",
 		"It is so already."},
-	{inPrivate, byEither, verb.Conference, (*machine).joinAll, ThreeWay, ticket.ThreeWay,
+	{inPrivate, byEither, verb.Conference, (*machine).makeThreeWay, ThreeWay, ticket.ThreeWay,
 		"All three talk."},
 	{inPrivate, byTaker, verb.TakeBack, (*machine).takeBack, Talking, "",
 		"Taker and citizen are together, the partner is let go."},

@@ -65,11 +65,11 @@ type Timers struct {
 	MaxCall   time.Duration // the longest call; a safeguard against legs that nobody ends
 }
 
-// Dialed finds the hotline a called number belongs to. Both sides are compared as written first (short codes), then
-// by the number plan, so that +8631112345, 031112345 and a bare local number name the same line. A short code with the
-// area code before it is the line's own, whatever the area: whoever sent the call here meant this line. An emergency
-// service by its name (RFC 5031) is the line's that has it among its numbers, or else the police's.
-func (d *Directory) Dialed(called string) (*Hotline, bool) {
+// LineByNumber finds the hotline a called number belongs to. Both sides are compared as written first (short codes),
+// then by the number plan, so that +8631112345, 031112345 and a bare local number name the same line. A short code with
+// the area code before it is the line's own, whatever the area: whoever sent the call here meant this line. An
+// emergency service by its name (RFC 5031) is the line's that has it among its numbers, or else the police's.
+func (d *Directory) LineByNumber(called string) (*Hotline, bool) {
 	if h, ok := d.match(func(own string) bool { return strings.EqualFold(own, called) }); ok {
 		return h, true
 	}

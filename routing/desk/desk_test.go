@@ -30,7 +30,7 @@ func TestDialed(t *testing.T) {
 		"+860311110": "110", "0312110": "110",
 		"0311119": "", "119": "", "": "", "anonymous": "", "1": "", "86119": "",
 	} {
-		h, ok := two().Dialed(called)
+		h, ok := two().LineByNumber(called)
 		if ok != (want != "") || ok && h.ID != want {
 			t.Errorf("%q: %v %v, want %q", called, h, ok, want)
 		}
@@ -104,17 +104,17 @@ func TestEmergencyServices(t *testing.T) {
 		"urn:service:sos.fire.forest": "119",
 		"urn:service:sos.ambulance":   "110", "urn:service:counseling": "",
 	} {
-		h, ok := d.Dialed(called)
+		h, ok := d.LineByNumber(called)
 		if ok != (want != "") || ok && h.ID != want {
 			t.Errorf("%q: %v %v, want %q", called, h, ok, want)
 		}
 	}
 	d.Emergency = ""
-	if h, ok := d.Dialed("urn:service:sos"); !ok || h.ID != "110" {
+	if h, ok := d.LineByNumber("urn:service:sos"); !ok || h.ID != "110" {
 		t.Errorf("without a line for urgent stubs: %v", h)
 	}
 	d.Hotlines["12345"].Numbers = append(d.Hotlines["12345"].Numbers, "urn:service:sos")
-	if h, ok := d.Dialed("urn:service:sos.police"); !ok || h.ID != "12345" {
+	if h, ok := d.LineByNumber("urn:service:sos.police"); !ok || h.ID != "12345" {
 		t.Errorf("the config has it otherwise: %v", h)
 	}
 }

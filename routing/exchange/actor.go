@@ -117,7 +117,7 @@ func (a *actor) sound(e engine.Event) {
 	}
 	in := input{sound: e}
 	if key, ok := e.(engine.DigitReceived); ok {
-		if a.ex.late(a.ref, key) {
+		if a.ex.handOnKey(a.ref, key) {
 			return
 		}
 		in.kept = a.ex.keepKey(a.ref, key)
@@ -232,13 +232,13 @@ func (a *actor) take(in input) {
 		a.core.Receive(now, in.packet.Packet)
 	case in.sound != nil:
 		a.core.takesKey(in.kept)
-		a.core.Heard(now, in.sound)
+		a.core.MediaEvent(now, in.sound)
 	case in.seats != nil:
 		a.core.SeatFree(now, *in.seats)
 	case in.press != nil:
 		in.press.done <- a.core.Press(now, in.press.user, in.press.verb)
 	case in.dials != nil:
-		a.core.Dialled(now, in.dials.origin, in.dials.packet)
+		a.core.InviteIn(now, in.dials.origin, in.dials.packet)
 	case in.letter != nil:
 		a.core.Take(now, *in.letter)
 	case in.ask != nil:

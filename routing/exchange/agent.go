@@ -217,7 +217,7 @@ func (x *Exchange) restoreAgents() {
 			}
 		}
 		if x.now().Sub(a.Since) < copiesFor {
-			x.tells.changed(featureEvent, seat)
+			x.subs.changed(featureEvent, seat)
 		}
 	}
 }
@@ -249,7 +249,7 @@ func (x *Exchange) attend() {
 func (x *Exchange) tellAgent(seat string) {
 	a := x.seats.Agent(seat)
 	x.lamps.Show(agentRef(seat), agentLamps(seat, a))
-	x.tells.changed(featureEvent, seat)
+	x.subs.changed(featureEvent, seat)
 	line, ok := x.directory().At(seat)
 	if !ok || x.cfg.Tell == nil {
 		return

@@ -86,7 +86,7 @@ func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, p *promise) boo
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	dir := x.directory()
-	if x.draining || !x.below(dir, asked.Hotline == dir.Emergency) {
+	if x.draining || !x.underLimit(dir, asked.Hotline == dir.Emergency) {
 		return false
 	}
 	a := &actor{inbox: x.inbox(), ex: x, ref: asked.Ref, trunk: o.Trunk}

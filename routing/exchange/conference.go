@@ -80,7 +80,7 @@ func (c *Core) partyNamed(number string) call.LegID {
 	if id := c.state.Caller; number != "" && (number == id.Raw || number == id.E164) {
 		return call.CallerLeg
 	}
-	line, isLine := c.dir.Dialed(number)
+	line, isLine := c.dir.LineByNumber(number)
 	for _, l := range c.state.Legs {
 		if l.ID != call.CallerLeg && (l.Seat == number || isLine && l.Hotline == line.ID) {
 			return l.ID

@@ -29,7 +29,7 @@ type World struct {
 	Media   Media
 	Seats   *Seats
 	Lamps   *Lamps
-	Rooms   *Rooms
+	Rosters *Rosters
 	Trunks  Trunks // nil: each trunk is reached at its Target alone
 	Tickets Tickets
 	Places  func(user string) []Place                         // where the phones of a seat are
@@ -111,29 +111,29 @@ type Core struct {
 	state call.Call
 	keys  verb.Keymap
 
-	parties  []*party          // in the order of their ids, those not done
-	queue    []call.Event      // facts found while effects were carried out
-	shows    []string          // lamps that it changes
-	acts     []act             // to be done when the input is over
-	taken    string            // the letter that the input is; "": it is none
-	unstored []journal.Entry   // what the journal has kept until the call has taken it
-	stored   uint64            // the sum of the call as the journal has it; 0: it is not known
-	lentOut  []*party          // those whose legs another call has
-	moved    map[string]string // which call has the leg of a Call-ID that was here
-	wishes   []wish            // joins asked for, in the order of their facts
-	tape     LiveRecording     // nil: the call is not recorded, or nothing records
-	spool    *record.Position  // how the recording was begun; nil: none was
-	now      time.Time
-	lamps    []LampState // as shown last
-	drawn    []LampState // scratch: as they would be
-	glanced  glance      // as told last
-	rang     []string    // agents whose ringing was told last
-	attended bool        // a phone has put two of its calls together, and the caller's side has not been told
-	seconds  call.LegID  // second dialogs so far
-	origin   ua.Origin
-	before   before // the caller's INVITE
-	reasons  carried
-	hops     int // Max-Forwards for the legs that go out
+	parties   []*party          // in the order of their ids, those not done
+	queue     []call.Event      // facts found while effects were carried out
+	shows     []string          // lamps that it changes
+	acts      []act             // to be done when the input is over
+	taken     string            // the letter that the input is; "": it is none
+	unstored  []journal.Entry   // what the journal has kept until the call has taken it
+	stored    uint64            // the sum of the call as the journal has it; 0: it is not known
+	lentOut   []*party          // those whose legs another call has
+	moved     map[string]string // which call has the leg of a Call-ID that was here
+	wishes    []wish            // joins asked for, in the order of their facts
+	tape      LiveRecording     // nil: the call is not recorded, or nothing records
+	tapeBegan *record.Position  // how the recording was begun; nil: none was
+	now       time.Time
+	lamps     []LampState // as shown last
+	drawn     []LampState // scratch: as they would be
+	glanced   glance      // as told last
+	rang      []string    // agents whose ringing was told last
+	attended  bool        // a phone has put two of its calls together, and the caller's side has not been told
+	seconds   call.LegID  // second dialogs so far
+	origin    ua.Origin
+	before    before // the caller's INVITE
+	reasons   carried
+	hops      int // Max-Forwards for the legs that go out
 
 	account   account
 	idle      bool // a leg forgets what it waits for no longer: the next process would by itself
@@ -142,39 +142,39 @@ type Core struct {
 
 // party is a leg with its signalling, media and key presses.
 type party struct {
-	ID        call.LegID
-	leg       *leg.Leg
-	kept      *leg.State // of a party that was read: what leg is to be made of
-	Leg       []byte     // a leg.State, as the leg was after its last input but for those that written tells of
-	written   *leg.Leg   // of which Leg is up to date
-	Network   string
-	Agent     string           // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
-	Focus     string           // the conference that its phone has called in this dialog
-	room      Room             // as shown last
-	Seat      string           // claimed for it, to be released with it
-	User      string           // whose phone it is; "" the caller, or a desk behind a trunk
-	Contact   string           // where its phone has said to be, which a move does not change
-	Transport string           // by which it was reached at first
-	Trunk     string           // behind which it is; "" a phone
-	Route     *route           // of a desk behind it; nil: it is reached at one place
-	Calls     bool             // its phone has sent the INVITE
-	Watches   bool             `cbor:",omitempty"` // as a supervisor's, or did
-	Silent    bool             // there is no sign of it, as the media engine has said last
-	Answers   bool             // it has been asked whether it is there, and has answered
-	Media     bool             // has a port in the media engine
-	Addr      netip.AddrPort   // that port
-	Can       bool             // has a codec of wideband, as it has said
-	Wide      bool             // talks wideband
-	Widened   bool             // that was offered to it anew
-	Signaller netip.Addr       // whence its signalling comes
-	Stream    *engine.Stream   // the last that was ordered there
-	Sound     *engine.LegState // how its sound stood last, but for Stream
-	Lender    lender           // of a party that is another call's as yet
-	Gone      bool             // no longer of the call; only its farewell goes on
-	ForkOf    call.LegID       // the desk for which it rings beside another phone of the user
-	Refused   int              // what other phones of the user have said
-	Keys      verb.Collector
-	traced    traced // for whom it was told whose its dialog is
+	ID          call.LegID
+	leg         *leg.Leg
+	kept        *leg.State // of a party that was read: what leg is to be made of
+	Leg         []byte     // a leg.State, as the leg was after its last input but for those that written tells of
+	written     *leg.Leg   // of which Leg is up to date
+	Network     string
+	Agent       string           // the desk as tickets name it, see [call.Leg.Agent]; "" the caller
+	Focus       string           // the conference that its phone has called in this dialog
+	shownRoster Roster           // as shown last
+	Seat        string           // claimed for it, to be released with it
+	User        string           // whose phone it is; "" the caller, or a desk behind a trunk
+	Contact     string           // where its phone has said to be, which a move does not change
+	Transport   string           // by which it was reached at first
+	Trunk       string           // behind which it is; "" a phone
+	Route       *route           // of a desk behind it; nil: it is reached at one place
+	Calls       bool             // its phone has sent the INVITE
+	Watches     bool             `cbor:",omitempty"` // as a supervisor's, or did
+	Silent      bool             // there is no sign of it, as the media engine has said last
+	Answers     bool             // it has been asked whether it is there, and has answered
+	Media       bool             // has a port in the media engine
+	Addr        netip.AddrPort   // that port
+	Can         bool             // has a codec of wideband, as it has said
+	Wide        bool             // talks wideband
+	Widened     bool             // that was offered to it anew
+	Signaller   netip.Addr       // whence its signalling comes
+	Stream      *engine.Stream   // the last that was ordered there
+	Sound       *engine.LegState // how its sound stood last, but for Stream
+	Lender      lender           // of a party that is another call's as yet
+	Gone        bool             // no longer of the call; only its farewell goes on
+	ForkOf      call.LegID       // the desk for which it rings beside another phone of the user
+	Refused     int              // what other phones of the user have said
+	Keys        verb.Collector
+	traced      traced // for whom it was told whose its dialog is
 }
 
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].
@@ -290,8 +290,8 @@ func (c *Core) unsent(p leg.Packet) {
 	}
 }
 
-// Heard takes an event of the media engine.
-func (c *Core) Heard(now time.Time, e engine.Event) {
+// MediaEvent takes an event of the media engine.
+func (c *Core) MediaEvent(now time.Time, e engine.Event) {
 	c.now = now
 	switch e := e.(type) {
 	case engine.DigitReceived:
@@ -485,7 +485,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	case leg.Invited:
 		c.invited(p, e)
 	case leg.Progressed:
-		c.heard(p, e.Code)
+		c.targetAnswered(p, e.Code)
 		c.earlyMedia(p, e.Media)
 		c.fact(call.LegRinging{Leg: p.ID})
 	case leg.Referred:
@@ -496,7 +496,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 	case leg.Unanswered:
 		c.unanswered(p)
 	case leg.Answered:
-		c.heard(p, 200)
+		c.targetAnswered(p, 200)
 		if p.Seat != "" {
 			c.world.Seats.Answered(c.state.Ref, p.Seat)
 		}

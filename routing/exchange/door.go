@@ -74,7 +74,7 @@ func missedAtDoor(dir *desk.Directory, o ua.Origin, p leg.Packet, ref, id string
 	if trunk.Contact != "" && dialed == trunk.Contact {
 		dialed = calledNumber(to)
 	}
-	line, ok := dir.Dialed(dialed)
+	line, ok := dir.LineByNumber(dialed)
 	if !ok {
 		return e, false
 	}

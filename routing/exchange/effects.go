@@ -88,7 +88,7 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.StartRecording:
 		c.startRecording(e)
 	case call.PauseRecording, call.ResumeRecording, call.StopRecording, call.RecordLeg, call.NoteSupervisor:
-		c.recording(e)
+		c.changeRecording(e)
 	case call.Write:
 		c.write(e)
 	case call.Tell:
@@ -311,7 +311,7 @@ func (c *Core) startRecording(e call.StartRecording) {
 	}
 	what, now := record.Call{Ref: e.Ref, CallRef: c.state.Ref, Channels: c.channels(), Lines: c.waitedAt()},
 		c.wall(c.now)
-	c.spool = &record.Position{Call: what, Began: now}
+	c.tapeBegan = &record.Position{Call: what, Began: now}
 	c.tapeBy(func() (LiveRecording, error) { return c.world.Record(what, now) })
 }
 
@@ -341,9 +341,9 @@ func (c *Core) keepsRecordings(line string) bool {
 	return ok && h.Recording.Mode != desk.RecordOff
 }
 
-// recording carries out what concerns a recording that has begun.
-func (c *Core) recording(e call.Effect) {
-	if c.spool == nil {
+// changeRecording carries out what concerns a changeRecording that has begun.
+func (c *Core) changeRecording(e call.Effect) {
+	if c.tapeBegan == nil {
 		return
 	}
 	now := c.wall(c.now)
@@ -354,7 +354,7 @@ func (c *Core) recording(e call.Effect) {
 		c.onTape(func(t LiveRecording) { t.Resume(now) })
 	case call.StopRecording:
 		position := c.position()
-		c.spool = nil
+		c.tapeBegan = nil
 		c.later(act{stops: position, do: func() {
 			if c.tape != nil {
 				c.tape.Stop(now)
@@ -365,7 +365,7 @@ func (c *Core) recording(e call.Effect) {
 		list := c.attending()
 		c.onTape(func(t LiveRecording) { t.Attended(list, now) })
 	case call.RecordLeg:
-		if e.Channel == call.SupervisorChannel && len(c.spool.Call.Channels) < int(e.Channel) {
+		if e.Channel == call.SupervisorChannel && len(c.tapeBegan.Call.Channels) < int(e.Channel) {
 			return // it was begun without one
 		}
 		l, ok := c.state.Leg(e.Leg)

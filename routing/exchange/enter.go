@@ -19,11 +19,11 @@ func (x *Exchange) entered(o ua.Origin, p leg.Packet) *actor {
 		return a
 	}
 	dir := x.directory()
-	if of, ok := monitored(dir, leg.Dialled(p)); ok {
+	if of, ok := monitored(dir, leg.RequestUser(p)); ok {
 		return x.actor(x.watched(of))
 	}
 	own, ok := dir.At(o.User)
-	if !ok || dir.Services[leg.Dialled(p)] != verb.Pickup {
+	if !ok || dir.Services[leg.RequestUser(p)] != verb.Pickup {
 		return nil
 	}
 	return x.actor(x.lamps.Rings(own.ID))
@@ -56,9 +56,9 @@ func (c *Core) enters(p *party, i leg.Invited) {
 	case i.Join != nil && !l.Up:
 		c.dismiss(p.ID, leg.Reject{Code: 481})
 	case i.Join != nil:
-		c.phoneJoins(p, user, call.ColleagueJoined{Leg: p.ID, Of: l.ID, Seat: user})
+		c.claimForPhone(p, user, call.ColleagueJoined{Leg: p.ID, Of: l.ID, Seat: user})
 	case !l.Up:
-		c.phoneJoins(p, user, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: user})
+		c.claimForPhone(p, user, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: user})
 	case of.EarlyOnly:
 		c.dismiss(p.ID, leg.Reject{Code: 486}) // RFC 3891 §3: it has been answered
 	case l.Seat != user:
@@ -69,9 +69,9 @@ func (c *Core) enters(p *party, i leg.Invited) {
 	}
 }
 
-// phoneJoins claims the seat of a phone that comes into the call. A desk has one call
+// claimForPhone claims the seat of a phone that comes into the call. A desk has one call
 // at a time.
-func (c *Core) phoneJoins(p *party, user string, e call.Event) {
+func (c *Core) claimForPhone(p *party, user string, e call.Event) {
 	if !c.world.Seats.Take(c.state.Ref, user) {
 		c.dismiss(p.ID, leg.Reject{Code: 486})
 		return
@@ -98,7 +98,7 @@ func (c *Core) picksUp(p *party) {
 	own, ok := c.dir.At(p.User)
 	for _, l := range c.state.Legs {
 		if ok && l.ID != call.CallerLeg && !l.Up && l.Hotline == own.ID {
-			c.phoneJoins(p, p.User, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: p.User})
+			c.claimForPhone(p, p.User, call.PickedUp{Leg: p.ID, Of: l.ID, Seat: p.User})
 			return
 		}
 	}

@@ -89,8 +89,8 @@ type Exchange struct {
 	log      *slog.Logger
 	seats    *Seats
 	lamps    *Lamps
-	rooms    *Rooms
-	tells    *publisher
+	rosters  *Rosters
+	subs     *subscriptions
 	stop     chan struct{}
 	wg       sync.WaitGroup
 	tending  sync.WaitGroup // attend
@@ -147,11 +147,11 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	x.seats.keep = x.keepAgent
 	x.seats.lineOf = func(seat string) *desk.Hotline { line, _ := x.directory().At(seat); return line }
 	x.lamps = NewLamps(x.lampChanged)
-	x.rooms = NewRooms(func(name string, over bool) { x.tells.tell(change{roomEvent, name, over}) })
+	x.rosters = NewRosters(func(name string, over bool) { x.subs.tell(change{conferenceEvent, name, over}) })
 	told := notifier.Default()
-	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.directory}, roomEvent: rosters{x.rooms},
-		featureEvent: x.features()}
-	x.tells = newPublisher(told, x)
+	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.directory},
+		conferenceEvent: conferencePackage{x.rosters}, featureEvent: x.features()}
+	x.subs = newSubscriptions(told, x)
 	x.restoreAgents()
 	if cfg.Journal == nil { // else Restore does
 		x.begin()
@@ -161,7 +161,7 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 
 // begin starts the goroutines that no call owns.
 func (x *Exchange) begin() {
-	x.tells.begin()
+	x.subs.begin()
 	x.tending.Go(x.attend)
 }
 
@@ -170,7 +170,7 @@ func (x *Exchange) now() time.Time { return x.cfg.Clock.Now() }
 
 func (x *Exchange) lampChanged(lamp string) {
 	for _, name := range lampNames(lamp) {
-		x.tells.changed(lampEvent, name)
+		x.subs.changed(lampEvent, name)
 	}
 }
 
@@ -178,7 +178,7 @@ func (x *Exchange) lampChanged(lamp string) {
 // it, and a call that has it already learns where it is now.
 func (x *Exchange) SeatOnline(user string) {
 	x.seats.Online(user)
-	x.tells.moved(user)
+	x.subs.moved(user)
 	holder, _ := x.seats.Holder(user)
 	at := fmt.Sprint(x.places(user))
 	x.mu.Lock()
@@ -232,10 +232,10 @@ func (x *Exchange) forgets(a *actor, user string) {
 }
 
 // Incoming opens a call for an INVITE that begins a dialog, or brings it into
-// the call that it is meant for or that the phone is in; a SUBSCRIBE is the publisher's. nil: no room.
+// the call that it is meant for or that the phone is in; a SUBSCRIBE goes to the subscriptions. nil: no room.
 func (x *Exchange) Incoming(o ua.Origin, p leg.Packet) ua.Sink {
 	if p.Method() == "SUBSCRIBE" {
-		return x.tells.incoming(o.User, p)
+		return x.subs.incoming(o.User, p)
 	}
 	if a := x.callOf(o, p); a != nil && a.crowded() {
 		return nil
@@ -256,7 +256,7 @@ func (x *Exchange) callOf(o ua.Origin, p leg.Packet) *actor {
 	if o.User == "" && !enters {
 		return nil
 	}
-	if _, _, ok := verb.OfSeat(x.directory().Services[leg.Dialled(p)]); ok && !enters {
+	if _, _, ok := verb.OfSeat(x.directory().Services[leg.RequestUser(p)]); ok && !enters {
 		return nil
 	}
 	if ref, ok := x.seats.Talks(o.User); ok && !enters {
@@ -278,7 +278,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	dir := x.directory()
-	if x.draining || !x.room(dir, o, p) {
+	if x.draining || !x.admits(dir, o, p) {
 		return nil
 	}
 	a := &actor{inbox: x.inbox(), ex: x, ref: x.cfg.NewRef(), user: o.User, trunk: o.Trunk}
@@ -310,7 +310,7 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Media:   media,
 		Seats:   x.seats,
 		Lamps:   x.lamps,
-		Rooms:   x.rooms,
+		Rosters: x.rosters,
 		Trunks:  x.cfg.Trunks,
 		Tickets: x.cfg.Tickets,
 		Places:  x.places,
@@ -555,7 +555,7 @@ func (x *Exchange) Stop() {
 		return
 	}
 	x.end(0)
-	x.tells.close()
+	x.subs.close()
 	ended := make(chan struct{})
 	go func() { x.wg.Wait(); close(ended) }()
 	select {
@@ -565,7 +565,7 @@ func (x *Exchange) Stop() {
 	close(x.stop)
 	<-ended
 	x.tending.Wait()
-	x.tells.end()
+	x.subs.end()
 }
 
 // Leave lets go of all calls as they are stored, for another process to go on with, and waits for the actors. Nothing
@@ -582,7 +582,7 @@ func (x *Exchange) Leave() {
 	close(x.stop)
 	x.wg.Wait()
 	x.tending.Wait()
-	x.tells.end()
+	x.subs.end()
 }
 
 // Stats are figures for the metrics page.
@@ -598,7 +598,7 @@ type Stats struct {
 func (x *Exchange) Stats() Stats {
 	return Stats{
 		Live: uint64(max(x.on.Load(), 0)), Total: x.total.Load(), Panics: x.panics.Load(), Astray: x.astray.Load(),
-		Restored: x.restored.Load(), Lost: x.lost.Load(), SeatsBusy: x.seats.Busy(), Subscribers: *x.tells.stats.Load(),
+		Restored: x.restored.Load(), Lost: x.lost.Load(), SeatsBusy: x.seats.Busy(), Subscribers: *x.subs.stats.Load(),
 	}
 }
 

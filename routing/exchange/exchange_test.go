@@ -276,7 +276,7 @@ func TestAskedWhileItEnds(t *testing.T) {
 	w := &fakeWire{sinks: map[string]ua.Sink{}}
 	x := exchangeOf(w, func(*Config) {})
 	defer x.Stop()
-	core, err := NewCore(World{Media: fakeMedia{}, Lamps: x.lamps, Rooms: x.rooms}, simDirectory(), pstn, "ref")
+	core, err := NewCore(World{Media: fakeMedia{}, Lamps: x.lamps, Rosters: x.rosters}, simDirectory(), pstn, "ref")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,11 +62,11 @@ func (c *Core) forked(p *party, e leg.Event) bool {
 	case leg.Progressed:
 		c.fact(call.LegRinging{Leg: desk.ID})
 	case leg.Answered:
-		elsewhere := leg.End{Fields: c.reason(desk.ID, call.Elsewhere)}
-		c.dropForksBut(p, desk.ID, elsewhere)
+		farewell := leg.End{Fields: c.reason(desk.ID, call.Elsewhere)}
+		c.dropForksBut(p, desk.ID, farewell)
 		if p != desk {
 			desk.replacedBy(p)
-			c.command(desk, elsewhere)
+			c.command(desk, farewell)
 		}
 		c.legEvent(p, e)
 	case leg.Failed:
@@ -81,10 +81,10 @@ func (c *Core) forkFailed(desk, p *party, e leg.Failed) {
 		desk.Refused = e.Code
 	}
 	if e.Code >= 600 {
-		elsewhere := leg.End{Fields: c.reason(desk.ID, call.Elsewhere)}
-		c.dropForks(desk.ID, elsewhere)
+		farewell := leg.End{Fields: c.reason(desk.ID, call.Elsewhere)}
+		c.dropForks(desk.ID, farewell)
 		if p != desk {
-			c.command(desk, elsewhere)
+			c.command(desk, farewell)
 		}
 		c.legEvent(desk, e)
 		return

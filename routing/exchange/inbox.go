@@ -19,7 +19,7 @@ const (
 	own                   // the switch's own: there are no more than it makes
 )
 
-// inbox is a bounded queue into one goroutine, a call's or the publisher's.
+// inbox is a bounded queue into one goroutine, a call's or the subscriptions'.
 // Inputs that end things find room for longer: a caller's hang-up must get through
 // whatever else is queued. Guarded by mu.
 type inbox[T any] struct {

@@ -47,12 +47,12 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	}
 	p.Can = i.Wideband
 	dialed := calledNumber(i.RequestURI)
-	line, ok := c.dir.Dialed(dialed)
+	line, ok := c.dir.LineByNumber(dialed)
 	if t := c.dir.Trunks[c.origin.Trunk]; c.origin.Test || t != nil && t.Contact != "" && dialed == t.Contact {
 		// RFC 3261 §16.5: the trunk calls the Contact that we have registered; the
 		// number that was dialled is in To
 		dialed = calledNumber(i.To.URI)
-		line, ok = c.dir.Dialed(dialed)
+		line, ok = c.dir.LineByNumber(dialed)
 	}
 	dialed, _, _ = strings.Cut(dialed, ";")
 	c.hops = i.MaxForwards - 1 // RFC 7332: a loop through back-to-back agents ends too

@@ -189,7 +189,7 @@ func (d dialogs) Find(user string, to header.URI) (lamp string, code int) {
 	if verb, ok := d.dir().Services[to.User]; ok {
 		return verbLamp(verb, user), 0
 	}
-	if line, ok := d.dir().Dialed(to.User); ok && line.ID == own.ID {
+	if line, ok := d.dir().LineByNumber(to.User); ok && line.ID == own.ID {
 		return lineLamp(line.ID), 0
 	} else if ok {
 		return foreign + lineLamp(line.ID), 0

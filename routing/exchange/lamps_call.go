@@ -40,8 +40,8 @@ func (c *Core) restoreLamps(shows []string) {
 	}
 	for _, p := range c.parties {
 		if p.Focus != "" && !p.Gone {
-			p.room = Room{Users: c.users(), Who: c.roster(p)}
-			c.world.Rooms.set(p.Focus, p.room)
+			p.shownRoster = Roster{Users: c.users(), Who: c.roster(p)}
+			c.world.Rosters.set(p.Focus, p.shownRoster)
 		}
 	}
 }

@@ -26,14 +26,14 @@ func (c *Core) way(i leg.Invited) (b before) {
 	for _, d := range i.Diversions {
 		times := max(d.Counter, 1) // RFC 5806 §4: without a counter it stands for one
 		b.Diverted += times
-		if _, ours := c.dir.Dialed(calledNumber(d.Who.URI)); ours {
+		if _, ours := c.dir.LineByNumber(calledNumber(d.Who.URI)); ours {
 			b.Rounds += times
 		}
 	}
 	b.Diverted = max(b.Diverted, len(i.History)-1) // RFC 7044: the first entry is no diversion
 	rounds := 0
 	for _, e := range i.History {
-		if _, ours := c.dir.Dialed(calledNumber(e.Who.URI)); ours && len(e.Reasons) > 0 {
+		if _, ours := c.dir.LineByNumber(calledNumber(e.Who.URI)); ours && len(e.Reasons) > 0 {
 			rounds++
 		}
 	}

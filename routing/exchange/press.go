@@ -46,8 +46,8 @@ func (x *Exchange) keyOf(ref string, e engine.DigitReceived) (LateKey, error) {
 	return LateKey{fmt.Sprintf("%s/%019d/%d", ref, x.now().UnixNano(), e.Leg), b}, err
 }
 
-// late says that a key is the next process's to take.
-func (x *Exchange) late(ref string, e engine.DigitReceived) bool {
+// handOnKey says that a key is the next process's to take.
+func (x *Exchange) handOnKey(ref string, e engine.DigitReceived) bool {
 	if x.cfg.Late == nil || !x.leaving.Load() {
 		return false
 	}
@@ -60,8 +60,8 @@ func (x *Exchange) late(ref string, e engine.DigitReceived) bool {
 	return true
 }
 
-// Pressed takes a key that has come late to the process before.
-func (x *Exchange) Pressed(late LateKey) {
+// TakeLateKey takes a key that has come late to the process before.
+func (x *Exchange) TakeLateKey(late LateKey) {
 	k, ref, err := readKey(late.Name, late.Key)
 	a := x.actor(ref)
 	if err != nil || a == nil {

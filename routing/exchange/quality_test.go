@@ -134,7 +134,7 @@ func TestMeasured(t *testing.T) {
 		}
 	}
 	for _, leg := range []engine.LegID{1, 2, 9, 5, 77} {
-		c.Heard(time.Now(), engine.Measured{Leg: leg, Quality: bad})
+		c.MediaEvent(time.Now(), engine.Measured{Leg: leg, Quality: bad})
 	}
 	if len(told) != 3 {
 		t.Fatalf("told %v", told)

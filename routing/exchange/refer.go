@@ -65,7 +65,7 @@ func (c *Core) meant(p *party, u header.URI) (v verb.Verb, to call.Target, ok bo
 		return v, to, err == nil
 	}
 	v = verb.Verb{Name: verb.Handover}
-	if line, ok := c.dir.Dialed(dialled); ok {
+	if line, ok := c.dir.LineByNumber(dialled); ok {
 		return v, call.Target{Hotline: line.ID}, true
 	}
 	if seat, ok := c.dir.Seats[dialled]; ok {

@@ -11,8 +11,8 @@ import (
 // A trunk may let a party of its own go on in another dialog: whoever is behind it has moved to
 // another set, or an exchange there has taken itself out of the way. The call sees nothing of it.
 
-// trunkDialled takes an INVITE of a trunk that is meant for a dialog of this call.
-func (c *Core) trunkDialled(o ua.Origin, p leg.Packet) {
+// trunkInviteIn takes an INVITE of a trunk that is meant for a dialog of this call.
+func (c *Core) trunkInviteIn(o ua.Origin, p leg.Packet) {
 	c.seconds++
 	who := &party{
 		ID: call.SecondLeg + c.seconds, Network: o.Network, Transport: p.Flow.Transport, Trunk: o.Trunk,
@@ -67,14 +67,14 @@ func (c *Core) goesOn(of, by *party) {
 	c.command(old, leg.End{Fields: c.reason(old.ID, call.Elsewhere)})
 }
 
-// Dialled takes an INVITE that comes into the call: of a phone, or of a trunk.
-func (c *Core) Dialled(now time.Time, o ua.Origin, p leg.Packet) {
+// InviteIn takes an INVITE that comes into the call: of a phone, or of a trunk.
+func (c *Core) InviteIn(now time.Time, o ua.Origin, p leg.Packet) {
 	c.now = now
 	c.hears(p)
 	if o.User == "" {
-		c.trunkDialled(o, p)
+		c.trunkInviteIn(o, p)
 	} else {
-		c.phoneDialled(o.User, p)
+		c.phoneInviteIn(o.User, p)
 	}
 	c.settle()
 }

@@ -73,7 +73,7 @@ func (x *Exchange) Restore() {
 		x.wg.Go(a.run)
 	}
 	x.restored.Store(uint64(len(calls)))
-	x.tells.bind()
+	x.subs.bind()
 	on.Wait()
 	x.begin() // not before all lamps shine that did
 }

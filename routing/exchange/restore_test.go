@@ -318,7 +318,7 @@ func TestStoredAfterABugInATimer(t *testing.T) {
 			}()
 			c.parties = whole
 			before := l.x.cfg.Journal.Stats().Writes
-			c.Heard(c.now, engine.Checkpoint{State: engine.LegState{ID: 1, Port: 7}})
+			c.MediaEvent(c.now, engine.Checkpoint{State: engine.LegState{ID: 1, Port: 7}})
 			if l.x.cfg.Journal.Stats().Writes == before {
 				t.Error("what comes next is not stored")
 			}
@@ -399,7 +399,7 @@ func TestKeyIsNotLost(t *testing.T) {
 			time.Sleep(10 * time.Second) // longer than a code may wait for its next key
 			l.begin()
 			for _, k := range l.late {
-				l.x.Pressed(k)
+				l.x.TakeLateKey(k)
 			}
 			if taken == "late" {
 				if want := (engine.Know{Leg: 2, Press: star.Press}); !slices.Contains(l.known, want) {

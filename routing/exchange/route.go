@@ -173,8 +173,8 @@ func (c *Core) judge(r *route, e leg.Failed) {
 	c.called(r, o)
 }
 
-// heard notes the first word of a target: it lives.
-func (c *Core) heard(p *party, code int) {
+// targetAnswered notes the first word of a target: it lives.
+func (c *Core) targetAnswered(p *party, code int) {
 	if r := p.Route; r != nil && !r.Heard {
 		r.Heard = true
 		c.called(r, trunk.Outcome{Code: code})

@@ -6,9 +6,9 @@ import (
 	"liandong/sip/leg"
 )
 
-// phoneDialled takes the INVITE by which the phone of a desk in this call dials a
+// phoneInviteIn takes the INVITE by which the phone of a desk in this call dials a
 // verb or somebody on a second line, or another desk's comes into it.
-func (c *Core) phoneDialled(user string, p leg.Packet) {
+func (c *Core) phoneInviteIn(user string, p leg.Packet) {
 	c.seconds++
 	who := &party{
 		ID: call.SecondLeg + c.seconds, Agent: user, Network: p.Flow.Network, Transport: p.Flow.Transport, User: user,

@@ -199,7 +199,7 @@ func (s *simulation) checkLeft() {
 	if n := s.seats.Busy(); n != 0 && s.err == nil {
 		s.fail("%d seats are still claimed", n)
 	}
-	if n := len(s.rooms.rooms); n != 0 {
+	if n := len(s.rosters.rosters); n != 0 {
 		s.fail("%d conferences are still shown", n)
 	}
 	for line := range s.dir.Hotlines {

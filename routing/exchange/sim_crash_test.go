@@ -165,7 +165,7 @@ func (s *simulation) restart() {
 	}
 	s.death.keeps = s.death.in > 0 && s.death.in <= s.death.near // it may die while it goes on
 	s.after(soonWell, s.checkWell)
-	s.seats, s.lamps, s.rooms = s.newSeats(), NewLamps(s.lampChanged), NewRooms(func(string, bool) {})
+	s.seats, s.lamps, s.rosters = s.newSeats(), NewLamps(s.lampChanged), NewRosters(func(string, bool) {})
 	calls := map[string]revival{}
 	for _, c := range s.cores {
 		if !c.closed {
@@ -255,7 +255,7 @@ func (c *simCall) presses(e engine.DigitReceived, name string) {
 		s.put(journal.Entry{Kind: journal.Key, Key: name, Value: b})
 		c.core.takesKey(name)
 	}
-	c.core.Heard(s.now, e)
+	c.core.MediaEvent(s.now, e)
 	c.rest()
 }
 

@@ -116,7 +116,7 @@ func (s *simulation) allDark() {
 	}
 }
 
-// simBoard is the publisher in virtual time, and the phones that watch.
+// simBoard is the subscriptions in virtual time, and the phones that watch.
 type simBoard struct {
 	sim      *simulation
 	server   *notifier.Server

@@ -205,7 +205,7 @@ func (p *phone) die() {
 		s.after(1500*time.Millisecond+time.Duration(i)*time.Second, func() {
 			s.insist(func() {
 				still(func(c *simCall, at *party) {
-					c.core.Heard(s.now, engine.Silent{Leg: engine.LegID(at.ID)})
+					c.core.MediaEvent(s.now, engine.Silent{Leg: engine.LegID(at.ID)})
 					c.rest()
 				})
 			})
@@ -341,9 +341,9 @@ func (l *line) tell(c *simCall, silent bool) {
 		return
 	}
 	if silent {
-		c.core.Heard(c.sim.now, engine.MediaLost{Leg: engine.LegID(p.ID)})
+		c.core.MediaEvent(c.sim.now, engine.MediaLost{Leg: engine.LegID(p.ID)})
 	} else {
-		c.core.Heard(c.sim.now, engine.MediaBack{Leg: engine.LegID(p.ID)})
+		c.core.MediaEvent(c.sim.now, engine.MediaBack{Leg: engine.LegID(p.ID)})
 	}
 	c.rest()
 }

@@ -29,22 +29,22 @@ import (
 // phones made of real legs, and a network between them that drops, doubles,
 // delays and reorders by a seed. Nothing in it waits.
 type simulation struct {
-	seed   uint64
-	rng    *rand.Rand
-	now    time.Time
-	todo   []todo // what the network and the people will do, soonest first
-	seq    int
-	dir    *desk.Directory
-	seats  *Seats
-	lamps  *Lamps
-	rooms  *Rooms
-	fire   trunk.Choice // the targets of the trunk behind which 119 is
-	fault  faults
-	bugs   float64         // how often the switch's own code panics, of what is asked of it
-	got    int             // over how many of them it got
-	owed   map[string]bool // calls whose records are stored, for whoever writes them down
-	bugged bool            // just now
-	stale  int             // phones of each user that have gone without a word, and are still registered
+	seed    uint64
+	rng     *rand.Rand
+	now     time.Time
+	todo    []todo // what the network and the people will do, soonest first
+	seq     int
+	dir     *desk.Directory
+	seats   *Seats
+	lamps   *Lamps
+	rosters *Rosters
+	fire    trunk.Choice // the targets of the trunk behind which 119 is
+	fault   faults
+	bugs    float64         // how often the switch's own code panics, of what is asked of it
+	got     int             // over how many of them it got
+	owed    map[string]bool // calls whose records are stored, for whoever writes them down
+	bugged  bool            // just now
+	stale   int             // phones of each user that have gone without a word, and are still registered
 
 	cores   []*simCall
 	phones  map[netip.AddrPort]*phone
@@ -161,7 +161,7 @@ func newSimulation(seed uint64, trace bool) *simulation {
 	s.agents = map[string]Agent{}
 	s.seats = s.newSeats()
 	s.lamps, s.shown = NewLamps(s.lampChanged), map[string]bool{}
-	s.rooms = NewRooms(func(string, bool) {})
+	s.rosters = NewRosters(func(string, bool) {})
 	s.dir.OneLine = seed%5 == 0
 	for i, id := range []string{"110", "12345", "119"} {
 		s.dir.Hotlines[id].Recording = desk.RecordingPolicy{Mode: desk.RecordMode(seed >> (2 * i) % 3), Announce: "recorded"}
@@ -440,7 +440,7 @@ func (s *simulation) deliver(p leg.Packet) {
 	}
 	if c := s.joins(origin.User, p); c != nil {
 		c.Bind(id)
-		c.core.Dialled(s.now, origin, p)
+		c.core.InviteIn(s.now, origin, p)
 		c.rest()
 		return
 	}
@@ -455,10 +455,10 @@ func (s *simulation) deliver(p leg.Packet) {
 func (s *simulation) joins(user string, p leg.Packet) *simCall {
 	id, enters := leg.Entered(p)
 	ref, talks := s.seats.Talks(user)
-	if own, ok := s.dir.At(user); ok && !talks && leg.Dialled(p) == "pickup" {
+	if own, ok := s.dir.At(user); ok && !talks && leg.RequestUser(p) == "pickup" {
 		ref = s.lamps.Rings(own.ID)
 	}
-	if of, ok := monitored(s.dir, leg.Dialled(p)); ok && !talks {
+	if of, ok := monitored(s.dir, leg.RequestUser(p)); ok && !talks {
 		if ref = s.seats.First(of.line); of.seat != "" {
 			ref, _ = s.seats.Claimed(of.seat)
 		}
@@ -493,7 +493,7 @@ func (s *simulation) newCall(o ua.Origin) *simCall {
 func (c *simCall) world() World {
 	s := c.sim
 	world := World{
-		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Rooms: s.rooms, Trunks: s, Places: s.places,
+		Wire: c, Media: c, Tickets: c, Seats: s.seats, Lamps: s.lamps, Rosters: s.rosters, Trunks: s, Places: s.places,
 		Local: func(_, transport string) (leg.Local, bool) {
 			return leg.Local{Contact: "sip:" + switchAddr.String(), ViaHost: switchAddr.String(), Transport: transport},
 				true
@@ -682,7 +682,7 @@ func (c *simCall) Do(cmd engine.Command) {
 		if p := cmd.Play; p.ID != 0 && !p.Loop {
 			c.sim.inside(time.Second, func() {
 				if !c.closed {
-					c.core.Heard(c.sim.now, engine.PlayDone{Leg: cmd.Leg, ID: p.ID})
+					c.core.MediaEvent(c.sim.now, engine.PlayDone{Leg: cmd.Leg, ID: p.ID})
 					c.rest()
 				}
 			})
@@ -701,7 +701,7 @@ func (c *simCall) pauses(s engine.Stream, same bool) {
 		c.sim.after(after, func() {
 			c.sim.insist(func() {
 				if now := c.stream[s.Leg]; !c.closed && c.open[s.Leg] && now.Receive == s.Receive {
-					c.core.Heard(c.sim.now, e)
+					c.core.MediaEvent(c.sim.now, e)
 					c.rest()
 				}
 			})

@@ -139,11 +139,11 @@ func (c *Core) forget() {
 
 // position is how the next process goes on with the recording.
 func (c *Core) position() *record.Position {
-	if c.spool != nil && c.tape != nil {
+	if c.tapeBegan != nil && c.tape != nil {
 		p := c.tape.Position()
 		return &p
 	}
-	return c.spool
+	return c.tapeBegan
 }
 
 // ReadRecord reads what was stored of a call. With an error it is what could be read: enough, maybe, to let the parties
@@ -175,7 +175,7 @@ func RestoreCore(world World, dir *desk.Directory, r Record) (*Core, error) {
 		}
 	}
 	c.moved, c.wishes, c.seconds, c.attended = r.Moved, r.Wishes, r.Seconds, r.Attended
-	c.spool = r.Tape
+	c.tapeBegan = r.Tape
 	for _, p := range c.parties {
 		if c.revive(p); p.leg == nil {
 			return nil, fmt.Errorf("exchange: call %s: leg %d has no signalling", r.Call.Ref, p.ID)
@@ -222,9 +222,9 @@ func (c *Core) Sound(now time.Time) {
 func (c *Core) Resume(now time.Time, r Record) {
 	c.now = now
 	if r.Untaped != nil {
-		c.spool = r.Untaped
+		c.tapeBegan = r.Untaped
 		c.retape()
-		c.recording(call.StopRecording{})
+		c.changeRecording(call.StopRecording{})
 	} else if r.Tape != nil {
 		c.retape()
 	}
@@ -262,7 +262,7 @@ func (c *Core) retape() {
 	if c.world.Retape == nil {
 		return
 	}
-	at, now := *c.spool, c.wall(c.now)
+	at, now := *c.tapeBegan, c.wall(c.now)
 	c.tapeBy(func() (LiveRecording, error) { return c.world.Retape(at, now) })
 	for _, l := range c.state.Legs {
 		if l.Channel == 0 {
@@ -272,18 +272,18 @@ func (c *Core) retape() {
 		if l.ID == c.state.Desk && c.state.Second.Taped {
 			take.Leg = c.state.Second.ID
 		}
-		c.recording(take)
+		c.changeRecording(take)
 	}
 	for _, s := range c.state.Supervisors {
 		if s.Channel != 0 {
-			c.recording(call.RecordLeg{Leg: s.ID, Channel: s.Channel})
+			c.changeRecording(call.RecordLeg{Leg: s.ID, Channel: s.Channel})
 		}
 	}
-	c.recording(call.NoteSupervisor{})
+	c.changeRecording(call.NoteSupervisor{})
 	if c.state.Recording.On {
-		c.recording(call.ResumeRecording{}) // the process before may have been about to
+		c.changeRecording(call.ResumeRecording{}) // the process before may have been about to
 	} else {
-		c.recording(call.PauseRecording{})
+		c.changeRecording(call.PauseRecording{})
 	}
 }
 

@@ -18,14 +18,14 @@ func TestRecordHidesNothing(t *testing.T) {
 			"Record.Parties.leg",         // written as Leg
 			"Record.Parties.kept",        //
 			"Record.Parties.written",     //
-			"Record.Parties.room",        // shown anew
+			"Record.Parties.shownRoster", // shown anew
 			"Record.Parties.Route.trunk", // by its name
 			"Record.Parties.Keys.Keys",   // of the config
 			"Record.Parties.traced",      // told anew
 		},
 		reflect.TypeFor[Letter](): {
 			"Letter.Loan.Who.leg", "Letter.Loan.Who.kept", "Letter.Loan.Who.written", // written as Leg
-			"Letter.Loan.Who.room", "Letter.Loan.Who.Route.trunk", "Letter.Loan.Who.Keys.Keys",
+			"Letter.Loan.Who.shownRoster", "Letter.Loan.Who.Route.trunk", "Letter.Loan.Who.Keys.Keys",
 			"Letter.Loan.Who.traced", // as above
 			"Letter.packet",          // sent again by whoever sent it
 		},
@@ -41,7 +41,7 @@ func TestCoreIsInItsRecord(t *testing.T) {
 	anew := []string{"world", "dir", "keys", "queue", "tape", "acts", "shows", "taken", "stored", "unstored", "now",
 		"lamps", "drawn", "glanced", "rang", "reasons", "answering", "idle"}
 	kept := map[string]string{
-		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "spool": "Tape",
+		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "tapeBegan": "Tape",
 		"attended": "Attended", "seconds": "Seconds", "origin": "Origin", "before": "Before", "hops": "Hops",
 		"account": "Account",
 	}
@@ -86,7 +86,7 @@ func (c *simCall) reborn() {
 		c.sim.fail("%s: what is read differs from what was written: %s", c.ref, differ(string(b), string(again)))
 	}
 	for i, p := range c.core.parties {
-		next.parties[i].room = p.room
+		next.parties[i].shownRoster = p.shownRoster
 	}
 	c.core = next
 }

@@ -55,7 +55,7 @@ func monitored(dir *desk.Directory, dialled string) (of watching, ok bool) {
 	if seat, ok := dir.Seats[rest]; ok {
 		return watching{rest, seat.Hotline}, true
 	}
-	line, ok := dir.Dialed(rest)
+	line, ok := dir.LineByNumber(rest)
 	if !ok {
 		return of, false
 	}

@@ -21,10 +21,10 @@ func TestTalking(t *testing.T) {
 		}},
 	}
 	now := time.Unix(1_700_000_000, 0)
-	c.Heard(now, engine.Talking{Leg: 2, On: true, Level: 23})
-	c.Heard(now, engine.Talking{Leg: 1, Level: 60})
+	c.MediaEvent(now, engine.Talking{Leg: 2, On: true, Level: 23})
+	c.MediaEvent(now, engine.Talking{Leg: 1, Level: 60})
 	c.state.Phase = call.Talking
-	c.Heard(now, engine.Talking{Leg: 1, On: true, Level: 20})
+	c.MediaEvent(now, engine.Talking{Leg: 1, On: true, Level: 20})
 	if len(told) != 2 {
 		t.Fatalf("told %d times, want 2", len(told))
 	}

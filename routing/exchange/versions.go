@@ -17,7 +17,7 @@ import (
 // phones take a lower one for old news, and their lamps would be stuck. A file
 // holds a number that no version has reached yet, and is written anew before one
 // does. It also holds when the clock steps back; should the file be lost, the clock
-// stands in for it. Owned by the publisher's goroutine.
+// stands in for it. Owned by the subscriptions' goroutine.
 type Versions struct {
 	path  string
 	log   *slog.Logger

@@ -36,7 +36,7 @@ const (
 
 // move copies the live values to another region in which n bytes more have room.
 func (j *Journal) move(n int64) error {
-	to, err := j.room(j.live + n + markSize)
+	to, err := j.findRegion(j.live + n + markSize)
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func (j *Journal) move(n int64) error {
 	return nil
 }
 
-// room finds a region of which so many bytes are taken at once: before the one in use, or behind it.
-func (j *Journal) room(taken int64) (region, error) {
+// findRegion finds a region of which so many bytes are taken at once: before the one in use, or behind it.
+func (j *Journal) findRegion(taken int64) (region, error) {
 	err := ErrFull
 	for _, size := range []int64{spare * taken, taken + taken/4} {
 		size = max((size+leastRegion-1)/leastRegion*leastRegion, leastRegion)

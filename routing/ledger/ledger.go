@@ -267,7 +267,7 @@ func (l *Ledger) rejoin() {
 // takeOver gets hold of what whoever worked before has left undone. Nobody else works now, so nothing is too young.
 func (l *Ledger) takeOver(ctx context.Context) error {
 	all := append(l.streams(), Updates)
-	if err := l.read.Join(ctx, Group, all...); err != nil {
+	if err := l.read.MakeGroup(ctx, Group, all...); err != nil {
 		return err
 	}
 	if err := l.read.Claim(ctx, Group, l.cfg.Node, 0, all...); err != nil {

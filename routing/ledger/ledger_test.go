@@ -293,7 +293,7 @@ func TestTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := r.Join(t.Context(), Group, stream12345, Updates); err != nil {
+	if err := r.MakeGroup(t.Context(), Group, stream12345, Updates); err != nil {
 		t.Fatal(err)
 	}
 	o.push(stub)

@@ -322,8 +322,8 @@ func (m *Sender) confirmed(number uint64) {
 	}
 }
 
-// room says that another cut may go.
-func (m *Sender) room() bool {
+// maySend says that another cut may go.
+func (m *Sender) maySend() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.sent) < unconfirmed && !m.fresh.IsZero()
@@ -337,7 +337,7 @@ func (s *session) write(ctx context.Context) error {
 	defer gather.Stop()
 	ripe, due := true, false // it is time to send; the timer runs
 	for {
-		if ripe && len(sources) > 0 && m.room() {
+		if ripe && len(sources) > 0 && m.maySend() {
 			ripe = false
 			if err := s.cuts(sources); err != nil {
 				return err

@@ -31,7 +31,7 @@ type load struct {
 	parcels        []*parcel
 	streams        map[string]*parcel
 	stubs          map[uint64]string // hash of stub → its stream in this load
-	room           int               // entries that it may hold
+	limit          int               // entries that it may hold
 	entries, bytes int
 }
 
@@ -42,14 +42,14 @@ type parcel struct {
 }
 
 func newLoad(room int) *load {
-	return &load{room: room, streams: map[string]*parcel{}, stubs: map[uint64]string{}}
+	return &load{limit: room, streams: map[string]*parcel{}, stubs: map[uint64]string{}}
 }
 
 // add says false when the entry must wait for the next round: the load is full, or the stub is in it for another
 // stream. Parcels of a load are independent, and the entry must not arrive when that other one fails.
 func (l *load) add(c cargo, stub uint64) bool {
 	stream, ok := l.stubs[stub]
-	if l.entries >= l.room || l.bytes >= roundBytes || ok && stream != c.stream {
+	if l.entries >= l.limit || l.bytes >= roundBytes || ok && stream != c.stream {
 		return false
 	}
 	l.stubs[stub] = c.stream
@@ -205,7 +205,7 @@ func (s *shipper) arrived(now time.Time, p *parcel, r receipt) {
 	lane.chain.added = r.added
 	s.o.queue.landed(items)
 	s.confirm(moves)
-	s.room = min(2*s.room, roundEntries)
+	s.limit = min(2*s.limit, roundEntries)
 	s.o.stats.shipped.Add(uint64(r.fresh))
 	s.o.stats.repeated.Add(uint64(len(p.cargo) - r.fresh))
 	s.up(now)
@@ -242,7 +242,7 @@ func (s *shipper) block(now time.Time, p *parcel, err error) {
 func (s *shipper) lost(now time.Time, err error) {
 	s.down(err)
 	if !s.pause.After(now) {
-		s.room = max(s.room/2, 16)
+		s.limit = max(s.limit/2, 16)
 		s.pause = now.Add(s.wait.next())
 	}
 }

@@ -48,7 +48,7 @@ type Outbox struct {
 
 	fresh  chan struct{} // capacity 1: there is something new to ship
 	cancel context.CancelFunc
-	ships  sync.WaitGroup // shipper and publisher
+	ships  sync.WaitGroup // shipper and event sender
 	proofs sync.WaitGroup // who asks beside the shipper; waited for when the link has closed
 	writes sync.WaitGroup // writer
 	finish chan struct{}  // closed when the writer shall do its last round
@@ -77,7 +77,7 @@ func assemble(cfg Config, log *slog.Logger, d store, l *link.Link) *Outbox {
 	o := &Outbox{
 		cfg: cfg, log: log, disk: d, link: l,
 		queue:  newQueue(cfg.MaxMemory, d.last()),
-		calls:  newPublisher(cfg, l, log),
+		calls:  newEventSender(cfg, l, log),
 		fresh:  make(chan struct{}, 1),
 		finish: make(chan struct{}),
 	}

@@ -41,7 +41,7 @@ type callEvent struct {
 	at     time.Time
 }
 
-func newPublisher(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
+func newEventSender(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
 	return &eventSender{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1)}
 }
 

@@ -90,9 +90,9 @@ func (r *Reader) Range(ctx context.Context, stream, after string, count int64) (
 	return messages(stream, list), nil
 }
 
-// Join makes a consumer group at the beginning of each stream, and the streams that do not exist yet. A group that
+// MakeGroup makes a consumer group at the beginning of each stream, and the streams that do not exist yet. A group that
 // exists stays where it is.
-func (r *Reader) Join(ctx context.Context, group string, streams ...string) error {
+func (r *Reader) MakeGroup(ctx context.Context, group string, streams ...string) error {
 	for _, s := range streams {
 		err := r.link.Client().XGroupCreateMkStream(ctx, s, group, "0").Err()
 		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {

@@ -42,7 +42,7 @@ func TestReaderGroup(t *testing.T) {
 	o, _ := open(t, cfg)
 	r, m := newReader(t, cfg), newMatter("110")
 	for range 2 { // joining twice is no error
-		if err := r.Join(t.Context(), "tickets", stream110, stream12345); err != nil {
+		if err := r.MakeGroup(t.Context(), "tickets", stream110, stream12345); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestReaderDoesNotNeedToWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newReader(t, config(t, "redis://"+mini.Addr()))
-	if err := r.Join(t.Context(), "g", stream110, stream12345); err != nil {
+	if err := r.MakeGroup(t.Context(), "g", stream110, stream12345); err != nil {
 		t.Fatal(err)
 	}
 	list, err := r.Next(t.Context(), &Consumer{Group: "g", Name: "a", Streams: []string{stream110, stream12345}}, 0)
@@ -120,7 +120,7 @@ func TestReaderGivesUp(t *testing.T) {
 	if _, err := r.Next(t.Context(), c, 0); err == nil {
 		t.Error("a group that does not exist was read")
 	}
-	if err := r.Join(t.Context(), "g", stream110); err != nil {
+	if err := r.MakeGroup(t.Context(), "g", stream110); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

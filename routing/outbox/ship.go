@@ -43,7 +43,7 @@ type shipper struct {
 	pause time.Time // Redis is away: no attempt before
 	probe time.Time // when to ask an idle Redis whether it is there
 	wait  backoff
-	room  int // entries that the next round may carry: fewer when Redis is too slow to answer in time
+	limit int // entries that the next round may carry: fewer when Redis is too slow to answer in time
 }
 
 // lane is the way to one stream.
@@ -67,7 +67,7 @@ type lane struct {
 func newShipper(o *Outbox) *shipper {
 	s := &shipper{
 		o: o, lanes: map[string]*lane{}, held: map[uint64]struct{}{}, moving: map[uint64]uint64{},
-		seed: maphash.MakeSeed(), wait: o.backoff(), room: roundEntries, waitAOF: true, proofs: make(chan []proof, 1),
+		seed: maphash.MakeSeed(), wait: o.backoff(), limit: roundEntries, waitAOF: true, proofs: make(chan []proof, 1),
 	}
 	for stream, k := range o.disk.size().keptBy { // whatever has become of Redis since
 		l := s.lane(stream)
@@ -135,7 +135,7 @@ func (s *shipper) round(ctx context.Context, now time.Time) time.Duration {
 
 // load reads on in this pass. more says that it stopped before the end.
 func (s *shipper) load() (l *load, more bool, err error) {
-	l = newLoad(s.room)
+	l = newLoad(s.limit)
 	newest, looked := s.o.queue.newest(), 0
 	err = s.o.disk.scan(s.pos, func(seq uint64, value []byte) bool {
 		looked++

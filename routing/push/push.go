@@ -151,7 +151,7 @@ func (p *Pusher) run(ctx context.Context) {
 func (p *Pusher) pass(ctx context.Context) error {
 	for p.leads() && ctx.Err() == nil {
 		if p.given == nil {
-			if err := p.join(ctx); err != nil {
+			if err := p.makeGroup(ctx); err != nil {
 				return err
 			}
 		}
@@ -172,10 +172,10 @@ func (p *Pusher) pass(ctx context.Context) error {
 	return nil
 }
 
-// join takes over what whoever worked before was given.
-func (p *Pusher) join(ctx context.Context) error {
+// makeGroup makes the group, and takes over what whoever worked before was given.
+func (p *Pusher) makeGroup(ctx context.Context) error {
 	group, streams := Group(p.cfg.Name), p.cfg.Streams()
-	if err := p.read.Join(ctx, group, streams...); err != nil {
+	if err := p.read.MakeGroup(ctx, group, streams...); err != nil {
 		return err
 	}
 	if err := p.read.Claim(ctx, group, p.cfg.Node, 0, streams...); err != nil {

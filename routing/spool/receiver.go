@@ -12,7 +12,7 @@ type Verdict string
 // The verdicts.
 const (
 	Next   Verdict = "next"   // take its lines, then call Took
-	Early  Verdict = "early"  // leave it: some before it are missing
+	Ahead  Verdict = "early"  // leave it: some before it are missing
 	Repeat Verdict = "repeat" // it was taken before: acknowledge again, and away with it
 	Stale  Verdict = "stale"  // of an epoch long past, or so old that it can no longer be known whether it was taken
 	// it follows another file than the one that was taken: the sender's state is an old copy
@@ -56,7 +56,7 @@ func (r *Receiver) Judge(h Header, now time.Time) Verdict {
 	if !r.newest(h.Epoch) {
 		return Stale // the sender has lost what was before it, and begun anew
 	}
-	return Early
+	return Ahead
 }
 
 // newest says that nothing was taken of a later epoch.

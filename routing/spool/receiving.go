@@ -156,7 +156,7 @@ func (r *Receiving) consider(ctx context.Context, n Name, now time.Time) (took, 
 		return false, false, nil
 	}
 	switch v := channel.Judge(f.Header, now); v {
-	case Early:
+	case Ahead:
 		if _, ok := r.gap[f.Line]; !ok {
 			r.gap[f.Line] = now
 			if f.At.Before(now) {

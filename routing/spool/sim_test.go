@@ -159,7 +159,7 @@ func (w *world) take() {
 				}
 				w.in.Took(f)
 				again = true
-			case Early:
+			case Ahead:
 				continue
 			case Repeat:
 			default:
@@ -271,12 +271,12 @@ func TestJudge(t *testing.T) {
 		want Verdict
 		took bool
 	}{
-		{"early, and nothing was ever taken", head("B", 2, 0), Early, false},
+		{"early, and nothing was ever taken", head("B", 2, 0), Ahead, false},
 		{"the first", head("B", 1, 0), Next, true},
 		{"again", head("B", 1, 0), Repeat, false},
 		{"the second", head("B", 2, 0), Next, true},
 		{"this end has lost its books", head("B", 9, 8), Next, true},
-		{"early", head("B", 12, 8), Early, false},
+		{"early", head("B", 12, 8), Ahead, false},
 		{"the sender has lost its books", head("C", 1, 0), Next, true},
 		{"what waits of the former epoch cannot be completed", head("B", 12, 8), Stale, false},
 		{"its next", head("B", 10, 9), Next, true},

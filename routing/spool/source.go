@@ -59,7 +59,7 @@ func (s *source) close() {
 // again: everything that is not acknowledged is to be read anew.
 func (s *source) again() { s.entries, s.updates = nil, nil }
 
-func (s *source) join(ctx context.Context) error {
+func (s *source) makeGroup(ctx context.Context) error {
 	if s.updates != nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (s *source) join(ctx context.Context) error {
 	if s.tickets {
 		streams = append(streams, ticket.StreamOf(s.line))
 	}
-	if err := s.read.Join(ctx, Group(s.line), streams...); err != nil {
+	if err := s.read.MakeGroup(ctx, Group(s.line), streams...); err != nil {
 		return err
 	}
 	s.entries = &outbox.Consumer{Group: Group(s.line), Name: "spool", Streams: streams[1:], Count: 100}
@@ -84,7 +84,7 @@ type batch struct {
 // collect reads updates first and all entries that there are by then, and puts the entries before the updates: an
 // update never comes to the far side before what it is about.
 func (s *source) collect(ctx context.Context, now time.Time) (b batch, err error) {
-	if err := s.join(ctx); err != nil {
+	if err := s.makeGroup(ctx); err != nil {
 		return b, err
 	}
 	updates, err := s.read.Next(ctx, s.updates, 0)
@@ -142,7 +142,7 @@ func (s *source) streams() []string {
 
 // ahead says that the group was given more than what is known to be in files.
 func (s *source) ahead(ctx context.Context) (bool, error) {
-	if err := s.join(ctx); err != nil {
+	if err := s.makeGroup(ctx); err != nil {
 		return false, err
 	}
 	ctx, cancel := s.cfg.Deadline(ctx)

@@ -4,17 +4,17 @@ import "time"
 
 // Machine is one of the two. Owned by its caller; not for several goroutines.
 type Machine struct {
-	cfg     Config
-	epoch   uint64 // the newest of which anything is known
-	own     uint64 // of our turn; 0: it is not ours
-	leaving bool   // we have been told to cease
-	held    bool   // the address is here
-	ready   bool   // the partner could go on with what we carry
-	since   time.Duration
+	cfg          Config
+	epoch        uint64 // the newest of which anything is known
+	own          uint64 // of our turn; 0: it is not ours
+	leaving      bool   // we have been told to cease
+	held         bool   // the address is here
+	partnerReady bool   // the partner could go on with what we carry
+	since        time.Duration
 
 	partner, witness, alone time.Duration // until when these voices count for us
 	promised                time.Duration // until when ours is the partner's
-	heard                   time.Duration // when the partner spoke last
+	partnerAt               time.Duration // when the partner spoke last
 	tick                    time.Duration
 	asked                   time.Duration
 	number                  uint64
@@ -24,7 +24,8 @@ type Machine struct {
 
 // New is one that does not act. Until a lease has gone by it does not know what the partner does.
 func New(cfg Config, now time.Duration) *Machine {
-	return &Machine{cfg: cfg, heard: now, tick: now, asked: now - cfg.Lease, promised: now + cfg.Lease + cfg.margin()}
+	return &Machine{cfg: cfg, partnerAt: now, tick: now, asked: now - cfg.Lease,
+		promised: now + cfg.Lease + cfg.margin()}
 }
 
 // Resume is one that goes on with a turn of the process before it, which had a voice until then. If that is over it
@@ -50,9 +51,9 @@ func (m *Machine) Until() time.Duration {
 // Epoch is that of our turn; 0: it is not ours.
 func (m *Machine) Epoch() uint64 { return m.own }
 
-// Held says where the address is, and whether the partner has a copy with which it could go on.
-func (m *Machine) Held(now time.Duration, here, ready bool) []Effect {
-	m.ready = ready
+// Addressed says where the address is, and whether the partner has a copy with which it could go on.
+func (m *Machine) Addressed(now time.Duration, here, ready bool) []Effect {
+	m.partnerReady = ready
 	if here != m.held {
 		m.held, m.since = here, now
 	}
@@ -62,14 +63,14 @@ func (m *Machine) Held(now time.Duration, here, ready bool) []Effect {
 // waits: the address has moved to a partner that has no usable copy, and will send it back (see [Effect.Cease]). Until
 // then, a lease at the most, this machine keeps its turn and sends nothing.
 func (m *Machine) waits(now time.Duration) bool {
-	return m.own != 0 && !m.leaving && !m.held && !m.ready && m.voiced(now) && now-m.since < m.cfg.Lease
+	return m.own != 0 && !m.leaving && !m.held && !m.partnerReady && m.voiced(now) && now-m.since < m.cfg.Lease
 }
 
 // voiced says that somebody beside us gives us his voice.
 func (m *Machine) voiced(now time.Duration) bool { return now < max(m.partner, m.witness, m.alone) }
 
 // Alone says that the partner has not been heard for so long that it may have ended.
-func (m *Machine) Alone(now time.Duration) bool { return now-m.heard > m.cfg.Lease }
+func (m *Machine) Alone(now time.Duration) bool { return now-m.partnerAt > m.cfg.Lease }
 
 // Resign is the wish of an admin, or of the end of this process.
 func (m *Machine) Resign(now time.Duration) []Effect {
@@ -97,7 +98,7 @@ func (m *Machine) Ceased(now time.Duration, all bool) []Effect {
 // Tick is time that goes by.
 func (m *Machine) Tick(now time.Duration) (do []Effect) {
 	if now-m.tick > m.cfg.Lease/2 { // we stood still: that nothing was heard says nothing of the partner
-		m.heard, m.since = now, now
+		m.partnerAt, m.since = now, now
 	}
 	m.tick = now
 	if m.own != 0 && !m.held && !m.waits(now) {
@@ -123,15 +124,15 @@ func (m *Machine) Tick(now time.Duration) (do []Effect) {
 // word it had no time to go on by the address alone, and its lease is over when our promise is; otherwise its lease has
 // to end that it gave itself just before the address moved.
 func (m *Machine) silence() time.Duration {
-	if m.since-m.heard < m.cfg.quiet()-m.cfg.margin() {
+	if m.since-m.partnerAt < m.cfg.quiet()-m.cfg.margin() {
 		return m.cfg.Lease + m.cfg.margin()
 	}
-	return max(m.since-m.heard, 0) + m.cfg.Lease + m.cfg.margin()
+	return max(m.since-m.partnerAt, 0) + m.cfg.Lease + m.cfg.margin()
 }
 
 // byAddress gives us the address's voice, where there is no witness.
 func (m *Machine) byAddress(now, silence time.Duration) {
-	if !m.cfg.Witness && m.held && now >= m.heard+silence {
+	if !m.cfg.Witness && m.held && now >= m.partnerAt+silence {
 		m.alone = now + m.cfg.Lease
 	}
 }
@@ -181,7 +182,7 @@ func (m *Machine) cease(why string, orderly bool) []Effect {
 
 // Heard is a word of the partner.
 func (m *Machine) Heard(now time.Duration, w Word) []Effect {
-	m.heard = max(m.heard, now)
+	m.partnerAt = max(m.partnerAt, now)
 	switch w.Kind {
 	case Ask:
 		return m.asks(now, w)

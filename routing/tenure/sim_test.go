@@ -250,7 +250,7 @@ func (s *sim) tick(n *node, life int) {
 		if n.m.Epoch() == 0 && (n.copied || n.m.Alone(s.clock(n))) {
 			n.yields = false
 		}
-		s.do(n, n.m.Held(s.clock(n), n.master, flows && o.copied)) // it looks at its interfaces
+		s.do(n, n.m.Addressed(s.clock(n), n.master, flows && o.copied)) // it looks at its interfaces
 		s.after(tickWait/2+s.upTo(tickWait), func() { s.tick(n, life) })
 	})
 }

@@ -12,7 +12,7 @@ func TestNoGap(t *testing.T) {
 	m := New(cfg, 0)
 	begun := time.Duration(0)
 	for now := time.Duration(0); now < 5*time.Second; now += 20 * time.Millisecond {
-		for _, e := range m.Held(now, true, true) {
+		for _, e := range m.Addressed(now, true, true) {
 			switch {
 			case e.Begin:
 				begun = now
@@ -29,7 +29,7 @@ func TestNoGap(t *testing.T) {
 	}
 	o := New(Config{Lease: DefaultLease}, 0)
 	o.Heard(0, Word{Kind: Ask, Epoch: 1})
-	o.Held(time.Millisecond, true, true)
+	o.Addressed(time.Millisecond, true, true)
 	do := o.Heard(2*time.Millisecond, Word{Kind: Left, Epoch: 1})
 	if len(do) == 0 || do[0].Say == nil || do[0].Say.Kind != Ask {
 		t.Fatalf("does not ask at once: %+v", do)
@@ -77,7 +77,7 @@ func TestAddressComesBack(t *testing.T) {
 			ended, orderly := false, false
 			for now := time.Duration(0); now < 5*time.Second; now += 20 * time.Millisecond {
 				away := now >= 2*time.Second && now < 2*time.Second+c.away
-				do := m.Held(now, !away, c.ready)
+				do := m.Addressed(now, !away, c.ready)
 				if away && m.Acting(now) {
 					t.Fatalf("it acts at %v, without the address", now)
 				}

@@ -62,7 +62,7 @@ func (l *Leg) invited(now time.Time, s *server, p Packet, req *gosip.Request) {
 		return
 	}
 	l.Accept.Open = false
-	l.Phase, l.Farewell.Limit = ringing, time.Time{}
+	l.Phase, l.Farewell.Limit = proceeding, time.Time{}
 	l.noteAllowed(req)
 	l.Provisional.Required = tokens(req, "100rel", "require")
 	l.expiresWith(now, req)
@@ -119,7 +119,7 @@ func (l *Leg) objectionToOffer(p Packet, req *gosip.Request) *gosip.Response {
 }
 
 func (l *Leg) doProgress(now time.Time, cmd Progress) {
-	if l.Phase != ringing || l.Accept.Waiting != nil || cmd.Code <= 100 || cmd.Code > 199 {
+	if l.Phase != proceeding || l.Accept.Waiting != nil || cmd.Code <= 100 || cmd.Code > 199 {
 		return
 	}
 	l.Accept.Last = Progress{Code: cmd.Code}
@@ -154,7 +154,7 @@ func (l *Leg) tellFirstMedia() {
 }
 
 func (l *Leg) doAnswer(now time.Time, cmd Answer) {
-	if l.Phase != ringing || l.Accept.Waiting != nil {
+	if l.Phase != proceeding || l.Accept.Waiting != nil {
 		return
 	}
 	if l.Provisional.holdsMedia() {
@@ -206,7 +206,7 @@ func (l *Leg) answerBy(codecs []codec.ID) {
 }
 
 func (l *Leg) doReject(now time.Time, cmd Reject) {
-	if l.Phase != ringing {
+	if l.Phase != proceeding {
 		l.doEnd(now, End{Fields: cmd.Fields})
 		return
 	}
@@ -218,7 +218,7 @@ func (l *Leg) doReject(now time.Time, cmd Reject) {
 }
 
 func (l *Leg) tickAccept(now time.Time) {
-	if l.Phase != ringing {
+	if l.Phase != proceeding {
 		return
 	}
 	if due(l.Accept.Expires, now) {

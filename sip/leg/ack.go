@@ -131,7 +131,7 @@ func (l *Leg) receiveAck(now time.Time, key txn.Key, req *gosip.Request) {
 	if !l.Dialog.Matches(req) || req.CSeq() == nil {
 		return
 	}
-	l.heard(0)
+	l.provesAlive(0)
 	for i, a := range l.Unacked {
 		if a.Seq == req.CSeq().SeqNo {
 			l.Unacked = append(l.Unacked[:i], l.Unacked[i+1:]...)

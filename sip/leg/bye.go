@@ -32,7 +32,7 @@ func (l *Leg) doEnd(now time.Time, cmd End) {
 		c := l.client(l.Invite.Client)
 		l.close(now)
 		l.cancel(now, c, cmd.Fields)
-	case ringing:
+	case proceeding:
 		l.refuseInvite(now, 480, "", cmd.Fields)
 		l.close(now)
 	case talking:
@@ -82,7 +82,7 @@ func (l *Leg) bye(now time.Time, d *dialog.Dialog, fields []header.Field) {
 // open.
 func (l *Leg) receiveBye(now time.Time, s *server, p Packet, req *gosip.Request) {
 	l.respond(now, s, l.plain(p, 200))
-	if l.Phase == ringing {
+	if l.Phase == proceeding {
 		l.refuseInvite(now, 487, "", nil)
 	}
 	if l.Phase == calling {

@@ -81,7 +81,7 @@ func (l *Leg) receiveCancel(now time.Time, key txn.Key, p Packet, req *gosip.Req
 		return
 	}
 	l.respond(now, s, l.plain(p, 200))
-	if l.Phase == ringing && target.Key == l.Accept.Server {
+	if l.Phase == proceeding && target.Key == l.Accept.Server {
 		l.refuseInvite(now, 487, "", nil)
 		l.tell(Ended{Cause: Cancel, Reasons: reasonsOf(req)})
 		l.close(now)

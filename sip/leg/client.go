@@ -175,7 +175,7 @@ func (l *Leg) receiveResponse(now time.Time, p Packet, res *gosip.Response) {
 	if c == nil {
 		return
 	}
-	l.heard(res.StatusCode)
+	l.provesAlive(res.StatusCode)
 	l.prove(c, p.Flow.Remote)
 	if !c.Flow.Remote.IsValid() {
 		// RFC 3261 §9.1: a CANCEL goes where the INVITE went, whatever a name

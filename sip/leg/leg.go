@@ -70,7 +70,7 @@ func (l *Leg) Named(r header.Replaces) bool {
 	if l.Phase == over || r.CallID != l.Name {
 		return false
 	}
-	if l.Phase == ringing && (r.To == "" || r.To == "0") {
+	if l.Phase == proceeding && (r.To == "" || r.To == "0") {
 		// RFC 3891 §3: "0" is a tag that is not there. A phone that has had no more than a
 		// 100 knows none of ours.
 		return r.From == l.Dialog.RemoteTag

@@ -82,7 +82,7 @@ func (l *Leg) sendProvisional(now time.Time) {
 func (l *Leg) tickProvisional(now time.Time) {
 	r := &l.Provisional
 	switch {
-	case l.Phase != ringing || len(r.Queue) == 0:
+	case l.Phase != proceeding || len(r.Queue) == 0:
 	case due(r.End, now):
 		// RFC 3262 §3: retransmitted for 64*T1 without a PRACK: "the UAS SHOULD
 		// reject the original request with a 5xx response"
@@ -127,7 +127,7 @@ func (l *Leg) receivePrack(now time.Time, s *server, p Packet, req *gosip.Reques
 	r.Queue = r.Queue[1:]
 	r.Resend, r.End = time.Time{}, time.Time{}
 	l.respondPrack(now, s, p, req, e)
-	if l.Phase != ringing || r.Stopped {
+	if l.Phase != proceeding || r.Stopped {
 		return
 	}
 	if len(r.Queue) > 0 {
@@ -144,7 +144,7 @@ func (l *Leg) respondPrack(now time.Time, s *server, p Packet, req *gosip.Reques
 	l.Accept.Agreed = l.Accept.Agreed || e.Media && !e.Offered
 	var answer []byte
 	switch {
-	case body == nil || l.Phase != ringing:
+	case body == nil || l.Phase != proceeding:
 	case e.Offered:
 		if l.takeAnswer(body, true) != nil {
 			l.refuse(now, s, p, 488)

@@ -82,9 +82,9 @@ func (l *Leg) probed(now time.Time, c *client, o outcome) {
 	}
 }
 
-// heard notes a sign of life. A 100 is the next hop's, and what says that the party was
+// provesAlive notes a sign of life. A 100 is the next hop's, and what says that the party was
 // not reached is none.
-func (l *Leg) heard(code int) {
+func (l *Leg) provesAlive(code int) {
 	switch code {
 	case 100, 408, 481, 503, 504:
 		return

@@ -97,8 +97,8 @@ func Entered(p Packet) (callID string, ok bool) {
 	return "", ok
 }
 
-// Dialled is what a request's sender has dialled: the user of its Request-URI.
-func Dialled(p Packet) string {
+// RequestUser is what a request's sender has dialled: the user of its Request-URI.
+func RequestUser(p Packet) string {
 	req, ok := p.Msg.(*gosip.Request)
 	if !ok {
 		return ""

@@ -27,7 +27,7 @@ func (l *Leg) receiveRequest(now time.Time, p Packet, req *gosip.Request) {
 		return
 	}
 	if s := l.serverOf(key); s != nil {
-		l.heard(0)
+		l.provesAlive(0)
 		l.receiveCopy(now, s, p, req)
 		return
 	}
@@ -76,7 +76,7 @@ func (l *Leg) receiveInDialog(now time.Time, s *server, p Packet, req *gosip.Req
 		l.refuseFor(now, s, p, 500)
 		return
 	}
-	l.heard(0)
+	l.provesAlive(0)
 	if d.Matches(req) {
 		l.move(p.Flow) // the phone's router may have moved it
 	}

@@ -16,7 +16,7 @@ const maxUnacked = 4
 // a refresh.
 func (l *Leg) receiveReinvite(now time.Time, s *server, p Packet, req *gosip.Request) {
 	switch {
-	case l.Phase == ringing, len(l.Unacked) >= maxUnacked:
+	case l.Phase == proceeding, len(l.Unacked) >= maxUnacked:
 		// RFC 3261 §14.2: a second INVITE before the final response to a first
 		// one "MUST" get 500 with Retry-After
 		l.refuseFor(now, s, p, 500)

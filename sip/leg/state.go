@@ -6,11 +6,11 @@ import "liandong/sip/dialog"
 type phase uint8
 
 const (
-	idle    phase = iota // outbound, not yet invited
-	calling              // outbound, our INVITE has no final response
-	ringing              // inbound, the INVITE has no final response
-	talking              // answered
-	over                 // nothing more to tell, only copies to resend and farewells to say
+	idle       phase = iota // outbound, not yet invited
+	calling                 // outbound, our INVITE has no final response
+	proceeding              // inbound, the INVITE has no final response
+	talking                 // answered
+	over                    // nothing more to tell, only copies to resend and farewells to say
 )
 
 // State is all that a leg knows, as a plain value: what package snapshot writes of it

@@ -58,9 +58,9 @@ func (l *Leg) untimely(d *dialog.Dialog) int {
 	switch {
 	case l.Phase == talking && l.offering():
 		return 491
-	case l.Phase == ringing && !l.Accept.Agreed && l.Accept.Offered:
+	case l.Phase == proceeding && !l.Accept.Agreed && l.Accept.Offered:
 		return 500
-	case l.Phase == ringing && !l.Accept.Agreed:
+	case l.Phase == proceeding && !l.Accept.Agreed:
 		return 491
 	case l.Phase == calling && !l.firm(d):
 		return 491

@@ -325,10 +325,8 @@ func show(c call.Call, v visitor) Shown {
 	if l, ok := c.Leg(c.Partner); ok {
 		out.Partner = l.Agent()
 	}
-	for _, l := range c.Legs {
-		if l.ID != call.CallerLeg && !l.Up {
-			out.Ringing = append(out.Ringing, l.Agent())
-		}
+	for _, l := range c.Rung() {
+		out.Ringing = append(out.Ringing, l.Agent())
 	}
 	if c.Matter != nil {
 		out.Stub = c.Matter.Stub

@@ -255,7 +255,7 @@ var cores = runtime.GOMAXPROCS(0)
 // emergency says that a number is one of the line that urgent stubs go to.
 func (a *App) emergency(dialled string) bool {
 	d := a.directory.Load()
-	line, ok := d.Dialed(dialled)
+	line, ok := d.LineByNumber(dialled)
 	return ok && line.ID == d.Emergency
 }
 

@@ -52,8 +52,8 @@ type pair struct {
 // errWhere: neither machine of the cluster is this one.
 var errWhere = errors.New("app: cluster.machines: neither is an address of this machine")
 
-// joinPair makes this machine one of the two. It takes part from start on.
-func joinPair(cfg *configs.Pair, run configs.Run, redis link.Config, log *slog.Logger) (*pair, error) {
+// openPair makes this machine one of the two. It takes part from start on.
+func openPair(cfg *configs.Pair, run configs.Run, redis link.Config, log *slog.Logger) (*pair, error) {
 	p := &pair{
 		cfg: cfg, log: log.With("part", "cluster"), yield: filepath.Join(run.Dir, "yield"),
 		asks:  make(chan tenure.Word, 1),
@@ -143,7 +143,7 @@ func (p *pair) run(ctx context.Context, moved <-chan struct{}) {
 		ready := s.Connected && s.Lag < tenure.DefaultLease/2
 		p.with(nil, func(m *tenure.Machine, now time.Duration) []tenure.Effect {
 			p.here = here
-			return m.Held(now, here, ready)
+			return m.Addressed(now, here, ready)
 		})
 		select {
 		case <-ctx.Done():

@@ -100,7 +100,7 @@ func (p *Process) begin(ctx context.Context, a *App, cfg *configs.Config) (cease
 		return nil, false, fmt.Errorf("app: run_dir: %w", err)
 	}
 	a.openJournal(run, p.Status().Row)
-	if err := a.join(cfg, run); err != nil {
+	if err := a.pairUp(cfg, run); err != nil {
 		return nil, false, err
 	}
 	if a.pair != nil {

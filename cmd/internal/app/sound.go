@@ -79,7 +79,7 @@ func (a *App) takeSound() {
 			a.log.Error("a word of the process before is not understood", "err", err)
 			continue
 		}
-		a.exchange.Pressed(k)
+		a.exchange.TakeLateKey(k)
 	}
 	a.engine.Go(ok)
 	a.process.line.Sounds()

@@ -29,11 +29,11 @@ const unseenRequests = 16
 // comesSoon is how often a machine that stands by looks whether it could carry the calls.
 const comesSoon = 20 * time.Millisecond
 
-// errElsewhere ends a process without a keeper whose machine has lost the calls.
-var errElsewhere = errors.New("app: the other machine carries the calls")
+// errOtherMachine ends a process without a keeper whose machine has lost the calls.
+var errOtherMachine = errors.New("app: the other machine carries the calls")
 
-// join makes this process one of a pair of machines, if the config says so.
-func (a *App) join(cfg *configs.Config, run configs.Run) error {
+// pairUp makes this process one of a pair of machines, if the config says so.
+func (a *App) pairUp(cfg *configs.Config, run configs.Run) error {
 	two := cfg.Pair()
 	if two == nil {
 		return nil
@@ -42,7 +42,7 @@ func (a *App) join(cfg *configs.Config, run configs.Run) error {
 		return errors.New("app: cluster: without a journal no other machine can go on with the calls")
 	}
 	var err error
-	if a.pair, err = joinPair(two, run, cfg.Outbox().Config, a.log); err != nil {
+	if a.pair, err = openPair(two, run, cfg.Outbox().Config, a.log); err != nil {
 		return err
 	}
 	if a.stores, err = openStores(cfg, a.log); err != nil {
@@ -230,7 +230,7 @@ func (a *App) stepDown(ctx context.Context) error {
 func (a *App) replaced(ctx context.Context) error {
 	line := a.process.line
 	if line == nil {
-		return errElsewhere
+		return errOtherMachine
 	}
 	line.DropAll()
 	again := time.NewTicker(askAgain)

@@ -203,7 +203,7 @@ func (s *stage) subscribe(ctx context.Context) (err error) {
 	for _, id := range s.cfg.HotlineIDs() {
 		s.consumer.Streams = append(s.consumer.Streams, ticket.StreamOf(id))
 	}
-	return s.reader.Join(ctx, s.consumer.Group, s.consumer.Streams...)
+	return s.reader.MakeGroup(ctx, s.consumer.Group, s.consumer.Streams...)
 }
 
 // connect makes the phones; the desks register with digest.

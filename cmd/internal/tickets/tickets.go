@@ -129,7 +129,7 @@ func open(ctx context.Context, r *outbox.Reader, hotlines []string, o Options) (
 		streams = slices.DeleteFunc(streams, func(s string) bool { return !slices.Contains(there, s) })
 	}
 	return &member{r, &outbox.Consumer{Group: o.Group, Name: consumer, Streams: streams, Count: batch}},
-		r.Join(ctx, o.Group, streams...)
+		r.MakeGroup(ctx, o.Group, streams...)
 }
 
 // archive reads the streams from their beginning, and writes nothing.

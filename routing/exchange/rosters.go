@@ -10,79 +10,79 @@ import (
 	"liandong/sip/notifier"
 )
 
-// Rooms knows the conferences that phones have called, and who is in them. Each call
+// Rosters knows the conferences that phones have called, and who is in them. Each call
 // shows the whole of its own whenever that has changed. Guarded by mu; nothing under
 // the lock blocks.
-type Rooms struct {
+type Rosters struct {
 	changed func(name string, over bool) // called under no lock
 
-	mu    sync.Mutex
-	rooms map[string]Room
+	mu      sync.Mutex
+	rosters map[string]Roster
 }
 
-// Room is one conference as it is now. Immutable.
-type Room struct {
+// Roster is who is in one conference as it is now. Immutable.
+type Roster struct {
 	Users []string // whose phones may watch it
 	Who   []event.Attendee
 }
 
-// NewRooms is a register without conferences. changed is told of each that is not as
+// NewRosters is a register without conferences. changed is told of each that is not as
 // it was, or is over; it must not block.
-func NewRooms(changed func(name string, over bool)) *Rooms {
-	return &Rooms{changed: changed, rooms: map[string]Room{}}
+func NewRosters(changed func(name string, over bool)) *Rosters {
+	return &Rosters{changed: changed, rosters: map[string]Roster{}}
 }
 
 // Show is a conference from now on; with nobody in it, and nobody to watch it, it is
 // over.
-func (r *Rooms) Show(name string, room Room) {
-	r.set(name, room)
-	r.changed(name, room.over())
+func (r *Rosters) Show(name string, roster Roster) {
+	r.set(name, roster)
+	r.changed(name, roster.over())
 }
 
 // over says that nobody watches the conference any more, as it is none.
-func (r Room) over() bool { return r.Users == nil }
+func (r Roster) over() bool { return r.Users == nil }
 
-func (r *Rooms) set(name string, room Room) {
+func (r *Rosters) set(name string, roster Roster) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rooms[name] = room; room.over() {
-		delete(r.rooms, name)
+	if r.rosters[name] = roster; roster.over() {
+		delete(r.rosters, name)
 	}
 }
 
-func (r *Rooms) room(name string) (Room, bool) {
+func (r *Rosters) roster(name string) (Roster, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	room, ok := r.rooms[name]
-	return room, ok
+	roster, ok := r.rosters[name]
+	return roster, ok
 }
 
-// rosters is the event package of conferences (RFC 4575).
-type rosters struct{ rooms *Rooms }
+// conferencePackage is the event package of conferences (RFC 4575).
+type conferencePackage struct{ rosters *Rosters }
 
-// roomEvent is its name.
-const roomEvent = "conference"
+// conferenceEvent is its name.
+const conferenceEvent = "conference"
 
-func (rosters) Type() string { return event.ConferenceInfo }
+func (conferencePackage) Type() string { return event.ConferenceInfo }
 
 // Find: a conference by its own name, for the desks that are in it.
-func (r rosters) Find(user string, to header.URI) (name string, code int) {
-	room, ok := r.rooms.room(to.User)
+func (r conferencePackage) Find(user string, to header.URI) (name string, code int) {
+	roster, ok := r.rosters.roster(to.User)
 	switch {
 	case !ok:
 		return "", 404
-	case !slices.Contains(room.Users, user):
+	case !slices.Contains(roster.Users, user):
 		return "", 403
 	}
 	return to.User, 0
 }
 
 // Write is who is there now; of a conference that is over, nobody.
-func (r rosters) Write(v notifier.View) []byte {
+func (r conferencePackage) Write(v notifier.View) []byte {
 	entity := header.URI{Scheme: "sip", User: v.To.User, Host: v.To.Host, Port: v.To.Port}
-	room, on := r.rooms.room(v.Resource)
+	roster, on := r.rosters.roster(v.Resource)
 	return event.ConferenceState{Entity: entity.String(), Host: v.To.Host, Version: v.Version, Active: on,
-		Users: room.Who}.XML()
+		Users: roster.Who}.XML()
 }
 
 // attend shows the conferences of the call, if they have changed.
@@ -91,13 +91,13 @@ func (c *Core) attend() {
 		if p.Focus == "" {
 			continue
 		}
-		var room Room
+		var roster Roster
 		if !p.Gone {
-			room = Room{Users: c.users(), Who: c.roster(p)}
+			roster = Roster{Users: c.users(), Who: c.roster(p)}
 		}
-		if !slices.Equal(room.Users, p.room.Users) || !slices.Equal(room.Who, p.room.Who) {
-			p.room = room
-			c.later(act{do: func() { c.world.Rooms.Show(p.Focus, room) }})
+		if !slices.Equal(roster.Users, p.shownRoster.Users) || !slices.Equal(roster.Who, p.shownRoster.Who) {
+			p.shownRoster = roster
+			c.later(act{do: func() { c.world.Rosters.Show(p.Focus, roster) }})
 		}
 	}
 }

@@ -14,10 +14,10 @@ import (
 // A roster is for the desks that are in the conference, by its own name.
 func TestRosters(t *testing.T) {
 	var told []string
-	r := NewRooms(func(name string, over bool) { told = append(told, fmt.Sprint(name, " over ", over)) })
-	r.Show("conf-1", Room{Users: []string{"1101", "2101"},
+	r := NewRosters(func(name string, over bool) { told = append(told, fmt.Sprint(name, " over ", over)) })
+	r.Show("conf-1", Roster{Users: []string{"1101", "2101"},
 		Who: []event.Attendee{{User: "1101", Role: "110"}, {Role: "caller"}}})
-	p := rosters{r}
+	p := conferencePackage{r}
 	for user, want := range map[string]int{"1101": 0, "2101": 0, "1102": 403} {
 		if name, code := p.Find(user, header.URI{User: "conf-1"}); code != want || code == 0 && name != "conf-1" {
 			t.Errorf("%s finds %q, %d", user, name, code)
@@ -31,7 +31,7 @@ func TestRosters(t *testing.T) {
 		!strings.Contains(doc, "<entry>caller</entry>") {
 		t.Errorf("written:\n%s", doc)
 	}
-	r.Show("conf-1", Room{})
+	r.Show("conf-1", Roster{})
 	if doc := string(p.Write(at)); !strings.Contains(doc, "<active>false</active>") || strings.Contains(doc, "<user ") {
 		t.Errorf("a conference that is over:\n%s", doc)
 	}

@@ -17,8 +17,8 @@ type counted struct {
 // ACK: one that dials in a loop is not to take the room of citizens.
 const maxBegun = 32
 
-// room says whether one more call may begin. Caller holds mu.
-func (x *Exchange) room(d *desk.Directory, o ua.Origin, p leg.Packet) bool {
+// admits says whether one more call may begin. Caller holds mu.
+func (x *Exchange) admits(d *desk.Directory, o ua.Origin, p leg.Packet) bool {
 	if o.User != "" && x.counted.begun[o.User] >= maxBegun {
 		return false
 	}
@@ -27,12 +27,12 @@ func (x *Exchange) room(d *desk.Directory, o ua.Origin, p leg.Packet) bool {
 	if t := d.Trunks[o.Trunk]; !urgent && t != nil && t.MaxCalls > 0 && x.counted.trunks[o.Trunk] >= t.MaxCalls {
 		return false
 	}
-	return x.below(d, urgent)
+	return x.underLimit(d, urgent)
 }
 
-// below says whether there are fewer calls than may be: a tenth of these is kept for the emergency line. Caller holds
-// mu.
-func (x *Exchange) below(d *desk.Directory, urgent bool) bool {
+// underLimit says whether there are fewer calls than may be: a tenth of these is kept for the emergency line. Caller
+// holds mu.
+func (x *Exchange) underLimit(d *desk.Directory, urgent bool) bool {
 	most := d.MaxCalls
 	if !urgent {
 		most -= most / 10
@@ -42,7 +42,7 @@ func (x *Exchange) below(d *desk.Directory, urgent bool) bool {
 
 // emergency says that a call is for the emergency line.
 func emergency(d *desk.Directory, p leg.Packet) bool {
-	line, ok := d.Dialed(leg.Dialled(p))
+	line, ok := d.LineByNumber(leg.RequestUser(p))
 	return ok && line.ID == d.Emergency
 }
 

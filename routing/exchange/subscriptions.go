@@ -15,11 +15,11 @@ import (
 	"liandong/sip/ua"
 )
 
-// publisher tells the phones that have subscribed what they watch. It owns the
+// subscriptions tells the phones that have subscribed what they watch. It owns the
 // [notifier.Server] and its one timer, so that all NOTIFYs leave in order. Who has
 // something to tell calls changed, from any goroutine; what there is to tell is
 // read when it is written.
-type publisher struct {
+type subscriptions struct {
 	server   *notifier.Server
 	wire     Transport
 	versions *Versions
@@ -40,7 +40,7 @@ type publisher struct {
 	wake  chan struct{}   // holds a token while something is dirty
 }
 
-// telling is anything that reaches the publisher.
+// telling is anything that reaches the subscriptions.
 type telling func(*notifier.Server, time.Time) notifier.Out
 
 // change is a resource of an event package that is not as it was.
@@ -49,13 +49,13 @@ type change struct {
 	over            bool // it is no more
 }
 
-// publisherRoom is how many messages of phones may wait. More are sent again.
-const publisherRoom = 4096
+// subscriptionsInbox is how many messages of phones may wait. More are sent again.
+const subscriptionsInbox = 4096
 
-func newPublisher(cfg notifier.Config, x *Exchange) *publisher {
-	p := &publisher{
+func newSubscriptions(cfg notifier.Config, x *Exchange) *subscriptions {
+	p := &subscriptions{
 		wire: x.cfg.Wire, versions: x.cfg.Versions, journal: x.cfg.Journal, log: x.log, now: x.now,
-		inbox: newInbox[telling](publisherRoom), stop: make(chan struct{}),
+		inbox: newInbox[telling](subscriptionsInbox), stop: make(chan struct{}),
 		dirty: map[change]bool{}, wake: make(chan struct{}, 1),
 	}
 	cfg.Leg, cfg.Local, cfg.Floor = x.cfg.Leg, x.cfg.Wire.Local, p.versions.begin()
@@ -65,7 +65,7 @@ func newPublisher(cfg notifier.Config, x *Exchange) *publisher {
 }
 
 // stored are the subscriptions of the process before.
-func (p *publisher) stored() (all []notifier.State) {
+func (p *subscriptions) stored() (all []notifier.State) {
 	if p.journal == nil {
 		return nil
 	}
@@ -83,21 +83,21 @@ func (p *publisher) stored() (all []notifier.State) {
 }
 
 // bind takes the messages of the subscriptions that go on.
-func (p *publisher) bind() {
+func (p *subscriptions) bind() {
 	for _, s := range p.restored {
 		p.wire.Bind(s.CallID(), p)
 	}
 }
 
 // begin starts the goroutine.
-func (p *publisher) begin() {
+func (p *subscriptions) begin() {
 	p.restored = nil
 	p.begun.Store(true)
 	p.wg.Go(p.run)
 }
 
 // keep stores what has changed, before anybody is told.
-func (p *publisher) keep(out notifier.Out) {
+func (p *subscriptions) keep(out notifier.Out) {
 	if p.journal == nil {
 		return
 	}
@@ -122,10 +122,10 @@ func (p *publisher) keep(out notifier.Out) {
 }
 
 // hears notes a message that the journal keeps for no longer than until the input is stored.
-func (p *publisher) hears(packet leg.Packet) { p.kept = packet.Kept }
+func (p *subscriptions) hears(packet leg.Packet) { p.kept = packet.Kept }
 
 // incoming takes a SUBSCRIBE that begins something new. nil: no room.
-func (p *publisher) incoming(user string, packet leg.Packet) ua.Sink {
+func (p *subscriptions) incoming(user string, packet leg.Packet) ua.Sink {
 	if !p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
 		p.hears(packet)
 		return s.Subscribe(now, user, packet)
@@ -136,7 +136,7 @@ func (p *publisher) incoming(user string, packet leg.Packet) ua.Sink {
 }
 
 // Post takes a message of a subscription (ua.Sink).
-func (p *publisher) Post(in ua.Inbound) bool {
+func (p *subscriptions) Post(in ua.Inbound) bool {
 	return p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
 		if in.Err != nil {
 			return s.Failed(now, in.Packet)
@@ -147,7 +147,7 @@ func (p *publisher) Post(in ua.Inbound) bool {
 }
 
 // moved says that a user's phones are where Locate says now.
-func (p *publisher) moved(user string) {
+func (p *subscriptions) moved(user string) {
 	for _, b := range p.wire.Locate(user) {
 		for _, contact := range append([]string{b.Contact}, b.Before...) {
 			p.inbox.put(func(s *notifier.Server, now time.Time) notifier.Out {
@@ -160,9 +160,11 @@ func (p *publisher) moved(user string) {
 
 // changed says that a resource of an event package is not as it was. It never
 // blocks, and is not lost.
-func (p *publisher) changed(event, resource string) { p.tell(change{event: event, resource: resource}) }
+func (p *subscriptions) changed(event, resource string) {
+	p.tell(change{event: event, resource: resource})
+}
 
-func (p *publisher) tell(c change) {
+func (p *subscriptions) tell(c change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dirty[c] = true
@@ -172,7 +174,7 @@ func (p *publisher) tell(c change) {
 	}
 }
 
-func (p *publisher) takeDirty() map[change]bool {
+func (p *subscriptions) takeDirty() map[change]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dirty := p.dirty
@@ -180,8 +182,8 @@ func (p *publisher) takeDirty() map[change]bool {
 	return dirty
 }
 
-// run is the publisher's goroutine.
-func (p *publisher) run() {
+// run is the subscriptions' goroutine.
+func (p *subscriptions) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -215,7 +217,7 @@ func (p *publisher) run() {
 
 // do runs one input and sends what comes of it. A Call-ID is let go before the
 // answer leaves: what the phone sends upon it is the first of something new.
-func (p *publisher) do(f telling) {
+func (p *subscriptions) do(f telling) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.pause = p.now().Add(pauseAfterPanic)
@@ -242,7 +244,7 @@ const comeAgain = 5 * time.Second
 
 // close tells the phones that the switch goes down, once; who misses it finds out
 // by the next SUBSCRIBE.
-func (p *publisher) close() {
+func (p *subscriptions) close() {
 	if !p.begun.Load() {
 		return
 	}
@@ -255,7 +257,7 @@ func (p *publisher) close() {
 }
 
 // end stops the goroutine and waits for it.
-func (p *publisher) end() {
+func (p *subscriptions) end() {
 	p.inbox.close()
 	close(p.stop)
 	p.wg.Wait()
