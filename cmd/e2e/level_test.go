@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,19 @@ func loudest(pcm []int16, hz, rate float64) float64 {
 		best = max(best, level(pcm[i:i+size], hz*8000/rate))
 	}
 	return best
+}
+
+// usual is how loud a tone is in the middle one of all moments.
+func usual(pcm []int16, hz, rate float64) float64 {
+	var all []float64
+	for size := int(rate / 5); len(pcm) >= size; pcm = pcm[size/4:] {
+		all = append(all, level(pcm[:size], hz*8000/rate))
+	}
+	if len(all) == 0 {
+		return math.Inf(-1)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // A desk phone that others wrote, with an own G.722 (spandsp), hears a citizen with A-law as loud as he speaks, and is
@@ -80,7 +94,7 @@ func TestWidebandIsWide(t *testing.T) {
 	must(t, c.Hangup(within(t, 10*time.Second)))
 	partner.event(t, "CALL_CLOSED", 1)
 	said := spoken - 20*math.Log10(2)
-	if got := loudest(partner.heard(t), high, 16000); math.Abs(got-said) > 1 {
+	if got := usual(partner.heard(t), high, 16000); math.Abs(got-said) > 1 {
 		t.Errorf("the partner hears 5 kHz at %.2f dB, spoken at %.2f", got, said)
 	}
 	if got := loudest(c.Heard(), 8000-high, 8000); got > said-40 { // where it would fold to

@@ -448,6 +448,13 @@ func TestPairCarriesAll(t *testing.T) {
 	waits := p.call(t, caller, "110")
 	hearsNone(t, waits, partnerTone, deskTone)
 	recorded := one.recordings()
+	for _, ref := range recorded { // sound is on its way to the disk
+		eventually(t, "sound of "+ref, func() bool {
+			list, _ := filepath.Glob(filepath.Join(one.dir, "recordings", "*", ref+".wav"))
+			info, err := os.Stat(strings.Join(list, ""))
+			return err == nil && info.Size() > 8000
+		})
+	}
 
 	off := time.Now()
 	one.powerOff()
