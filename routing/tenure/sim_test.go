@@ -20,7 +20,7 @@ var (
 const (
 	ms       = time.Millisecond
 	faulty   = 6 * time.Second // so long there are faults
-	quietly  = 3 * time.Second // and then so long none
+	quietly  = 6 * time.Second // and then so long none: a slow hand-over may take half of it
 	advert   = 100 * ms        // of VRRP
 	tickWait = 40 * ms
 )
