@@ -154,6 +154,35 @@ func TestUnsendableInTheCall(t *testing.T) {
 	}
 }
 
+// A session that nobody has carried for a while is offered again, once, and not where it would go by a connection that
+// is gone.
+func TestRenew(t *testing.T) {
+	for transport, invites := range map[string]int{"udp": 1, "tcp": 0, "tls": 0} {
+		s := newScript(t)
+		s.way.Transport = transport
+		s.local = localAt(addrA, mediaA, transport)
+		s.leg = NewOutbound(testConfig(1), s.local)
+		s.callID = s.leg.CallID()
+		s.do(inviteTo(t, addrB, transport))
+		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
+		s.take()
+		s.do(Renew{})
+		s.do(Renew{})
+		if invites > 0 {
+			s.reply(s.last("INVITE"), 200, peerSDP)
+		}
+		sent := 0
+		for _, p := range s.sent {
+			if strings.HasPrefix(p.Msg.String(), "INVITE ") {
+				sent++
+			}
+		}
+		if sent != invites {
+			t.Errorf("%s: %d offers, want %d", transport, sent, invites)
+		}
+	}
+}
+
 // RFC 3326, RFC 3261 §21.5.4: what a refusal says goes up.
 func TestFailureSaysWhy(t *testing.T) {
 	s := outbound(t)

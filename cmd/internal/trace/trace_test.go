@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -304,5 +305,26 @@ func TestWideReason(t *testing.T) {
 		if got := width2(arrow); !strings.Contains(last, "486") || got != gap-1 {
 			t.Errorf("%q is an arrow of %d columns", arrow, got)
 		}
+	}
+}
+
+// Only so many calls have a place for their RTP headers: the one that was asked for first is named when it loses its
+// own, and a place that gets none is given back.
+func TestPlacesForHeaders(t *testing.T) {
+	b := NewBook(1 << 20)
+	for i := range mostSniffed {
+		if heads, last := b.Sniff(strconv.Itoa(i)); heads == nil || last != "" {
+			t.Fatalf("call %d: %v, and %q loses its place", i, heads, last)
+		}
+	}
+	if heads, last := b.Sniff("1"); heads != nil || last != "" {
+		t.Errorf("a call that has one: %v, and %q loses its place", heads, last)
+	}
+	if heads, last := b.Sniff("new"); heads == nil || last != "0" {
+		t.Errorf("one too many: %v, and %q loses its place", heads, last)
+	}
+	b.Unsniff("new")
+	if heads, last := b.Sniff("new"); heads == nil || last != "" {
+		t.Errorf("after one was given back: %v, and %q loses its place", heads, last)
 	}
 }
