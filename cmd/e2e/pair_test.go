@@ -244,9 +244,13 @@ func (m *machine) pids() (all []int) {
 	return all
 }
 
-// powerOn gives it its cable back and begins its processes; what was on its disk is there, and its address is not.
+// powerOn gives it its cable back and begins its processes; what was on its disk is there, its address and the numbers
+// of its processes are not.
 func (m *machine) powerOn() {
 	m.t.Helper()
+	for _, file := range []string{"ka.pid", "vrrp.pid", "ck.pid"} { // such a number may be another process's by now
+		_ = os.Remove(filepath.Join(m.dir, file))
+	}
 	_ = exec.Command("nsenter", "-t", fmt.Sprint(m.holder.Process.Pid), "-n", "ip", "addr", "del", moving+"/24", "dev",
 		"eth0").Run()
 	must(m.t, os.RemoveAll(filepath.Join(m.dir, "run", "turn"))) // it is in memory
@@ -301,6 +305,14 @@ func TestPair(t *testing.T) {
 	first, partner := p.phone("1101", deskTone), p.phone("2101", partnerTone)
 	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
 		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+	start := time.Now()
+	t.Cleanup(func() {
+		if t.Failed() {
+			var ladder strings.Builder
+			must(t, phone.Ladder(&ladder, start, caller, first, partner))
+			t.Log("calls\n" + ladder.String())
+		}
+	})
 	c := p.call(t, caller, "110")
 	d := next(t, first)
 	must(t, d.Answer())
