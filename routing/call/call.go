@@ -83,6 +83,8 @@ type Call struct {
 
 	Recording RecordingState
 
+	Way []Stop `cbor:",omitempty" json:",omitempty"` // the desks of each line that have had the citizen, in turn
+
 	Category string // pressed before there was a matter
 	Urgent   bool   // an urgent stub has gone out
 	Visited  []string
@@ -170,6 +172,7 @@ type Hunt struct {
 	Kind    HuntKind
 	Hotline string
 	Only    string   // the one seat that is wanted; "" any
+	First   string   `cbor:",omitempty" json:",omitempty"` // is rung before the line, ready or not; "": none is
 	Tried   []string // seats that had their turn
 	Result  Result   // best so far, see Result
 	Code    int      // the last SIP code that refused

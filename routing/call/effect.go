@@ -39,6 +39,7 @@ type FindSeats struct {
 	Max     int
 	Queue   bool
 	Only    string // this seat and no other
+	First   string // this seat and no other, ready or not
 }
 
 // LeaveQueue takes the call out of the line of a hotline.

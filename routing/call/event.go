@@ -170,6 +170,7 @@ type ColleagueJoined struct {
 type Target struct {
 	Hotline string
 	Seat    string // this one of its seats; "": any
+	First   string // this one first, ready or not; "": none
 
 	Trunk, Number string // a number outside that Hotline, the desk's own line, permits; "": none
 }

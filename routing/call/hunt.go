@@ -41,7 +41,8 @@ func (m *machine) find() {
 		m.ringTrunk(h.Hotline, line.Trunk, line.TrunkNumber)
 		return
 	}
-	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.ForMatter(), Only: h.Only}
+	f := FindSeats{Hotline: h.Hotline, Tried: slices.Clone(h.Tried), Queue: !h.ForMatter(), Only: h.Only,
+		First: h.First}
 	if line.Ring != desk.All {
 		f.Max = 1
 	}
@@ -99,7 +100,8 @@ func (m *machine) ringFor(d time.Duration) {
 		d = longestRing
 	}
 	m.Hunt.SeatAt = m.now.Add(d)
-	if n := m.line().NoAnswer; m.Hunt.ForMatter() && !m.Hunt.outside() && n > 0 && m.Hunt.LineAt.IsZero() {
+	if n := m.line().NoAnswer; m.Hunt.ForMatter() && !m.Hunt.outside() && m.Hunt.First == "" && n > 0 &&
+		m.Hunt.LineAt.IsZero() {
 		m.Hunt.LineAt = m.now.Add(n)
 	}
 }
@@ -138,6 +140,8 @@ func (m *machine) cause() Cause {
 func (m *machine) noSeat(e SeatsFound) {
 	h := m.Hunt
 	switch {
+	case h.First != "":
+		m.widen()
 	case h.ForMatter() && len(h.Tried) == 0 && e.Online == 0:
 		h.note(ResultFailed, 480)
 		m.exhausted()
@@ -151,6 +155,12 @@ func (m *machine) noSeat(e SeatsFound) {
 	default:
 		m.wait()
 	}
+}
+
+// widen: the seat that was to be first cannot be had, and the line is rung.
+func (m *machine) widen() {
+	m.Hunt.First = ""
+	m.find()
 }
 
 // unqueued says that callers of the line do not wait: there is no queue, and nobody has had
@@ -177,6 +187,8 @@ func (m *machine) roundOver() {
 	h := m.Hunt
 	h.SeatAt = time.Time{}
 	switch {
+	case h.First != "":
+		m.widen()
 	case h.outside(), h.Kind == SeeksJoin, m.line().Trunk != "":
 		m.exhausted()
 	case m.line().Ring != desk.All:

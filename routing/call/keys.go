@@ -203,7 +203,7 @@ func (m *machine) ringPartner(p press, r rule) outcome {
 		m.huntOutside(p.To)
 		return done
 	}
-	m.seek(Hunt{Kind: SeeksPartner, Hotline: partner.ID, Only: p.To.Seat})
+	m.seek(Hunt{Kind: SeeksPartner, Hotline: partner.ID, Only: p.To.Seat, First: p.To.First})
 	return done
 }
 

@@ -408,7 +408,7 @@ func (s *scripted) show(x Effect) string {
 }
 
 // unsaid are fields that most effects leave empty.
-var unsaid = strings.NewReplacer(" Grace:false", "", " Media:false}", "}", " Only:}", "}", " For:{Stub: From: To: By:}",
+var unsaid = strings.NewReplacer(" Grace:false", "", " Media:false}", "}", " Only: First:}", "}", " Only: First:", " First:", " First:}", "}", " For:{Stub: From: To: By:}",
 	"", " Shown:}", "}", " By:}", "}", " Agent: Line:}", "}")
 
 func testDirectory() *desk.Directory {

@@ -21,6 +21,7 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	m := &machine{Call: c.clone(), dir: dir, now: now}
 	m.take(e)
 	if !m.Over() {
+		m.noteWay()
 		m.tidyFocus()
 		m.tidySupervisors()
 		m.record()

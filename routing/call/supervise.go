@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"liandong/routing/desk"
-	"liandong/routing/verb"
 )
 
 // A supervisor looks after a call of his line. He is no desk: while he listens or whispers the call goes on as if he
@@ -29,7 +28,7 @@ const (
 	Leave   Act = "leave"   // the call goes on without him
 
 	// the desk of his line, which is handing the citizen over, has him alone again; or a citizen who has come from
-	// another line goes back to that line
+	// another line goes back to the desk that handed him over
 	Back Act = "take_back"
 )
 
@@ -220,6 +219,9 @@ func (m *machine) asked(e SupervisorAsked) error {
 // dialog of a phone that mixes two comes out of the other one: then he may only listen.
 func (m *machine) may(lines []string, act Act) error {
 	line, waits, ok := m.lineOf(lines)
+	if from, handed := m.giver(); !ok && act == Back && handed && slices.Contains(lines, from.Line) {
+		return nil
+	}
 	if m.Over() || m.Phase == "" || m.Test || !ok {
 		return ErrStranger
 	}
@@ -255,7 +257,7 @@ const (
 	phoneMixes situation = "the phone of the taker mixes two lines"
 	deskThere  situation = "a desk of his line talks"
 	handsOver  situation = "the taker is of his line, and a second desk is there or rung"
-	cameOver   situation = "the citizen has come from another line to a desk of his"
+	cameOver   situation = "the citizen was handed over to a desk of his line, or by one of his to another line"
 	otherwise  situation = "anything else"
 )
 
@@ -282,7 +284,7 @@ var supervision = []supervisorRule{
 	{deskThere, Cut, nil, "The call is over; where his line's desk is the second one, it is let go."},
 
 	{handsOver, Back, nil, "Taker and citizen are together, as by the taker's own key."},
-	{cameOver, Back, nil, "The line that was called first rings. Who answers has the citizen, as by a hand-over of the desk."},
+	{cameOver, Back, nil, "The desk that handed him over rings, ready or not, and where it cannot its line. Who answers has him."},
 	{otherwise, Back, ErrNotOver, "Refused: nobody was handed over."},
 }
 
@@ -303,35 +305,6 @@ func (r supervisorRule) is(m *machine, line string, waits bool) bool {
 		return true
 	}
 	return m.deskOf(line) != 0
-}
-
-// handsOver says that the taker is of a line, and could take back by a key.
-func (m *machine) handsOver(line string) bool {
-	l, ok := m.Leg(m.Desk)
-	now, keys := m.moment()
-	return ok && l.Hotline == line && keys && now != withCitizen
-}
-
-// cameOver says that the citizen has called another line and is with a desk of this one alone.
-func (m *machine) cameOver(line string) bool {
-	l, ok := m.Leg(m.Desk)
-	now, keys := m.moment()
-	_, there := m.dir.Hotlines[m.Hotline]
-	return ok && l.Hotline == line && keys && now == withCitizen && m.Hotline != line && there
-}
-
-// back takes a citizen back who is being handed over, or has been.
-func (m *machine) back(s Supervisor, stub string) {
-	m.tellSupervisor(s, string(Back))
-	l, _ := m.Leg(m.Desk)
-	if m.handsOver(l.Hotline) {
-		m.bringBack()
-		return
-	}
-	p := press{who: *l, KeyPressed: KeyPressed{Leg: l.ID, Verb: verb.Verb{Name: verb.Handover}, Stub: stub,
-		To: Target{Hotline: m.Hotline}}}
-	r, _ := m.ruleFor(p)
-	m.ringPartner(p, r)
 }
 
 // supervisorDialled: a supervisor's phone has called. He listens at first.
@@ -381,7 +354,8 @@ func (m *machine) supervisorAsked(e SupervisorAsked) {
 	case e.Act == Cut:
 		m.cut(Supervisor{Leg: Leg{Hotline: line, Seat: e.User}, Lines: e.Lines})
 	case e.Act == Back:
-		m.back(Supervisor{Leg: Leg{Hotline: line, Seat: e.User}, Lines: e.Lines}, e.Stub)
+		from, _ := m.giver()
+		m.back(Supervisor{Leg: Leg{Hotline: cmp.Or(line, from.Line), Seat: e.User}, Lines: e.Lines}, e.Stub)
 	default:
 		id := m.NextLeg
 		m.NextLeg++

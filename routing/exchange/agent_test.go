@@ -42,6 +42,27 @@ func TestNotReadySeats(t *testing.T) {
 	}
 }
 
+// A seat that is to be rung first is rung ready or not, and no other one in its place.
+func TestFirstSeat(t *testing.T) {
+	away := map[string]bool{}
+	s, line := NewSeats(func(user string) bool { return !away[user] }), lineOf(desk.All, "1101", "1102")
+	claim := Claim{Call: "a", Line: line, First: "1101"}
+	for _, state := range []AgentState{Ready, NotReady, AfterCall} {
+		s.stand("1101", Agent{State: state, Since: noon})
+		if f := s.Claim(claim); !slices.Equal(f.Seats, []string{"1101"}) {
+			t.Errorf("%s: %+v", state, f)
+		}
+		if f := s.Claim(Claim{Call: "b", Line: line, First: "1101"}); len(f.Seats) != 0 || f.Online != 1 {
+			t.Errorf("%s, in a call: %+v", state, f)
+		}
+		s.Release("a", "1101", noon)
+	}
+	away["1101"] = true
+	if f := s.Claim(claim); len(f.Seats) != 0 || f.Online != 0 {
+		t.Errorf("with no phone: %+v", f)
+	}
+}
+
 // Who waits gets the seat that becomes ready, at once. What is not ready is offered to who waits at a line that leaves
 // no citizen alone.
 func TestReadySeatIsOffered(t *testing.T) {

@@ -149,7 +149,8 @@ func (c *Core) findSeats(e call.FindSeats) {
 
 // claim is what a call asks the register of seats for.
 func (c *Core) claim(e call.FindSeats, line *desk.Hotline) Claim {
-	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max, Only: e.Only}
+	claim := Claim{Call: c.state.Ref, Since: c.state.At, Line: line, Tried: e.Tried, Max: e.Max, Only: e.Only,
+		First: e.First}
 	if e.Queue {
 		claim.Tell = c.world.Offer
 	}

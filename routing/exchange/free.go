@@ -108,16 +108,22 @@ func (s *Seats) unlist(seat string) {
 func (s *Seats) pick(c Claim) []string {
 	list := s.standing(c, Ready)
 	for _, state := range restingOrder {
-		if len(list) == 0 && c.Line.LastResort {
+		if len(list) == 0 && (c.Line.LastResort || c.First != "") {
 			list = s.standing(c, state)
 		}
 	}
 	return list
 }
 
+// wants says that a seat would do for a claim.
+func (c Claim) wants(seat string) bool {
+	only := cmp.Or(c.First, c.Only)
+	return only == "" || seat == only
+}
+
 func (s *Seats) standing(c Claim, state AgentState) (list []string) {
 	for _, e := range s.freeOf(c.Line).list {
-		if c.Only != "" && e.seat != c.Only || s.agent(e.seat).State != state || slices.Contains(c.Tried, e.seat) ||
+		if !c.wants(e.seat) || s.agent(e.seat).State != state || slices.Contains(c.Tried, e.seat) ||
 			!s.online(e.seat) {
 			continue
 		}
@@ -132,7 +138,7 @@ func (s *Seats) standing(c Claim, state AgentState) (list []string) {
 // when none is free.
 func (s *Seats) anyOnline(c Claim) int {
 	for _, seat := range c.Line.Seats {
-		if (c.Only == "" || seat == c.Only) && s.online(seat) {
+		if c.wants(seat) && s.online(seat) {
 			return 1
 		}
 	}

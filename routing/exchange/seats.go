@@ -41,6 +41,7 @@ type Claim struct {
 	Tried []string                   // seats that had their turn
 	Max   int                        // at most so many; 0: all
 	Only  string                     // this seat and no other; "": any
+	First string                     // this seat and no other, ready or not; "": any
 	Tell  func(call.SeatsFound) bool // nil: does not queue. Called under the lock: must not block; false: not taken
 }
 

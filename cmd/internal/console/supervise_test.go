@@ -67,6 +67,29 @@ func TestSuperviseByHTTP(t *testing.T) {
 	if !strings.Contains(r.log.String(), "act=take_back user=1109") {
 		t.Error("that a supervisor has taken back is not written down")
 	}
+	r.presses(taken, "*1")
+	other = <-partner.Incoming()
+	if err := other.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	r.reach(taken, phone.Ended)
+	r.until("the other line's desk has the citizen",
+		func() bool { return strings.Contains(list(t, b), `"desk":"2101"`) })
+	colleague := r.phone("1102", phone.AnswerAfter(0))
+	status, body := taker.send("POST", "/v1/seats/1101/state?state=not_ready", nil, "X-CSRF-Token", taker.csrf)
+	if status >= 300 {
+		t.Fatalf("%d %s", status, body)
+	}
+	want(b, "take_back", http.StatusOK, "ok")
+	taken = <-desk.Incoming() // answers
+	r.reach(other, phone.Ended)
+	r.until("the very desk has the citizen again",
+		func() bool { return strings.Contains(list(t, b), `"desk":"1101"`) })
+	select {
+	case <-colleague.Incoming():
+		t.Error("another desk of the line was rung")
+	default:
+	}
 	want(b, "listen?user=2109", http.StatusForbidden, "not your phone")
 	want(b, "whisper", http.StatusOK, "ok")
 	rung := <-chief.Incoming()

@@ -182,7 +182,7 @@ const attends = ['supervisor', 'admin'].includes(document.body.dataset.role);
 // acts are what a supervisor may do in a call, and who does already.
 function acts(c) {
   const mine = c.supervisors?.find(s => s.user === mySeat);
-  const over = ['handing_over', 'consulting', 'conferencing', 'three_way'].includes(c.phase) || seats.get(c.desk)?.hotline && seats.get(c.desk).hotline !== c.hotline;
+  const over = ['handing_over', 'consulting', 'conferencing', 'three_way'].includes(c.phase) || c.phase === 'talking' && seats.get(c.desk)?.hotline !== c.hotline;
   const cannot = act => act === 'take_back' ? !over : act !== 'end' && !mySeat;
   const button = act => node('button', {type: 'button', 'data-act': act, 'data-id': c.id, 'aria-pressed': mine && mine.act === act ? 'true' : undefined,
     disabled: cannot(act) ? '' : undefined, class: act === 'end' ? 'cut' : '', 'aria-label': `${t('a_' + act)} ${c.caller || t('withheld')}`}, t('a_' + act));
