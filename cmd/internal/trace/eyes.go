@@ -215,9 +215,11 @@ func numbersIn(all []capture.Entry) (n numbers) {
 		if e.Message == nil {
 			continue
 		}
-		for _, m := range users.FindAllSubmatch(e.Message.Text, -1) {
-			core := coreOf(m[1])
-			if len(core) < 6 || known[string(core)] {
+		for _, at := range users.FindAllSubmatchIndex(e.Message.Text, -1) {
+			digits, rest := e.Message.Text[at[2]:at[3]], e.Message.Text[at[3]:]
+			core := coreOf(digits)
+			host := address(digits) && !bytes.HasPrefix(rest, []byte("@")) && !bytes.HasPrefix(rest, []byte("%40"))
+			if len(core) < 6 || host || known[string(core)] {
 				continue
 			}
 			if len(n.cores) == mostNumbers {
@@ -231,9 +233,18 @@ func numbersIn(all []capture.Entry) (n numbers) {
 	return n
 }
 
-// in says that digits hold one of them.
-func (n numbers) in(digits []byte) bool {
+// in says that a run of digits holds one of them. The address of a host holds none, though its digits may.
+func (n numbers) in(run, digits []byte) bool {
+	if address(run) {
+		return slices.ContainsFunc(n.cores, func(core []byte) bool { return bytes.Equal(digits, core) })
+	}
 	return n.all || slices.ContainsFunc(n.cores, func(core []byte) bool { return bytes.Contains(digits, core) })
+}
+
+// address says that a run of digits and dots is an IPv4 address.
+func address(run []byte) bool {
+	a, err := netip.ParseAddr(string(run))
+	return err == nil && a.Is4()
 }
 
 // coreOf are the digits of a number without the prefixes that it may be written with: 13812345678 of +8613812345678,
@@ -261,7 +272,7 @@ func digitsOf(b []byte) []byte {
 func (v view) masked(text []byte) []byte {
 	out := digitRuns.ReplaceAllFunc(text, func(run []byte) []byte {
 		digits := digitsOf(run)
-		if !v.numbers.in(digits) {
+		if !v.numbers.in(run, digits) {
 			return run
 		}
 		if run[0] == '+' {

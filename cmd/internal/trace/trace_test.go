@@ -70,6 +70,41 @@ func TestNumbersAreMasked(t *testing.T) {
 	}
 }
 
+// What looks like a number and is none stays: addresses, ports, times, versions. Numbers beside them are masked.
+func TestOnlyNumbersAreMasked(t *testing.T) {
+	crowd := ""
+	for i := range mostNumbers + 1 {
+		crowd += fmt.Sprintf("Diversion: <sip:%d@10.1.0.1>\r\n", 13900000000+i)
+	}
+	for _, c := range []struct{ in, want string }{
+		{"Contact: <sip:127.0.0.10:5060>", "Contact: <sip:127.0.0.10:5060>"},
+		{"Contact: <sip:13812345678@127.0.0.10:5060>", "Contact: <sip:138****5678@127.0.0.10:5060>"},
+		{"Route: <sip:192.168.100.10;lr>, <sips:10.200.30.40>", "Route: <sip:192.168.100.10;lr>, <sips:10.200.30.40>"},
+		{"To: <sip:10.200.30.40@10.1.0.1>", "To: <sip:10****3040@10.1.0.1>"},
+		{"To: sip:%2B8613812345678@10.1.0.1", "To: sip:%2B861****5678@10.1.0.1"},
+		{"Via: SIP/2.0/UDP 127.0.0.10:5060;received=127.0.0.10;rport=5060;branch=z9hG4bK1270010",
+			"Via: SIP/2.0/UDP 127.0.0.10:5060;received=127.0.0.10;rport=5060;branch=z9hG4bK1270010"},
+		{"WWW-Authenticate: Digest realm=\"192.168.100.10\"", "WWW-Authenticate: Digest realm=\"192.168.100.10\""},
+		{"User-Agent: Yealink SIP-T46U 108.86.0.70", "User-Agent: Yealink SIP-T46U 108.86.0.70"},
+		{"Subject: 138.1234.5678 and 138-1234-5678", "Subject: 138****5678 and 138****5678"},
+		{"Date: Mon, 30 Nov 2026 10:00:00 GMT", "Date: Mon, 30 Nov 2026 10:00:00 GMT"},
+		{"Expires: 1234567890", "Expires: 1234567890"},
+		{"Content-Type: application/sdp\r\n\r\no=- 3941234567 3941234567 IN IP4 127.0.0.10\r\nc=IN IP4 127.0.0.10\r\nm=audio 20000 RTP/AVP 8 0 101",
+			"o=- 3941234567 3941234567 IN IP4 127.0.0.10\r\nc=IN IP4 127.0.0.10\r\nm=audio 20000 RTP/AVP 8 0 101"},
+		{crowd + "Contact: <sip:127.0.0.10:5060>, <tel:7654321>", "Contact: <sip:127.0.0.10:5060>, <tel:76****21>"},
+	} {
+		list := []capture.Entry{
+			said(0, "a", "police", false, "INVITE sip:110@10.1.0.1 SIP/2.0\r\n"+
+				"From: <sip:13812345678@10.1.0.9>\r\n\r\n"),
+			said(1, "a", "police", false, "OPTIONS sip:127.0.0.10 SIP/2.0\r\n"+c.in+"\r\n"),
+		}
+		seen, _ := Eyes{}.See("r", list)
+		if got := string(seen[1].Message.Text); !strings.Contains(got, c.want) {
+			t.Errorf("%s\nis shown as\n%s", c.in, got)
+		}
+	}
+}
+
 // Of a network that is not his he sees that something passed, and between whom.
 func TestOtherNetworksAreHidden(t *testing.T) {
 	seen, ok := Eyes{Lines: []string{"110"}, Networks: []string{"police"}}.See("r", call())
