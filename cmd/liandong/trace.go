@@ -57,11 +57,9 @@ func (c calledBack) Run(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	if c.Pcap != "" {
-		file, err := sw.Ask(ctx, http.MethodGet, path+".pcap", nil)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(c.Pcap, file, 0o600)
+		return sw.Fetch(ctx, path+".pcap", func() (io.WriteCloser, error) {
+			return os.OpenFile(c.Pcap, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		})
 	}
 	text, err := sw.Ask(ctx, http.MethodGet, path, nil)
 	if err != nil {

@@ -23,11 +23,17 @@ import (
 	"liandong/routing/desk"
 )
 
-// patience is how long an answer may take.
-const patience = 15 * time.Second
+const (
+	patience    = 15 * time.Second // how long an answer may take
+	mostAnswer  = 16 << 20         // bytes of one that is kept in memory
+	mostRefusal = 64 << 10         // bytes of the reason why there is none
+)
 
 // ErrNoHTTP says that the config has no HTTP by which the switch could be asked.
 var ErrNoHTTP = errors.New("http.listen is not set in the config: the switch cannot be asked")
+
+// ErrLarge says that an answer is larger than is kept in memory.
+var ErrLarge = fmt.Errorf("the switch's answer is larger than %d MB: ask for less", mostAnswer>>20)
 
 // Switch is where a switch is asked. Immutable.
 type Switch struct {
@@ -52,32 +58,60 @@ func Of(c configs.API) (Switch, error) {
 }
 
 // Ask sends a request and gives the answer's body. An answer other than success is the error, in the words of the
-// switch.
+// switch; so is one that is larger than [ErrLarge] allows.
 func (s Switch) Ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	var text bytes.Buffer
+	err := s.ask(ctx, method, path, body, func(r io.Reader) error {
+		_, err := text.ReadFrom(io.LimitReader(r, mostAnswer+1))
+		if err == nil && text.Len() > mostAnswer {
+			err = ErrLarge
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return text.Bytes(), nil
+}
+
+// Fetch writes what is to be had at a path to what open gives, however much it is. It opens when there is something.
+func (s Switch) Fetch(ctx context.Context, path string, open func() (io.WriteCloser, error)) error {
+	return s.ask(ctx, http.MethodGet, path, nil, func(r io.Reader) error {
+		w, err := open()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, r)
+		return errors.Join(err, w.Close())
+	})
+}
+
+// ask has take read the body of an answer that is success.
+func (s Switch) ask(ctx context.Context, method, path string, body []byte, take func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	client, scheme, err := s.client()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	at := url.URL{Scheme: scheme, Host: s.host(), Path: path}
 	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !s.token.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+s.token.Reveal())
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
-	if err == nil && answer.StatusCode/100 != 2 {
-		err = errors.New(cmp.Or(strings.TrimSpace(string(text)), answer.Status))
+	if answer.StatusCode/100 == 2 {
+		return take(answer.Body)
 	}
-	return text, err
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostRefusal))
+	return cmp.Or(err, errors.New(cmp.Or(strings.TrimSpace(string(text)), answer.Status)))
 }
 
 // client is for plain HTTP, or for HTTPS with the very certificate that the config names, whatever it is made out to.
