@@ -63,6 +63,17 @@ func Inviting(invite *gosip.Request) Dialog {
 	}
 }
 
+// Invited is the dialog that a 2xx has made, where nothing is known any more of the INVITE that it answers.
+func Invited(res *gosip.Response) Dialog {
+	from, to := res.From(), res.To()
+	d := Dialog{
+		CallID: res.CallID().Value(), LocalTag: Tag(from.Params),
+		Local: nameAddr(from.DisplayName, &from.Address), Remote: nameAddr(to.DisplayName, &to.Address),
+		LocalSeq: res.CSeq().SeqNo, Target: to.Address.String(),
+	}
+	return d.With(res)
+}
+
 // With completes a half dialog by a response with a To tag (RFC 3261 §12.1.2).
 func (d Dialog) With(res *gosip.Response) Dialog {
 	if to := res.To(); to != nil {

@@ -115,6 +115,7 @@ func (u *UA) response(m message, flow leg.Flow, data []byte) {
 	}
 	if !ok {
 		u.counts.unmatched.Add(1)
+		u.orphaned(m.msg.(*gosip.Response), flow)
 		return
 	}
 	u.traceResponse(m, flow, data, sink)

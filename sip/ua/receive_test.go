@@ -248,6 +248,38 @@ func TestResponsesFindTheirCall(t *testing.T) {
 	r.inbox.empty(t)
 }
 
+// A phone that has answered a call that is not here any more gets its ACK and is let go; nothing else that strays is
+// answered, and no stranger.
+func TestOrphan(t *testing.T) {
+	r := newRig(t, nil)
+	answer := func(code, method string) string {
+		return "SIP/2.0 " + code + "\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:110@b>;tag=1\r\n" +
+			"To: <sip:1101@d>;tag=2\r\nCall-ID: lost@switch\r\nCSeq: 7 " + method +
+			"\r\nContact: <sip:1101@127.0.0.9:5070>\r\nRecord-Route: <sip:127.0.0.8;lr>\r\nContent-Length: 0\r\n\r\n"
+	}
+	stranger, p := r.udp("127.0.0.77"), r.udp(trunkHost)
+	stranger.send(answer("200 OK", "INVITE"))
+	for _, not := range [][2]string{{"180 Ringing", "INVITE"}, {"486 Busy Here", "INVITE"}, {"200 OK", "BYE"}} {
+		p.send(answer(not[0], not[1]))
+	}
+	p.send(answer("200 OK", "INVITE"))
+	for i, method := range []string{"ACK", "BYE"} {
+		got := p.receive()
+		for _, want := range []string{method + " sip:1101@127.0.0.9:5070 SIP/2.0\r\n", "Route: <sip:127.0.0.8;lr>\r\n",
+			"From: <sip:110@b>;tag=1\r\n", "To: <sip:1101@d>;tag=2\r\n", "Call-ID: lost@switch\r\n",
+			fmt.Sprintf("CSeq: %d %s\r\n", 7+i, method)} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s has no %q:\n%s", method, want, got)
+			}
+		}
+	}
+	for _, q := range []*peer{p, stranger} {
+		if got := q.ask(q.request("OPTIONS", "110").String()); !strings.HasPrefix(got, "SIP/2.0 ") {
+			t.Errorf("one gets %s", got)
+		}
+	}
+}
+
 // RFC 3261 §8.1.3.3, "If more than one Via header field value is
 // present in a response, the UAC SHOULD discard the message."
 func TestResponseWithTwoViasIsDropped(t *testing.T) {
