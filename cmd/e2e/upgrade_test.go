@@ -96,6 +96,22 @@ func TestUpgradeUnderACall(t *testing.T) {
 	ended(t, d)
 }
 
+// A second switch on what a first one has is told whose it is, at once, and the first goes on.
+func TestSecondServe(t *testing.T) {
+	t.Parallel()
+	s := startServing(t, miniredis.RunT(t).Addr())
+	began := time.Now()
+	said, err := exec.Command(s.path, append(slices.Clone(s.args), "--set", "lang=en")...).CombinedOutput()
+	if want := fmt.Sprintf("another switch runs with %s: process %d.", s.run, s.keeper.Process.Pid); err == nil ||
+		!strings.Contains(string(said), want) || strings.Contains(string(said), "media engine") {
+		t.Errorf("%v, want %s\n%s", err, want, said)
+	}
+	t.Log("it took ", time.Since(began))
+	if p := s.await(t, func(p keeper.Status) bool { return p.Spare != 0 }); p.Restarts != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // The whole unit is killed, the keeper too, and started again: phones are known and ring at once, and the call that was
 // on goes on.
 func TestWholeUnitDies(t *testing.T) {

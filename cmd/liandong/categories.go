@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"liandong/cmd/internal/api"
+	"liandong/cmd/internal/cli"
 	"liandong/routing/category"
 )
 
@@ -21,7 +22,7 @@ type find struct {
 	overrides
 }
 
-func (f find) Run(stdout io.Writer) error {
+func (f find) Run(stdout io.Writer, stderr cli.Stderr) error {
 	cfg, err := f.load(f.Config)
 	if err != nil {
 		return err
@@ -29,6 +30,9 @@ func (f find) Run(stdout io.Writer) error {
 	found := cfg.Known().Find(strings.Join(f.Words, " "))
 	if f.JSON {
 		return json.NewEncoder(stdout).Encode(api.Kinds(found))
+	}
+	if len(found) == 0 && isTerminal(stderr.Writer) {
+		fmt.Fprintln(stderr, say(cfg.Lang, "没有相符的分类", "no category fits"))
 	}
 	for _, c := range found {
 		if _, err := fmt.Fprintln(stdout, kindLine(c)); err != nil {

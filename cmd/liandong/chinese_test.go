@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +57,7 @@ func TestLangOfHelp(t *testing.T) {
 		{"LANG=C", "--help", false}, {"LANG=zh_CN.UTF-8", "--help", true}, {"LIANDONG_LANG=zh", "serve --help", true},
 		{"LANG=zh_CN.UTF-8", "--lang en serve --help", false}, {"LANG=en_US.UTF-8", "--lang=zh serve --help", true},
 		{"LANG=zh_CN.UTF-8", "serve --help --lang=en", false}, {"LANG=en_US.UTF-8", "--lang zh man", true},
+		{"LANG=C", "help --lang zh", true}, {"LANG=zh_CN.UTF-8", "completion zsh --lang en", false},
 	} {
 		out, _, code := call(t, []string{tt.env}, strings.Fields(tt.args)...)
 		if zh := strings.Contains(out, "运行交换机"); zh != tt.zh || code != 0 {
@@ -68,7 +68,12 @@ func TestLangOfHelp(t *testing.T) {
 	if _, errs, _ := call(t, []string{"LANG=en_US.UTF-8"}, args...); !strings.Contains(errs, "无法读取文件") {
 		t.Errorf("--lang before the command: %s", errs)
 	}
-	if got := withoutLang(args); !slices.Equal(got, args[2:]) {
-		t.Error(got)
+	for line, want := range map[string]string{
+		"--lang zh check x": "check x", "help --lang=zh": "help", "check x --lang zh -c y": "check x -c y",
+		"check -- --lang zh": "check -- --lang zh", "check --lang": "check --lang",
+	} {
+		if got, _ := takeLang(strings.Fields(line)); strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", line, got)
+		}
 	}
 }

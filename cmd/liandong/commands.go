@@ -43,15 +43,31 @@ type commands struct {
 type overrides struct {
 	Set  []string `placeholder:"KEY.PATH=VALUE" sep:"none" help:"Overrule one value of the config. May be given many times."`
 	Lang string   `placeholder:"zh|en" enum:"zh,en," default:"" env:"LIANDONG_LANG" help:"Language of messages, whatever the config says."`
+
+	speech *speech
 }
 
+// AfterApply is for kong, who calls it with what is bound.
+func (o *overrides) AfterApply(s *speech) error {
+	o.speech = s
+	return nil
+}
+
+// load reads a config. Whoever has asked for no language is spoken to in the config's from then on.
 func (o overrides) load(file string) (*configs.Config, error) {
 	set := o.Set
 	if o.Lang != "" {
 		set = append(slices.Clip(set), "lang="+o.Lang)
 	}
-	return configs.Load(file, configs.Options{Set: set, Lang: spoken(o.Lang)})
+	cfg, err := configs.Load(file, configs.Options{Set: set, Lang: spoken(o.Lang)})
+	if err == nil && o.speech.lang == "" {
+		o.speech.lang = cfg.Lang
+	}
+	return cfg, err
 }
+
+// speech is the language of what is said at the end: zh, en, or "" while nobody has named one.
+type speech struct{ lang string }
 
 // speaking is the flag of commands that read no config.
 type speaking struct {

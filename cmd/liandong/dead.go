@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"liandong/configs"
 	"liandong/routing/ledger"
@@ -41,8 +44,9 @@ func (d deadRetry) Run(ctx context.Context, stdout io.Writer) error {
 	for _, id := range d.ID {
 		wanted[id] = true
 	}
-	tried := 0
-	err := d.each(func(_ *configs.Config, r *ledger.Refused) error {
+	tried, lang := 0, ""
+	err := d.each(func(cfg *configs.Config, r *ledger.Refused) error {
+		lang = cfg.Lang
 		list, err := r.List(ctx)
 		for _, u := range list {
 			if len(wanted) > 0 && !wanted[u.ID] {
@@ -59,14 +63,14 @@ func (d deadRetry) Run(ctx context.Context, stdout io.Writer) error {
 		}
 		return err
 	})
-	fmt.Fprintln(stdout, tried)
-	if err != nil {
-		return err
+	if err == nil || tried > 0 {
+		fmt.Fprintf(stdout, say(lang, "重试 %d 条\n", "tried again: %d\n"), tried)
 	}
-	for id := range wanted {
-		return fmt.Errorf("dead: %s is not on the list", id)
+	if err == nil && len(wanted) > 0 {
+		err = fmt.Errorf(say(lang, "dead: 列表中没有 %s", "dead: not on the list: %s"),
+			strings.Join(slices.Sorted(maps.Keys(wanted)), ", "))
 	}
-	return nil
+	return err
 }
 
 // each opens the Redises of the config one after the other.

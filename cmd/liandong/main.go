@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -26,47 +25,41 @@ func main() {
 	os.Exit(code)
 }
 
-// askedLang is the value of --lang, which commands that read no config have as well.
-func askedLang(args []string) string {
-	for i, a := range args {
-		if v, ok := strings.CutPrefix(a, "--lang="); ok {
-			return v
-		}
-		if a == "--lang" && i+1 < len(args) {
-			return args[i+1]
-		}
-	}
-	return os.Getenv(langVariable)
-}
-
 // langVariable is --lang by the environment.
 const langVariable = "LIANDONG_LANG"
 
-// withoutLang takes --lang off the front of a command line, where each command has it behind its own name.
-func withoutLang(args []string) []string {
-	switch {
-	case len(args) > 0 && strings.HasPrefix(args[0], "--lang="):
-		return args[1:]
-	case len(args) > 1 && args[0] == "--lang":
-		return args[2:]
+// takeLang takes --lang out of a command line, wherever it stands, and gives what it says, else what the environment
+// does. What stands behind -- is nobody's flag.
+func takeLang(args []string) (rest []string, lang string) {
+	lang = os.Getenv(langVariable)
+	for i := 0; i < len(args); i++ {
+		switch v, ok := strings.CutPrefix(args[i], "--lang="); {
+		case ok:
+			lang = v
+		case args[i] == "--":
+			return append(rest, args[i:]...), lang
+		case args[i] == "--lang" && i+1 < len(args):
+			i++
+			lang = args[i]
+		default:
+			rest = append(rest, args[i])
+		}
 	}
-	return args
+	return rest, lang
 }
 
 // run is main without the process: it returns the exit code. Mistakes of a config are printed one per line as they are.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	asked := askedLang(args)
-	if rest := withoutLang(args); len(rest) < len(args) {
-		args = rest
-		_ = os.Setenv(langVariable, asked) // fails for names that are none
-	}
+	args, asked := takeLang(args)
+	_ = os.Setenv(langVariable, asked) // of which commands know; fails for names that are none
 	lang := spoken(asked)
 	if asked != "" && asked != "zh" && asked != "en" {
 		fmt.Fprintf(stderr, both("", "liandong: --lang（LIANDONG_LANG）不能是 %q；可用：zh, en",
 			"liandong: --lang (LIANDONG_LANG) cannot be %q; allowed: zh, en")+"\n", asked)
 		return cli.Misused
 	}
-	p := cli.Program{Name: "liandong", About: about, Commands: &commands{}, Bind: []any{spokenLang(lang)}}
+	own := &speech{lang}
+	p := cli.Program{Name: "liandong", About: about, Commands: &commands{}, Bind: []any{spokenLang(lang), own}}
 	if lang == "zh" {
 		p.Words = chinese
 	}
@@ -76,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, new(configs.Problems)):
 		fmt.Fprintln(stderr, err)
 	default:
-		fmt.Fprintf(stderr, "liandong: %s\n", plainly(err, lang))
+		fmt.Fprintf(stderr, "liandong: %s\n", plainly(err, own.lang))
 	}
 	return code
 }
@@ -87,18 +80,4 @@ func both(lang, zh, en string) string {
 		return zh + " / " + en
 	}
 	return say(lang, zh, en)
-}
-
-// plainly says what people are to look at when nothing answers where the config says that Redis or the switch is; all
-// else is said as it is.
-func plainly(err error, lang string) string {
-	dial, ok := errors.AsType[*net.OpError](err)
-	switch {
-	case !ok || dial.Op != "dial" || dial.Addr == nil:
-		return err.Error()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf(both(lang, "连不上 %[1]v：那里没有程序在监听。是否已启动？配置中的地址是否正确？",
-			"nothing listens at %[1]v: has it been started, and is it the address that the config says?"), dial.Addr)
-	}
-	return fmt.Sprintf(both(lang, "连不上 %[1]v：%[2]v", "%[1]v cannot be reached: %[2]v"), dial.Addr, dial.Err)
 }

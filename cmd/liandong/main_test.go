@@ -238,6 +238,16 @@ func TestWhatIsNotThere(t *testing.T) {
 		{append([]string{"dead", "retry", "x"}, lab...), 1, "127.0.0.1:1：那里没有程序在监听",
 			"nothing listens at 127.0.0.1:1"},
 		{append([]string{"spool", "send"}, lab...), 1, "配置中没有带 spool 的热线", "has spool"},
+		{append([]string{"switchover"}, lab...), 1, "没有 cluster", "no cluster"},
+		{append([]string{"upgrade", "--set", "run_dir=none"}, lab...), 1, "交换机没有运行", "no switch answers"},
+		{append([]string{"trace", "x", "--rtp"}, lab...), 2, "请同时给出 --pcap", "give --pcap"},
+		{append([]string{"tickets", "--network", "x"}, lab...), 2, `网络 "x" 中没有热线`, `in network "x"`},
+		{append([]string{"report", "--day", "x"}, lab...), 2, "应如 2024-04-03", "must be like"},
+		{append([]string{"report", "--hour", "25"}, lab...), 2, "应为 0 到 23", "must be 0 to 23"},
+		{append([]string{"report", "--hotline", "9"}, lab...), 2, "可用：110, 12345", "allowed: 110, 12345"},
+		{append([]string{"serve", "--single", "--set", "run_dir=configs/lab.yaml"}, lab...), 1, "run_dir: mkdir configs/lab.yaml: 不是目录",
+			"not a directory"},
+		{[]string{"report", "-c"}, 2, "--config 后面缺少值 (liandong report --help)", "--config needs a value"},
 		{[]string{"passwd"}, 1, "没有输入密码", "no password was given"},
 		{[]string{"check"}, 2, "哪个文件", "which file"},
 		{[]string{"bogus"}, 2, "没有 bogus", "bogus"},
@@ -248,6 +258,11 @@ func TestWhatIsNotThere(t *testing.T) {
 				t.Errorf("%v: %d, want %d: %s", c.args, code, c.code, said)
 			}
 		}
+	}
+	// with no language asked for it is the config's
+	args := []string{"serve", "--single", "-c", "configs/lab.yaml", "--set", "run_dir=configs/lab.yaml", "--set", "lang=zh"}
+	if _, said, _ := call(t, nil, args...); !strings.Contains(said, "不是目录") {
+		t.Error(said)
 	}
 	if _, said, code := call(t, nil, "--lang", "fr", "version"); code != 2 || !strings.Contains(said, "zh, en") {
 		t.Errorf("%d %s", code, said)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,9 +59,13 @@ type switchover struct{ asked }
 
 // Run has the other machine of a pair go on with the calls.
 func (o switchover) Run(ctx context.Context, stdout io.Writer) error {
-	_, sw, err := o.running()
+	cfg, sw, err := o.running()
 	if err != nil {
 		return err
+	}
+	if cfg.Pair() == nil {
+		return errors.New(say(cfg.Lang, "switchover: 配置中没有 cluster，只有这一台",
+			"switchover: the config has no cluster: there is no other machine"))
 	}
 	text, err := sw.Ask(ctx, http.MethodPost, "/v1/switchover", nil)
 	if err != nil {

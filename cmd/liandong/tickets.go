@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"liandong/cmd/internal/cli"
 	"liandong/cmd/internal/remote"
 	"liandong/cmd/internal/tickets"
 	"liandong/configs"
@@ -27,7 +28,7 @@ type entries struct {
 	overrides
 }
 
-func (e entries) Run(ctx context.Context, stdout io.Writer) error {
+func (e entries) Run(ctx context.Context, stdout io.Writer, stderr cli.Stderr) error {
 	cfg, err := e.load(e.Config)
 	if err != nil {
 		return err
@@ -39,7 +40,11 @@ func (e entries) Run(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	if len(o.Redises) == 0 {
-		return fmt.Errorf("tickets: no hotline stands in network %q", e.Network)
+		return cli.Misuse(fmt.Sprintf(say(cfg.Lang, "tickets: 网络 %q 中没有热线",
+			"tickets: no hotline stands in network %q"), e.Network))
+	}
+	if isTerminal(stderr.Writer) {
+		o.Notes = stderr
 	}
 	return tickets.Print(ctx, stdout, o)
 }

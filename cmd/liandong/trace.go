@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"os"
 	"time"
 
+	"liandong/cmd/internal/cli"
 	"liandong/cmd/internal/remote"
 	"liandong/cmd/internal/trace"
 )
@@ -22,8 +22,6 @@ type calledBack struct {
 	JSON     bool   `name:"json" help:"Print JSON."`
 	asked
 }
-
-var errRTP = errors.New("--rtp is for a file: give --pcap FILE as well")
 
 // listening is how long packets are waited for.
 const listening = 10 * time.Second
@@ -50,7 +48,8 @@ func (c calledBack) Run(ctx context.Context, stdout io.Writer) error {
 	path := "/v1/calls/" + c.Call + "/trace"
 	if c.RTP {
 		if c.Pcap == "" {
-			return errRTP
+			return cli.Misuse(say(cfg.Lang, "trace: --rtp 写入文件：请同时给出 --pcap FILE",
+				"trace: --rtp is for a file: give --pcap FILE as well"))
 		}
 		if err := sniff(ctx, sw, c.Call); err != nil {
 			return err

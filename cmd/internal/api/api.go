@@ -184,6 +184,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.pages.ServeHTTP(w, r)
 		return
 	}
+	if lang := AcceptedLang(r); lang != "" {
+		w = speaker{w, lang}
+	}
 	s.mux.ServeHTTP(w, r)
 }
 

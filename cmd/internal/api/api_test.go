@@ -172,6 +172,14 @@ func TestReadySaysWhy(t *testing.T) {
 		!strings.Contains(body, "line 12345") || strings.Contains(body, "line 110") {
 		t.Errorf("%d %s", code, body)
 	}
+	for accepts, want := range map[string]string{"zh-CN,zh;q=0.9": "就绪\n", "fr, en": "ready\n", "fr": "ready\n"} {
+		if _, body := ask(s, "GET", "/readyz", friend, "Accept-Language", accepts); !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %s", accepts, body)
+		}
+	}
+	if _, body := ask(s, "GET", "/v1/calls/x", friend, "Accept-Language", "zh"); !strings.Contains(body, "没有这通电话") {
+		t.Error(body)
+	}
 }
 
 // A line without a partner and a trunk that leads back to us are said by /readyz, as check does, in the language of the

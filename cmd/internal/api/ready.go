@@ -9,12 +9,12 @@ import (
 // ready says whether calls can be taken, and why not. Redis is not asked: calls do not need it. What is amiss and keeps
 // no call away follows as warnings.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	if faults := s.faults(s.conf().Lang); len(faults) > 0 {
+	lang := s.langOf(w)
+	if faults := s.faults(lang); len(faults) > 0 {
 		s.lines(w, http.StatusServiceUnavailable, faults...)
 		return
 	}
-	lang := s.conf().Lang
-	s.lines(w, http.StatusOK, slices.Concat([]string{s.words(readyNow)}, s.warnings(lang), s.advice(lang))...)
+	s.lines(w, http.StatusOK, slices.Concat([]string{readyNow.in(lang)}, s.warnings(lang), s.advice(lang))...)
 }
 
 // advice is what check says of the config that holds: which calls will go wrong.

@@ -82,15 +82,24 @@ var (
 		"分类 %s %s 应以 %s 方式移交，本次为 %s"}
 )
 
-// words are in the config's language.
-func (s *Server) words(t text, args ...any) string { return t.in(s.conf().Lang, args...) }
-
 func (t text) in(lang string, args ...any) string {
 	format := t.en
 	if lang == "zh" {
 		format = t.zh
 	}
 	return fmt.Sprintf(format, args...)
+}
+
+// AcceptedLang is the first of our languages, zh and en, that a request names in Accept-Language; "": none.
+func AcceptedLang(r *http.Request) string {
+	for want := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		for _, ours := range []string{"zh", "en"} {
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(want)), ours) {
+				return ours
+			}
+		}
+	}
+	return ""
 }
 
 // speaker is an answer to somebody whose language is known.

@@ -70,6 +70,9 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // which would end the process, and all calls
 	defer signal.Stop(hangups)
+	if err := vacant(cfg.Run()); err != nil {
+		return err
+	}
 	a, err := prepare(cfg, p, log)
 	if err != nil {
 		return err
@@ -96,9 +99,6 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 func (p *Process) begin(ctx context.Context, a *App, cfg *configs.Config) (ceased <-chan struct{}, up bool, err error) {
 	log := a.log
 	run := cfg.Run()
-	if err := private(run.Dir); err != nil {
-		return nil, false, fmt.Errorf("app: run_dir: %w", err)
-	}
 	a.openJournal(run, p.Status().Row)
 	if err := a.pairUp(cfg, run); err != nil {
 		return nil, false, err
@@ -230,6 +230,28 @@ func (p *Process) tested(faults map[string]error) {
 		all = append(all, fmt.Sprintf("line %s %v", line, faults[line]))
 	}
 	p.line.Tested(strings.Join(all, "; "))
+}
+
+// Taken says that a run_dir is another switch's, which runs.
+type Taken struct {
+	Dir string
+	PID int // of its keeper; 0: it is not known
+}
+
+func (t *Taken) Error() string {
+	return fmt.Sprintf("app: run_dir: %s: another switch runs with it, process %d", t.Dir, t.PID)
+}
+
+// vacant makes the run_dir, and fails where the keeper of another switch has it. A switch that was told to end has some
+// time to do so: the lock of the journal waits for it.
+func vacant(run configs.Run) error {
+	if err := private(run.Dir); err != nil {
+		return fmt.Errorf("app: run_dir: %w", err)
+	}
+	if pid, there := keeper.Holder(run.Control); there && pid != os.Getppid() {
+		return &Taken{run.Dir, pid}
+	}
+	return nil
 }
 
 // private makes a directory that belongs to the switch's own user alone.

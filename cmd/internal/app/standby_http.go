@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"liandong/cmd/internal/api"
 	"liandong/routing/mirror"
 )
 
@@ -15,16 +17,16 @@ import (
 // takes no calls, and how its copy stands. The function that it returns ends it.
 func (a *App) answer() (stop func()) {
 	mux := http.NewServeMux()
-	say := func(path string, status int, text func() string) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+	say := func(path string, status int, text func(lang string) string) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.WriteHeader(status)
-			fmt.Fprintln(w, text())
+			fmt.Fprintln(w, text(cmp.Or(api.AcceptedLang(r), a.lang)))
 		})
 	}
-	say("/healthz", http.StatusOK, func() string { return "ok" })
-	say("/readyz", http.StatusServiceUnavailable, func() string { return a.pair.Words(a.lang) })
-	say("/v1/cluster", http.StatusOK, func() string { return a.pair.Words(a.lang) })
+	say("/healthz", http.StatusOK, func(string) string { return "ok" })
+	say("/readyz", http.StatusServiceUnavailable, a.pair.Words)
+	say("/v1/cluster", http.StatusOK, a.pair.Words)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second, WriteTimeout: 5 * time.Second}
 	var served sync.WaitGroup
 	for _, l := range a.listens {

@@ -68,7 +68,7 @@ func (p Program) Run(ctx context.Context, args []string, stdout, stderr io.Write
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s (%s --help)\n", p.Name, p.inWords(err.Error()), p.Name)
+		fmt.Fprintf(stderr, "%s: %s (%s --help)\n", p.Name, p.mistake(err.Error()), p.reached(err))
 		return Misused, nil
 	}
 	err = chosen.Run()
@@ -82,4 +82,14 @@ func (p Program) Run(ctx context.Context, args []string, stdout, stderr io.Write
 		return Failed, err
 	}
 	return 0, nil
+}
+
+// reached is as much of a command line as was understood when the parser stumbled.
+func (p Program) reached(err error) string {
+	if at, ok := errors.AsType[*kong.ParseError](err); ok {
+		if n := at.Context.Selected(); n != nil {
+			return n.FullPath()
+		}
+	}
+	return p.Name
 }

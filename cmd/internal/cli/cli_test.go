@@ -13,6 +13,8 @@ import (
 type serve struct {
 	Config string `short:"c" placeholder:"FILE" default:"a.yaml" help:"The config (default: ${default})."`
 	Lang   string `placeholder:"zh|en" enum:"zh,en," default:"" help:"Language."`
+	Port   int    `help:"Port."`
+	Single bool   `help:"Single."`
 }
 
 func (serve) Run() error { return nil }
@@ -69,6 +71,10 @@ func TestMisuseInWords(t *testing.T) {
 		{"srve", `unexpected argument srve, did you mean "serve"?`, `没有 srve，是否为 "serve"？`},
 		{"tickets", `expected "add"`, `还需要 "add"`},
 		{"serve --nothing-like-it", "unknown flag --nothing-like-it", "没有选项 --nothing-like-it"},
+		{"serve -c", "--config needs a value (prog serve --help)", "--config 后面缺少值"},
+		{"serve --config --lang en", "--config needs a value", "--config 后面缺少值"},
+		{"serve --port x", `--port must be a whole number, not "x"`, `--port 应为整数，不能是 "x"`},
+		{"serve --single=maybe", `--single must be true or false, not "maybe"`, `--single 应为 true 或 false，不能是 "maybe"`},
 		{"serve --lang=fr", `--lang must be one of "zh","en","" but got "fr"`, `--lang 不能是 "fr"；可用："zh","en",""`},
 	} {
 		args := strings.Fields(tt.args)

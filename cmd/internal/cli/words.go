@@ -41,6 +41,16 @@ func (p Program) translateValue(v *kong.Value) {
 	}
 }
 
+// plainer are errors of kong that speak of its own insides, and what they are here.
+var plainer = []struct {
+	kongs *regexp.Regexp
+	ours  string
+}{
+	{regexp.MustCompile(`^(\S+): expected a valid \d+ bit int but got (.*)$`), "$1 must be a whole number, not $2"},
+	{regexp.MustCompile(`^(\S+): expected \S+ value but got .*$`), "$1 needs a value"},
+	{regexp.MustCompile(`^(\S+): bool value must be .* but got (.*)$`), "$1 must be true or false, not $2"},
+}
+
 // frame are kong's words round the help, and those of its errors that people meet.
 var frame = []struct {
 	english *regexp.Regexp
@@ -60,6 +70,9 @@ var frame = []struct {
 	{regexp.MustCompile(`^unknown flag (\S+), did you mean one of (.*)\?$`), "没有选项 $1，是否为 $2 之一？"},
 	{regexp.MustCompile(`^unknown flag (\S+), did you mean (.*)\?$`), "没有选项 $1，是否为 $2？"},
 	{regexp.MustCompile(`^unknown flag (.*)$`), "没有选项 $1"},
+	{regexp.MustCompile(`^(\S+) must be a whole number, not (.*)$`), "$1 应为整数，不能是 $2"},
+	{regexp.MustCompile(`^(\S+) needs a value$`), "$1 后面缺少值"},
+	{regexp.MustCompile(`^(\S+) must be true or false, not (.*)$`), "$1 应为 true 或 false，不能是 $2"},
 	{regexp.MustCompile(`^expected one of (.*)$`), "还需要其中之一：$1"},
 	{regexp.MustCompile(`^expected (.*)$`), "还需要 $1"},
 	{regexp.MustCompile(`^missing flags: (.*)$`), "缺少选项 $1"},
@@ -80,6 +93,14 @@ func (p Program) inWords(text string) string {
 		}
 	}
 	return text
+}
+
+// mistake is an error of kong's parser in the language of the program.
+func (p Program) mistake(text string) string {
+	for _, one := range plainer {
+		text = one.kongs.ReplaceAllString(text, one.ours)
+	}
+	return p.inWords(text)
 }
 
 // help prints as kong does, in the language of the program.

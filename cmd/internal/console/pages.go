@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -133,14 +134,7 @@ func (s *Server) lang(r *http.Request) string {
 	if c, err := r.Cookie("lang"); err == nil && (c.Value == "zh" || c.Value == "en") {
 		return c.Value
 	}
-	for want := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
-		for _, ours := range []string{"zh", "en"} {
-			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(want)), ours) {
-				return ours
-			}
-		}
-	}
-	return s.conf().Lang
+	return cmp.Or(api.AcceptedLang(r), s.conf().Lang)
 }
 
 // theme is "light", "dark", or "" as the system has it.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // control is the socket by which the command line speaks to the keeper. Who may is a matter of the file's mode.
@@ -34,7 +36,7 @@ func (k *Keeper) open(path string) {
 	}
 	k.control.close()
 	k.control = nil
-	if path == "" {
+	if path == "" || k.stopping {
 		return
 	}
 	c, err := newControl(path, k.asked)
@@ -146,6 +148,28 @@ func (c *control) close() {
 	}
 	c.conns = nil
 	c.mu.Unlock()
+}
+
+// Holder is the keeper whose control socket this is, and that is not about to end. The pid is 0 for one that this
+// process cannot see, as in another container.
+func Holder(path string) (pid int, there bool) {
+	err := within(path, func(short string) error {
+		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: short, Net: "unix"})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		raw, err := conn.SyscallConn()
+		if err != nil {
+			return err
+		}
+		return raw.Control(func(fd uintptr) {
+			if who, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+				pid = int(who.Pid)
+			}
+		})
+	})
+	return pid, err == nil
 }
 
 // Upgrade asks the keeper whose control socket this is for an upgrade, and gives each of its answers.

@@ -409,6 +409,8 @@ func (k *Keeper) signalled(s os.Signal) {
 	if ends && !k.stopping {
 		k.stopping = true
 		k.cfg.Systemd.stopping()
+		k.control.close() // the next keeper may start, and waits for the journal
+		k.control = nil
 		for _, c := range k.children() {
 			if c != k.worker {
 				c.kill()

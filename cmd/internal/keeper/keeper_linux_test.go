@@ -415,8 +415,15 @@ func TestSignalEndsAll(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "v1", nil)
 	s := r.until("a spare", spared)
+	control := filepath.Join(filepath.Dir(r.version), "control")
+	if pid, there := Holder(control); pid != os.Getpid() || !there {
+		t.Errorf("%s is held by %d, %v", control, pid, there)
+	}
 	r.signals <- os.Interrupt
 	<-r.code
+	if pid, there := Holder(control); pid != 0 || there {
+		t.Errorf("%s is held by %d, %v", control, pid, there)
+	}
 	for _, pid := range []int{s.Worker, s.Spare} {
 		if unix.Kill(pid, 0) == nil {
 			t.Errorf("process %d is left", pid)

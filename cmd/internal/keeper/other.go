@@ -27,3 +27,4 @@ func (*Line) Ready(Ready)                                    {}
 func (*Line) Replace()                                       {}
 func (*Line) Tested(string)                                  {}
 func Upgrade(context.Context, string, func(Answer)) error    { return ErrNoSwitch }
+func Holder(string) (int, bool)                              { return 0, false }

@@ -40,6 +40,7 @@ type Switch struct {
 	listen   netip.AddrPort
 	certFile string // "": plain HTTP
 	token    desk.Secret
+	lang     string // of what it answers: zh or en
 }
 
 // Of finds the switch of a config, and a token that may do everything there if the config has one.
@@ -48,7 +49,7 @@ func Of(c configs.API) (Switch, error) {
 	if i < 0 {
 		return Switch{}, ErrNoHTTP
 	}
-	s := Switch{listen: c.Listen[i].Address, certFile: c.Listen[i].CertFile}
+	s := Switch{listen: c.Listen[i].Address, certFile: c.Listen[i].CertFile, lang: c.Lang}
 	for _, g := range c.Grants {
 		if g.Role == configs.RoleAdmin && !g.Token.IsZero() && s.token.IsZero() {
 			s.token = g.Token
@@ -99,6 +100,7 @@ func (s Switch) ask(ctx context.Context, method, path string, body []byte, take 
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Accept-Language", s.lang)
 	if !s.token.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+s.token.Reveal())
 	}

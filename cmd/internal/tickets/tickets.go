@@ -26,7 +26,9 @@ type Options struct {
 	Follow  bool // go on as entries arrive, until ctx ends
 	Group   string
 	Table   bool   // for people: columns with a head, in place of all fields of an entry on one line
-	Lang    string // of the head: zh or en
+	Lang    string // of the head and the note: zh or en
+	// where it is noted that there is nothing, when reading has ended well; nil: it is not
+	Notes io.Writer
 }
 
 // Redis is one Redis, and the hotlines whose streams are in it.
@@ -53,10 +55,31 @@ func Print(ctx context.Context, out io.Writer, o Options) error {
 		return follow(ctx, out, o)
 	}
 	var errs []error
+	rows := &counted{w: out}
 	for _, r := range o.Redises {
-		errs = append(errs, printOne(ctx, out, r, o))
+		errs = append(errs, printOne(ctx, rows, r, o))
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil && rows.n == 0 && o.Notes != nil {
+		note := "no ticket entries"
+		if o.Lang == "zh" {
+			note = "没有工单存根"
+		}
+		_, err = fmt.Fprintln(o.Notes, note)
+	}
+	return err
+}
+
+// counted counts what is written.
+type counted struct {
+	w io.Writer
+	n int // bytes
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += n
+	return n, err
 }
 
 // follow reads all Redises at once.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,24 @@ func TestPrintsAllThereIs(t *testing.T) {
 	}
 	if m.Exists(ticket.StreamOf("110")) {
 		t.Error("reading made a stream")
+	}
+}
+
+// That there is nothing is noted beside what is printed, and only then.
+func TestNotesThatThereIsNothing(t *testing.T) {
+	m, o := server(t)
+	for _, tt := range []struct{ lang, want string }{{"zh", "没有工单存根\n"}, {"en", "no ticket entries\n"}} {
+		var out, notes bytes.Buffer
+		o.Lang, o.Notes, o.Table = tt.lang, &notes, true
+		if err := Print(t.Context(), &out, o); err != nil || notes.String() != tt.want {
+			t.Errorf("%v %q", err, notes.String())
+		}
+	}
+	put(t, m, "110", "event", "opened")
+	var notes bytes.Buffer
+	o.Notes = &notes
+	if err := Print(t.Context(), io.Discard, o); err != nil || notes.Len() > 0 {
+		t.Errorf("%v %q", err, notes.String())
 	}
 }
 
