@@ -158,9 +158,14 @@ func (u *UA) flowLost(flow leg.Flow) {
 }
 
 // reachable: a phone whose Contact shows the address that it really came from
-// has no NAT before it, and listens where the Contact says. One that came by TLS
-// is reached by its own connection or not at all.
+// has no NAT before it, and listens where the Contact says; before a phone with a
+// Path stands a proxy, which listens where that says (RFC 3327 §5.3). One that came
+// by TLS is reached by its own connection or not at all.
 func reachable(b Binding) (netip.AddrPort, bool) {
-	to := contactAddr(b.Contact)
+	listens := b.Contact
+	if len(b.Path) > 0 {
+		listens = b.Path[0]
+	}
+	to := contactAddr(listens)
 	return to, b.Flow.Transport != "tls" && to.Addr() == b.Flow.Remote.Addr() && to != b.Flow.Remote
 }

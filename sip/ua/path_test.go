@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -36,5 +37,30 @@ func TestPath(t *testing.T) {
 	for _, bad := range []string{"<sip:10.0.0.1>", "<tel:110>", "<sip:10.0.0.1;lr", "",
 		strings.Repeat("<sip:a;lr>, ", 8) + "<sip:a;lr>"} {
 		wantCode(t, p.register("Contact: <sip:1101@10.1.2.3:5070>", "Path: "+bad), 400)
+	}
+}
+
+// A proxy that drops its connection loses no phone behind it: it listens where the Path says. One that says a name, or
+// another host than it came from, is not believed.
+func TestPathOverTCP(t *testing.T) {
+	r := newRig(t, nil)
+	for path, reached := range map[string]bool{
+		"<sip:127.0.0.5:5099;transport=tcp;lr>":    true,
+		"<sip:edge.example:5099;transport=tcp;lr>": false,
+		"<sip:127.0.0.6:5099;transport=tcp;lr>":    false,
+	} {
+		edge := r.tcp("127.0.0.5")
+		from := netip.MustParseAddrPort(edge.conn.LocalAddr().String())
+		wantCode(t, newPhone(edge, "1101", "MD5").register("Contact: <sip:1101@10.1.2.3:5070>", "Path: "+path), 200)
+		_ = edge.conn.Close()
+		var live []Binding
+		eventually(t, "the connection's end is known", func() bool {
+			live = r.Locate("1101")
+			return len(live) == 0 || live[0].Flow.Remote != from
+		})
+		if reached != (len(live) == 1 && live[0].Flow.Remote.String() == "127.0.0.5:5099" &&
+			live[0].Flow.Transport == "tcp") {
+			t.Errorf("%s: %+v", path, live)
+		}
 	}
 }
