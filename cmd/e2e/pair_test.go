@@ -265,6 +265,13 @@ func (m *machine) ask(method, path string) string {
 	return string(bytes.TrimSpace(out))
 }
 
+// citizen is a phone behind the trunk.
+func (p *twoMachines) citizen() *phone.Phone {
+	p.t.Helper()
+	return newPhone(p.t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
+		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+}
+
 // copied waits until all that the machine carries is on the other one too.
 func (m *machine) copied() {
 	m.t.Helper()
@@ -309,8 +316,7 @@ func TestPair(t *testing.T) {
 	p := startPair(t)
 	one, two := p.ready()
 	first, partner := p.phone("1101", deskTone), p.phone("2101", partnerTone)
-	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
-		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+	caller := p.citizen()
 	start := time.Now()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -392,8 +398,7 @@ func TestPairStandsStill(t *testing.T) {
 	p := startPair(t)
 	one, two := p.ready()
 	first := p.phone("1101", deskTone)
-	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
-		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+	caller := p.citizen()
 	c := p.call(t, caller, "110")
 	d := next(t, first)
 	must(t, d.Answer())
@@ -448,8 +453,7 @@ func TestPairCarriesAll(t *testing.T) {
 	byTCP := newPhone(t, phone.Config{User: "1102", Password: "lab-1102", Domain: domain, Server: p.server, Listen: at,
 		Transport: "tcp", RTCP: true, Speech: phone.Tone(partnerTone, time.Second)})
 	must(t, sealed.Register(within(t, 10*time.Second)))
-	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(netip.MustParseAddr(abroad), 0),
-		Server: p.server, Speech: phone.Tone(callerTone, time.Second), RTCP: true})
+	caller := p.citizen()
 	talks := p.call(t, caller, "110")
 	d := next(t, sealed)
 	must(t, d.Answer())

@@ -7,6 +7,7 @@ package exchange
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -508,11 +509,7 @@ func (x *Exchange) shown(c call.Call) call.Call {
 func (x *Exchange) actors() []*actor {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	all := make([]*actor, 0, len(x.calls))
-	for _, a := range x.calls {
-		all = append(all, a)
-	}
-	return all
+	return slices.Collect(maps.Values(x.calls))
 }
 
 // Drain refuses new calls; those that are on go on, also with more parties.

@@ -49,22 +49,10 @@ func (l *Leg) sendCancel(now time.Time, c *client) {
 	l.start(now, &client{Flow: c.Flow, Target: c.Target}, l.cancelRequest(c))
 }
 
-// cancelRequest: RFC 3261 §9.1: Request-URI, Call-ID, To, CSeq number and From
-// identical to those of the INVITE, a single Via equal to its top one, and its
-// Route headers.
+// cancelRequest is the CANCEL of an INVITE (RFC 3261 §9.1).
 func (l *Leg) cancelRequest(c *client) *gosip.Request {
 	invite := c.pending()
-	req := gosip.NewRequest(gosip.CANCEL, invite.Recipient)
-	req.AppendHeader(invite.Via())
-	for h := range header.All(invite, "route") {
-		req.AppendHeader(h)
-	}
-	hops := gosip.MaxForwardsHeader(70)
-	req.AppendHeader(&hops)
-	req.AppendHeader(invite.From())
-	req.AppendHeader(invite.To())
-	req.AppendHeader(invite.CallID())
-	req.AppendHeader(&gosip.CSeqHeader{SeqNo: c.Seq, MethodName: gosip.CANCEL})
+	req := txn.Following(invite, gosip.CANCEL, invite.To())
 	l.addAgent(req, "User-Agent")
 	addFields(req, c.Cancel.Fields)
 	req.SetBody(nil)

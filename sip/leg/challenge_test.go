@@ -131,18 +131,25 @@ func TestTwoProxiesAsk(t *testing.T) {
 	s.want("ACK", "failed 401")
 }
 
+// answeredBy is a call of ours that has been answered.
+func answeredBy(t *testing.T, transport string) *script {
+	t.Helper()
+	s := newScript(t)
+	s.way.Transport = transport
+	s.local = localAt(addrA, mediaA, transport)
+	s.leg = NewOutbound(testConfig(1), s.local)
+	s.callID = s.leg.CallID()
+	s.do(inviteTo(t, addrB, transport))
+	s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
+	s.take()
+	return s
+}
+
 // A connection that is gone takes the call with it; a datagram that could not be sent
 // does not.
 func TestUnsendableInTheCall(t *testing.T) {
 	for transport, told := range map[string]string{"udp": "answered, refused 503", "tcp": "answered, refused 503"} {
-		s := newScript(t)
-		s.way.Transport = transport
-		s.local = localAt(addrA, mediaA, transport)
-		s.leg = NewOutbound(testConfig(1), s.local)
-		s.callID = s.leg.CallID()
-		s.do(inviteTo(t, addrB, transport))
-		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
-		s.take()
+		s := answeredBy(t, transport)
 		s.do(Modify{Direction: sdp.SendOnly})
 		s.note(s.leg.Failed(s.now, s.sent[0]))
 		if transport == "tcp" && s.leg.Phase == talking { // by UDP
@@ -158,14 +165,7 @@ func TestUnsendableInTheCall(t *testing.T) {
 // is gone.
 func TestRenew(t *testing.T) {
 	for transport, invites := range map[string]int{"udp": 1, "tcp": 0, "tls": 0} {
-		s := newScript(t)
-		s.way.Transport = transport
-		s.local = localAt(addrA, mediaA, transport)
-		s.leg = NewOutbound(testConfig(1), s.local)
-		s.callID = s.leg.CallID()
-		s.do(inviteTo(t, addrB, transport))
-		s.reply(s.last("INVITE"), 200, peerSDP, "Contact: <sip:110@10.0.0.2:5060;transport="+transport+">")
-		s.take()
+		s := answeredBy(t, transport)
 		s.do(Renew{})
 		s.do(Renew{})
 		if invites > 0 {

@@ -695,8 +695,9 @@ func TestSipsInTheOpenIsTaken(t *testing.T) {
 	}
 }
 
-// A phone behind a router is reached by the way that it came.
-func TestSymmetricFlow(t *testing.T) {
+// behindRouter is the call of a phone whose Contact cannot be reached, answered.
+func behindRouter(t *testing.T) *script {
+	t.Helper()
 	s := newScript(t)
 	s.callID, s.way.Symmetric = "in-1", true
 	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")),
@@ -704,6 +705,12 @@ func TestSymmetricFlow(t *testing.T) {
 	s.leg, s.ourTag = leg, leg.Dialog.LocalTag
 	s.note(out)
 	s.do(Answer{})
+	return s
+}
+
+// A phone behind a router is reached by the way that it came.
+func TestSymmetricFlow(t *testing.T) {
+	s := behindRouter(t)
 	s.ack(s.seq, "")
 	s.way.Remote = addrC
 	s.request("OPTIONS", "")
@@ -717,13 +724,7 @@ func TestSymmetricFlow(t *testing.T) {
 // A phone that has registered anew is reached by its new way, also by what is
 // being repeated to it; one that comes back by TCP is reached by TCP.
 func TestMovedFlow(t *testing.T) {
-	s := newScript(t)
-	s.callID, s.way.Symmetric = "in-1", true
-	leg, out := NewInbound(testConfig(1), s.now, s.packet(s.invite("Contact: <sip:110@192.168.1.5>")),
-		localAt(addrA, mediaA, "udp"))
-	s.leg, s.ourTag = leg, leg.Dialog.LocalTag
-	s.note(out)
-	s.do(Answer{})
+	s := behindRouter(t)
 	s.do(Move{Flow: Flow{Network: "lab", Transport: "udp", Remote: addrNAT}})
 	s.take()
 	s.pass(600 * time.Millisecond)

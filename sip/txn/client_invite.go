@@ -85,25 +85,33 @@ func (t *ClientInvite) Abandon() {
 	*t = ClientInvite{core: t.over()}
 }
 
-// AckRefusal is the ACK to a final response other than 2xx. RFC 3261
-// §17.1.1.3: same Request-URI, top Via, Route, From, Call-ID and CSeq number
-// as the INVITE, the To of the response.
+// AckRefusal is the ACK to a final response other than 2xx, with the To of
+// that (RFC 3261 §17.1.1.3).
 func AckRefusal(invite *gosip.Request, res *gosip.Response) *gosip.Request {
-	ack := gosip.NewRequest(gosip.ACK, invite.Recipient)
-	ack.AppendHeader(invite.Via())
-	for h := range header.All(invite, "route") {
-		ack.AppendHeader(h)
+	to := res.To()
+	if to == nil {
+		to = invite.To()
 	}
-	hops := gosip.MaxForwardsHeader(70)
-	ack.AppendHeader(&hops)
-	ack.AppendHeader(invite.From())
-	if to := res.To(); to != nil {
-		ack.AppendHeader(to)
-	} else {
-		ack.AppendHeader(invite.To())
-	}
-	ack.AppendHeader(invite.CallID())
-	ack.AppendHeader(&gosip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: gosip.ACK})
+	ack := Following(invite, gosip.ACK, to)
 	ack.SetBody(nil)
 	return ack
+}
+
+// Following is a request that goes the same way as an INVITE and belongs to
+// its transaction (RFC 3261 §9.1, §17.1.1.3): same Request-URI, From, Call-ID
+// and CSeq number, a single Via equal to its top one, and its Route headers.
+// The caller adds the rest and the body.
+func Following(invite *gosip.Request, method gosip.RequestMethod, to *gosip.ToHeader) *gosip.Request {
+	req := gosip.NewRequest(method, invite.Recipient)
+	req.AppendHeader(invite.Via())
+	for h := range header.All(invite, "route") {
+		req.AppendHeader(h)
+	}
+	hops := gosip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	req.AppendHeader(invite.From())
+	req.AppendHeader(to)
+	req.AppendHeader(invite.CallID())
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
+	return req
 }

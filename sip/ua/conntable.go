@@ -3,6 +3,7 @@ package ua
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -107,11 +108,7 @@ func (t *connTable) closeAll() {
 func (t *connTable) list() []*conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]*conn, 0, len(t.all))
-	for _, c := range t.all {
-		all = append(all, c)
-	}
-	return all
+	return slices.Collect(maps.Values(t.all))
 }
 
 // queued says that a peer has yet to be sent something.

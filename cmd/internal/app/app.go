@@ -471,6 +471,20 @@ func (a *App) answers() bool {
 	return true
 }
 
+// closeBooks ends what is written of calls for whoever looks at them later.
+func (a *App) closeBooks() {
+	if a.records != nil {
+		a.records.Close()
+	}
+	if a.audit != nil {
+		a.audit.Close()
+	}
+	if a.homer != nil {
+		a.homer.Stop()
+	}
+	a.traces.Close()
+}
+
 // Stop takes the parts down in reverse and waits for them.
 func (a *App) Stop() {
 	if a.tester != nil {
@@ -489,16 +503,7 @@ func (a *App) Stop() {
 	if a.ua != nil {
 		a.ua.Stop()
 	}
-	if a.records != nil {
-		a.records.Close()
-	}
-	if a.audit != nil {
-		a.audit.Close()
-	}
-	if a.homer != nil {
-		a.homer.Stop()
-	}
-	a.traces.Close()
+	a.closeBooks()
 	if a.engine != nil {
 		a.engine.Stop()
 	}

@@ -202,14 +202,5 @@ func (a *App) letGoOf(sound func(), counts bool) {
 		a.recorder.Leave()
 	}
 	a.ua.Leave()
-	if a.records != nil { // the next process has nothing of a call that is over
-		a.records.Close()
-	}
-	if a.audit != nil {
-		a.audit.Close()
-	}
-	if a.homer != nil {
-		a.homer.Stop()
-	}
-	a.traces.Close()
+	a.closeBooks() // the next process has nothing of a call that is over
 }
