@@ -104,7 +104,7 @@ func (d *decoder) word(key, word string, v reflect.Value, r rule, s scalar) {
 		d.add(key, textSecretValue.of(s.what(r)))
 	default: // as written: what the environment holds may be secret
 		if mark := wideIn(word); mark != "" {
-			d.add(key, textWideValue.of(shorten(word), mark, wideMarks[mark], s.what(r)))
+			d.add(key, wideValue(word, mark, s.what(r)))
 			return
 		}
 		d.add(key, textBadValue.of(shorten(word), s.what(r)))
@@ -172,7 +172,7 @@ func (d *decoder) table(key string, n ast.Node, v reflect.Value, r rule) {
 
 func badName(name string, r rule) message {
 	if mark := wideIn(name); mark != "" {
-		return textWideName.of(shorten(name), mark, wideMarks[mark])
+		return wideName(name, mark)
 	}
 	return textBadName.of(shorten(name), shapes[r.keys].what.of())
 }
@@ -239,12 +239,17 @@ func entriesOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 // items reads a list. It takes the place of the default list.
 func (d *decoder) items(key string, n ast.Node, v reflect.Value, r rule) {
 	what := itemWhat(v.Type().Elem(), r)
-	if _, word := wordOf(n); word && r.single != "" {
+	word, single := wordOf(n)
+	if single && r.single != "" {
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		d.value(key, n, v.Index(0), r)
 		return
 	}
 	seq, ok := n.(*ast.SequenceNode)
+	if mark := wideIn(word); !ok && single && mark != "" && v.Type().Elem() != secretType {
+		d.add(key, wideMark(mark))
+		return
+	}
 	if !ok {
 		if !isNull(n) {
 			d.add(key, textWantList.of(what))
@@ -323,7 +328,7 @@ func keysOf(t reflect.Type) (names []string) {
 
 func unknownKey(name string, allowed []string) message {
 	if mark := wideIn(name); mark != "" {
-		return textWideName.of(shorten(name), mark, wideMarks[mark])
+		return wideName(name, mark)
 	}
 	if near, ok := nearest(name, allowed); ok {
 		return textUnknownKey.of(textDidYouMean.of(near), allowed)

@@ -213,7 +213,7 @@ func (d *decoder) syntax(src []byte, err error) {
 	}
 	lines := strings.Split(string(src), "\n")
 	if mark, wide := wideNear(lines, at.line); mark != "" {
-		d.addAt(wide, "", textWideMark.of(mark, wideMarks[mark]))
+		d.addAt(wide, "", wideMark(mark))
 		return
 	}
 	if at.line <= len(lines) {
@@ -245,7 +245,7 @@ func unfit(src []byte) (*message, place) {
 		return ptr(textTooLarge.of(len(src), maxFile)), first
 	}
 	for i, line := range strings.Split(string(src), "\n") {
-		if !utf8.ValidString(line) {
+		if !utf8.ValidString(line) || strings.ContainsRune(line, 0) { // as of UTF-16
 			return ptr(textNotUTF8.of()), place{line: i + 1, col: 1}
 		}
 	}

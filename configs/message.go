@@ -63,9 +63,14 @@ var (
 	textTooDeep    = text{"嵌套过深，最多 %d 层", "nested too deeply, at most %d levels"}
 	textSyntax     = text{"YAML 语法错误：%s", "not valid YAML: %s"}
 	textWideMark   = text{"全角 %s 不是 YAML 的符号；请改写为半角 %s", "the full-width %s means nothing to YAML; write %s"}
+	textBlank      = text{"字符 %U 看似空格，却不是；请改写为半角空格，或删除",
+		"the character %U looks like a space and is none; write a space, or remove it"}
 	textWideQuotes = text{"值写在全角引号里，引号会成为值的一部分；请改用半角引号 \"…\"",
 		"stands in full-width quotes, which would be part of it; write \"…\""}
-	textYAMLTab     = text{"缩进不能用制表符 (Tab)，请用空格", "a tab cannot indent; use spaces"}
+	textYAMLTab      = text{"缩进不能用制表符 (Tab)，请用空格", "a tab cannot indent; use spaces"}
+	textYAMLReserved = text{"以 @、` 或 %% 开头的值必须加引号", "a value that begins with @, ` or %% must be in quotes"}
+	textYAMLEscape   = text{`"…" 之内的 \ 表示转义：请写作 \\，或改用单引号 '…'`,
+		`within "…" a \ begins an escape: write \\, or use single quotes, '…'`}
 	textYAMLQuote   = text{"引号没有成对", "a quote has no other end"}
 	textYAMLBracket = text{"括号 { } 或 [ ] 没有成对，或各项之间缺少逗号",
 		"a { } or [ ] has no other end, or a comma is missing between its items"}

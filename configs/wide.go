@@ -15,9 +15,36 @@ var wideMarks = map[string]string{
 }
 
 var (
-	wideAnywhere = regexp.MustCompile(`[：，“”‘’【】｛｝＃＊－]`)
+	wideAnywhere = regexp.MustCompile(`[：，“”‘’【】｛｝＃＊－` + blanks + `]`)
 	wideKey      = regexp.MustCompile(`^\s*(?:- )?["“]?[\w*#.-]+["”]?(：)`)
 )
+
+// blanks look like a space, or like nothing, and are no space to YAML.
+const blanks = "\u3000\u00a0\u2002\u2003\u2009\u200b\u2028\ufeff"
+
+// wideMark says what stands in the file and what to write, where YAML stumbles over it.
+func wideMark(mark string) message {
+	if r := []rune(mark)[0]; strings.ContainsRune(blanks, r) {
+		return textBlank.of(r)
+	}
+	return textWideMark.of(mark, wideMarks[mark])
+}
+
+// wideValue says it of a word that is not what is allowed, what.
+func wideValue(word, mark string, what message) message {
+	if r := []rune(mark)[0]; strings.ContainsRune(blanks, r) {
+		return textBlank.of(r)
+	}
+	return textWideValue.of(shorten(word), mark, wideMarks[mark], what)
+}
+
+// wideName says it of a key or a name.
+func wideName(name, mark string) message {
+	if r := []rune(mark)[0]; strings.ContainsRune(blanks, r) {
+		return textBlank.of(r)
+	}
+	return textWideName.of(shorten(name), mark, wideMarks[mark])
+}
 
 // wideNear finds such a mark in the line of an error or the one before, or behind a key in any line: what YAML stumbles
 // over is often the line after.
@@ -76,6 +103,8 @@ var yamlFaults = []struct {
 	words []string
 	say   text
 }{
+	{[]string{"reserved character", "directive value"}, textYAMLReserved},
+	{[]string{"escape"}, textYAMLEscape},
 	{[]string{"quote"}, textYAMLQuote},
 	{[]string{"'}'", "']'", "'{'", "'['", "flow map", "','"}, textYAMLBracket},
 	{[]string{"sequence", "block sequence"}, textYAMLList},
