@@ -157,7 +157,7 @@ func (d *decoder) table(key string, n ast.Node, v reflect.Value, r rule) {
 		return
 	}
 	if !isNull(n) {
-		v.Set(reflect.MakeMap(v.Type()))
+		v.Set(reflect.MakeMapWithSize(v.Type(), len(entries)))
 	}
 	d.each(key, entries, func(name, path string, e *ast.MappingValueNode) {
 		if !shapes[r.keys].fits(name) {
@@ -192,7 +192,7 @@ func newEntry(t reflect.Type) reflect.Value {
 // each visits the entries of a mapping and reports those that came before.
 func (d *decoder) each(key string, entries []*ast.MappingValueNode,
 	visit func(name, path string, e *ast.MappingValueNode)) {
-	seen := map[string]place{}
+	seen := make(map[string]place, len(entries))
 	for _, e := range entries {
 		name, ok := nameOf(e.Key)
 		path, at := join(key, name), d.placeOf(e.Key)

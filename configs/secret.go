@@ -36,9 +36,11 @@ func (f files) path(name string) string {
 // secrets reads every *_file key of the config into the secret beside it.
 func (d *decoder) secrets(c *Config, f files) {
 	walk("", reflect.ValueOf(c).Elem(), func(key string, field reflect.StructField, v reflect.Value) {
-		name := field.Tag.Get("yaml")
-		file := v.FieldByName(field.Name + "File")
-		if field.Type != secretType || !file.IsValid() || file.String() == "" {
+		if field.Type != secretType {
+			return
+		}
+		name, file := field.Tag.Get("yaml"), v.FieldByName(field.Name+"File")
+		if !file.IsValid() || file.String() == "" {
 			return
 		}
 		own, fileKey := v.FieldByIndex(field.Index), join(key, name+"_file")
@@ -73,11 +75,12 @@ func (d *decoder) secretFile(key, path string, f files) (desk.Secret, bool) {
 // missing reports the keys that have no default and were not written.
 func (d *decoder) missing(key string, v reflect.Value) {
 	walk(key, v, func(key string, field reflect.StructField, v reflect.Value) {
-		path := join(key, field.Tag.Get("yaml"))
-		if field.Tag.Get("need") == "" || !v.FieldByIndex(field.Index).IsZero() || d.faulty(path) || d.has(key) {
+		if field.Tag.Get("need") == "" || !v.FieldByIndex(field.Index).IsZero() {
 			return
 		}
-		d.add(path, textMissing.of(whatOf(field)))
+		if path := join(key, field.Tag.Get("yaml")); !d.faulty(path) && !d.has(key) {
+			d.add(path, textMissing.of(whatOf(field)))
+		}
 	})
 }
 
@@ -102,18 +105,18 @@ func walk(key string, v reflect.Value, visit func(key string, field reflect.Stru
 	}
 	for _, f := range keyed(v.Type()) {
 		visit(key, f.StructField, v)
-		inner, path := v.FieldByIndex(f.Index), join(key, f.key)
 		switch _, single := scalars[f.Type]; {
 		case single:
 		case f.Type.Kind() == reflect.Struct:
-			walk(path, inner, visit)
+			walk(join(key, f.key), v.FieldByIndex(f.Index), visit)
 		case f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Pointer:
-			for _, k := range inner.MapKeys() {
-				walk(join(path, k.String()), inner.MapIndex(k), visit)
+			path := join(key, f.key)
+			for k, inner := range v.FieldByIndex(f.Index).Seq2() {
+				walk(join(path, k.String()), inner, visit)
 			}
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Pointer:
-			for i := range inner.Len() {
-				walk(index(path, i), inner.Index(i), visit)
+			for i, inner := range v.FieldByIndex(f.Index).Seq2() {
+				walk(index(join(key, f.key), int(i.Int())), inner, visit)
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (s serve) Run(ctx context.Context) error {
 
 // work is the switch; with a line it waits until it is told to go.
 func (s serve) work(ctx context.Context, line *keeper.Line) error {
-	cfg, err := s.load(s.Config)
+	cfg, err := s.loadFirst(s.Config)
 	if err != nil {
 		return err
 	}
