@@ -16,6 +16,7 @@ func (c *checker) trunks() {
 		if c.network(key, t.Network) {
 			c.trunkTransport(key, t)
 			c.trunkHeard(key, t)
+			c.trunkFamily(key, t)
 		}
 		c.oneTrunk(key, t)
 		for _, other := range names[:i] {
@@ -119,6 +120,44 @@ func (c *checker) trunkTransport(key string, t *Trunk) {
 	c.authorities(join(key, "ca_file"), t.CAFile)
 }
 
+// trunkFamily: an address of the other family is never heard from, nor reached.
+func (c *checker) trunkFamily(key string, t *Trunk) {
+	own := c.Networks[t.Network].RTP.Address.Unmap()
+	if !own.IsValid() {
+		return
+	}
+	other := func(a netip.Addr) bool { return a.IsValid() && a.Unmap().Is4() != own.Is4() }
+	for i, m := range t.Match {
+		if at := index(key+".match", i); other(m.Addr()) && !c.faulty(at) {
+			c.add(at, textOneFamily.of("networks."+t.Network+".rtp.address"))
+		}
+	}
+	for i, host := range t.hosts() {
+		if a, err := netip.ParseAddr(hostOf(host)); err == nil && other(a) {
+			c.add(t.hostKey(key, i), textOneFamily.of("networks."+t.Network+".rtp.address"))
+		}
+	}
+}
+
+// hostOf is a target without its port.
+func hostOf(target string) string {
+	if host, _, err := net.SplitHostPort(target); err == nil {
+		return host
+	}
+	return target
+}
+
+// hostKey is the key of one of the hosts.
+func (t *Trunk) hostKey(key string, i int) string {
+	switch {
+	case t.Target != "":
+		return key + ".target"
+	case t.SRV != "":
+		return key + ".srv"
+	}
+	return index(key+".targets", i) + ".address"
+}
+
 // trunkHeard: a network with allow hears its trunks by address. What a name stands for is not known beforehand, and
 // answers to our calls would go unheard. By TLS the end of a call goes to an address, and whose that is has to be
 // known: a connection of ours is made to who has a certificate as a trunk, and to nobody else.
@@ -130,22 +169,9 @@ func (c *checker) trunkHeard(key string, t *Trunk) {
 	if !needed || len(t.Match) > 0 || c.faulty(key+".match") {
 		return
 	}
-	at := func(i int) string {
-		switch {
-		case t.Target != "":
-			return key + ".target"
-		case t.SRV != "":
-			return key + ".srv"
-		}
-		return index(key+".targets", i) + ".address"
-	}
 	for i, written := range t.hosts() {
-		host, _, err := net.SplitHostPort(written)
-		if err != nil {
-			host = written
-		}
-		if _, err = netip.ParseAddr(host); host != "" && err != nil {
-			c.add(at(i), why)
+		if host := hostOf(written); host != "" && net.ParseIP(host) == nil {
+			c.add(t.hostKey(key, i), why)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -24,25 +25,33 @@ type initial struct {
 // question is one thing that a first config needs to know.
 type question struct {
 	zh, en, fallback string
-	fits             func(string) bool
+	fits             func(answer string, before []string) bool
 }
 
 var questions = []question{
 	{"本机在语音网络中的 IP 地址", "IP address of this machine on the voice network", "127.0.0.1", isAddress},
-	{"PBX 或运营商中继的 IP 地址", "IP address of the PBX or trunk that sends the calls", "127.0.0.10", isAddress},
+	{"PBX 或运营商中继的 IP 地址", "IP address of the PBX or trunk that sends the calls", "127.0.0.10", isNeighbour},
 	{"每条热线几部话机（1 到 50）", "phones of each hotline (1 to 50)", "2", isCount},
 	{"Redis 地址", "URL of Redis", "redis://127.0.0.1:6379/0",
-		func(s string) bool { return strings.HasPrefix(s, "redis://") || strings.HasPrefix(s, "rediss://") }},
+		func(s string, _ []string) bool {
+			return strings.HasPrefix(s, "redis://") || strings.HasPrefix(s, "rediss://")
+		}},
 }
 
-func isAddress(s string) bool {
+func isAddress(s string, _ []string) bool {
 	a, err := netip.ParseAddr(s)
 	return err == nil && a.Zone() == "" && !a.IsUnspecified()
 }
 
-func isCount(s string) bool {
-	n := 0
-	_, err := fmt.Sscanf(s, "%d", &n)
+// isNeighbour is another address than our own, of the same family.
+func isNeighbour(s string, before []string) bool {
+	own := netip.MustParseAddr(before[0])
+	a, err := netip.ParseAddr(s)
+	return err == nil && isAddress(s, nil) && a != own && a.Is4() == own.Is4()
+}
+
+func isCount(s string, _ []string) bool {
+	n, err := strconv.Atoi(s)
 	return err == nil && n >= 1 && n <= 50
 }
 
@@ -74,14 +83,14 @@ func (i initial) Run(stdout io.Writer, lang spokenLang) error {
 		return fmt.Errorf("init: %w", err)
 	}
 	_, err = fmt.Fprintf(stdout,
-		say(string(lang), "已写入 %[1]s。接下来：\n  liandong check %[1]s\n  liandong serve -c %[1]s\n",
+		both(string(lang), "已写入 %[1]s。接下来：\n  liandong check %[1]s\n  liandong serve -c %[1]s\n",
 			"%[1]s is written. Next:\n  liandong check %[1]s\n  liandong serve -c %[1]s\n"), i.File)
 	return err
 }
 
 func (i initial) isThere(lang spokenLang) error {
-	return fmt.Errorf(say(string(lang), "init: %s 已存在，不会覆盖", "init: %s is there already, and is not overwritten"),
-		i.File)
+	return fmt.Errorf(both(string(lang), "init: %[1]s 已存在，不会覆盖",
+		"init: %[1]s is there already, and is not overwritten"), i.File)
 }
 
 // readers are who may read a file in a directory: its owner, and the group that a directory gives to what is in it
@@ -98,16 +107,16 @@ func ask(in io.Reader, out io.Writer, lang string) (answers []string, err error)
 	lines := bufio.NewScanner(in)
 	for _, q := range questions {
 		for {
-			fmt.Fprintf(out, "%s [%s]: ", say(lang, q.zh, q.en), q.fallback)
+			fmt.Fprintf(out, "%s [%s]: ", both(lang, q.zh, q.en), q.fallback)
 			if !lines.Scan() {
-				return nil, errors.New(say(lang, "init: 没有回答", "init: no answer"))
+				return nil, errors.New(both(lang, "init: 没有回答", "init: no answer"))
 			}
 			answer := cmp.Or(strings.TrimSpace(lines.Text()), q.fallback)
-			if q.fits(answer) {
+			if q.fits(answer, answers) {
 				answers = append(answers, answer)
 				break
 			}
-			fmt.Fprintln(out, say(lang, "不合规，请重新输入", "that will not do, once more"))
+			fmt.Fprintln(out, both(lang, "不合规，请重新输入", "that will not do, once more"))
 		}
 	}
 	return answers, nil
@@ -144,8 +153,7 @@ func firstConfig(lang string, answers []string) (string, error) {
 		}
 		return a.String()
 	}
-	n := 0
-	_, _ = fmt.Sscanf(answers[2], "%d", &n) // isCount has read it
+	n, _ := strconv.Atoi(answers[2]) // isCount has read it
 	var phones []firstPhone
 	for _, line := range []struct{ hotline, first string }{{"110", "11"}, {"12345", "21"}} {
 		for i := range n {
@@ -153,11 +161,12 @@ func firstConfig(lang string, answers []string) (string, error) {
 				strings.ToLower(rand.Text()[:16])})
 		}
 	}
+	lang = cmp.Or(lang, "zh") // as a config that says nothing
 	var b strings.Builder
 	err := firstText.Execute(&b, map[string]any{
 		"Head": say(lang, "由 liandong init 写成；所有的键见 configs/liandong.yaml",
 			"Written by liandong init; configs/liandong.yaml has all keys"),
-		"Lang": cmp.Or(lang, "zh"), "Own": host(own), "PBX": host(pbx), "OwnAddr": own.String(),
+		"Lang": lang, "Own": host(own), "PBX": host(pbx), "OwnAddr": own.String(),
 		"PBXAddr": pbx.String(), "Redis": answers[3], "Phones": phones,
 		"Police": say(lang, "公安报警", "Police"), "Gov": say(lang, "政务服务便民热线", "Government"),
 	})

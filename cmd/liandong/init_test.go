@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,22 +16,24 @@ import (
 // that gives it one; it is never overwritten, and nobody is asked in vain.
 func TestInit(t *testing.T) {
 	t.Parallel()
-	for lang, want := range map[string]string{"zh": "已写入", "en": "is written"} {
+	for lang, want := range map[string]string{"zh": "已写入", "en": "is written", "": "已写入"} {
 		file := filepath.Join(t.TempDir(), "first.yaml")
 		cmd := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
-		cmd.Stdin = strings.NewReader("no address\n10.1.0.10\n\n3\n\n")
+		cmd.Env = []string{}
+		cmd.Stdin = strings.NewReader("no address\n10.1.0.10\n10.1.0.10\n::1\n\n3 phones\n3\n\n")
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		c, err := configs.Load(file, configs.Options{})
-		if err != nil || len(c.Phones) != 6 || c.Lang != lang || c.Trunks["pbx"].Target != "127.0.0.10:5060" {
+		if err != nil || len(c.Phones) != 6 || c.Lang != cmp.Or(lang, "zh") || c.Trunks["pbx"].Target != "127.0.0.10:5060" {
 			t.Errorf("%v %+v", err, c)
 		}
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v %v", info.Mode(), err)
 		}
 		again := exec.CommandContext(t.Context(), binary, "init", "--lang", lang, file)
+		again.Env = []string{}
 		if out, err := again.CombinedOutput(); err == nil || strings.Contains(string(out), "IP") {
 			t.Errorf("a file that was there: %v\n%s", err, out)
 		}
@@ -39,6 +42,7 @@ func TestInit(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd = exec.CommandContext(t.Context(), binary, "init", "--lang", lang, filepath.Join(shared, "first.yaml"))
+		cmd.Env = []string{}
 		cmd.Stdin = strings.NewReader("\n\n\n\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
