@@ -38,6 +38,7 @@ func (c *checker) all() {
 	c.advice()
 	c.timers()
 	c.cluster()
+	c.shares()
 	c.parts()
 }
 

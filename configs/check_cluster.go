@@ -79,3 +79,10 @@ func (n *Network) moving() (all []netip.Addr) {
 	}
 	return all
 }
+
+// shares: switches that know of each other's phones are told apart by their names.
+func (c *checker) shares() {
+	if c.Shares() && c.Node == unnamed {
+		c.add("cluster.share", textShareNameless.of())
+	}
+}

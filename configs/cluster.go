@@ -31,3 +31,9 @@ func (c *Config) Pair() *Pair {
 
 // PartnersOutbox is the copy of what the other machine's outbox has yet to ship, by the outbox file of this one.
 func PartnersOutbox(path string) string { return path + ".partner" }
+
+// Shares says that this switch and others know of each other's phones, by Redis.
+func (c *Config) Shares() bool { return c.Cluster.Share == "redis" }
+
+// unnamed is a switch to which nobody has given a name.
+const unnamed = "liandong"

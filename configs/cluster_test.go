@@ -142,8 +142,8 @@ func watches(at, set string) error {
 	return err
 }
 
-// The tables of a pair's metrics are all that the program has of them.
-func TestMetricsOfAPair(t *testing.T) {
+// The tables of a cluster's metrics are all that the program has of them.
+func TestMetricsOfACluster(t *testing.T) {
 	names := func(text []byte, name string) (all []string) {
 		for _, m := range regexp.MustCompile(name).FindAllSubmatch(text, -1) {
 			all = append(all, string(m[1]))
@@ -155,16 +155,20 @@ func TestMetricsOfAPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := names(program, `put\("(cluster_\w+)"`)
-	for _, page := range []string{"docs/operations.md", "docs/operations.zh.md"} {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, table, _ := bytes.Cut(text, []byte("<!-- table: metrics of a pair -->"))
-		table, _, _ = bytes.Cut(table, []byte("\n\n"))
-		if got := names(table, "`(cluster_\\w+)`"); len(want) == 0 || !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", page, got, want)
+	for of, name := range map[string]string{
+		"a pair": `cluster_\w+`, "shared registrations": `shared_registrations\w*`,
+	} {
+		want := names(program, `put\("(`+name+`)"`)
+		for _, page := range []string{"docs/operations.md", "docs/operations.zh.md"} {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, table, _ := bytes.Cut(text, []byte("<!-- table: metrics of "+of+" -->"))
+			table, _, _ = bytes.Cut(table, []byte("\n\n"))
+			if got := names(table, "`("+name+")`"); len(want) == 0 || !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", page, got, want)
+			}
 		}
 	}
 }

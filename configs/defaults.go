@@ -16,7 +16,7 @@ import (
 func Default() *Config {
 	return &Config{
 		Lang:      "zh",
-		Node:      "liandong",
+		Node:      unnamed,
 		Log:       Log{Level: "info", Format: "text"},
 		Networks:  map[string]*Network{},
 		Strangers: "drop",
@@ -59,7 +59,7 @@ func Default() *Config {
 		HTTP:       HTTP{Console: Console{Idle: 30 * time.Minute}},
 		Media:      Media{Timeout: 10 * time.Second, Silence: 1500 * time.Millisecond},
 		SelfTest:   SelfTest{Every: time.Minute},
-		Cluster:    Cluster{Witness: "vrrp"},
+		Cluster:    Cluster{Witness: "vrrp", Share: "off"},
 		Timers: Timers{
 			KeyGap: 2 * time.Second, Settle: 3 * time.Second, TrunkRing: 30 * time.Second, MaxCall: 4 * time.Hour,
 			Session: 30 * time.Minute, MinSE: 90 * time.Second,

@@ -18,6 +18,7 @@ type Store struct {
 	Name     string   // of the networks that use it, joined by "+"; "" when it is the only one
 	Networks []string // whose hotlines are in it
 	Hotlines []string
+	Users    []string // of their phones
 	Outbox   outbox.Config
 	Ledger   ledger.Config
 	Push     []push.Config // who gets their entries by HTTP
@@ -49,6 +50,11 @@ func (c *Config) Stores() (stores []Store) {
 func (c *Config) furnish(s *Store, of int) {
 	r := c.redisOf(s.Networks[0])
 	slices.Sort(s.Hotlines)
+	for _, user := range sorted(c.Phones) {
+		if slices.Contains(s.Hotlines, c.Phones[user].Hotline) {
+			s.Users = append(s.Users, user)
+		}
+	}
 	s.Outbox, s.Ledger = c.Outbox(), c.Ledger()
 	s.Outbox.Config, s.Ledger.Config = r.link(), r.link()
 	s.Ledger.Hotlines = s.Hotlines

@@ -10,10 +10,19 @@ var textSummary = text{
 	"no mistakes: networks %s; trunks %s; hotlines %s; %d phones; %d keys",
 }
 
+var textShares = text{
+	"；本机 %s 与其他交换机共用注册：经代理（Path）注册的话机各台都能振铃，直接注册的只有所注册的一台能振铃",
+	"; %s shares registrations: phones that come by a proxy (Path) are rung by every switch, others by the one they registered with",
+}
+
 // Summary says in one line what a good config holds, so that an admin sees it was the right file.
 func (c *Config) Summary() string {
-	return textSummary.of(sorted(c.Networks), sorted(c.Trunks), strings.Join(c.HotlineIDs(), ", "), len(c.Phones),
+	what := textSummary.of(sorted(c.Networks), sorted(c.Trunks), strings.Join(c.HotlineIDs(), ", "), len(c.Phones),
 		len(c.Keys)).in(c.Lang)
+	if c.Shares() {
+		what += textShares.of(c.Node).in(c.Lang)
+	}
+	return what
 }
 
 // Warnings are what does no harm yet: a certificate that expires soon.

@@ -13,7 +13,7 @@ import (
 // UA is what the socket layer needs.
 func (c *Config) UA() ua.Config {
 	u := ua.Default()
-	u.Realm, u.Strangers = c.Realm, c.Strangers
+	u.Realm, u.Strangers, u.Node = c.Realm, c.Strangers, c.Node
 	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{

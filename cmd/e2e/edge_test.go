@@ -17,6 +17,7 @@ import (
 
 	"liandong/cmd/internal/keeper"
 	"liandong/cmd/internal/phone"
+	"liandong/routing/link/redistest"
 )
 
 // phoneEdge is where phones find the shipped Kamailio of several switches.
@@ -30,12 +31,12 @@ type edged struct {
 	carrier   *phone.Phone
 }
 
-func startEdged(t *testing.T, set ...string) *edged {
+func startEdged(t *testing.T, redis string, set ...string) *edged {
 	t.Helper()
 	e := &edged{carrierAt: freePort(t, edge), phonesAt: freePort(t, phoneEdge)}
 	e.carrier = newPhone(t, phone.Config{Name: "carrier", Listen: netip.AddrPortFrom(citizen, 0), Server: e.carrierAt,
 		Speech: phone.Tone(callerTone, time.Second)})
-	redis, list := miniredis.RunT(t).Addr(), ""
+	list := ""
 	for i := range e.nodes {
 		e.nodes[i] = startServing(t, redis, append([]string{
 			"node=n" + fmt.Sprint(i), "trunks.pstn.match=" + edge.String(),
@@ -136,7 +137,7 @@ func TestKamailioCluster(t *testing.T) {
 		t.Skip("processes of its own")
 	}
 	t.Parallel()
-	e := startEdged(t)
+	e := startEdged(t, miniredis.RunT(t).Addr())
 	tones := [2]float64{deskTone, partnerTone}
 	var desks, partners [2]*phone.Phone // by the switch that has them
 	for i, user := range [2]string{"1101", "1102"} {
@@ -251,4 +252,64 @@ func (s *serving) die(t *testing.T) {
 		}
 	}
 	_ = s.keeper.Wait()
+}
+
+// Switches that share their registrations ring a phone that has registered through the edge, whichever of them that was
+// with: when that one is dead, and when Redis is, too.
+func TestKamailioSharedRegistrations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("processes of its own")
+	}
+	t.Parallel()
+	redis := redistest.Start(t, "--appendonly", "no")
+	e := startEdged(t, redis.Addr(), "cluster.share=redis")
+	desk, partner := e.desk(t, "1101", deskTone), e.desk(t, "2101", partnerTone)
+	at := slices.IndexFunc(e.nodes[:], func(n *serving) bool {
+		return n.metric(t, "liandong_shared_registrations_sent_total") > 0
+	})
+	if at < 0 {
+		t.Fatal("no switch has told Redis of a phone")
+	}
+	other := e.nodes[1-at]
+	for _, n := range e.nodes {
+		eventually(t, "both know both", func() bool { return n.metric(t, "liandong_shared_registrations") == 2 })
+	}
+	rings := func(when string) {
+		t.Helper()
+		began := time.Now()
+		c := e.calls(t)
+		d := next(t, desk)
+		t.Logf("%s the phone rings after %v", when, time.Since(began).Round(time.Millisecond))
+		waitConfirmed(t, c)
+		waitConfirmed(t, d)
+		hears(t, c, deskTone)
+		hears(t, d, callerTone)
+		pushes(t, d, "*1")
+		p := waitConfirmed(t, next(t, partner))
+		ended(t, d)
+		hears(t, c, partnerTone)
+		hangUp(t, c)
+		ended(t, p)
+		for _, user := range []string{"1101", "2101"} {
+			free(t, other.lab, user)
+		}
+	}
+	e.nodes[at].die(t)
+	rings("when the switch is dead that it has registered with,")
+	redis.Kill()
+	eventually(t, "nothing is shared", func() bool {
+		return other.metric(t, "liandong_shared_registrations_up") == 0
+	})
+	rings("when Redis is, too,")
+}
+
+// metric is a figure of a switch that has no labels; -1: there is none.
+func (s *serving) metric(t *testing.T, name string) (v float64) {
+	t.Helper()
+	for line := range strings.Lines(s.page(t, "/metrics")) {
+		if _, err := fmt.Sscanf(line, name+" %g", &v); err == nil {
+			return v
+		}
+	}
+	return -1
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"liandong/sip/leg"
+	"liandong/sip/location"
 )
 
 // Binding is one phone that answers for a user.
@@ -47,8 +48,10 @@ type record struct {
 	Binding
 	key, callID string
 	cseq        uint32
-	behind      bool // by UDP, and its Contact is not where it comes from: there is a NAT before it
-	lost        bool // its connection is gone, and only its next REGISTER can tell where it is
+	since       time.Time // when its REGISTER was accepted
+	node        string    // the switch that has accepted it; "": this one
+	behind      bool      // by UDP, and its Contact is not where it comes from: there is a NAT before it
+	lost        bool      // its connection is gone, and only its next REGISTER can tell where it is
 }
 
 type flowKey struct {
@@ -62,6 +65,10 @@ func keyOf(f leg.Flow) flowKey { return flowKey{f.Network, f.Transport, f.Remote
 type registrar struct {
 	max  int                              // bindings of one user
 	keep func(user string, list []record) // is told of what has changed, under mu; nil: nobody is
+
+	share   func([]location.Binding) // is told what a REGISTER has changed, under mu; nil: nobody is
+	node    string                   // this switch, for the others
+	longest time.Duration            // that a registration lives
 
 	mu    sync.Mutex
 	users map[string][]record // guarded by mu; newest first, slices never changed in place
@@ -92,7 +99,7 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 			behind := len(c.Path) == 0 && c.Flow.Transport == "udp" && c.Flow.Remote != contactAddr(c.Contact)
 			c.Before = reg.before(list, c)
 			next = append(next, record{Binding: c.Binding, key: c.key, callID: reg.callID, cseq: reg.cseq,
-				behind: behind})
+				since: now, behind: behind})
 		}
 	}
 	var lost []record
@@ -106,7 +113,11 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 		}
 	}
 	next = append(next, lost...) // these give way first
-	r.change(reg.user, next[:min(len(next), r.max)])
+	next = next[:min(len(next), r.max)]
+	r.change(reg.user, next)
+	if r.share != nil {
+		r.share(reg.shares(now, r.node, r.longest, list, next))
+	}
 	return true, nil
 }
 
@@ -239,8 +250,8 @@ func (r *registrar) flowEnded(flow leg.Flow, reachable func(Binding) (netip.Addr
 		return nil
 	}
 	return r.sweep(func(rec *record) (keep, told bool) {
-		if rec.lost || keyOf(rec.Flow) != keyOf(flow) {
-			return true, false
+		if rec.lost || rec.node != "" || keyOf(rec.Flow) != keyOf(flow) {
+			return true, false // one of another switch is reached by a connection that is made when it is needed
 		}
 		if to, ok := reachable(rec.Binding); ok {
 			rec.Flow.Remote, rec.Flow.Local = to, netip.AddrPort{}

@@ -13,6 +13,7 @@ import (
 	"liandong/sip/auth"
 	"liandong/sip/capture"
 	"liandong/sip/leg"
+	"liandong/sip/location"
 )
 
 // Secret is a password that does not show itself in logs or when printed.
@@ -94,6 +95,11 @@ type Config struct {
 	Bindings func(user string, live []Binding)
 
 	Another func(b Binding, phones int) // is told of a phone that takes a user's calls beside others; as Bindings
+	// Share is told what other switches are to know of a REGISTER that was accepted; as Bindings. What they know comes
+	// by [UA.Learn]. nil: each switch knows its own phones.
+	Share func([]location.Binding)
+	Node  string // this switch, for the others
+
 	// Now is steady: it is not moved when the wall clock is set. nil: such a one of its own.
 	Now func() time.Time
 

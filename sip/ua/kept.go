@@ -48,6 +48,8 @@ type keptRecord struct {
 	Key       string
 	CallID    string
 	CSeq      uint32
+	Since     int64  `cbor:",omitempty"`
+	Node      string `cbor:",omitempty"`
 	Behind    bool
 	Lost      bool
 }
@@ -59,7 +61,8 @@ func (r record) kept() keptRecord {
 	return keptRecord{
 		Contact: r.Contact, Before: r.Before, Path: r.Path, Flow: r.Flow, Expires: r.Expires.UnixNano(),
 		UserAgent: r.UserAgent, Phone: r.phone,
-		Key: r.key, CallID: r.callID, CSeq: r.cseq, Behind: r.behind, Lost: r.lost,
+		Key: r.key, CallID: r.callID, CSeq: r.cseq, Since: r.since.UnixNano(), Node: r.node, Behind: r.behind,
+		Lost: r.lost,
 	}
 }
 
@@ -70,7 +73,8 @@ func (k keptRecord) record(user string) record {
 			Expires:   time.Unix(0, k.Expires),
 			UserAgent: k.UserAgent, phone: k.Phone,
 		},
-		key: k.Key, callID: k.CallID, cseq: k.CSeq, behind: k.Behind, lost: k.Lost,
+		key: k.Key, callID: k.CallID, cseq: k.CSeq, since: time.Unix(0, k.Since), node: k.Node, behind: k.Behind,
+		lost: k.Lost,
 	}
 }
 

@@ -192,7 +192,7 @@ func TestKeptRecordHasEveryField(t *testing.T) {
 			Flow: leg.Flow{Network: "n", Transport: "tcp", Local: netip.MustParseAddrPort("10.0.0.1:1"),
 				Remote: netip.MustParseAddrPort("10.0.0.2:2"), Symmetric: true},
 		},
-		key: "k", callID: "i", cseq: 7, behind: true, lost: true,
+		key: "k", callID: "i", cseq: 7, since: time.Unix(0, 6), node: "o", behind: true, lost: true,
 	}
 	full := reflect.ValueOf(r)
 	for i := range full.NumField() {

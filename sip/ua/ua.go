@@ -126,6 +126,7 @@ func New(cfg Config, h Handler, log *slog.Logger) (*UA, error) {
 	}
 	u.origins.Store(newOrigins(cfg))
 	u.registrar.keep = u.keepRecords
+	u.registrar.share, u.registrar.node, u.registrar.longest = cfg.Share, cfg.Node, cfg.MaxExpires
 	u.digest = newDigest(cfg.Realm, u.secret, u.keepNonce)
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.resolver, u.gate, u.controls = newResolver(u), newGate(u), newControls()

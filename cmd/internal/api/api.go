@@ -40,6 +40,7 @@ import (
 	"liandong/routing/push"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
+	"liandong/routing/whereabouts"
 	"liandong/sip/capture"
 	"liandong/sip/trunk"
 	"liandong/sip/ua"
@@ -97,6 +98,7 @@ type Store struct {
 	Outbox *outbox.Outbox
 	Ledger *ledger.Ledger
 	Push   []*push.Pusher
+	Shared *whereabouts.Whereabouts // nil: other switches are not told of its users' phones
 }
 
 // phones are the addresses where a user's phones are registered.

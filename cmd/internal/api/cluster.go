@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"liandong/routing/mirror"
+	"liandong/routing/whereabouts"
 )
 
 // Cluster is the pair of machines that carry the switch by turns.
@@ -48,4 +49,20 @@ func streamed(c Cluster, put func(string, string, prometheus.ValueType, float64)
 	put("cluster_whole_cuts_total", "Of them those that began anew.", total, float64(s.Wholes))
 	put("cluster_bytes_total", "Bytes of them.", total, float64(s.Bytes))
 	put("cluster_breaks_total", "Connections to the other machine that ended.", total, float64(s.Breaks))
+}
+
+// shared are the figures of registrations that several switches know of.
+func shared(s whereabouts.Stats, put func(string, string, prometheus.ValueType, float64)) {
+	now, total := prometheus.GaugeValue, prometheus.CounterValue
+	put("shared_registrations", "Phones registered, with this switch and others.", now, float64(s.Bindings))
+	put("shared_registrations_up", "1 while Redis takes registrations and tells of those of other switches.", now,
+		flag(s.Up))
+	put("shared_registrations_lag_seconds", "Age of the oldest registration that Redis does not have yet; 0: it has all.",
+		now, s.Lag.Seconds())
+	put("shared_registrations_sent_total", "Registrations, and ends of them, that Redis was told of.", total,
+		float64(s.Changes))
+	put("shared_registrations_learnt_total", "Those that other switches have told of.", total, float64(s.Learnt))
+	put("shared_registrations_exchanges_total", "Exchanges with Redis about them, each of many users.", total,
+		float64(s.Exchanges))
+	put("shared_registrations_failures_total", "Those that Redis has not answered.", total, float64(s.Failures))
 }

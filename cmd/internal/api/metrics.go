@@ -172,6 +172,9 @@ func (one Store) collect(out chan<- prometheus.Metric) {
 	for _, p := range one.Push {
 		one.pushed(p, out)
 	}
+	if one.Shared != nil {
+		shared(one.Shared.Stats(), put)
+	}
 }
 
 // pushed are the figures of a receiver of ticket entries.

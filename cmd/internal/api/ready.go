@@ -64,6 +64,9 @@ func (s *Server) warnings(lang string) (all []string) {
 		if st := one.Outbox.Stats(); !st.RedisUp && st.Waiting > 0 {
 			all = append(all, redisDown.in(lang, st.Waiting))
 		}
+		if one.Shared != nil && !one.Shared.Stats().Up {
+			all = append(all, notShared.in(lang))
+		}
 		for _, p := range one.Push {
 			if !p.Stats().Up {
 				all = append(all, webhookDown.in(lang, p.Name()))

@@ -21,6 +21,8 @@ var (
 		"警告：热线 %s 没有话机注册，来话只能排队或丢失"}
 	redisDown = text{"warning: Redis does not take entries; %d wait on disk",
 		"警告：Redis 无法写入；%d 条在磁盘上等待"}
+	notShared = text{"warning: Redis does not share registrations: this switch rings the phones that it knows of",
+		"警告：Redis 无法共用注册，本机只按已知的注册振铃"}
 	webhookDown = text{"warning: webhook %s takes no ticket entries; they wait in their stream",
 		"警告：webhook %s 不收存根；存根在流里等待"}
 	trunkDown  = text{"warning: trunk %s does not answer at %s", "警告：中继 %s 的 %s 无应答"}

@@ -62,6 +62,7 @@ type App struct {
 	api      *api.Server
 	console  *console.Server
 	tester   *selftest.Tester // nil: the switch does not call itself
+	sharing  *sharing         // nil: this switch knows its own phones alone
 	journal  *journal.Journal // nil: no call outlives this process
 	process  *Process         // nil: nobody keeps its sockets
 	serves   atomic.Bool      // all of these are there, and the keeper asks whether they answer
@@ -162,7 +163,15 @@ func (a *App) build(cfg *configs.Config) (err error) {
 	directory := cfg.Directory()
 	a.directory.Store(directory)
 	a.business.Lines(slices.Sorted(maps.Keys(directory.Hotlines)))
-	if a.ua, err = ua.New(a.sockets(cfg, up, turns), up, log.With("part", "sip")); err != nil {
+	sockets := a.sockets(cfg, up, turns)
+	a.sharing, err = openSharing(cfg, sockets.Now, func() *ua.UA { return a.ua }, log.With("part", "sip"))
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	if a.sharing != nil {
+		sockets.Share = a.sharing.changed
+	}
+	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	around := neighbours(cfg)
@@ -236,6 +245,7 @@ func (a *App) sockets(cfg *configs.Config, up *handler, turns *admission.Turns) 
 	if a.pair != nil {
 		c.Silent = a.pair.silent
 	}
+	c.Now = ua.SteadyClock()
 	if a.journal != nil {
 		c.Now = a.journal.Clock().Now
 	}
@@ -314,7 +324,7 @@ func (a *App) Put(e ticket.Entry, done func(error)) {
 // parts are what HTTP shows and drives.
 func (a *App) parts() api.Switch {
 	sw := api.Switch{
-		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(), Engine: a.engine, UA: a.ua,
+		Calls: a.exchange, Tickets: a, Recent: a.recent, Stores: a.stores.shown(a.sharing), Engine: a.engine, UA: a.ua,
 		Trunks: a.trunks, Recordings: a.recorder, Missed: a.missed,
 		Feed: a.feed, Traces: a.traces, Homer: a.homer,
 		Business: a.business, Reload: a.Reload, Indicators: a.indicators,
@@ -445,6 +455,7 @@ func (a *App) Start() error {
 		a.feed.Concern(cmp.Or(c.Peer.Ref, c.Ref), strings.Split(exchange.Lines(c), ","))
 	}
 	a.feed.Watch(slices.Collect(maps.Keys(a.directory.Load().Seats)), a.api.Chair, a.phoned)
+	a.sharing.start()
 	if err := a.api.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
@@ -463,7 +474,7 @@ func (a *App) Start() error {
 func (a *App) answers() bool {
 	if a.serves.Load() {
 		a.engine.Turn()
-		_, _, _, _ = a.ua.Stats(), a.exchange.Stats(), a.exchange.Draining(), a.stores.shown()
+		_, _, _, _ = a.ua.Stats(), a.exchange.Stats(), a.exchange.Draining(), a.stores.shown(a.sharing)
 		if a.journal != nil {
 			a.journal.Beat()
 		}
@@ -490,6 +501,7 @@ func (a *App) Stop() {
 	if a.tester != nil {
 		a.tester.Stop()
 	}
+	a.sharing.stop()
 	a.feed.Close()
 	if a.api != nil {
 		a.api.Stop()

@@ -80,6 +80,7 @@ func (a *App) take(cfg *configs.Config) error {
 		return err
 	}
 	d := cfg.Directory()
+	a.sharing.users(cfg)
 	a.trunks.take(neighbours(cfg))
 	a.engine.SetPrompts(cfg.Engine().Prompts)
 	a.directory.Store(d)

@@ -197,6 +197,7 @@ func (a *App) letGoOf(sound func(), counts bool) {
 	}
 	a.exchange.Leave()
 	a.trunks.suspend()
+	a.sharing.stop()
 	a.feed.Close()
 	if a.recorder != nil {
 		a.recorder.Leave()

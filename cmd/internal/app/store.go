@@ -160,9 +160,10 @@ func (s *stores) publish(d *desk.Directory, fields map[string]string) {
 }
 
 // shown are the stores as the metrics tell of them.
-func (s *stores) shown() (list []api.Store) {
-	for _, one := range s.all {
-		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger, Push: one.push})
+func (s *stores) shown(shared *sharing) (list []api.Store) {
+	for i, one := range s.all {
+		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger, Push: one.push,
+			Shared: shared.store(i)})
 	}
 	return list
 }
