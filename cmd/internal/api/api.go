@@ -301,11 +301,11 @@ func (s *Server) calls(w http.ResponseWriter, r *http.Request) {
 			list = append(list, show(c, visitorOf(r)))
 		}
 	}
-	s.encode(w, list)
+	s.Encode(w, list)
 }
 
-// encode answers with a value as JSON.
-func (s *Server) encode(w http.ResponseWriter, v any) { s.encodeAs(w, http.StatusOK, v) }
+// Encode answers with a value as JSON.
+func (s *Server) Encode(w http.ResponseWriter, v any) { s.encodeAs(w, http.StatusOK, v) }
 
 // encodeAs answers so with another status.
 func (s *Server) encodeAs(w http.ResponseWriter, status int, v any) {

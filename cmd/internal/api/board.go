@@ -51,7 +51,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	if d.Number != "" {
 		s.audit.did(r, "a number is shown", "call", c.Ref, "user", v.own)
 	}
-	s.encode(w, d)
+	s.Encode(w, d)
 }
 
 // seatOf is the line of a user's desk in a call.
@@ -128,7 +128,7 @@ func (s *Server) board(w http.ResponseWriter, r *http.Request) {
 		}
 		b.Lines = append(b.Lines, t)
 	}
-	s.encode(w, b)
+	s.Encode(w, b)
 }
 
 // late is from when a call should have been answered: indicators count by it.
@@ -184,7 +184,7 @@ func (s *Server) indicators(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.say(w, http.StatusServiceUnavailable, noFigures)
 	default:
-		s.encode(w, list)
+		s.Encode(w, list)
 	}
 }
 

@@ -28,5 +28,5 @@ func Kinds(list category.List) []Kind {
 
 // categories looks up who handles what: ?q=噪音, best match first; without it all.
 func (s *Server) categories(w http.ResponseWriter, r *http.Request) {
-	s.encode(w, Kinds(s.conf().Categories.Find(r.URL.Query().Get("q"))))
+	s.Encode(w, Kinds(s.conf().Categories.Find(r.URL.Query().Get("q"))))
 }

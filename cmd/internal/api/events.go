@@ -23,7 +23,7 @@ func (s *Server) seats(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []feed.Chair{}
 	}
-	s.encode(w, list)
+	s.Encode(w, list)
 }
 
 // events sends what happens as server-sent events (WHATWG HTML §9.2) until the reader goes away. With Last-Event-ID

@@ -27,11 +27,10 @@ type Health struct {
 // ConfigHealth is what the switch goes by. Digests, and words of the file's content, are for those who may read the
 // config anew.
 type ConfigHealth struct {
-	Read     time.Time `json:"read"`
-	Files    []File    `json:"files"`
-	Same     bool      `json:"same"` // the files are as they were
-	Warnings []string  `json:"warnings"`
-	Reload   *Reload   `json:"reload,omitempty"` // the last one; none: there was none since the process began
+	Read   time.Time `json:"read"`
+	Files  []File    `json:"files"`
+	Same   bool      `json:"same"`             // the files are as they were
+	Reload *Reload   `json:"reload,omitempty"` // the last one; none: there was none since the process began
 }
 
 // File is one that the config was read from.
@@ -76,7 +75,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	calls, sockets := s.sw.Calls.Stats(), s.sw.UA.Stats()
 	h := Health{
 		Faults:   append([]string{}, s.faults(lang)...),
-		Warnings: append(append([]string{}, s.warnings(lang)...), s.advice(lang)...),
+		Warnings: append([]string{}, s.warnings(lang)...),
 		Trunks:   []Neighbour{}, Stores: []StoreHealth{}, Certificates: []Certificate{},
 		SelfTest: s.sw.SelfTest(), Process: s.sw.Process(), Calls: calls.Live, Phones: sockets.Bindings,
 	}
@@ -94,14 +93,19 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	slices.SortFunc(h.Certificates, func(a, b Certificate) int { return strings.Compare(a.Network, b.Network) })
 	_, rules := s.visitor(r, rule)
 	h.Config = s.configHealth(lang, rules)
-	s.encode(w, h)
+	if rules {
+		h.Warnings = append(h.Warnings, s.checked(lang)...)
+	} else {
+		h.Warnings = append(h.Warnings, s.advice(lang)...)
+	}
+	s.Encode(w, h)
 }
 
 // configHealth is what the switch goes by, as whoever may read the config anew sees it, or not.
 func (s *Server) configHealth(lang string, rules bool) ConfigHealth {
 	cfg, last := s.sw.Config()
 	files, read := cfg.Sources()
-	h := ConfigHealth{Read: read, Files: []File{}, Same: cfg.Unchanged(), Warnings: []string{}}
+	h := ConfigHealth{Read: read, Files: []File{}, Same: cfg.Unchanged()}
 	for _, f := range files {
 		one := File{Path: f.Path, Changed: f.Changed}
 		if rules {
@@ -112,15 +116,19 @@ func (s *Server) configHealth(lang string, rules bool) ConfigHealth {
 	if last != nil {
 		h.Reload = &Reload{At: last.At, OK: last.Err == nil, Says: []string{}}
 	}
-	if rules {
-		for _, p := range cfg.Warnings().In(lang) {
-			h.Warnings = append(h.Warnings, p.String())
-		}
-		if last != nil {
-			h.Reload.Says = last.in(lang)
-		}
+	if rules && last != nil {
+		h.Reload.Says = last.in(lang)
 	}
 	return h
+}
+
+// checked is what check says of the config that holds, with its lines.
+func (s *Server) checked(lang string) (all []string) {
+	cfg, _ := s.sw.Config()
+	for _, p := range cfg.Warnings().In(lang) {
+		all = append(all, p.String())
+	}
+	return all
 }
 
 // story lists what is still known of a call, also of one that is over.
@@ -129,5 +137,5 @@ func (s *Server) story(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []json.RawMessage{}
 	}
-	s.encode(w, list)
+	s.Encode(w, list)
 }

@@ -160,7 +160,7 @@ func (s *Server) earlier(w http.ResponseWriter, r *http.Request) {
 	}
 	list := []Matter{}
 	if (disclose.Caller{Number: c.Caller}).ToLine(s.conf().Lines[line], disclose.AnyNetwork) == "" || c.Caller.E164 == "" {
-		s.encode(w, list)
+		s.Encode(w, list)
 		return
 	}
 	list, err := s.before(r.Context(), line, c)
@@ -169,7 +169,7 @@ func (s *Server) earlier(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.audit.did(r, "earlier matters of a caller are shown", "call", c.Ref, "user", user, "matters", len(list))
-	s.encode(w, list)
+	s.Encode(w, list)
 }
 
 // before are the matters of a call's caller that a line has to do with, the newest first, without the call's own.
@@ -200,7 +200,7 @@ func (s *Server) matters(w http.ResponseWriter, r *http.Request) {
 		s.say(w, http.StatusServiceUnavailable, noFigures)
 		return
 	}
-	s.encode(w, list)
+	s.Encode(w, list)
 }
 
 func (s *Server) history(w http.ResponseWriter, r *http.Request) {
@@ -208,7 +208,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		s.audit.did(r, "a matter is read", "stub", h.Stub)
-		s.encode(w, h)
+		s.Encode(w, h)
 	case err != nil:
 		s.say(w, http.StatusServiceUnavailable, noFigures)
 	default:

@@ -35,7 +35,7 @@ func (s *Server) missedCalls(w http.ResponseWriter, r *http.Request) {
 			list = append(list, s.showMissed(c))
 		}
 	}
-	s.encode(w, list)
+	s.Encode(w, list)
 }
 
 func (s *Server) showMissed(c missed.Call) Missed {

@@ -64,7 +64,7 @@ func (s *Server) recordingMeta(w http.ResponseWriter, r *http.Request) {
 		s.sayRecording(w, err)
 		return
 	}
-	s.encode(w, m)
+	s.Encode(w, m)
 }
 
 // meta is the metadata of a recording that the visitor may hear: to others there is none.

@@ -49,5 +49,5 @@ type Holding struct {
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	salt := rand.Text()
 	s.audit.did(r, "the config is read")
-	s.encode(w, Holding{salt, s.sw.Values(salt)})
+	s.Encode(w, Holding{salt, s.sw.Values(salt)})
 }

@@ -148,7 +148,7 @@ var pathParam = regexp.MustCompile(`\{(\w+)\}`)
 type object = map[string]any
 
 // openapi describes the routes (OpenAPI 3.1).
-func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) { s.encode(w, s.document()) }
+func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) { s.Encode(w, s.document()) }
 
 func (s *Server) document() object {
 	paths := object{}

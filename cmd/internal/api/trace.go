@@ -19,7 +19,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 	}
 	s.audit.did(r, "the messages of a call are read", "call", r.PathValue("id"))
 	s.unhurried(w, len(seen))
-	s.encode(w, trace.Of(r.PathValue("id"), seen, lost))
+	s.Encode(w, trace.Of(r.PathValue("id"), seen, lost))
 }
 
 // tracePcap gives them as a capture file.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -39,10 +38,7 @@ func (s *Server) sound(w http.ResponseWriter, r *http.Request) {
 	if l, ok := s.api.Ladder(r.PathValue("id"), s.signedAs(visitOf(r))); ok {
 		list = soundOf(l.Quality, l.Began, s.lang(r))
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(list); err != nil {
-		s.log.Debug("a reader went away", "err", err)
-	}
+	s.api.Encode(w, list)
 }
 
 // soundOf are the curves of a call that has begun at a time.

@@ -525,7 +525,7 @@ function configured(c, box) {
   const said = (r, lines) => node('li', {class: 'file'}, node('span', {}, tag(r.ok ? 'ok' : 'bad', t(r.ok ? 'taken' : 'nottaken')), ` ${t('reloadAt')} ${when(r.at)}`), ...lines.map(s => node('small', {}, s)));
   return box(t('config'), !c.files.length ? [] : [
     node('li', {}, node('span', {}, `${t('readAt')} ${when(c.read)}`), tag(c.same ? 'ok' : 'warn', t(c.same ? 'asread' : 'notasread'))),
-    ...c.files.map(file), ...c.warnings.map(w => node('li', {class: 'file'}, node('small', {}, w))), ...c.reload ? [said(c.reload, c.reload.says)] : []]);
+    ...c.files.map(file), ...c.reload ? [said(c.reload, c.reload.says)] : []]);
 }
 if ($('reload')) $('reload').onclick = async () => {
   const answer = await ask('/v1/reload', {method: 'POST'}), text = (await answer.text()).trim();
