@@ -1,7 +1,7 @@
 package api
 
 import (
-	"bytes"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -10,11 +10,10 @@ import (
 )
 
 const (
-	maxStreams  = 512                   // readers of events at once; they hold connections
-	heartbeat   = 15 * time.Second      // between two signs of life: proxies keep the connection
-	streamPace  = 40 * time.Millisecond // between two writes to one reader: what comes meanwhile goes in one
-	streamWrite = 5 * time.Second       // a reader that takes nothing for so long is let go
-	eventRetry  = "retry: 1000\n\n"     // how long a reader waits before it comes again, in ms
+	maxStreams  = 512               // readers of events at once; they hold connections
+	heartbeat   = 15 * time.Second  // between two signs of life: proxies keep the connection
+	streamWrite = 5 * time.Second   // a reader that takes nothing for so long, at most twice as long, is let go
+	eventRetry  = "retry: 1000\n\n" // how long a reader waits before it comes again, in ms
 )
 
 // seats shows who sits where, and in which call.
@@ -41,31 +40,31 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no") // of nginx
 	to := http.NewResponseController(w)
 	_ = to.SetReadDeadline(time.Time{}) // where there is none, none need be moved
-	from, resumed := s.sw.Feed.Reader(r.Header.Get("Last-Event-ID"))
-	var out bytes.Buffer
-	out.WriteString(eventRetry)
-	hello(&out, from, resumed)
+	v := visitorOf(r)
+	who := feed.Audience{Lines: v.lines, Attends: v.supervises}
+	from, resumed := s.sw.Feed.Reader(r.Header.Get("Last-Event-ID"), who)
+	out := append([]byte(eventRetry), from.Hello(resumed)...)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	conn, gone := connOf(r), r.Context().Done()
+	var until time.Time // when a write has taken too long
 	for {
-		list, lost, more := from.Next()
-		if lost {
-			hello(&out, from, false)
+		var lost bool
+		var more <-chan struct{}
+		if out, lost, more = from.Next(out); lost {
+			out = append(out, from.Hello(false)...)
 		}
-		for _, e := range list {
-			if name, data, ok := e.Sight(visitorOf(r).lines); ok && (!e.Discreet || visitorOf(r).supervises) {
-				event(&out, from.IDOf(e), name, data)
+		if len(out) > 0 {
+			if now := time.Now(); until.Sub(now) < streamWrite {
+				until = now.Add(2 * streamWrite)
+				_ = to.SetWriteDeadline(until)
 			}
-		}
-		if out.Len() > 0 {
-			_ = to.SetWriteDeadline(time.Now().Add(streamWrite))
-			if _, err := w.Write(out.Bytes()); err != nil || to.Flush() != nil {
+			conn.hold() // HTTP writes its buffers one by one
+			_, err := w.Write(out)
+			if err = errors.Join(err, to.Flush(), conn.let()); err != nil {
 				return
 			}
-			out.Reset()
-			if !s.pause(r) {
-				return
-			}
+			out = out[:0]
 		}
 		if more == nil {
 			return // the switch ends
@@ -76,8 +75,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			if !s.stays(r) {
 				return
 			}
-			out.WriteString(":\n\n")
-		case <-r.Context().Done():
+			out = append(out, ":\n\n"...)
+		case <-gone:
 			return
 		}
 	}
@@ -88,31 +87,4 @@ func (s *Server) stays(r *http.Request) bool {
 	v, ok := s.visitor(r, see)
 	was := visitorOf(r)
 	return ok && v.name == was.name && slices.Equal(v.lines, was.lines)
-}
-
-// pause lets some time go by; false: the reader is gone.
-func (s *Server) pause(r *http.Request) bool {
-	t := time.NewTimer(streamPace)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
-}
-
-func hello(out *bytes.Buffer, from *feed.Reader, resumed bool) {
-	data := `{"event":"hello","resumed":"0"}`
-	if resumed {
-		data = `{"event":"hello","resumed":"1"}`
-	}
-	event(out, from.ID(), feed.Hello, []byte(data))
-}
-
-// event writes one. JSON has no line ends.
-func event(out *bytes.Buffer, id, name string, data []byte) {
-	out.WriteString("id: " + id + "\nevent: " + name + "\ndata: ")
-	out.Write(data)
-	out.WriteString("\n\n")
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -121,70 +119,12 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
-func BenchmarkEventToReaders(b *testing.B) {
-	f := feed.New(8192, time.Unix(1, 0))
-	readers := make([]*feed.Reader, 200)
-	for i := range readers {
-		readers[i], _ = f.Reader("")
-	}
-	fields := map[string]string{"event": "state", "call_ref": "8f4252ee-ccb1-42d5-81c3-fcc9cc4d2ab1",
-		"lines": "110,12345", "hotline": "110", "caller_e164": "+8613812345678"}
-	for b.Loop() {
-		f.Call("state", fields)
-		for _, r := range readers {
-			list, _, _ := r.Next()
-			for _, e := range list {
-				e.Sight([]string{"110"})
-			}
-		}
-	}
-}
-
-// BenchmarkEventStreams has 200 readers over sockets take each event: how long until the last has it, and the CPU of
-// all of it, the readers' share too.
-func BenchmarkEventStreams(b *testing.B) {
-	s := bordered(b, configs.Grant{Role: configs.RoleDesk, Token: desk.NewSecret("T"), Lines: []string{"110"}})
-	s.sw.Feed = feed.New(8192, time.Unix(1, 0))
-	web := httptest.NewServer(s.server.Handler)
-	defer web.Close()
-	defer s.sw.Feed.Close()
-	const readers = 200
-	got := make(chan time.Time, readers)
-	var ready sync.WaitGroup
-	for range readers {
-		ready.Add(1)
-		line := readerOf(b, web.URL)
-		go func() {
-			for l := line(); l != "end"; l = line() {
-				switch {
-				case strings.HasPrefix(l, "event: hello"):
-					ready.Done()
-				case strings.HasPrefix(l, "event: state"):
-					got <- time.Now()
-				}
-			}
-		}()
-	}
-	ready.Wait()
-	fields := map[string]string{"event": "state", "call_ref": "8f4252ee-ccb1-42d5-81c3-fcc9cc4d2ab1", "lines": "110"}
-	var delays []time.Duration
-	for b.Loop() {
-		began := time.Now()
-		s.sw.Feed.Call("state", fields)
-		for range readers {
-			delays = append(delays, (<-got).Sub(began))
-		}
-	}
-	slices.Sort(delays)
-	b.ReportMetric(float64(delays[len(delays)*99/100].Microseconds())/1000, "ms-p99")
-}
-
-func readerOf(b *testing.B, url string) func() string {
+func readerOf(b testing.TB, url, token string) func() string {
 	r, err := http.NewRequestWithContext(b.Context(), "GET", url+"/v1/events", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer T")
+	r.Header.Set("Authorization", "Bearer "+token)
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		b.Fatal(err)

@@ -47,6 +47,42 @@ type conn struct {
 	at   *listener
 	from netip.Addr
 	once sync.Once
+
+	mu    sync.Mutex
+	held  []byte // guarded by mu; what is to go in one
+	holds bool   // guarded by mu
+}
+
+// hold keeps back what is written from now on, for let to send in one: a write costs more than all that makes what is
+// in it.
+func (c *conn) hold() {
+	if c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.holds = true
+	}
+}
+
+func (c *conn) let() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.Conn.Write(c.held)
+	c.held, c.holds = c.held[:0], false
+	return err
+}
+
+// Write sends what is written, or keeps it back.
+func (c *conn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holds {
+		c.held = append(c.held, b...)
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }
 
 // Accept gives the next connection that may have something to ask.
@@ -140,14 +176,20 @@ func withConn(ctx context.Context, nc net.Conn) context.Context {
 
 // promote: whose request was let in is no stranger any more.
 func promote(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+	if c := connOf(r); c != nil {
 		c.at.door.known(c)
 	}
 }
 
+// connOf is the connection that a request has come by; nil: none of ours.
+func connOf(r *http.Request) *conn {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return c
+}
+
 // listenerOf is where a request has come in.
 func listenerOf(r *http.Request) configs.Listener {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+	if c := connOf(r); c != nil {
 		return c.at.at
 	}
 	return configs.Listener{}

@@ -39,10 +39,11 @@ type Event struct {
 	left     []string // whose it was until now
 	ref      string   // of the call
 	own      string   // its id here, where another switch has given it its ref
+	frame    []byte   // the whole of it as a stream has it; Data is a part
 }
 
 // Sight is an event as somebody of some lines may see it; false: not at all. nil: of all lines.
-func (e Event) Sight(lines []string) (name string, data []byte, ok bool) {
+func (e *Event) Sight(lines []string) (name string, data []byte, ok bool) {
 	switch {
 	case lines == nil || shares(e.lines, lines):
 		return e.Name, e.Data, true
@@ -78,7 +79,10 @@ type Feed struct {
 	mu     sync.Mutex
 	ring   []Event             // guarded by mu; at Seq modulo its length
 	next   uint64              // guarded by mu; the Seq to come
-	wake   chan struct{}       // guarded by mu; closed by the next event
+	wake   chan struct{}       // guarded by mu; closed soon after the next event
+	call   *time.Timer         // guarded by mu; closes wake
+	called time.Time           // guarded by mu; when it did last
+	due    bool                // guarded by mu; it will
 	calls  map[string][]string // guarded by mu; call_ref → the lines that it was last the affair of
 	chairs map[string]Chair    // guarded by mu; as told last
 	closed bool                // guarded by mu
@@ -89,16 +93,25 @@ type Feed struct {
 	wg      sync.WaitGroup
 }
 
+// When readers are called. What is told at one moment goes to them in one, and what comes soon after it in the next.
+const (
+	gather = 10 * time.Millisecond // after the first event
+	pace   = 80 * time.Millisecond // between two calls
+)
+
 // mostCalls bounds what is kept of calls whose end is never told.
 const mostCalls = 100_000
 
 // New is a feed that keeps so many events.
 func New(room int, began time.Time) *Feed {
-	return &Feed{
+	f := &Feed{
 		epoch: strconv.FormatInt(began.UnixNano(), 36), ring: make([]Event, room), next: 1, wake: make(chan struct{}),
 		calls: map[string][]string{}, chairs: map[string]Chair{}, dirty: map[string]bool{},
 		touched: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
+	f.call = time.AfterFunc(gather, f.callReaders)
+	f.call.Stop()
+	return f
 }
 
 // hidden are fields of call events that say who calls, without a mask, and what a call that another switch has begun is
@@ -167,10 +180,33 @@ func (f *Feed) put(e Event) {
 		return
 	}
 	e.Seq = f.next
+	e.frame, e.Data = frame(f.id(e.Seq), e.Name, e.Data)
 	f.ring[e.Seq%uint64(len(f.ring))] = e
 	f.next++
-	close(f.wake)
-	f.wake = make(chan struct{})
+	if !f.due {
+		f.due = true
+		f.call.Reset(max(gather, pace-time.Since(f.called)))
+	}
+}
+
+// callReaders has all readers who wait take what has come.
+func (f *Feed) callReaders() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closed {
+		f.due, f.called = false, time.Now()
+		close(f.wake)
+		f.wake = make(chan struct{})
+	}
+}
+
+// frame is an event as a stream has it (WHATWG HTML §9.2), and the data in it. JSON has no line ends.
+func frame(id, name string, data []byte) (whole, part []byte) {
+	whole = make([]byte, 0, len("id: \nevent: \ndata: \n\n")+len(id)+len(name)+len(data))
+	whole = append(append(append(whole, "id: "...), id...), "\nevent: "...)
+	whole = append(append(append(whole, name...), "\ndata: "...), data...)
+	part = whole[len(whole)-len(data):]
+	return append(whole, "\n\n"...), part
 }
 
 // Touch says that the seat of a user may be in another state. It never waits.
@@ -296,6 +332,7 @@ func (f *Feed) Close() {
 	f.mu.Lock()
 	closed := f.closed
 	f.closed = true
+	f.call.Stop()
 	if !closed {
 		close(f.wake)
 		f.wake = nil
@@ -308,18 +345,25 @@ func (f *Feed) Close() {
 	}
 }
 
-// Reader reads from a place in the feed. Owned by one goroutine.
+// Reader reads from a place in the feed what somebody may see. Owned by one goroutine.
 type Reader struct {
 	feed *Feed
 	next uint64
+	Audience
+}
+
+// Audience is who reads.
+type Audience struct {
+	Lines   []string // whose affairs; nil: of all
+	Attends bool     // and of supervisors, too
 }
 
 // Reader begins after the event of an id; false: what came after it is not known any more, and it begins with what is
 // to come.
-func (f *Feed) Reader(last string) (r *Reader, resumed bool) {
+func (f *Feed) Reader(last string, who Audience) (r *Reader, resumed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r = &Reader{f, f.next}
+	r = &Reader{f, f.next, who}
 	epoch, n, _ := strings.Cut(last, "-")
 	seq, err := strconv.ParseUint(n, 10, 64)
 	if err != nil || epoch != f.epoch || seq >= f.next || seq+1 < f.oldest() {
@@ -332,29 +376,43 @@ func (f *Feed) Reader(last string) (r *Reader, resumed bool) {
 // oldest is the first Seq that is still there. Caller holds mu.
 func (f *Feed) oldest() uint64 { return f.next - min(f.next-1, uint64(len(f.ring))) }
 
-// Next takes what has come, and what is closed when there will be more. lost: the reader was too slow, and something is
-// missing before the list. A closed channel of nil is the end.
-func (r *Reader) Next() (list []Event, lost bool, more <-chan struct{}) {
+// Next appends what has come to a text, as server-sent events (WHATWG HTML §9.2), and gives what is closed when there
+// will be more; nil is the end. lost: the reader was too slow, something is missing, and it goes on with what is to
+// come.
+func (r *Reader) Next(text []byte) (out []byte, lost bool, more <-chan struct{}) {
 	f := r.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, false, nil
+		return text, false, nil
 	}
-	if first := f.oldest(); r.next < first {
+	if r.next < f.oldest() {
 		r.next, lost = f.next, true
 	}
 	for ; r.next < f.next; r.next++ {
-		list = append(list, f.ring[r.next%uint64(len(f.ring))])
+		e := &f.ring[r.next%uint64(len(f.ring))]
+		name, data, ok := e.Sight(r.Lines)
+		switch {
+		case !ok, e.Discreet && !r.Attends:
+		case name == e.Name:
+			text = append(text, e.frame...)
+		default:
+			whole, _ := frame(f.id(e.Seq), name, data)
+			text = append(text, whole...)
+		}
 	}
-	return list, lost, f.wake
+	return text, lost, f.wake
 }
 
-// ID names the place that a reader has come to.
-func (r *Reader) ID() string { return r.feed.id(r.next - 1) }
-
-// IDOf names an event, for a reader that comes again.
-func (r *Reader) IDOf(e Event) string { return r.feed.id(e.Seq) }
+// Hello is the event that tells a reader whether it goes on where it was.
+func (r *Reader) Hello(resumed bool) []byte {
+	data := `{"event":"hello","resumed":"0"}`
+	if resumed {
+		data = `{"event":"hello","resumed":"1"}`
+	}
+	whole, _ := frame(r.feed.id(r.next-1), Hello, []byte(data))
+	return whole
+}
 
 func (f *Feed) id(seq uint64) string { return f.epoch + "-" + strconv.FormatUint(seq, 10) }
 

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,34 +16,52 @@ func state(f *Feed, ref, lines string) {
 		"caller_e164": "+8613812345678"})
 }
 
+// read is what a reader gets: the data of each event, and whether it has lost some.
+func (r *Reader) read(t *testing.T) (ids, data []string, lost bool) {
+	t.Helper()
+	text, lost, _ := r.Next(nil)
+	for one := range strings.SplitSeq(string(text), "\n\n") {
+		if one == "" {
+			continue
+		}
+		lines := strings.Split(one, "\n")
+		if len(lines) != 3 || !strings.HasPrefix(lines[0], "id: ") || !strings.HasPrefix(lines[1], "event: ") ||
+			!strings.HasPrefix(lines[2], "data: {") {
+			t.Fatalf("%q", one)
+		}
+		ids, data = append(ids, lines[0][4:]), append(data, lines[2][6:])
+	}
+	return ids, data, lost
+}
+
 // A reader that comes again goes on where it was; one whose place is gone, or of another process, learns that.
 func TestResume(t *testing.T) {
 	f := New(4, time.Unix(1, 0))
-	r, resumed := f.Reader("")
+	r, resumed := f.Reader("", Audience{})
 	if resumed {
 		t.Error("who comes for the first time resumes")
 	}
 	for range 3 {
 		state(f, "a", "12345")
 	}
-	list, lost, _ := r.Next()
-	if len(list) != 3 || lost {
-		t.Fatalf("%d %v", len(list), lost)
+	ids, _, lost := r.read(t)
+	if len(ids) != 3 || lost {
+		t.Fatalf("%d %v", len(ids), lost)
 	}
-	again, resumed := f.Reader(r.IDOf(list[0]))
-	if list, _, _ := again.Next(); !resumed || len(list) != 2 {
-		t.Errorf("%v %d", resumed, len(list))
+	again, resumed := f.Reader(ids[0], Audience{})
+	if rest, _, _ := again.read(t); !resumed || !slices.Equal(rest, ids[1:]) {
+		t.Errorf("%v %q", resumed, rest)
 	}
 	for range 5 {
 		state(f, "a", "12345")
 	}
-	for _, id := range []string{r.IDOf(list[0]), "x-1", "nonsense", New(4, time.Unix(2, 0)).id(2), f.id(99)} {
-		if _, resumed := f.Reader(id); resumed {
+	for _, id := range []string{ids[0], "x-1", "nonsense", New(4, time.Unix(2, 0)).id(2), f.id(99)} {
+		if _, resumed := f.Reader(id, Audience{}); resumed {
 			t.Errorf("%s is not known any more", id)
 		}
 	}
-	if list, lost, _ := r.Next(); !lost || len(list) != 0 {
-		t.Errorf("a slow reader lost nothing, and reads %d", len(list))
+	if ids, _, lost := r.read(t); !lost || len(ids) != 0 {
+		t.Errorf("a slow reader lost nothing, and reads %d", len(ids))
 	}
 }
 
@@ -49,7 +69,8 @@ func TestResume(t *testing.T) {
 // it is gone, and nothing else of it.
 func TestSight(t *testing.T) {
 	f := New(16, time.Unix(1, 0))
-	r, _ := f.Reader("")
+	police, _ := f.Reader("", Audience{Lines: []string{"110"}})
+	all, _ := f.Reader("", Audience{Attends: true})
 	state(f, "a", "12345")
 	state(f, "a", "12345,110")
 	state(f, "a", "12345")
@@ -58,34 +79,56 @@ func TestSight(t *testing.T) {
 	f.Entry(ticket.Entry{Event: ticket.Opened, From: "12345", To: "110", CallerE164: "+8613812345678",
 		Content: "secret", Place: "secret"})
 	f.Call("arrived", map[string]string{"event": "arrived", "call_ref": "b", "hotline": "12345"})
-	list, _, _ := r.Next()
-	var seen []string
-	for _, e := range list {
-		if name, data, ok := e.Sight([]string{"110"}); ok {
-			seen = append(seen, name)
-			if name == Gone && string(data) != `{"call_ref":"a","event":"gone"}` {
-				t.Errorf("%s", data)
-			}
-		}
-		if _, data, ok := e.Sight(nil); !ok || strings.Contains(string(data), "12345678") ||
-			strings.Contains(string(data), "secret") {
-			t.Errorf("%s", data)
-		}
+	f.Call("supervisor", map[string]string{"event": "supervisor", "call_ref": "b", "hotline": "110", "lines": "110"})
+	_, seen, _ := police.read(t)
+	if len(seen) != 3 || !strings.Contains(seen[0], `"state"`) || seen[1] != `{"call_ref":"a","event":"gone"}` ||
+		!strings.Contains(seen[2], `"stub"`) {
+		t.Errorf("110 sees %q", seen)
 	}
-	if got := strings.Join(seen, " "); got != "state gone stub" {
-		t.Errorf("110 sees %q", got)
+	_, seen, _ = all.read(t)
+	if text := strings.Join(seen, " "); len(seen) != 7 || strings.Contains(text, "12345678") ||
+		strings.Contains(text, "secret") || !strings.Contains(seen[6], `"supervisor"`) {
+		t.Errorf("who sees all sees %q", seen)
 	}
+}
+
+// Readers are called soon after what is told at one moment, and for what follows it not before their pace.
+func TestReadersAreCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(16, time.Unix(1, 0))
+		defer f.Close()
+		r, _ := f.Reader("", Audience{})
+		var came []string
+		_, _, more := r.Next(nil)
+		began := time.Now()
+		for at, n := range map[time.Duration]int{0: 3, 5 * time.Millisecond: 1, 20 * time.Millisecond: 2,
+			60 * time.Millisecond: 1, 500 * time.Millisecond: 1} {
+			time.AfterFunc(at, func() {
+				for range n {
+					state(f, "a", "110")
+				}
+			})
+		}
+		for range 3 {
+			<-more
+			ids, _, _ := r.read(t)
+			came = append(came, fmt.Sprint(len(ids), " at ", time.Since(began)))
+			_, _, more = r.Next(nil)
+		}
+		if got := strings.Join(came, ", "); got != "4 at 10ms, 3 at 90ms, 1 at 510ms" {
+			t.Error(got)
+		}
+	})
 }
 
 // Somebody whose line has the call until its end learns of the end.
 func TestTheEndIsToldToAll(t *testing.T) {
 	f := New(16, time.Unix(1, 0))
-	r, _ := f.Reader("")
+	r, _ := f.Reader("", Audience{Lines: []string{"110"}})
 	state(f, "a", "12345,110")
 	f.Call("ended", map[string]string{"event": "ended", "call_ref": "a", "hotline": "12345", "lines": "12345"})
-	list, _, _ := r.Next()
-	if name, _, ok := list[1].Sight([]string{"110"}); !ok || name != "ended" {
-		t.Errorf("%s %v", name, ok)
+	if _, data, _ := r.read(t); len(data) != 2 || !strings.Contains(data[1], `"ended"`) {
+		t.Errorf("%q", data)
 	}
 }
 
@@ -98,17 +141,13 @@ func TestSeats(t *testing.T) {
 		var told []string
 		f.Watch([]string{"1101", "none"}, func(u string) (Chair, bool) { return now, u == "1101" },
 			func(event string, _ Chair) { told = append(told, event) })
-		r, _ := f.Reader("")
+		r, _ := f.Reader("", Audience{})
 		look := func() string {
 			f.Touch("1101")
 			f.Touch("none")
 			synctest.Wait()
-			list, _, _ := r.Next()
-			var all []string
-			for _, e := range list {
-				all = append(all, string(e.Data))
-			}
-			return strings.Join(all, "\n")
+			_, data, _ := r.read(t)
+			return strings.Join(data, "\n")
 		}
 		if got := look(); got != "" {
 			t.Errorf("nothing has changed: %s", got)
@@ -135,7 +174,7 @@ func TestSeats(t *testing.T) {
 			t.Errorf("%+v", all)
 		}
 		f.Close()
-		if _, _, more := r.Next(); more != nil {
+		if _, _, more := r.Next(nil); more != nil {
 			t.Error("a closed feed has an end")
 		}
 		f.Touch("1101")
