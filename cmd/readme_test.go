@@ -744,6 +744,10 @@ func (w *walk) serve(args []string) {
 	} {
 		args = append(args, "--set", set)
 	}
+	keys := freePort(w.T)
+	if l.network == "office" {
+		args = append(args, "--set", "networks.office.http="+keys.String())
+	}
 	p := w.start(args)
 	w.out = w.next(p, "msg=ready")
 	if args[3] == loadLab {
@@ -756,6 +760,17 @@ func (w *walk) serve(args []string) {
 	}
 	w.sip, w.web = sip, web
 	w.phones()
+	w.pressed("http://" + keys.String() + "/v1/keys/ready?user=1101")
+}
+
+// pressed takes an action URL of the pages as a phone does that is registered.
+func (w *walk) pressed(url string) {
+	answer, err := http.Get(url)
+	w.must(err)
+	if answer.StatusCode != http.StatusOK {
+		w.Errorf("%s: %s", url, answer.Status)
+	}
+	_ = answer.Body.Close()
 }
 
 // loadLab is the file that liandong-load makes.
