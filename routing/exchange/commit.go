@@ -51,14 +51,22 @@ func (c *Core) commit() {
 	c.perform()
 }
 
-// perform does what is to be done, in order.
+// perform does what is to be done, in order. The room that it took is there for the next input, while the call is on.
 func (c *Core) perform() {
+	room := c.acts[:0]
 	for len(c.acts) > 0 {
 		a := c.acts[0]
+		c.acts[0] = act{}
 		c.acts = c.acts[1:]
 		if !c.mended(func() { c.act(a) }) && a.letter == nil {
 			c.mended(func() { c.act(a) }) // whoever gets a message or an entry twice knows it
 		}
+	}
+	switch {
+	case c.state.Over():
+		c.acts = nil
+	case cap(room) > cap(c.acts):
+		c.acts = room
 	}
 }
 

@@ -443,6 +443,19 @@ func (c *Core) settle() {
 	c.updateLamps()
 	c.look()
 	c.commit()
+	if c.state.Over() {
+		c.thin()
+	}
+}
+
+// thin lets go of what a call that is over needs no longer, while its legs repeat their farewells for half a minute.
+func (c *Core) thin() {
+	c.queue, c.drawn = nil, nil
+	for _, p := range c.parties {
+		if p.Leg, p.written = nil, nil; !p.Media {
+			p.Stream, p.Sound = nil, nil
+		}
+	}
 }
 
 func (c *Core) drain() {

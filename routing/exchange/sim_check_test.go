@@ -295,7 +295,20 @@ func (c *simCall) check() {
 	c.checkRecorded(st)
 	c.checkParts(st)
 	c.checkSupervisors(st)
+	c.checkThin()
 	c.sim.checkLamps()
+}
+
+// checkThin: a call that is over keeps nothing but what its legs have yet to repeat.
+func (c *simCall) checkThin() {
+	if !c.core.state.Over() || c.sim.rebirth || c.sim.death.near > 0 { // where calls are written for the test as well
+		return
+	}
+	for _, p := range c.core.parties {
+		if kept := cap(c.core.acts) + cap(p.Leg); kept > 0 || !p.Media && (p.Sound != nil || p.Stream != nil) {
+			c.sim.fail("%s is over and keeps %d of what it did", c.ref, kept)
+		}
+	}
 }
 
 // checkParts: who has answered, or has come in, has a part in the call: of several

@@ -326,7 +326,9 @@ func (p *party) read() error {
 		return nil
 	}
 	p.kept = new(leg.State)
-	return snapshot.Decode(p.Leg, p.kept)
+	b := p.Leg
+	p.Leg = nil
+	return snapshot.Decode(b, p.kept)
 }
 
 // encode is the letter as it is written.
