@@ -4,11 +4,13 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +252,54 @@ func iniLines(text string) error {
 		return errors.New("a line that is no setting: " + line)
 	}
 	return nil
+}
+
+// The sizing sheet is what the figures of the same page give: all seats talk, a third of the calls are three-way, half
+// of the machine is left; recordings have three channels of 8 kB/s, six hours a day, 90 days long.
+func TestSizingSheet(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| ([\d ]+) \| (\d+) \| (\d+) GB \| ([\d ]+) \| (\d+) TB \|$`)
+	number := func(text string) float64 {
+		n, err := strconv.ParseFloat(strings.ReplaceAll(text, " ", ""), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for file, words := range map[string][3]string{
+		"configs/docs/operations.md": {`relay, no privileges \| ([\d.]+) µs`, `three-way, no privileges .* ([\d.]+) ms a`,
+			`112 and ([\d.]+) KB`},
+		"configs/docs/operations.zh.md": {
+			`转发，无特权 \| 收发一个包 ([\d.]+) µs`, `三方，无特权 .* ([\d.]+) ms`, `112 KB 和 ([\d.]+) KB`,
+		},
+	} {
+		page := readPage(t, file)
+		var figures [3]float64 // µs a packet in and out of a relay; ms and KB of a three-way call
+		for i, w := range words {
+			found := regexp.MustCompile(w).FindStringSubmatch(page)
+			if found == nil {
+				t.Fatalf("%s has no %s", file, w)
+			}
+			figures[i] = number(found[1])
+		}
+		sheet := row.FindAllStringSubmatch(page, -1)
+		if len(sheet) != 4 {
+			t.Fatalf("%s: %d rows", file, len(sheet))
+		}
+		for _, r := range sheet {
+			seats, cores, memory, ports, disk := number(r[1]), number(r[2]), number(r[3]), number(r[4]), number(r[5])
+			need := 2 * seats * (figures[0]*1e-6*100*2/3 + figures[1]*1e-3/3)
+			if cores < max(2, need) || cores > need+2 {
+				t.Errorf("%s: %v seats take %.1f cores, the sheet has %v", file, seats, need, cores)
+			}
+			if need := 2 * (seats*figures[2]*1e3 + 132e6) / 1e9; memory < need || memory > need+2 {
+				t.Errorf("%s: %v seats take %.1f GB, the sheet has %v", file, seats, need, memory)
+			}
+			if ports != 10*seats {
+				t.Errorf("%s: %v ports for %v seats", file, ports, seats)
+			}
+			if need := math.Ceil(seats * 3 * 8e3 * 3600 * 6 * 90 / 1e12); disk != need {
+				t.Errorf("%s: recordings of %v seats are %v TB, the sheet has %v", file, seats, need, disk)
+			}
+		}
+	}
 }
