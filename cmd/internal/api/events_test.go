@@ -99,6 +99,16 @@ func TestEvents(t *testing.T) {
 	if _, data := again(), again(); !strings.Contains(data, "later") {
 		t.Error(data)
 	}
+	_, other := stream(t, web.URL, "T-gov", strings.TrimPrefix(first, "id: ")) // an id that was told to 110
+	other()
+	if _, data := other(), other(); data != `data: {"event":"hello","resumed":"1"}` {
+		t.Error(data)
+	}
+	tell("of-gov-too", "12345")
+	other()
+	if _, data := other(), other(); !strings.Contains(data, "of-gov-too") {
+		t.Errorf("12345 sees by an id of 110: %s", data)
+	}
 	s.sw.Feed.Close()
 	if got := again(); got != "end" {
 		t.Errorf("a switch that ends goes on telling: %s", got)

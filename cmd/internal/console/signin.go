@@ -67,6 +67,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.throttle.fine(userKey + name)
+	if c, err := r.Cookie(cookie(r)); err == nil { // whoever was signed in there is not any more
+		s.sessions.end(c.Value)
+	}
 	token := s.sessions.begin(name, hash, who.Phone, s.now(), s.conf().Idle)
 	http.SetCookie(w, &http.Cookie{
 		Name: cookie(r), Value: token, Path: "/", HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteStrictMode,

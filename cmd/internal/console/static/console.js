@@ -558,9 +558,9 @@ function draws(into, list) {
       picture.replaceChildren();
       new uPlot({
         width: wide, height: 200, legend: {show: false}, cursor: {drag: {x: false, y: false}},
-        scales: {x: {time: false}, y: {range: (_, low, high) => c.unit === '%' ? [0, timed ? Math.max(5, high * 1.1) : 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
+        scales: {x: {time: false, range: (_, low, high) => [low, Math.max(high, low + (timed ? 10 : 1))]}, y: {range: (_, low, high) => c.unit === '%' ? [0, timed ? Math.max(5, high * 1.1) : 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
         axes: [{...axis, values: (_, ticks) => ticks.map(i => !Number.isInteger(i) ? '' : timed ? clock(i) : at(i).replace(/^\d{4}-/, ''))},
-          {...axis, size: 56, values: (_, ticks) => ticks.map(v => shown(v))}],
+          {...axis, size: 66, values: (_, ticks) => ticks.map(v => shown(v))}],
         series: [{}, ...c.lines.map((l, i) => ({label: l.name, stroke: colours[i % colours.length], width: 2, dash: i ? [6, 3 * i] : undefined, points: {show: all.length < 40, size: 6}, spanGaps: false}))],
       }, [timed ?? all.map((_, i) => i), ...c.lines.map(l => l.values)], picture);
     };
