@@ -158,7 +158,7 @@ func TestMetricsOfACluster(t *testing.T) {
 	for of, name := range map[string]string{
 		"a pair": `cluster_\w+`, "shared registrations": `shared_registrations\w*`,
 	} {
-		want := names(program, `put\("(`+name+`)"`)
+		want := names(program, `to\.(?:now|total)\("(`+name+`)"`)
 		for _, page := range []string{"docs/operations.md", "docs/operations.zh.md"} {
 			text, err := os.ReadFile(page)
 			if err != nil {

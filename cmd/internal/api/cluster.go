@@ -3,8 +3,6 @@ package api
 import (
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"liandong/routing/mirror"
 	"liandong/routing/whereabouts"
 )
@@ -34,35 +32,34 @@ func (s *Server) switchOver(w http.ResponseWriter, r *http.Request) {
 }
 
 // streamed are the figures of the pair.
-func streamed(c Cluster, put func(string, string, prometheus.ValueType, float64)) {
-	now, total, s := prometheus.GaugeValue, prometheus.CounterValue, c.Stream()
+func streamed(c Cluster, to figures) {
+	s := c.Stream()
 	connected := 0.0
 	if s.Connected {
 		connected = 1
 	}
-	put("cluster_turn", "Number of the turn in which this machine carries the calls.", now, float64(c.Turn()))
-	put("cluster_partner_connected", "1: the other machine is connected, and calls would outlive this one.", now,
+	to.now("cluster_turn", "Number of the turn in which this machine carries the calls.", float64(c.Turn()))
+	to.now("cluster_partner_connected", "1: the other machine is connected, and calls would outlive this one.",
 		connected)
-	put("cluster_lag_seconds", "Age of the oldest change that the other machine has not confirmed; 0: it has all.", now,
+	to.now("cluster_lag_seconds", "Age of the oldest change that the other machine has not confirmed; 0: it has all.",
 		s.Lag.Seconds())
-	put("cluster_cuts_total", "Changes sent to the other machine, many at once.", total, float64(s.Cuts))
-	put("cluster_whole_cuts_total", "Of them those that began anew.", total, float64(s.Wholes))
-	put("cluster_bytes_total", "Bytes of them.", total, float64(s.Bytes))
-	put("cluster_breaks_total", "Connections to the other machine that ended.", total, float64(s.Breaks))
+	to.total("cluster_cuts_total", "Changes sent to the other machine, many at once.", float64(s.Cuts))
+	to.total("cluster_whole_cuts_total", "Of them those that began anew.", float64(s.Wholes))
+	to.total("cluster_bytes_total", "Bytes of them.", float64(s.Bytes))
+	to.total("cluster_breaks_total", "Connections to the other machine that ended.", float64(s.Breaks))
 }
 
 // shared are the figures of registrations that several switches know of.
-func shared(s whereabouts.Stats, put func(string, string, prometheus.ValueType, float64)) {
-	now, total := prometheus.GaugeValue, prometheus.CounterValue
-	put("shared_registrations", "Phones registered, with this switch and others.", now, float64(s.Bindings))
-	put("shared_registrations_up", "1 while Redis takes registrations and tells of those of other switches.", now,
+func shared(s whereabouts.Stats, to figures) {
+	to.now("shared_registrations", "Phones registered, with this switch and others.", float64(s.Bindings))
+	to.now("shared_registrations_up", "1 while Redis takes registrations and tells of those of other switches.",
 		flag(s.Up))
-	put("shared_registrations_lag_seconds", "Age of the oldest registration that Redis does not have yet; 0: it has all.",
-		now, s.Lag.Seconds())
-	put("shared_registrations_sent_total", "Registrations, and ends of them, that Redis was told of.", total,
+	to.now("shared_registrations_lag_seconds",
+		"Age of the oldest registration that Redis does not have yet; 0: it has all.", s.Lag.Seconds())
+	to.total("shared_registrations_sent_total", "Registrations, and ends of them, that Redis was told of.",
 		float64(s.Changes))
-	put("shared_registrations_learnt_total", "Those that other switches have told of.", total, float64(s.Learnt))
-	put("shared_registrations_exchanges_total", "Exchanges with Redis about them, each of many users.", total,
+	to.total("shared_registrations_learnt_total", "Those that other switches have told of.", float64(s.Learnt))
+	to.total("shared_registrations_exchanges_total", "Exchanges with Redis about them, each of many users.",
 		float64(s.Exchanges))
-	put("shared_registrations_failures_total", "Those that Redis has not answered.", total, float64(s.Failures))
+	to.total("shared_registrations_failures_total", "Those that Redis has not answered.", float64(s.Failures))
 }
