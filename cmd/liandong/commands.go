@@ -36,8 +36,8 @@ type commands struct {
 	Upgrade    upgrade    `cmd:"" help:"Let the file that lies in the program's place now go on with the calls."`
 	Version    version    `cmd:"" help:"Print what was built from which revision."`
 
-	Completion cli.Completion `cmd:"" help:"Print the shell's completion of this program's commands."`
-	Man        manual         `cmd:"" help:"Print the manual page."`
+	Completion completion `cmd:"" help:"Print the shell's completion of this program's commands."`
+	Man        manual     `cmd:"" help:"Print the manual page."`
 }
 
 // overrides are the flags of every command that reads a config.
@@ -84,6 +84,12 @@ type speaking struct {
 // manual is the manual page, in the language that is asked for.
 type manual struct {
 	cli.Man
+	speaking
+}
+
+// completion is the script for a shell, what commands are in the language that is asked for.
+type completion struct {
+	cli.Completion
 	speaking
 }
 
