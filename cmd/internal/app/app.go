@@ -145,33 +145,32 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		return err
 	}
 	a.missed = a.missedCalls()
-	// The socket layer and the exchange know each other: messages go up by the
-	// handler, down by the transport.
-	up := &handler{}
-	if err = a.spill(cfg); err != nil {
-		return err
-	}
-	if at := cfg.HEP(); at != nil {
-		a.homer = capture.NewHEP(*at)
-	}
-	turns := admission.NewTurns(cores)
-	var still func() bool
-	if a.pair != nil {
-		still = a.pair.still
-	}
 	a.tester = a.newTester(cfg)
 	directory := cfg.Directory()
 	a.directory.Store(directory)
 	a.business.Lines(slices.Sorted(maps.Keys(directory.Hotlines)))
+	// The socket layer and the exchange know each other: messages go up by the
+	// handler, down by the transport.
+	up, turns := &handler{}, admission.NewTurns(cores)
+	if err = a.openSIP(cfg, up, turns); err != nil {
+		return err
+	}
+	a.exchange = a.newExchange(cfg, turns)
+	up.Exchange = a.exchange
+	return a.openHTTP(cfg)
+}
+
+// openSIP opens the sockets for SIP, with what is told of registrations and of trunks.
+func (a *App) openSIP(cfg *configs.Config, up *handler, turns *admission.Turns) (err error) {
+	log := a.log.With("part", "sip")
 	sockets := a.sockets(cfg, up, turns)
-	a.sharing, err = openSharing(cfg, sockets.Now, func() *ua.UA { return a.ua }, log.With("part", "sip"))
-	if err != nil {
+	if a.sharing, err = openSharing(cfg, sockets.Now, func() *ua.UA { return a.ua }, log); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	if a.sharing != nil {
 		sockets.Share = a.sharing.changed
 	}
-	if a.ua, err = ua.New(sockets, up, log.With("part", "sip")); err != nil {
+	if a.ua, err = ua.New(sockets, up, log); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	around := neighbours(cfg)
@@ -179,9 +178,19 @@ func (a *App) build(cfg *configs.Config) (err error) {
 	if a.journal != nil {
 		around.Now = a.journal.Clock().Now
 	}
-	a.trunks = newNeighbourhood(around, a.ua, log.With("part", "sip"))
-	a.exchange = exchange.New(exchange.Config{
-		Directory: directory, Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
+	a.trunks = newNeighbourhood(around, a.ua, log)
+	return nil
+}
+
+// newExchange makes what carries the calls.
+func (a *App) newExchange(cfg *configs.Config, turns *admission.Turns) *exchange.Exchange {
+	log := a.log.With("part", "exchange")
+	var still func() bool
+	if a.pair != nil {
+		still = a.pair.still
+	}
+	return exchange.New(exchange.Config{
+		Directory: a.directory.Load(), Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
 		Tell:     func(event string, fields map[string]string) { a.tell(a.directory.Load(), event, fields) },
 		Trace:    a.traces.Teller(),
@@ -198,13 +207,16 @@ func (a *App) build(cfg *configs.Config) (err error) {
 		Skip:     a.skip,
 		Renew:    a.wasAway(),
 		Turns:    turns,
-		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log.With("part", "exchange")),
-	}, log.With("part", "exchange"))
-	up.Exchange = a.exchange
-	if a.api, err = api.New(cfg.API(), a.parts(), log.With("part", "http")); err != nil {
+		Versions: exchange.NewVersions(cfg.LampVersions(), time.Now(), log),
+	}, log)
+}
+
+// openHTTP makes the HTTP side and the console.
+func (a *App) openHTTP(cfg *configs.Config) (err error) {
+	if a.api, err = api.New(cfg.API(), a.parts(), a.log.With("part", "http")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	if a.console, err = console.New(cfg.API(), a.api, a.sessions(), log.With("part", "console"),
+	if a.console, err = console.New(cfg.API(), a.api, a.sessions(), a.log.With("part", "console"),
 		a.trail.With("part", "console")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
@@ -212,7 +224,7 @@ func (a *App) build(cfg *configs.Config) (err error) {
 	return nil
 }
 
-// openBooks opens what is kept of calls and of what people do: recordings, the audit file, call records.
+// openBooks opens what is kept of calls and of what people do: recordings, the audit file, call records, messages.
 func (a *App) openBooks(cfg *configs.Config) (err error) {
 	log := a.log
 	if cfg.Records() {
@@ -230,6 +242,12 @@ func (a *App) openBooks(cfg *configs.Config) (err error) {
 			Zone: cfg.Location()}, log.With("part", "records")); err != nil {
 			return fmt.Errorf("app: records.dir: %w", err)
 		}
+	}
+	if err = a.spill(cfg); err != nil {
+		return err
+	}
+	if at := cfg.HEP(); at != nil {
+		a.homer = capture.NewHEP(*at)
 	}
 	return nil
 }
