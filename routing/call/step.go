@@ -46,23 +46,26 @@ func (m *machine) do(e ...Effect) { m.effects = append(m.effects, e...) }
 
 func (m *machine) ignore(format string, args ...any) { m.do(Ignored{fmt.Sprintf(format, args...)}) }
 
+// take takes an event. The first three may come where there is no call yet, or none any more.
 func (m *machine) take(e Event) {
-	if a, ok := e.(Arrived); ok {
-		m.arrived(a)
-		return
+	switch e := e.(type) {
+	case Arrived:
+		m.arrived(e)
+	case CallbackAsked:
+		m.callbackAsked(e)
+	case SeatsFound:
+		m.seatsFound(e)
+	default:
+		if m.Over() || m.Phase == "" {
+			m.late(e)
+		} else if !m.ofLeg(e) && !m.ofDesk(e) && !m.ofOthers(e) {
+			m.ignore("unknown event %T", e)
+		}
 	}
-	if b, ok := e.(CallbackAsked); ok {
-		m.callbackAsked(b)
-		return
-	}
-	if f, ok := e.(SeatsFound); ok {
-		m.seatsFound(f)
-		return
-	}
-	if m.Over() || m.Phase == "" {
-		m.late(e)
-		return
-	}
+}
+
+// ofLeg takes what happens to one party; false: it is none of that.
+func (m *machine) ofLeg(e Event) bool {
 	switch e := e.(type) {
 	case LegRinging:
 		m.legRinging(e.Leg)
@@ -82,8 +85,23 @@ func (m *machine) take(e Event) {
 		m.legAlive(e)
 	case LegUnanswered:
 		m.legUnanswered(e)
+	case PlayDone:
+		m.playDone(e)
+	default:
+		return false
+	}
+	return true
+}
+
+// ofDesk takes what a desk does, by keys or with its phone.
+func (m *machine) ofDesk(e Event) bool {
+	switch e := e.(type) {
 	case KeyPressed:
 		m.keyPressed(e)
+	case DigitsPressed:
+		m.digitsPressed(e)
+	case KeyCutShort:
+		m.keyCutShort(e)
 	case DeskCalled:
 		m.deskCalled(e)
 	case BroughtIn:
@@ -106,6 +124,15 @@ func (m *machine) take(e Event) {
 		m.takenOver(e)
 	case ColleagueJoined:
 		m.colleagueJoined(e)
+	default:
+		return false
+	}
+	return true
+}
+
+// ofOthers takes what supervisors, the clock and the switch itself do.
+func (m *machine) ofOthers(e Event) bool {
+	switch e := e.(type) {
 	case SupervisorDialled:
 		m.supervisorDialled(e)
 	case SupervisorAsked:
@@ -114,12 +141,6 @@ func (m *machine) take(e Event) {
 		m.supervisorPressed(e)
 	case RecordAsked:
 		m.recordAsked(e)
-	case DigitsPressed:
-		m.digitsPressed(e)
-	case KeyCutShort:
-		m.keyCutShort(e)
-	case PlayDone:
-		m.playDone(e)
 	case Ticked:
 		m.ticked()
 	case Broken:
@@ -127,8 +148,9 @@ func (m *machine) take(e Event) {
 	case SwitchStops:
 		m.switchStops(e)
 	default:
-		m.ignore("unknown event %T", e)
+		return false
 	}
+	return true
 }
 
 // late: there is no call. A dialog that has come for it is not left ringing.
