@@ -135,14 +135,14 @@ func (s *scene) hears(c *phone.Call, self string, voices ...string) {
 			last = ""
 			for _, role := range []string{caller, police, gov} {
 				_, r := pcm.Correlate(heard, s.twice(role), 1<<20)
-				last += fmt.Sprintf(" %s %.2f", role, r)
+				last += fmt.Sprintf(", %s %.2f", role, r)
 				ok = ok && fits(r, role, voices, enough)
 			}
 			return ok
 		})
 	})
 	what := fmt.Sprintf("%s hears %s", self, strings.Join(voices, " and "))
-	s.check(err == nil, what+" (likeness:"+last+")", "%v", err)
+	s.check(err == nil, what+" (likeness: "+strings.TrimPrefix(last, ", ")+")", "%v", err)
 }
 
 // fits says whether one voice is as loud in what was heard as it should be.

@@ -23,7 +23,7 @@ var chinese = strings.NewReplacer(
 	"key → caller hears partner (who took 3 s to answer)", "按键 → 市民听到对方（对方 3 秒后接听）",
 	"key → caller hears partner (who took 1 s to answer)", "按键 → 市民听到对方（对方 1 秒后接听）",
 	"key → entry readable in the stream", "按键 → 条目可从流中读取",
-	"likeness:", "相似度：", " hears ", " 听到 ", " and ", "、", " is ", " 为 ",
+	"likeness: ", "相似度：", ", ", "，", " hears ", " 听到 ", " and ", "、", " is ", " 为 ",
 	"the 12345 desk", "12345 坐席", "the citizen", "市民", "caller", "市民", "110 desk", "110 坐席", "12345 desk", "12345 坐席",
 )
 

@@ -22,14 +22,14 @@ func Text(to io.Writer, l Ladder, lang string, messages bool) error {
 		fmt.Fprintln(w, missing)
 	}
 	cols := l.Columns()
-	fmt.Fprint(w, "\n", strings.Repeat(" ", margin-4))
+	heads := strings.Repeat(" ", margin-4)
 	for _, name := range cols {
 		if name == "" {
 			name = Switch(lang)
 		}
-		fmt.Fprint(w, padded(NameOf(name, lang), gap))
+		heads += padded(NameOf(name, lang), gap)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprint(w, "\n", strings.TrimRight(heads, " "), "\n")
 	for _, s := range l.Steps {
 		at := fmt.Sprintf("%9.3f  ", s.At.Sub(l.Began).Seconds())
 		if s.Event != nil {

@@ -83,9 +83,7 @@ func Words(f map[string]string, lang string) string {
 			key = "hears nothing"
 		}
 	case "ended", "recording":
-		if p, ok := details[detail]; ok {
-			detail = p.in(lang)
-		}
+		detail = detailOf(detail, lang)
 	case "key", "refused", "already":
 		detail = verbOf(detail, lang)
 	}
@@ -98,7 +96,7 @@ func Words(f map[string]string, lang string) string {
 		phase = p.in(lang)
 	}
 	return strings.NewReplacer("{agent}", f["agent"], "{detail}", detail, "{dialed}", f["dialed"], "{phase}", phase,
-		"{from}", f["from"], "{to}", f["to"], "{result}", f["result"], "{owner}", f["owner"],
+		"{from}", f["from"], "{to}", f["to"], "{result}", detailOf(f["result"], lang), "{owner}", f["owner"],
 		"{party}", NameOf(partyOf(f), lang), "{mos}", f["mos"], "{loss}", f["loss_percent"],
 		"{heard}", sourcesInWords(f, lang)).Replace(text.in(lang))
 }
@@ -115,7 +113,28 @@ func partyOf(f map[string]string) string {
 var details = map[string]pair{
 	"normal": {"正常挂机", "hung up"}, "withdrawn": {"市民挂机", "the citizen hung up"}, "failure": {"故障", "a fault"},
 	"no_answer": {"无人接听", "no answer"}, "completed_elsewhere": {"他处接听", "answered elsewhere"},
+	"busy": {"忙", "busy"}, "failed": {"故障", "failed"},
 	"started": {"开始", "starts"}, "stopped": {"停止", "stops"}, "paused": {"暂停", "pauses"}, "resumed": {"继续", "goes on"},
+}
+
+func detailOf(word, lang string) string {
+	if p, ok := details[word]; ok {
+		return p.in(lang)
+	}
+	return word
+}
+
+// clips are tones, and the announcements that come with the switch.
+var clips = map[string]pair{
+	"ring": {"回铃音", "ringing"}, "busy": {"忙音", "the busy tone"}, "music": {"音乐", "music"},
+	"confirm": {"确认音", "the tone for done"}, "already": {"“已生效”音", "the tone for done already"},
+	"refuse":   {"拒绝音", "the tone for not now"},
+	"transfer": {"“正在转接”", "the clip transfer"}, "transfer_failed": {"“对方无法接听”", "the clip transfer_failed"},
+	"three_way": {"“三方已接通”", "the clip three_way"}, "party_left": {"“一方已离开”", "the clip party_left"},
+	"keep_waiting": {"“正在继续接通”", "the clip keep_waiting"}, "queue": {"“坐席正忙”", "the clip queue"},
+	"all_busy": {"“无人接听”", "the clip all_busy"}, "accepted": {"“已记录”", "the clip accepted"},
+	"refused": {"“现在无法执行”", "the clip refused"}, "recorded": {"“将被录音”", "the clip recorded"},
+	"urgent": {"“紧急事项已推送”", "the clip urgent"},
 }
 
 // verbs are keys in Chinese.
@@ -141,7 +160,9 @@ func sourcesInWords(f map[string]string, lang string) string {
 		}
 	}
 	for _, clip := range strings.Split(f["play"], ",") {
-		if clip != "" {
+		if p, ok := clips[clip]; ok {
+			all = append(all, p.in(lang))
+		} else if clip != "" {
 			all = append(all, strings.ReplaceAll(told["clip"].in(lang), "{name}", clip))
 		}
 	}
