@@ -68,10 +68,13 @@ func putForEver(o *Outbox) {
 	}
 }
 
-// spawn starts the test binary as a child.
+// spawn starts the test binary as a child, by LIANDONG_EMULATOR where it is another processor's.
 func spawn(t *testing.T, act, path, url string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
+	if emulator := os.Getenv("LIANDONG_EMULATOR"); emulator != "" {
+		cmd = exec.Command(emulator, os.Args[0])
+	}
 	cmd.Env = append(os.Environ(), "OUTBOX_CHILD="+act, "OUTBOX_PATH="+path, "OUTBOX_URL="+url)
 	var log bytes.Buffer
 	cmd.Stderr = &log
