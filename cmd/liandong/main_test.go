@@ -247,6 +247,8 @@ func TestWhatIsNotThere(t *testing.T) {
 		{append([]string{"report", "--hotline", "9"}, lab...), 2, "可用：110, 12345", "allowed: 110, 12345"},
 		{append([]string{"serve", "--single", "--set", "run_dir=configs/lab.yaml"}, lab...), 1, "run_dir: mkdir configs/lab.yaml: 不是目录",
 			"not a directory"},
+		{append([]string{"serve", "--single", "--set", "networks.lab.rtp.address=10.255.255.1", "--set",
+			"run_dir=" + t.TempDir()}, lab...), 1, "打不开 RTP 端口 10.255.255.1, 应为本机的地址", "no RTP port on 10.255.255.1"},
 		{[]string{"report", "-c"}, 2, "--config 后面缺少值 (liandong report --help)", "--config needs a value"},
 		{[]string{"passwd"}, 1, "没有输入密码", "no password was given"},
 		{[]string{"check"}, 2, "哪个文件", "which file"},

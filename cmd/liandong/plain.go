@@ -41,6 +41,21 @@ var reasons = []struct {
 	{syscall.ECONNRESET, "连接被对方断开"},
 }
 
+// phrases are what the parts say of themselves in their errors, and what the keeper says of an upgrade, in Chinese.
+var phrases = strings.NewReplacer(
+	"no RTP port on", "打不开 RTP 端口", "which must be an address of this machine", "应为本机的地址",
+	"belongs to another user", "属于另一用户", "not a directory", "不是目录", "is not a file", "不是文件",
+	"neither is an address of this machine", "其中没有本机的地址",
+	"without a journal no other machine can go on with the calls", "没有通话日志，另一台机器无法接续通话",
+	"the other machine could not go on with the calls", "另一台机器目前不能接续通话",
+	"this machine does not carry the calls", "本机不承载通话",
+	"another switch goes on with these calls", "这些通话由另一交换机承载",
+	"the switch is stopping", "交换机正在停止", "the switch is just starting", "交换机正在启动",
+	"another upgrade is under way", "另一次升级正在进行", "not ready after", "未就绪，已等待",
+	"the worker has died meanwhile", "其间工作进程已死亡", "its self-test does not end", "自测迟迟不结束",
+	"its self-test fails", "自测失败", "it ended by itself", "自行结束", "exit status", "退出码", "signal:", "信号",
+)
+
 // plainly says what people are to look at when nothing answers where the config says that Redis or the switch is. Of
 // all else the reason is said in their language.
 func plainly(err error, lang string) string {
@@ -73,5 +88,5 @@ func reason(err error, lang string) string {
 			text = strings.ReplaceAll(text, r.err.Error(), r.chinese)
 		}
 	}
-	return text
+	return phrases.Replace(text)
 }

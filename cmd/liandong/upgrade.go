@@ -29,6 +29,9 @@ func (u upgrade) Run(ctx context.Context, stdout io.Writer) error {
 	stays := false
 	err = keeper.Upgrade(ctx, control, func(a keeper.Answer) {
 		stays = a.Step == keeper.Upgraded
+		if cfg.Lang == "zh" {
+			a.Why = phrases.Replace(a.Why)
+		}
 		fmt.Fprintln(stdout, words.say(a))
 	})
 	if err == nil && !stays {
