@@ -21,7 +21,7 @@ func (c *checker) advice() {
 // advise warns at the name of a key that calls will go wrong.
 func (c *checker) advise(key string, msg message) {
 	c.warnName(key, msg)
-	c.hopeless = append(c.hopeless, c.warned[len(c.warned)-1])
+	c.grave = append(c.grave, c.warned[len(c.warned)-1])
 }
 
 // loops finds trunks whose calls would come back to us.

@@ -139,7 +139,7 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	if err := d.problems(c.Lang); err != nil {
 		return nil, err
 	}
-	c.warnings, c.advised = d.inWords(d.warned, c.Lang), d.inWords(d.hopeless, c.Lang)
+	c.warnings, c.advised = d.inWords(d.warned, c.Lang), d.inWords(d.grave, c.Lang)
 	return c, nil
 }
 

@@ -78,7 +78,7 @@ type findings struct {
 	list   []finding
 	warned []finding // what does no harm yet
 
-	hopeless []finding // those of them that say that calls will go wrong
+	grave []finding // those of them that say that calls will go wrong
 }
 
 type finding struct {

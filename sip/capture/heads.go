@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +22,8 @@ type RTP struct {
 }
 
 // Heads holds the headers of the last RTP packets of a call. Who gives it one never waits: while somebody reads, those
-// that come are dropped and counted.
+// that come are dropped.
 type Heads struct {
-	dropped atomic.Uint64
-
 	mu    sync.Mutex
 	flows []flow   // guarded by mu
 	ring  []packet // guarded by mu
@@ -62,7 +59,6 @@ func NewHeads() *Heads {
 // Put keeps a packet.
 func (h *Heads) Put(p RTP) {
 	if !h.mu.TryLock() {
-		h.dropped.Add(1)
 		return
 	}
 	defer h.mu.Unlock()
@@ -70,7 +66,6 @@ func (h *Heads) Put(p RTP) {
 	i := slices.Index(h.flows, f)
 	switch {
 	case i < 0 && len(h.flows) == mostFlows:
-		h.dropped.Add(1)
 		return
 	case i < 0:
 		i, h.flows = len(h.flows), append(h.flows, f)
@@ -97,6 +92,3 @@ func (h *Heads) All() []RTP {
 	}
 	return all
 }
-
-// Dropped counts those that came and were not kept.
-func (h *Heads) Dropped() uint64 { return h.dropped.Load() }
