@@ -61,7 +61,7 @@ func (s *Server) warnings(lang string) (all []string) {
 		}
 	}
 	for _, one := range s.sw.Stores {
-		if st := one.Outbox.Stats(); !st.RedisUp && st.Waiting > 0 {
+		if st := one.Outbox.Stats(); !st.RedisUp && (st.Waiting > 0 || st.RedisError != "") {
 			all = append(all, redisDown.in(lang, st.Waiting))
 		}
 		if one.Shared != nil && !one.Shared.Stats().Up {

@@ -204,3 +204,20 @@ func TestPagesAreLight(t *testing.T) {
 		}
 	}
 }
+
+// That Redis is gone is said at the top of the page before anything waits for it.
+func TestRedisThatIsGoneIsSaid(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	root := r.signIn("root")
+	amiss := func() bool {
+		_, body := root.send("GET", "/v1/health", nil)
+		warnings, _, _ := strings.Cut(body, `"trunks"`)
+		return strings.Contains(warnings, "Redis does not take entries; 0 wait")
+	}
+	if amiss() {
+		t.Error("it is there")
+	}
+	r.redis.Close()
+	r.until("it is said", amiss)
+}

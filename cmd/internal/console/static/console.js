@@ -545,6 +545,7 @@ function draws(into, list) {
   into.replaceChildren(...list.map(c => {
     const shown = (v, u = unit[c.unit] ?? '') => v === null || v === undefined ? '–' : (Math.round(v * 100) / 100) + u;
     const timed = c.seconds, all = timed ?? c.at, at = i => timed ? clock(timed[i] ?? 0) : (c.at[i] ?? '').replace(/^.*T(\d\d)$/, '$1:00');
+    const points = timed ?? all.map((_, i) => i);
     const seen = c.lines.some(l => l.values.some(v => v !== null));
     const box = node('figure', {class: 'card'}, node('figcaption', {}, c.title), seen ? '' : node('p', {class: 'note'}, t('nothing')));
     if (!seen) return box;
@@ -558,11 +559,11 @@ function draws(into, list) {
       picture.replaceChildren();
       new uPlot({
         width: wide, height: 200, legend: {show: false}, cursor: {drag: {x: false, y: false}},
-        scales: {x: {time: false, range: (_, low, high) => [low, Math.max(high, low + (timed ? 10 : 1))]}, y: {range: (_, low, high) => c.unit === '%' ? [0, timed ? Math.max(5, high * 1.1) : 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
+        scales: {x: {time: false, range: [points[0], Math.max(points.at(-1), points[0] + (timed ? 10 : 1))]}, y: {range: (_, low, high) => c.unit === '%' ? [0, timed ? Math.max(5, high * 1.1) : 100] : c.unit === 'mos' ? [1, 4.5] : [0, Math.max(1, high * 1.1)]}},
         axes: [{...axis, values: (_, ticks) => ticks.map(i => !Number.isInteger(i) ? '' : timed ? clock(i) : at(i).replace(/^\d{4}-/, ''))},
           {...axis, size: 66, values: (_, ticks) => ticks.map(v => shown(v))}],
         series: [{}, ...c.lines.map((l, i) => ({label: l.name, stroke: colours[i % colours.length], width: 2, dash: i ? [6, 3 * i] : undefined, points: {show: all.length < 40, size: 6}, spanGaps: false}))],
-      }, [timed ?? all.map((_, i) => i), ...c.lines.map(l => l.values)], picture);
+      }, [points, ...c.lines.map(l => l.values)], picture);
     };
     let wide = 0;
     new ResizeObserver(() => { if (picture.clientWidth && picture.clientWidth !== wide) { wide = picture.clientWidth; make(); } }).observe(picture);
