@@ -128,6 +128,15 @@ func (s *screen) do(what string, steps ...step) {
 
 func (s *screen) open(path string) step { return chromedp.Navigate("http://" + s.web.String() + path) }
 
+// at is the path of the page.
+func (s *screen) at() string {
+	path, err := chromedp.Run(s.ctx, chromedp.Evaluate[string]("location.pathname"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
 func (s *screen) signIn(user string) {
 	s.Helper()
 	s.do(user+" signs in", s.open("/signin?lang=en"), chromedp.SendKeys(`input[name=user]`, user),
@@ -345,7 +354,8 @@ func TestCallsInABrowser(t *testing.T) {
 // The supervisor's open matters and one matter's history.
 func TestMattersInABrowser(t *testing.T) {
 	ctx := chromium(t)
-	s := &screen{newRig(t, "matters.receive=1ms"), ctx}
+	s := &screen{newRig(t, "matters.receive=1ms", "recording.dir="+t.TempDir(), "hotlines.12345.recording.mode=always",
+		"hotlines.12345.recording.announce=none"), ctx}
 	s.signIn("head")
 	s.do("nothing is open", s.open("/matters"), shown("main", "No open matter"))
 	stub := s.handedOver()
@@ -354,6 +364,20 @@ func TestMattersInABrowser(t *testing.T) {
 	s.shoot("matters", "/matters")
 	s.do("its history", s.open("/matters"), chromedp.Click("main table a"), shown("main", "the other line answered"))
 	s.shoot("matter", "/matters/"+stub)
+	s.do("its call has the way back to it, and the recording", chromedp.Click(`main a[href^="/calls/"]`),
+		holds(fmt.Sprintf(`document.querySelector('#papers a[href="/matters/%s"]')`, stub)),
+		shown("#papers", "Recording"))
+	path, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`new URL(document.querySelector('#papers a[download]').href).pathname`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.shoot("papers", s.at())
+	for user, want := range map[string]int{"head": 200, "chief": 404, "li": 403} {
+		if status, body := s.rig.signIn(user).send("GET", path, nil); status != want {
+			t.Errorf("%s hears %s: %d %.80q", user, path, status, body)
+		}
+	}
 	s.do("the citizen calls again", chromedp.Click(".tools form button"), chromedp.WaitVisible("input[name=user]"))
 	s.signIn("wang")
 	s.call(s.phone("", phone.Policy{}), "110")

@@ -204,6 +204,15 @@ if ($('attended')) {
   document.addEventListener('click', e => { const b = e.target.closest('button[data-act]'); if (b) attend(b.dataset.id, b.dataset.act); });
 }
 
+// papers are what there is of a call beside its messages: its matters and its recording.
+function papers() {
+  const each = (list, link) => [...new Set(list.filter(Boolean))].map(link);
+  return [
+    ...each(story.filter(e => e.event === 'stub' && !ofMissed.includes(e.detail)).map(e => e.stub_id),
+      stub => node('a', {class: 'button', href: '/matters/' + stub}, `${t('matter')} ${stub}`)),
+    ...each(story.map(e => e.recording_ref), ref => node('a', {class: 'button', href: '/v1/recordings/' + ref, download: ''}, t('recorded')))];
+}
+
 const pages = {
   calls() {
     const list = [...calls.values()].sort((a, b) => a.since < b.since ? -1 : 1);
@@ -231,6 +240,7 @@ const pages = {
       node('p', {class: 'about'}, [c.hotline, c.desk, c.partner].filter(Boolean).join(' · '), ' ', node('span', {class: 'mono'}, c.id)), attends ? acts(c) : '']
       : [node('p', {class: 'state'}, tag('ended')), node('span', {class: 'mono'}, pageRef)]);
     $('sniff').disabled = !c;
+    fill($('papers'), ...attends ? papers() : []);
     fill($('story'), ...story.length ? story.map(line) : [node('li', {}, t('longago'))]);
   },
 
