@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"text/template"
 
+	"liandong/cmd/internal/cli"
 	"liandong/configs"
 )
 
@@ -56,11 +58,11 @@ func isCount(s string, _ []string) bool {
 }
 
 // Run asks four questions and writes a config that check passes. Passwords are made up.
-func (i initial) Run(stdout io.Writer, lang spokenLang) error {
+func (i initial) Run(ctx context.Context, stdout io.Writer, lang spokenLang) error {
 	if _, err := os.Lstat(i.File); err == nil {
 		return i.isThere(lang)
 	}
-	answers, err := ask(os.Stdin, stdout, string(lang))
+	answers, err := answered(ctx, func() ([]string, error) { return ask(os.Stdin, stdout, string(lang)) })
 	if err != nil {
 		return err
 	}
@@ -101,6 +103,29 @@ func readers(dir string) os.FileMode {
 	}
 	return 0o600
 }
+
+// answered waits for what somebody types, until ctx ends by Ctrl-C. Nothing ends a read from a terminal but the end of
+// the process, which is near then.
+func answered[T any](ctx context.Context, ask func() (T, error)) (answer T, err error) {
+	type result struct {
+		answer T
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		answer, err := ask()
+		done <- result{answer, err}
+	}()
+	select {
+	case r := <-done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return answer, cli.Exit(interrupted)
+	}
+}
+
+// interrupted is the exit code of a command that was told to end while it asked, as shells have it.
+const interrupted = 130
 
 // ask puts the questions until each answer fits. An empty one is the fallback.
 func ask(in io.Reader, out io.Writer, lang string) (answers []string, err error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"liandong/configs"
 )
@@ -50,6 +51,33 @@ func TestInit(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(shared, "first.yaml")); err != nil || info.Mode().Perm() != 0o640 {
 			t.Errorf("%v %v", info.Mode(), err)
 		}
+	}
+}
+
+// Ctrl-C ends a command that waits for an answer.
+func TestCtrlCAtAQuestion(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), binary, "init", filepath.Join(t.TempDir(), "first.yaml"))
+	typed, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typed.Close()
+	asked, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asked.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != interrupted {
+		t.Error(cmd.ProcessState)
 	}
 }
 

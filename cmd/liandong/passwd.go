@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -20,13 +21,16 @@ type passwd struct{ speaking }
 const minSignIn = 10
 
 // Run asks for a password, on a terminal twice and unseen, and prints its hash for a config.
-func (passwd) Run(stdout io.Writer, lang spokenLang) error {
-	password, err := readPassword(os.Stdin, string(lang))
+func (passwd) Run(ctx context.Context, stdout io.Writer, lang spokenLang) error {
+	if was, err := term.GetState(int(os.Stdin.Fd())); err == nil { // one that was interrupted shows nothing any more
+		defer func() { _ = term.Restore(int(os.Stdin.Fd()), was) }()
+	}
+	password, err := answered(ctx, func() (string, error) { return readPassword(os.Stdin, string(lang)) })
 	if err != nil {
 		return err
 	}
 	if len(password) < minSignIn {
-		return errors.New(say(string(lang), "passwd: 密码至少 10 个字符", "passwd: a password has at least 10 characters"))
+		return errors.New(both(string(lang), "passwd: 密码至少 10 个字符", "passwd: a password has at least 10 characters"))
 	}
 	salt := make([]byte, configs.SaltLength)
 	_, _ = rand.Read(salt) // never fails, crypto/rand says
@@ -43,7 +47,7 @@ func readPassword(in *os.File, lang string) (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var twice [2]string
-	for i, ask := range []string{say(lang, "密码：", "password: "), say(lang, "再输入一次：", "once more: ")} {
+	for i, ask := range []string{both(lang, "密码：", "password: "), both(lang, "再输入一次：", "once more: ")} {
 		fmt.Fprint(os.Stderr, ask)
 		b, err := term.ReadPassword(int(in.Fd()))
 		fmt.Fprintln(os.Stderr)
@@ -53,7 +57,7 @@ func readPassword(in *os.File, lang string) (string, error) {
 		twice[i] = string(b)
 	}
 	if twice[0] != twice[1] {
-		return "", errors.New(say(lang, "passwd: 两次不一样", "passwd: the two differ"))
+		return "", errors.New(both(lang, "passwd: 两次不一样", "passwd: the two differ"))
 	}
 	return twice[0], nil
 }
