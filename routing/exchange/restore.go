@@ -19,6 +19,7 @@ import (
 	"liandong/routing/desk"
 	"liandong/routing/journal"
 	"liandong/sip/leg"
+	"liandong/sip/snapshot"
 	"liandong/sip/ua"
 )
 
@@ -29,7 +30,8 @@ type revival struct {
 }
 
 // Restore goes on with the calls of the process before, and returns when all do. It is called once, when it is known
-// where phones are and there are sockets to send by, and before the first message is read. A call that cannot go on is
+// where phones are and there are sockets to send by, and before the first message is read. Whoever talks hears again
+// first; calls that are over, of which a busy switch has more than others, come after them. A call that cannot go on is
 // given up alone: its parties are let go, its matter is told to the end, and what was stored of it is kept for whoever
 // looks into it.
 func (x *Exchange) Restore() {
@@ -38,10 +40,13 @@ func (x *Exchange) Restore() {
 		return
 	}
 	x.tidyQuarantine()
-	entries, keys := j.All(journal.Call), x.keptKeys()
-	revived := make([]revival, len(entries))
-	onAllCores(len(entries), func(i int) { revived[i] = x.revive(entries[i], keys[entries[i].Key]) })
-	revived = slices.DeleteFunc(revived, func(c revival) bool { return c.core == nil })
+	keys := x.keptKeys()
+	over, on := split(j.All(journal.Call), isOver)
+	revived := x.reviveAll(on, keys)
+	onAllCores(len(revived), func(i int) {
+		revived[i].core.mended(func() { revived[i].core.Sound(x.now()) })
+	})
+	revived = append(revived, x.reviveAll(over, keys)...)
 	calls := map[string]revival{}
 	for _, c := range revived {
 		calls[c.record.Call.Ref] = c
@@ -49,17 +54,14 @@ func (x *Exchange) Restore() {
 	x.dropKeys(keys, calls)
 	letters := x.letters()
 	occupy(calls, letters)
-	onAllCores(len(revived), func(i int) {
-		revived[i].core.mended(func() { revived[i].core.Sound(x.now()) })
-	})
-	var on sync.WaitGroup                                         // until all go on
+	var all sync.WaitGroup                                        // until all do
 	turns := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) // the other cores are for the sound
 	for ref, c := range calls {
-		on.Add(1)
+		all.Add(1)
 		a := x.actor(ref)
 		a.pause = x.now().Add(patience)
 		a.inbox.first(input{ask: func(core *Core) {
-			defer on.Done()
+			defer all.Done()
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			a.pause = x.now().Add(patience)
@@ -74,8 +76,33 @@ func (x *Exchange) Restore() {
 	}
 	x.restored.Store(uint64(len(calls)))
 	x.subs.bind()
-	on.Wait()
+	all.Wait()
 	x.begin() // not before all lamps shine that did
+}
+
+// split divides entries by whether something is so.
+func split(entries []journal.Entry, is func(journal.Entry) bool) (so, not []journal.Entry) {
+	for _, e := range entries {
+		if is(e) {
+			so = append(so, e)
+		} else {
+			not = append(not, e)
+		}
+	}
+	return so, not
+}
+
+// isOver says that what is stored is a call of which only farewells are left.
+func isOver(e journal.Entry) bool {
+	var r struct{ Call struct{ Phase call.Phase } }
+	return snapshot.Decode(e.Value, &r) == nil && r.Call.Phase == call.Ended
+}
+
+// reviveAll makes calls of what is stored of them. Of one that cannot go on there is none.
+func (x *Exchange) reviveAll(entries []journal.Entry, keys map[string][]keptKey) []revival {
+	revived := make([]revival, len(entries))
+	onAllCores(len(entries), func(i int) { revived[i] = x.revive(entries[i], keys[entries[i].Key]) })
+	return slices.DeleteFunc(revived, func(c revival) bool { return c.core == nil })
 }
 
 // onAllCores does something n times, on as many goroutines as there are cores.

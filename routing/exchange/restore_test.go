@@ -421,3 +421,28 @@ func TestKeyIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+// What is stored of a call says whether it is over, without all of it being read.
+func TestIsOver(t *testing.T) {
+	for _, what := range frozen {
+		for _, e := range thawed(t, what).All(journal.Call) {
+			r, err := ReadRecord(e.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, phase := range []call.Phase{r.Call.Phase, call.Ended} {
+				r.Call.Phase = phase
+				b, err := snapshot.Encode(&r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := isOver(journal.Entry{Value: b}); got != (phase == call.Ended) {
+					t.Errorf("%s while %s: %v", what, phase, got)
+				}
+			}
+		}
+	}
+	if isOver(journal.Entry{Value: []byte("no call")}) {
+		t.Error("what cannot be read is taken for a call that is over: it is to be told of at once")
+	}
+}

@@ -2,9 +2,11 @@ package ua
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,16 +15,20 @@ import (
 
 // switches are two that share their registrations, with nothing between them.
 type switches struct {
-	a, b  *rig
-	told  []string // users that b was told of
-	known map[string]location.Binding
-	held  []func() // what is told when the test says so
+	a, b *rig
+
+	mu    sync.Mutex
+	told  []string                    // users that b was told of; guarded by mu
+	known map[string]location.Binding // guarded by mu
+	held  []func()                    // what is told when the test says so; guarded by mu
 }
 
 func newSwitches(t *testing.T, change func(*Config)) *switches {
 	s := &switches{known: map[string]location.Binding{}}
 	to := func(other func() *rig) func([]location.Binding) {
 		return func(list []location.Binding) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			for _, b := range list {
 				was := s.known[b.User+b.Key]
 				s.known[b.User+b.Key] = b
@@ -34,7 +40,11 @@ func newSwitches(t *testing.T, change func(*Config)) *switches {
 		return func(c *Config) {
 			c.Node, c.Share = node, to(other)
 			if node == "b" {
-				c.Bindings = func(user string, _ []Binding) { s.told = append(s.told, user) }
+				c.Bindings = func(user string, _ []Binding) {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.told = append(s.told, user)
+				}
 			}
 			if change != nil {
 				change(c)
@@ -48,10 +58,25 @@ func newSwitches(t *testing.T, change func(*Config)) *switches {
 
 // tell brings to each switch what the other has said.
 func (s *switches) tell() {
-	for _, f := range s.held {
+	for _, f := range s.take() {
 		f()
 	}
+}
+
+// seen is what b was told of, and what the store would have.
+func (s *switches) seen() (told []string, known map[string]location.Binding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.told), maps.Clone(s.known)
+}
+
+// take is what has not been told, which nobody tells then.
+func (s *switches) take() []func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.held
 	s.held = nil
+	return held
 }
 
 const proxied = "sip:edge@127.0.0.1:5099;lr;received=sip:10.0.0.9:5070"
@@ -77,8 +102,8 @@ func TestSharedRegistrations(t *testing.T) {
 	if want := s.a.Locate("1101")[0].Expires; !got.Expires.Equal(want) {
 		t.Errorf("until %v, not %v", got.Expires, want)
 	}
-	if !slices.Equal(s.told, []string{"1101"}) {
-		t.Errorf("told of %v", s.told)
+	if told, _ := s.seen(); !slices.Equal(told, []string{"1101"}) {
+		t.Errorf("told of %v", told)
 	}
 
 	s.a.clock.advance(time.Minute) // as time goes on, the phone registers with the other one
@@ -102,8 +127,8 @@ func TestSharedRegistrations(t *testing.T) {
 	}
 	unknown := newPhone(s.b.udp("127.0.0.1"), "1102", "MD5")
 	wantCode(t, unknown.register("Contact: <sip:1102@10.1.2.3>;expires=0"), 200)
-	if b := s.known["1102sip 1102 10.1.2.3 0 "]; !b.Gone {
-		t.Errorf("that a phone of another switch is gone is not said: %+v", s.known)
+	if _, known := s.seen(); !known["1102sip 1102 10.1.2.3 0 "].Gone {
+		t.Errorf("that a phone of another switch is gone is not said: %+v", known)
 	}
 }
 
@@ -125,7 +150,8 @@ func TestSharedWithoutPath(t *testing.T) {
 		t.Errorf("the other switch knows of %d", n)
 	}
 	again := newRig(t, func(c *Config) { c.Node = "a" })
-	for _, b := range s.known {
+	_, known := s.seen()
+	for _, b := range known {
 		again.Learn([]location.News{{Now: b}})
 	}
 	if live := again.Locate("1101"); len(live) != 1 || live[0].Flow.Remote != udp.local() {
@@ -148,8 +174,10 @@ func TestSharedMeanwhile(t *testing.T) {
 	s := newSwitches(t, nil)
 	old := newPhone(s.a.udp("127.0.0.1"), "1101", "MD5")
 	wantCode(t, old.register("Contact: <sip:1101@10.1.2.3:5070>", "Path: <"+proxied+">"), 200)
-	late := s.held
-	s.held, s.known = nil, map[string]location.Binding{}
+	late := s.take()
+	s.mu.Lock()
+	clear(s.known)
+	s.mu.Unlock()
 	fresh := newPhone(s.b.udp("127.0.0.1"), "1101", "MD5")
 	wantCode(t, fresh.register("Contact: <sip:1101@10.1.2.3:5070>", "Path: <sip:127.0.0.1:6099;lr>"), 200)
 	for _, f := range late {
@@ -201,7 +229,7 @@ func TestSharedNonsense(t *testing.T) {
 	}
 	long := newPhone(s.a.udp("127.0.0.1"), "1101", "MD5")
 	wantCode(t, long.register(fmt.Sprintf("Contact: <sip:1101@10.1.2.3;x=%s>", strings.Repeat("y", maxWay))), 200)
-	if len(s.held) > 0 {
+	if len(s.take()) > 0 {
 		t.Error("what is too long to be told was told")
 	}
 }
