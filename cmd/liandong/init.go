@@ -120,12 +120,9 @@ func answered[T any](ctx context.Context, ask func() (T, error)) (answer T, err 
 	case r := <-done:
 		return r.answer, r.err
 	case <-ctx.Done():
-		return answer, cli.Exit(interrupted)
+		return answer, cli.Exit(cli.Interrupted)
 	}
 }
-
-// interrupted is the exit code of a command that was told to end while it asked, as shells have it.
-const interrupted = 130
 
 // ask puts the questions until each answer fits. An empty one is the fallback.
 func ask(in io.Reader, out io.Writer, lang string) (answers []string, err error) {
@@ -153,6 +150,9 @@ networks:
   office:
     sip: {udp: "{{.Own}}:5060", tcp: "{{.Own}}:5060"}
     rtp: {address: "{{.OwnAddr}}", ports: 20000-29999}
+{{- if not .Loopback}}
+    http: "{{.Own}}:8080" # {{.Keys}}
+{{- end}}
 trunks:
   pbx: {match: ["{{.PBXAddr}}"], target: "{{.PBX}}:5060", trusted: true}
 hotlines:
@@ -191,7 +191,9 @@ func firstConfig(lang string, answers []string) (string, error) {
 	err := firstText.Execute(&b, map[string]any{
 		"Head": say(lang, "由 liandong init 写成；所有的键见 configs/liandong.yaml",
 			"Written by liandong init; configs/liandong.yaml has all keys"),
-		"Lang": lang, "Own": host(own), "PBX": host(pbx), "OwnAddr": own.String(),
+		"Loopback": own.IsLoopback(), // where the switch's own HTTP is
+		"Keys":     say(lang, "供话机以 action URL 按键", "the keys of phones that call a URL"),
+		"Lang":     lang, "Own": host(own), "PBX": host(pbx), "OwnAddr": own.String(),
 		"PBXAddr": pbx.String(), "Redis": answers[3], "Phones": phones,
 		"Police": say(lang, "公安报警", "Police"), "Gov": say(lang, "政务服务便民热线", "Government"),
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"liandong/cmd/internal/cli"
 	"liandong/configs"
 )
 
@@ -27,7 +29,8 @@ func TestInit(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		c, err := configs.Load(file, configs.Options{})
-		if err != nil || len(c.Phones) != 6 || c.Lang != cmp.Or(lang, "zh") || c.Trunks["pbx"].Target != "127.0.0.10:5060" {
+		if err != nil || len(c.Phones) != 6 || c.Lang != cmp.Or(lang, "zh") || c.Trunks["pbx"].Target != "127.0.0.10:5060" ||
+			c.Networks["office"].HTTP.Listen != netip.MustParseAddrPort("10.1.0.10:8080") {
 			t.Errorf("%v %+v", err, c)
 		}
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -76,7 +79,7 @@ func TestCtrlCAtAQuestion(t *testing.T) {
 	_ = cmd.Process.Signal(os.Interrupt)
 	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
-	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != interrupted {
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != cli.Interrupted {
 		t.Error(cmd.ProcessState)
 	}
 }

@@ -16,6 +16,8 @@ import (
 const (
 	Failed  = 1 // the command could not do its work; all errors are on stderr
 	Misused = 2 // the command line is not understood
+	// what shells have for it: the command was told to end while it asked
+	Interrupted = 130
 )
 
 // Exit is a command's own exit code; all that there is to say has been said.

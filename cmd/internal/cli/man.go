@@ -49,6 +49,7 @@ func (p Program) manual(model *kong.Application) string {
 	line(".TP\n0\n%s", say("成功", "done"))
 	line(".TP\n%d\n%s", Failed, say("做不到；全部错误已写到标准错误", "not done; all errors are on standard error"))
 	line(".TP\n%d\n%s", Misused, say("命令行有误", "the command line is not understood"))
+	line(".TP\n%d\n%s", Interrupted, say("提问时被中断", "interrupted at a question"))
 	return b.String()
 }
 
