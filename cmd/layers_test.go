@@ -26,7 +26,7 @@ var owners = []struct {
 	{gosip, []string{"sip"}, []string{"routing/exchange", "cmd"}},
 	{"github.com/emiago/sipgo", nil, nil}, // its server, client and dialogs are not built on
 	{"github.com/redis/go-redis", []string{"routing/link", "routing/outbox", "routing/ledger", "routing/whereabouts",
-		"configs/consumers/go"},
+		"routing/claims", "configs/consumers/go"},
 		[]string{"routing/spool", "cmd"}},
 	{"github.com/alicebob/miniredis", []string{"cmd/internal/demo"},
 		[]string{"routing/outbox", "routing/ledger", "cmd"}},

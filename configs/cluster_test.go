@@ -156,7 +156,7 @@ func TestMetricsOfACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	for of, name := range map[string]string{
-		"a pair": `cluster_\w+`, "shared registrations": `shared_registrations\w*`,
+		"a pair": `cluster_\w+`, "shared registrations": `shared_\w+`,
 	} {
 		want := names(program, `to\.(?:now|total)\("(`+name+`)"`)
 		for _, page := range []string{"docs/operations.md", "docs/operations.zh.md"} {

@@ -144,7 +144,9 @@ func (c *Core) findSeats(e call.FindSeats) {
 		c.fact(call.SeatsFound{Hotline: e.Hotline, Full: true})
 		return
 	}
-	c.fact(c.world.Seats.Claim(c.claim(e, line)))
+	if found, ok := c.world.Seats.Find(c.claim(e, line), c.world.Offer); ok {
+		c.fact(found)
+	}
 }
 
 // claim is what a call asks the register of seats for.

@@ -66,6 +66,8 @@ type Config struct {
 	// given up or is at another address by now is to say so.
 	Renew bool
 
+	Claims Claims // of other switches; nil: there are none
+
 	// Still says that it is not known whether another machine carries the calls: nothing goes on in them, no timer runs
 	// out, until it is; nil: never.
 	Still func() bool
@@ -144,6 +146,9 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	x.seats = NewSeats(cfg.Wire.Reachable)
 	if cfg.Seat != nil {
 		x.seats.changed = cfg.Seat
+	}
+	if cfg.Claims != nil {
+		x.seats.shared = cfg.Claims
 	}
 	x.seats.keep = x.keepAgent
 	x.seats.lineOf = func(seat string) *desk.Hotline { line, _ := x.directory().At(seat); return line }

@@ -59,6 +59,7 @@ func (f *freeSeats) entry(seat string, idle time.Time) freeSeat {
 func (s *Seats) taken(seat, ref string) {
 	if _, was := s.busy[seat]; !was {
 		s.unlist(seat)
+		s.shared.Taken(seat)
 	}
 	s.busy[seat] = ref
 }
@@ -68,6 +69,7 @@ func (s *Seats) given(seat string) {
 	if _, was := s.busy[seat]; was {
 		delete(s.busy, seat)
 		s.list(seat)
+		s.shared.Given(seat)
 	}
 }
 
@@ -124,7 +126,7 @@ func (c Claim) wants(seat string) bool {
 func (s *Seats) standing(c Claim, state AgentState) (list []string) {
 	for _, e := range s.freeOf(c.Line).list {
 		if !c.wants(e.seat) || s.agent(e.seat).State != state || slices.Contains(c.Tried, e.seat) ||
-			!s.online(e.seat) {
+			!s.online(e.seat) || s.shared.Elsewhere(e.seat) {
 			continue
 		}
 		if list = append(list, e.seat); len(list) == c.Max {

@@ -23,6 +23,7 @@ type Seats struct {
 	idle    map[string]time.Time   // since when a seat has been free
 	waiting map[string][]Claim     // hotline → calls in line, first come first
 	free    map[string]*freeSeats  // hotline → those that no call has
+	shared  Claims                 // of other switches; never nil
 	changed func(seat string)      // is told of each whose state may be another; under the lock: must not block
 
 	agents   map[string]Agent                // seat → how whoever sits there stands; none: ready
@@ -50,7 +51,7 @@ type Claim struct {
 func NewSeats(online func(user string) bool) *Seats {
 	return &Seats{online: online, busy: map[string]string{}, talks: map[string]bool{}, apart: map[string]bool{},
 		last: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{},
-		free:    map[string]*freeSeats{},
+		free: map[string]*freeSeats{}, shared: none{},
 		changed: func(string) {}, agents: map[string]Agent{}, vain: map[string]int{}, keep: func(string, Agent) {},
 		lineOf: func(string) *desk.Hotline { return nil }, stirred: make(chan struct{}, 1)}
 }
@@ -144,7 +145,7 @@ func (s *Seats) Online(seat string) {
 }
 
 func (s *Seats) offer(seat string) {
-	if !s.online(seat) {
+	if !s.online(seat) || s.shared.Elsewhere(seat) {
 		return
 	}
 	for id, line := range s.waiting {
@@ -153,7 +154,14 @@ func (s *Seats) offer(seat string) {
 				continue
 			}
 			s.taken(seat, w.Call)
-			if w.Tell(call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}) {
+			found := call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}
+			if !s.alone() {
+				s.changed(seat)
+				s.leave(w.Call, id)
+				s.shared.Ask(found.Seats, func(denied []string) { s.allowed(w, found, denied, w.Tell) })
+				return
+			}
+			if w.Tell(found) {
 				s.changed(seat)
 				s.leave(w.Call, id)
 				return

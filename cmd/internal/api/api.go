@@ -31,6 +31,7 @@ import (
 	"liandong/media/engine"
 	"liandong/media/record"
 	"liandong/routing/call"
+	"liandong/routing/claims"
 	"liandong/routing/exchange"
 	"liandong/routing/journal"
 	"liandong/routing/ledger"
@@ -98,7 +99,8 @@ type Store struct {
 	Outbox *outbox.Outbox
 	Ledger *ledger.Ledger
 	Push   []*push.Pusher
-	Shared *whereabouts.Whereabouts // nil: other switches are not told of its users' phones
+	Shared *whereabouts.Whereabouts // nil: other switches are not told of its users' phones, and
+	Seats  *claims.Claims           // of their calls; nil, too
 }
 
 // phones are the addresses where a user's phones are registered.

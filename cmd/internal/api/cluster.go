@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"liandong/routing/claims"
 	"liandong/routing/mirror"
 	"liandong/routing/whereabouts"
 )
@@ -49,8 +50,8 @@ func streamed(c Cluster, to figures) {
 	to.total("cluster_breaks_total", "Connections to the other machine that ended.", float64(s.Breaks))
 }
 
-// shared are the figures of registrations that several switches know of.
-func shared(s whereabouts.Stats, to figures) {
+// shared are the figures of registrations and seats that several switches know of.
+func shared(s whereabouts.Stats, seats claims.Stats, to figures) {
 	to.now("shared_registrations", "Phones registered, with this switch and others.", float64(s.Bindings))
 	to.now("shared_registrations_up", "1 while Redis takes registrations and tells of those of other switches.",
 		flag(s.Up))
@@ -62,4 +63,7 @@ func shared(s whereabouts.Stats, to figures) {
 	to.total("shared_registrations_exchanges_total", "Exchanges with Redis about them, each of many users.",
 		float64(s.Exchanges))
 	to.total("shared_registrations_failures_total", "Those that Redis has not answered.", float64(s.Failures))
+	to.now("shared_seats_up", "1 while Redis says which switch has a seat.", flag(seats.Up))
+	to.now("shared_seats_own", "Seats that calls of this switch have.", float64(seats.Mine))
+	to.now("shared_seats_others", "Seats that other switches have.", float64(seats.Others))
 }

@@ -193,7 +193,7 @@ func (one Store) collect(out chan<- prometheus.Metric) {
 		one.pushed(p, out)
 	}
 	if one.Shared != nil {
-		shared(one.Shared.Stats(), to)
+		shared(one.Shared.Stats(), one.Seats.Stats(), to)
 	}
 }
 

@@ -164,7 +164,7 @@ func (a *App) build(cfg *configs.Config) (err error) {
 func (a *App) openSIP(cfg *configs.Config, up *handler, turns *admission.Turns) (err error) {
 	log := a.log.With("part", "sip")
 	sockets := a.sockets(cfg, up, turns)
-	if a.sharing, err = openSharing(cfg, sockets.Now, func() *ua.UA { return a.ua }, log); err != nil {
+	if err = a.openSharing(cfg, sockets.Now); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	if a.sharing != nil {
@@ -189,7 +189,12 @@ func (a *App) newExchange(cfg *configs.Config, turns *admission.Turns) *exchange
 	if a.pair != nil {
 		still = a.pair.still
 	}
+	var others exchange.Claims
+	if a.sharing != nil {
+		others = a.sharing
+	}
 	return exchange.New(exchange.Config{
+		Claims:    others,
 		Directory: a.directory.Load(), Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
 		Tell:     func(event string, fields map[string]string) { a.tell(a.directory.Load(), event, fields) },

@@ -1,45 +1,55 @@
 package app
 
 import (
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"liandong/configs"
+	"liandong/routing/claims"
 	"liandong/routing/whereabouts"
 	"liandong/sip/location"
-	"liandong/sip/ua"
 )
 
-// sharing is how this switch and others know of each other's phones, by the Redis of their lines. Immutable but for of.
+// sharing is how this switch and others know of each other's phones and seats, by the Redis of their lines. Immutable
+// but for of.
 type sharing struct {
-	all []*whereabouts.Whereabouts // as the stores
-	now func() time.Time
-	of  atomic.Pointer[map[string]*whereabouts.Whereabouts] // by user
+	all []shared                          // as the stores
+	of  atomic.Pointer[map[string]shared] // by user
 }
 
-// openSharing makes the ways, if the config says so; wire is asked when they start.
-func openSharing(cfg *configs.Config, now func() time.Time, wire func() *ua.UA, log *slog.Logger) (*sharing, error) {
+// shared is what goes by one Redis.
+type shared struct {
+	phones *whereabouts.Whereabouts
+	seats  *claims.Claims
+}
+
+// openSharing makes the ways, if the config says so; the parts of a are asked when they start.
+func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 	if !cfg.Shares() {
-		return nil, nil
+		return nil
 	}
-	s := &sharing{now: now}
+	s := &sharing{}
+	a.sharing = s
 	for _, one := range cfg.Stores() {
-		log := log
+		log := a.log.With("part", "cluster")
 		if one.Name != "" {
 			log = log.With("redis", one.Name)
 		}
-		w, err := whereabouts.New(whereabouts.Config{Config: one.Outbox.Config, Users: one.Users, Now: now,
-			Known: func() []location.Binding { return wire().Shared() },
-			Learn: func(news []location.News) { wire().Learn(news) }}, log)
+		phones, err := whereabouts.New(whereabouts.Config{Config: one.Outbox.Config, Users: one.Users, Now: now,
+			Known: func() []location.Binding { return a.ua.Shared() },
+			Learn: func(news []location.News) { a.ua.Learn(news) }}, log)
 		if err != nil {
-			s.stop()
-			return nil, err
+			return err
 		}
-		s.all = append(s.all, w)
+		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node,
+			Elsewhere: func(seats []string) { a.exchange.Elsewhere(seats) }}, log)
+		if err != nil {
+			return err
+		}
+		s.all = append(s.all, shared{phones, seats})
 	}
 	s.users(cfg)
-	return s, nil
+	return nil
 }
 
 // users says whose phones there are.
@@ -47,7 +57,7 @@ func (s *sharing) users(cfg *configs.Config) {
 	if s == nil {
 		return
 	}
-	of := map[string]*whereabouts.Whereabouts{}
+	of := map[string]shared{}
 	for i, one := range cfg.Stores() {
 		if i == len(s.all) {
 			break // one more Redis, which the next start finds
@@ -55,7 +65,7 @@ func (s *sharing) users(cfg *configs.Config) {
 		for _, user := range one.Users {
 			of[user] = s.all[i]
 		}
-		s.all[i].SetUsers(one.Users)
+		s.all[i].phones.SetUsers(one.Users)
 	}
 	s.of.Store(&of)
 }
@@ -65,31 +75,64 @@ func (s *sharing) changed(list []location.Binding) {
 	if len(list) == 0 {
 		return
 	}
-	if w := (*s.of.Load())[list[0].User]; w != nil {
+	if w := s.at(list[0].User).phones; w != nil {
 		w.Changed(list)
 	}
 }
 
+func (s *sharing) at(user string) shared { return (*s.of.Load())[user] }
+
+// Taken, Given, Ask and Elsewhere are exchange.Claims.
+func (s *sharing) Taken(seat string) {
+	if c := s.at(seat).seats; c != nil {
+		c.Taken(seat)
+	}
+}
+
+// Given is the end of Taken.
+func (s *sharing) Given(seat string) {
+	if c := s.at(seat).seats; c != nil {
+		c.Given(seat)
+	}
+}
+
+// Ask is about the seats of one line, which are in one Redis.
+func (s *sharing) Ask(seats []string, done func(denied []string)) {
+	if c := s.at(seats[0]).seats; c != nil {
+		c.Ask(seats, done)
+		return
+	}
+	go done(nil) // its line is new, and in a Redis that the next start finds
+}
+
+// Elsewhere says that another switch has a seat.
+func (s *sharing) Elsewhere(seat string) bool {
+	c := s.at(seat).seats
+	return c != nil && c.Elsewhere(seat)
+}
+
 func (s *sharing) start() {
 	if s != nil {
-		for _, w := range s.all {
-			w.Start()
+		for _, one := range s.all {
+			one.phones.Start()
+			one.seats.Start()
 		}
 	}
 }
 
 func (s *sharing) stop() {
 	if s != nil {
-		for _, w := range s.all {
-			w.Stop()
+		for _, one := range s.all {
+			one.phones.Stop()
+			one.seats.Stop()
 		}
 	}
 }
 
-// store is the way by a Redis; nil: there is none.
-func (s *sharing) store(i int) *whereabouts.Whereabouts {
+// by is what goes by a Redis; nothing where nothing is shared.
+func (s *sharing) by(i int) shared {
 	if s == nil || i >= len(s.all) {
-		return nil
+		return shared{}
 	}
 	return s.all[i]
 }

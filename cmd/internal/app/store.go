@@ -163,7 +163,7 @@ func (s *stores) publish(d *desk.Directory, fields map[string]string) {
 func (s *stores) shown(shared *sharing) (list []api.Store) {
 	for i, one := range s.all {
 		list = append(list, api.Store{Name: one.name, Outbox: one.outbox, Ledger: one.ledger, Push: one.push,
-			Shared: shared.store(i)})
+			Shared: shared.by(i).phones, Seats: shared.by(i).seats})
 	}
 	return list
 }

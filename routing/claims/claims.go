@@ -1,0 +1,273 @@
+package claims
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"liandong/routing/link"
+)
+
+const (
+	channel = "liandong:seats"          // on which switches are told that seats have changed hands
+	held    = "{liandong:seats}:held"   // seat → switch
+	leases  = "{liandong:seats}:lease:" // and the switch
+
+	beat    = 500 * time.Millisecond // so often the lease is renewed, and all seats are read
+	quietly = 50 * time.Millisecond  // so long after they were read they are not read again
+)
+
+// Config of one Redis. Immutable.
+type Config struct {
+	link.Config
+	Node string // this switch; no other has its name
+
+	// Elsewhere is told of seats that other switches have now, or have no more; nobody waits for it.
+	Elsewhere func(seats []string)
+}
+
+// Claims is what this switch and others have of the seats. Safe for use by several goroutines; no method waits.
+type Claims struct {
+	cfg  Config
+	log  *slog.Logger
+	link *link.Link
+	wake chan struct{}
+
+	mu      sync.Mutex
+	machine *machine // guarded by mu
+	up      bool     // guarded by mu
+	stale   bool     // guarded by mu; other switches have changed something
+
+	process string // no other has it
+	number  uint64 // of the last exchange; owned by run
+	failing bool   // owned by run
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// Stats is how the claims stand.
+type Stats struct {
+	Up           bool // Redis has answered last
+	Mine, Others int  // seats of this switch, and of others
+}
+
+// New makes the way; Redis need not be there.
+func New(cfg Config, log *slog.Logger) (*Claims, error) {
+	cfg.Timeout = Lease / 4 // later its word is worth nothing
+	l, err := link.New(cfg.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &Claims{cfg: cfg, log: log, link: l, wake: make(chan struct{}, 1), machine: newMachine(),
+		process: rand.Text(), cancel: func() {}}, nil
+}
+
+// Start begins to claim. Call it once.
+func (c *Claims) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.done.Go(func() { c.run(ctx) })
+	c.done.Go(func() { c.listen(ctx) })
+}
+
+// Stop ends it. The seats stay this switch's for a lease: another process may go on with its calls.
+func (c *Claims) Stop() {
+	c.cancel()
+	c.link.Close()
+	c.done.Wait()
+}
+
+// Taken says that a call of this switch has a seat, Given that none has it any more.
+func (c *Claims) Taken(seat string) { c.with(func(m *machine) { m.taken(seat) }) }
+
+// Given is the end of Taken.
+func (c *Claims) Given(seat string) { c.with(func(m *machine) { m.given(seat) }) }
+
+// Ask waits for Redis' word about seats that were just taken: done is told which of them another switch has. It is
+// called within Patience, on a goroutine of its own; without word by what is known.
+func (c *Claims) Ask(seats []string, done func(denied []string)) {
+	c.with(func(m *machine) { m.ask(time.Now(), seats, done) })
+}
+
+// Elsewhere says that another switch has a seat.
+func (c *Claims) Elsewhere(seat string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, is := c.machine.other[seat]
+	return is
+}
+
+// Stats may be called at any time.
+func (c *Claims) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{c.up, len(c.machine.mine), len(c.machine.other)}
+}
+
+func (c *Claims) with(f func(*machine)) {
+	c.mu.Lock()
+	f(c.machine)
+	c.mu.Unlock()
+	c.nudge()
+}
+
+// nudge leaves a note that there is something to tell Redis; one is enough.
+func (c *Claims) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run tells Redis what has changed, and renews the lease. An exchange that takes long keeps nobody waiting beyond his
+// patience: another goroutine answers them.
+func (c *Claims) run(ctx context.Context) {
+	c.done.Go(func() { c.watch(ctx) })
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	var read time.Time
+	for {
+		all := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			all = true
+		case <-c.wake:
+			if c.failing {
+				continue // until the next beat; who asks is answered by what is known
+			}
+		}
+		c.mu.Lock()
+		if c.stale && time.Since(read) > quietly {
+			all = true
+		}
+		c.mu.Unlock()
+		if all {
+			read = time.Now()
+		}
+		c.exchange(ctx, all)
+	}
+}
+
+// watch answers who has waited long enough.
+func (c *Claims) watch(ctx context.Context) {
+	tick := time.NewTicker(Patience / 6)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.mu.Lock()
+			answers, changed := c.machine.late(time.Now())
+			c.mu.Unlock()
+			c.say(answers, changed)
+		}
+	}
+}
+
+func (c *Claims) say(answers []answer, changed []string) {
+	for _, a := range answers {
+		a.done(a.denied)
+	}
+	if len(changed) > 0 {
+		c.cfg.Elsewhere(changed)
+	}
+}
+
+//go:embed claims.lua
+var claimText string
+
+var claim = redis.NewScript(claimText)
+
+// exchange is one round trip.
+func (c *Claims) exchange(ctx context.Context, all bool) {
+	c.mu.Lock()
+	take, free := c.machine.change(all)
+	if all {
+		c.stale = false
+	}
+	c.mu.Unlock()
+	if !all && len(take)+len(free) == 0 {
+		return
+	}
+	asked := time.Now()
+	whose, err := c.send(ctx, take, free, all)
+	if redis.HasErrorPrefix(err, "MOVED") {
+		c.link.Follow()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	c.up = err == nil
+	var answers []answer
+	var changed []string
+	if err == nil {
+		answers, changed = c.machine.told(c.cfg.Node, asked, take, whose, free, all)
+	}
+	c.mu.Unlock()
+	switch {
+	case err != nil && !c.failing:
+		c.log.Warn("seats are not shared, each switch goes by what it knows", "err", link.Plain(err))
+	case err == nil && c.failing:
+		c.log.Info("seats are shared again")
+	}
+	c.failing = err != nil
+	c.say(answers, changed)
+}
+
+// send runs the script, and says whose the seats are.
+func (c *Claims) send(ctx context.Context, take, free []string, all bool) (map[string]string, error) {
+	flag := "0"
+	if all {
+		flag = "1"
+	}
+	c.number++
+	args := []any{c.cfg.Node, Lease.Milliseconds(), flag, channel, c.process, c.number, len(take)}
+	for _, seat := range append(take, free...) {
+		args = append(args, seat)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	list, err := claim.Run(ctx, c.link.Client(), []string{held, leases + c.cfg.Node}, args...).StringSlice()
+	if err != nil {
+		return nil, err
+	}
+	whose := map[string]string{}
+	for i := 0; i+1 < len(list); i += 2 {
+		whose[list[i]] = list[i+1]
+	}
+	return whose, nil
+}
+
+// listen hears that other switches have changed something.
+func (c *Claims) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		sub := c.link.Client().Subscribe(ctx, channel)
+		for {
+			got, err := sub.ReceiveTimeout(ctx, 10*beat)
+			if err != nil {
+				break // the beat sees everything, if half a second later
+			}
+			if m, ok := got.(*redis.Message); ok && m.Payload != c.cfg.Node {
+				c.mu.Lock()
+				c.stale = true
+				c.mu.Unlock()
+				c.nudge()
+			}
+		}
+		_ = sub.Close()
+		select {
+		case <-ctx.Done():
+		case <-time.After(beat):
+		}
+	}
+}
