@@ -62,6 +62,8 @@ type StoreHealth struct {
 	Waiting  int64  `json:"waiting"` // entries that Redis does not have yet
 	Bytes    int64  `json:"bytes"`
 	MaxBytes int64  `json:"max_bytes"`
+	// the part of max_bytes that the disk can still take: 1 when nothing waits and the file system has the room
+	Free float64 `json:"free"`
 }
 
 // Certificate is that of a network's SIP.
@@ -85,7 +87,8 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	slices.SortFunc(h.Trunks, func(a, b Neighbour) int { return strings.Compare(a.Trunk+a.Target, b.Trunk+b.Target) })
 	for _, one := range s.sw.Stores {
 		st := one.Outbox.Stats()
-		h.Stores = append(h.Stores, StoreHealth{one.Name, st.RedisUp, st.DiskUp, st.Waiting, st.Bytes, st.MaxBytes})
+		h.Stores = append(h.Stores, StoreHealth{one.Name, st.RedisUp, st.DiskUp, st.Waiting, st.Bytes, st.MaxBytes,
+			st.Free()})
 	}
 	for network, end := range sockets.Certificates {
 		h.Certificates = append(h.Certificates, Certificate{network, end})

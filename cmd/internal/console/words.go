@@ -121,6 +121,8 @@ var texts = map[string]pair{
 	"time": {"时间", "Time"}, "figures": {"数值", "Figures"}, "nothing": {"这段时间没有数据", "There is nothing in this time"},
 	"allwell": {"一切正常", "All is well"}, "applied": {"配置已应用", "The config is applied"}, "seats": {"坐席",
 		"seats"},
+	"room":   {"磁盘余 {0} %", "{0} % free"},
+	"nocall": {"没有这通电话的记录", "Nothing is known of this call"},
 	"matter": {"事项", "Matter"}, "recorded": {"录音（WAV）", "Recording (WAV)"},
 	"sniffs": {"正在留存，下载的抓包文件里会有（不含语音内容）", "They are kept, and are in the capture file (without what is said)"},
 	"config": {"配置", "config"}, "readAt": {"读取于", "read"}, "changedAt": {"修改于", "changed"},

@@ -238,7 +238,7 @@ const pages = {
     const c = calls.get(pageRef);
     fill($('one'), ...c ? [node('p', {class: 'state'}, tag(c.phase), ' ', timed(c.since)), node('p', {class: 'who'}, c.caller || t('withheld')),
       node('p', {class: 'about'}, [c.hotline, c.desk, c.partner].filter(Boolean).join(' · '), ' ', node('span', {class: 'mono'}, c.id)), attends ? acts(c) : '']
-      : [node('p', {class: 'state'}, tag('ended')), node('span', {class: 'mono'}, pageRef)]);
+      : [node('p', {class: 'state'}, tag('ended', story.length || document.querySelector('#ladder svg') ? undefined : t('nocall'))), node('span', {class: 'mono'}, pageRef)]);
     $('sniff').disabled = !c;
     fill($('papers'), ...attends ? papers() : []);
     fill($('story'), ...story.length ? story.map(line) : [node('li', {}, t('longago'))]);
@@ -521,7 +521,7 @@ function health(h) {
   const box = (title, list) => node('section', {class: 'card'}, node('h2', {}, title), list.length ? node('ul', {}, ...list) : node('p', {class: 'note'}, t('none')));
   fill($('health'),
     box('SIP', h.trunks.map(x => item(`${x.trunk} ${x.target}`, x.up))),
-    box('Redis', h.stores.flatMap(s => [item(s.name || 'Redis', s.redis_up), item(t('outbox'), s.disk_up, `${s.waiting} ${t('waitingIn')}`)])),
+    box('Redis', h.stores.flatMap(s => [item(s.name || 'Redis', s.redis_up), item(t('outbox'), s.disk_up && s.free > 0.1, `${s.waiting} ${t('waitingIn')} · ${t('room', Math.floor(100 * s.free))}`)])),
     box(t('seats'), [...seats.values()].map(s => item(`${s.user} ${s.name ?? ''}`, s.state !== 'unregistered', t(s.state)))),
     box('TLS', h.certificates.map(c => item(c.network, Date.parse(c.expires) > Date.now() + 14 * 86400000, `${t('expires')} ${c.expires.slice(0, 10)}`))),
     box(t('selftest'), Object.entries(h.selftest ?? {}).map(([k, ok]) => item(k, ok))),
