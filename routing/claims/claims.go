@@ -90,9 +90,15 @@ func (c *Claims) Taken(seat string) { c.with(func(m *machine) { m.taken(seat) })
 func (c *Claims) Given(seat string) { c.with(func(m *machine) { m.given(seat) }) }
 
 // Ask waits for Redis' word about seats that were just taken: done is told which of them another switch has. It is
-// called within Patience, on a goroutine of its own; without word by what is known.
+// called within Patience, on a goroutine of its own; without word by what is known, and while Redis is away at once.
 func (c *Claims) Ask(seats []string, done func(denied []string)) {
-	c.with(func(m *machine) { m.ask(time.Now(), seats, done) })
+	c.with(func(m *machine) {
+		until := time.Now()
+		if c.up {
+			until = until.Add(Patience)
+		}
+		m.ask(until, seats, done)
+	})
 }
 
 // Elsewhere says that another switch has a seat.
@@ -131,7 +137,8 @@ func (c *Claims) run(ctx context.Context) {
 	c.done.Go(func() { c.watch(ctx) })
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
-	var read time.Time
+	read := time.Now()
+	c.exchange(ctx, true)
 	for {
 		all := false
 		select {

@@ -57,9 +57,9 @@ func (m *machine) given(seat string) {
 	}
 }
 
-// ask waits for Redis' word about seats that were taken.
-func (m *machine) ask(now time.Time, seats []string, done func(denied []string)) {
-	m.asks = append(m.asks, &ask{seats, now.Add(Patience), done})
+// ask waits for Redis' word about seats that were taken, no longer than until then.
+func (m *machine) ask(until time.Time, seats []string, done func(denied []string)) {
+	m.asks = append(m.asks, &ask{seats, until, done})
 }
 
 // change is what Redis is to be told: seats taken, first those that somebody waits for, and seats given back. all: also

@@ -185,7 +185,7 @@ func (w *sim) rings(n *node) {
 		n.since = w.now
 	}
 	m, asked := n.m, w.now
-	n.m.ask(w.now, want, func(denied []string) {
+	n.m.ask(w.now.Add(Patience), want, func(denied []string) {
 		if n.m != m {
 			return
 		}
