@@ -242,7 +242,7 @@ var flowEnv = regexp.MustCompile(`[{\[,].*[:\[,]\s*\$\{`)
 func unfit(src []byte) (*message, place) {
 	first := place{line: 1, col: 1}
 	if len(src) > maxFile {
-		return ptr(textTooLarge.of(len(src), maxFile)), first
+		return ptr(textTooLarge.of(maxFile)), first
 	}
 	for i, line := range strings.Split(string(src), "\n") {
 		if !utf8.ValidString(line) || strings.ContainsRune(line, 0) { // as of UTF-16

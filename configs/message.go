@@ -58,7 +58,7 @@ var (
 	textNotThere   = text{"文件不存在", "there is no such file"}
 	textForbidden  = text{"没有读取权限", "permission denied"}
 	textNotPlain   = text{"是目录或设备", "it is a directory or a device"}
-	textTooLarge   = text{"文件过大：%d 字节，最多 %d", "the file is too large: %d bytes, at most %d"}
+	textTooLarge   = text{"文件过大，最多 %d 字节", "the file is too large, at most %d bytes"}
 	textNotUTF8    = text{"文件不是 UTF-8 编码，请另存为 UTF-8", "the file is not UTF-8; save it as UTF-8"}
 	textTooDeep    = text{"嵌套过深，最多 %d 层", "nested too deeply, at most %d levels"}
 	textSyntax     = text{"YAML 语法错误：%s", "not valid YAML: %s"}

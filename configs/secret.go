@@ -20,7 +20,7 @@ func (f files) get(path string, most int64) ([]byte, *message) {
 	case err != nil:
 		return nil, ptr(textFileFault.of(path, cause(err), most>>10))
 	case int64(len(b)) > most:
-		return nil, ptr(textTooLarge.of(len(b), most))
+		return nil, ptr(textTooLarge.of(most))
 	}
 	return b, nil
 }
