@@ -20,6 +20,9 @@ func (m *machine) noteWay() {
 		return
 	}
 	now := Stop{l.Hotline, l.Seat}
+	if len(m.Way) == 0 && m.Hotline != l.Hotline { // the version before has carried him here
+		m.Way = []Stop{{Line: m.Hotline}}
+	}
 	if n := len(m.Way); n > 0 && m.Way[n-1] == now {
 		return
 	}

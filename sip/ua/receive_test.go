@@ -251,9 +251,11 @@ func TestResponsesFindTheirCall(t *testing.T) {
 // A phone that has answered a call that is not here any more gets its ACK and is let go; nothing else that strays is
 // answered, and no stranger.
 func TestOrphan(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
+	ours := r.addr("udp").String()
 	answer := func(code, method string) string {
-		return "SIP/2.0 " + code + "\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:110@b>;tag=1\r\n" +
+		return "SIP/2.0 " + code + "\r\nVia: SIP/2.0/UDP " + ours + ";branch=z9hG4bKx\r\nFrom: <sip:110@b>;tag=1\r\n" +
 			"To: <sip:1101@d>;tag=2\r\nCall-ID: lost@switch\r\nCSeq: 7 " + method +
 			"\r\nContact: <sip:1101@127.0.0.9:5070>\r\nRecord-Route: <sip:127.0.0.8;lr>\r\nContent-Length: 0\r\n\r\n"
 	}
@@ -262,9 +264,12 @@ func TestOrphan(t *testing.T) {
 	for _, not := range [][2]string{{"180 Ringing", "INVITE"}, {"486 Busy Here", "INVITE"}, {"200 OK", "BYE"}} {
 		p.send(answer(not[0], not[1]))
 	}
+	p.send(strings.Replace(answer("200 OK", "INVITE"), ours, "127.0.0.66:5060", 1)) // another switch has asked
 	p.send(answer("200 OK", "INVITE"))
+	var bye string
 	for i, method := range []string{"ACK", "BYE"} {
 		got := p.receive()
+		bye = got
 		for _, want := range []string{method + " sip:1101@127.0.0.9:5070 SIP/2.0\r\n", "Route: <sip:127.0.0.8;lr>\r\n",
 			"From: <sip:110@b>;tag=1\r\n", "To: <sip:1101@d>;tag=2\r\n", "Call-ID: lost@switch\r\n",
 			fmt.Sprintf("CSeq: %d %s\r\n", 7+i, method)} {
@@ -273,6 +278,22 @@ func TestOrphan(t *testing.T) {
 			}
 		}
 	}
+	p.send(answer("200 OK", "INVITE")) // the ACK was lost
+	if got := p.receive(); !strings.HasPrefix(got, "ACK ") {
+		t.Errorf("a repeat gets %s", got)
+	}
+	for range orphanAgain { // whether the BYE was lost is not known
+		if got := p.receive(); got != bye {
+			t.Errorf("%s, want\n%s", got, bye)
+		}
+	}
+	eventually(t, "nothing is kept", func() bool {
+		r.orphans.mu.Lock()
+		defer r.orphans.mu.Unlock()
+		return len(r.orphans.byes) == 0
+	})
+	r.clock.advance(orphanFor + time.Second)
+	p.send(answer("200 OK", "INVITE")) // of a call that another machine has
 	for _, q := range []*peer{p, stranger} {
 		if got := q.ask(q.request("OPTIONS", "110").String()); !strings.HasPrefix(got, "SIP/2.0 ") {
 			t.Errorf("one gets %s", got)

@@ -83,6 +83,7 @@ type UA struct {
 	controls  *controls
 	counts    counts
 	serial    atomic.Uint64 // of requests of our own
+	orphans   orphans
 
 	mu     sync.RWMutex
 	owners map[string][]*owner // guarded by mu, as what they point to; by Call-ID
@@ -91,6 +92,7 @@ type UA struct {
 	udp     map[string]*net.UDPConn
 	resumed []*conn // of the process before
 	opened  bool
+	began   time.Time
 	listen  map[door]*net.TCPListener
 
 	ctx    context.Context
@@ -176,6 +178,7 @@ func (u *UA) Start() error {
 			return err
 		}
 	}
+	u.began, u.orphans.byes = u.now(), map[string]bool{}
 	for _, c := range u.resumed {
 		if !u.hear(c.read) {
 			c.close(net.ErrClosed)

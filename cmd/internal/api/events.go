@@ -64,7 +64,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			if err = errors.Join(err, to.Flush(), conn.let()); err != nil {
 				return
 			}
-			out = out[:0]
+			out = emptied(out)
 		}
 		if more == nil {
 			return // the switch ends

@@ -70,8 +70,18 @@ func (c *conn) let() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := c.Conn.Write(c.held)
-	c.held, c.holds = c.held[:0], false
+	c.held, c.holds = emptied(c.held), false
 	return err
+}
+
+// mostRoom is how many bytes a reader keeps ready: one that has been away for long had more to read at once.
+const mostRoom = 64 << 10
+
+func emptied(b []byte) []byte {
+	if cap(b) > mostRoom {
+		return nil
+	}
+	return b[:0]
 }
 
 // Write sends what is written, or keeps it back.
