@@ -255,7 +255,8 @@ func (s *serving) die(t *testing.T) {
 }
 
 // Switches that share their registrations ring a phone that has registered through the edge, whichever of them that was
-// with: when that one is dead, and when Redis is, too.
+// with: when that one is dead, and when Redis is, too. Two that want one desk at once do not both ring it: a citizen
+// waits, and has it next.
 func TestKamailioSharedRegistrations(t *testing.T) {
 	if testing.Short() {
 		t.Skip("processes of its own")
@@ -294,6 +295,35 @@ func TestKamailioSharedRegistrations(t *testing.T) {
 			free(t, other.lab, user)
 		}
 	}
+	first, second := e.calls(t), e.calls(t) // one to each switch
+	d := next(t, desk)
+	waitConfirmed(t, d)
+	both := func(name string) (n float64) { return e.nodes[0].metric(t, name) + e.nodes[1].metric(t, name) }
+	eventually(t, "one talks, one waits", func() bool {
+		return both("liandong_shared_seats_own") == 1 && both("liandong_shared_seats_others") == 1
+	})
+	select {
+	case <-desk.Incoming():
+		t.Error("two switches ring one desk at once")
+	case <-time.After(time.Second / 2):
+	}
+	if c := second; c.Ending().Code != 0 || first.Ending().Code != 0 {
+		t.Errorf("who does not get it is not kept: %+v %+v", first.Ending(), c.Ending())
+	}
+	hangUp(t, d)
+	began := time.Now()
+	d = next(t, desk)
+	t.Logf("free again it rings for who waits at the other switch after %v", time.Since(began).Round(time.Millisecond))
+	waitConfirmed(t, d)
+	waitConfirmed(t, first)
+	waitConfirmed(t, second)
+	hangUp(t, d)
+	ended(t, first)
+	ended(t, second)
+	for _, n := range e.nodes {
+		free(t, n.lab, "1101")
+	}
+
 	e.nodes[at].die(t)
 	rings("when the switch is dead that it has registered with,")
 	redis.Kill()
