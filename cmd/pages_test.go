@@ -76,6 +76,25 @@ func anchors(text string) (names []string) {
 	return names
 }
 
+// Each page begins with a list of what it has: its sections, in their order.
+func TestContents(t *testing.T) {
+	inPage, section := regexp.MustCompile(`\]\(#([^)]+)\)`), regexp.MustCompile(`(?m)^## (.+)$`)
+	for _, book := range books {
+		for _, page := range book {
+			text := fences.ReplaceAllString(readPage(t, page), "")
+			head, _, _ := strings.Cut(text, "\n## ")
+			var listed, has []string
+			for _, link := range inPage.FindAllStringSubmatch(head, -1) {
+				listed = append(listed, link[1])
+			}
+			for _, h := range section.FindAllString(text, -1) {
+				has = append(has, anchors(h)...)
+			}
+			same(t, page+": contents", listed, has)
+		}
+	}
+}
+
 // Both front pages are short enough to be read, and both languages have all pages by reader, each named in the
 // contents.
 func TestFrontPagesAreShort(t *testing.T) {
