@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"liandong/cmd/internal/feed"
 	"liandong/cmd/internal/remote"
 	"liandong/configs"
 	"liandong/media/record"
@@ -276,6 +277,7 @@ func TestStrangersAreBounded(t *testing.T) {
 // With a certificate it is HTTPS, by the newest one; who asks in plain HTTP is told so.
 func TestHTTPS(t *testing.T) {
 	s := bordered(t, configs.Grant{Role: configs.RoleAdmin, From: from("127.0.0.1/32")})
+	s.sw.Feed = feed.New(64, time.Unix(1, 0))
 	authority := certtest.New(t)
 	cert, key := authority.Pair("http", time.Now().Add(time.Hour), "127.0.0.1")
 	conf := *s.conf()
@@ -291,6 +293,21 @@ func TestHTTPS(t *testing.T) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("%v %v", res, err)
 	}
+	if res, err = client.Get("https://" + s.open[0].Addr().String() + "/v1/events"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(res.Body)
+	for _, event := range []string{"event: hello", "event: arrived"} {
+		for lines.Scan() && lines.Text() != event {
+			continue
+		}
+		if lines.Text() != event {
+			t.Errorf("%s does not come: %v", event, lines.Err())
+		}
+		s.sw.Feed.Call("arrived", map[string]string{"hotline": "110"})
+	}
+	s.sw.Feed.Close()
+	res.Body.Close()
 	sw, err := remote.Of(configs.API{Listen: []configs.Listener{{Address: s.open[0].Addr().(*net.TCPAddr).AddrPort(),
 		CertFile: cert}}})
 	if err != nil {
