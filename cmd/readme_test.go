@@ -1020,6 +1020,21 @@ func (w *walk) curl(args []string) {
 	w.answered(method, req.URL.Path)
 }
 
+// counted are the metrics once the matters have been counted, which takes a moment after the first.
+func (w *walk) counted() (text string) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get("http://" + w.web.String() + "/metrics")
+		w.must(err)
+		body, err := io.ReadAll(answer.Body)
+		w.must(err)
+		_ = answer.Body.Close()
+		if text = string(body); strings.Contains(text, "liandong_matters_open") {
+			break
+		}
+	}
+	return text
+}
+
 var recordingPath = regexp.MustCompile(`/v1/recordings/[0-9A-Z]{26}`)
 
 // recorded waits for the event that a recording has begun, and for its file, which is made in the background.
@@ -1059,7 +1074,7 @@ func (w *walk) answered(method, path string) {
 			w.Errorf("%s %s: %q", method, path, w.out)
 		}
 	case path == "/metrics":
-		w.metrics = w.out
+		w.metrics = w.counted()
 	case strings.HasSuffix(path, "/handover"):
 		w.coming(w.partner)
 		fallthrough
