@@ -43,7 +43,7 @@ local changed = false
 for i = 3, #ARGV, 8 do
   local key = ARGV[i]
   local one = {callid = ARGV[i + 1], cseq = tonumber(ARGV[i + 2]), gone = ARGV[i + 3], node = ARGV[i + 4],
-    born = now - tonumber(ARGV[i + 5]), ends = now + tonumber(ARGV[i + 6]), way = ARGV[i + 7]}
+    born = math.max(0, now - tonumber(ARGV[i + 5])), ends = now + tonumber(ARGV[i + 6]), way = ARGV[i + 7]}
   if not all[key] or after(one, all[key]) then
     if not all[key] then
       count = count + 1
@@ -54,10 +54,11 @@ for i = 3, #ARGV, 8 do
   end
 end
 
-while count > most do -- the oldest gives way
+while count > most do -- who is gone gives way, then the oldest
   local oldest
   for key, one in pairs(all) do
-    if not oldest or one.born < all[oldest].born then
+    local least = oldest and all[oldest]
+    if not least or one.gone > least.gone or one.gone == least.gone and one.born < least.born then
       oldest = key
     end
   end

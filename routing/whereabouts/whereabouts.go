@@ -52,7 +52,8 @@ type Whereabouts struct {
 	stats Stats          // guarded by mu, but for what is counted when it is asked
 
 	whole   bool // owned by run: Redis is sent the script as it is
-	failing bool // owned by run
+	failing bool // owned by run: not all was answered last
+	hung    bool // owned by run: nothing was
 	deaf    bool // owned by listen: it has been said that others are not heard
 
 	cancel context.CancelFunc
@@ -82,7 +83,11 @@ func New(cfg Config, log *slog.Logger) (*Whereabouts, error) {
 
 // Start begins to share. Call it once, when the switch knows what it knows.
 func (w *Whereabouts) Start() {
-	w.Changed(w.cfg.Known())
+	known := w.cfg.Known() // which asks the registrar: no lock is held meanwhile
+	w.mu.Lock()
+	w.book.Knew(w.cfg.Now(), known...)
+	w.mu.Unlock()
+	w.nudge()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	w.done.Go(func() { w.run(ctx) })
@@ -142,7 +147,7 @@ func (w *Whereabouts) run(ctx context.Context) {
 			w.book.Again(round)
 			w.mu.Unlock()
 		case <-w.wake:
-			if w.failing {
+			if w.hung {
 				continue // until the next tick
 			}
 		}
@@ -166,12 +171,14 @@ func (w *Whereabouts) exchange(ctx context.Context) (more bool) {
 	var failed error
 	w.mu.Lock()
 	now := w.cfg.Now()
+	some := false
 	for i, item := range items {
 		state, err := stateOf(answers[i], item.User, asked)
 		if err != nil {
 			failed = err
 			continue
 		}
+		some = true
 		news = append(news, w.book.Took(now, item, state)...)
 		w.stats.Changes += uint64(len(item.Changes))
 	}
@@ -185,6 +192,7 @@ func (w *Whereabouts) exchange(ctx context.Context) (more bool) {
 	if !again {
 		w.told(ctx, failed)
 	}
+	w.hung = failed != nil && !some
 	return failed == nil || again
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,8 +179,25 @@ func TestScriptKeepsOrder(t *testing.T) {
 			t.Error("the oldest have not given way")
 		}
 	}
-	if len(state) != 32 {
+	if len(state) != location.Most {
 		t.Errorf("%d are kept", len(state))
+	}
+	item = location.Item{User: "comes and goes"} // a softphone that leaves a mark with each connection
+	for i := range 40 {
+		c := registered("n", item.User, fmt.Sprint(i), 1)
+		c.Since, c.Gone = now.Add(time.Duration(i-40)*time.Minute), i > 0
+		item.Changes = append(item.Changes, c)
+	}
+	if state = exchanged(t, w, now, item); !slices.ContainsFunc(state, func(b location.Binding) bool {
+		return b.Key == "0"
+	}) {
+		t.Error("a phone that answers has given way to those that are gone")
+	}
+	ancient := registered("n", "ancient", "k", 1) // a switch whose clock is ahead of Redis'
+	ancient.Since = time.Unix(-1e9, 0)
+	exchanged(t, w, now, location.Item{User: "ancient", Changes: []location.Binding{ancient}})
+	if state = exchanged(t, w, now, location.Item{User: "ancient"}); len(state) != 1 {
+		t.Errorf("a REGISTER of long ago is kept as %+v", state)
 	}
 	short := registered("n", "short", "k", 1)
 	short.Expires = now.Add(-time.Minute) // of whom it is known too late

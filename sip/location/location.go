@@ -43,6 +43,9 @@ func (b Binding) After(had Binding, now time.Time) bool {
 	return b.Since.After(had.Since) || had.Since.After(now)
 }
 
+// Most is how many phones of a user are kept, with those that answer no more, which give way first.
+const Most = 32
+
 // Item is one exchange with the store about one user: its changes are made, if they are newer than what is there, and
 // the state after them is answered.
 type Item struct {
@@ -73,6 +76,7 @@ type Book struct {
 	unread map[string]bool              // users that others may have changed
 	turn   []string                     // all users, in the order in which they are read again
 	next   int                          // of turn
+	last   string                       // of those with something unsent, who was asked about last
 }
 
 // NewBook is a book of these users, none of whom has a phone yet.
@@ -101,14 +105,39 @@ func (b *Book) Users(users []string) {
 	}
 }
 
-// Changed is a REGISTER that this switch has accepted, or what it knows from before a restart.
-func (b *Book) Changed(now time.Time, list ...Binding) {
+// Knew is what this switch knows from before a restart; what it has accepted meanwhile stays.
+func (b *Book) Knew(now time.Time, list ...Binding) {
 	for _, c := range list {
-		if known := b.known[c.User]; known != nil {
-			known[c.Key] = &noted{c, now}
-			b.unsent[c.User] = true
+		if had := b.known[c.User][c.Key]; had == nil || !had.After(c, now) {
+			b.Changed(now, c)
 		}
 	}
+}
+
+// Changed is a REGISTER that this switch has accepted.
+func (b *Book) Changed(now time.Time, list ...Binding) {
+	for _, c := range list {
+		known := b.known[c.User]
+		if known == nil {
+			continue
+		}
+		known[c.Key] = &noted{c, now}
+		b.unsent[c.User] = true
+		for len(known) > Most {
+			delete(known, slices.MinFunc(sorted(known), func(x, y string) int {
+				return known[x].worth(known[y].Binding)
+			}))
+		}
+	}
+}
+
+// worth orders bindings by how much is lost with them: of those that are gone nothing, of others the more the newer
+// they are.
+func (b Binding) worth(o Binding) int {
+	if b.Gone != o.Gone {
+		return map[bool]int{true: -1, false: 1}[b.Gone]
+	}
+	return b.Since.Compare(o.Since)
 }
 
 // Heard says that another switch has changed a user.
@@ -134,13 +163,17 @@ func (b *Book) Again(parts int) {
 	}
 }
 
-// Next is what is to be exchanged now, at most so many users, those first that the store is to learn something of. The
-// answers go to Took, in this order, before Next is asked again; without one the same is asked again.
+// Next is what is to be exchanged now, at most so many users, those first that the store is to learn something of, but
+// a few places are for others. The answers go to Took, in this order, before Next is asked again; without one the same
+// is asked again, when the others had their turn.
 func (b *Book) Next(now time.Time, most int) (items []Item) {
-	for _, user := range sorted(b.unsent) {
-		if len(items) == most {
-			return items
+	unsent := sorted(b.unsent)
+	at, _ := slices.BinarySearch(unsent, b.last+"\x00")
+	for _, user := range slices.Concat(unsent[at:], unsent[:at]) {
+		if len(items) == max(1, most*3/4) {
+			break
 		}
+		b.last = user
 		item := Item{User: user}
 		for _, key := range sorted(b.known[user]) {
 			switch n := b.known[user][key]; {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -62,7 +63,7 @@ func (reg *registration) shares(now time.Time, node string, longest time.Duratio
 	kept := func(key string) bool { return slices.ContainsFunc(has, func(r record) bool { return r.key == key }) }
 	for _, rec := range had {
 		if !kept(rec.key) {
-			gone(rec.key, rec.Expires)
+			gone(rec.key, now.Add(longest)) // others may know of a later end than this switch does
 		}
 	}
 	for _, c := range reg.changes {
@@ -92,19 +93,31 @@ func (u *UA) Shared() (all []location.Binding) {
 func (u *UA) Learn(news []location.News) {
 	now := u.now()
 	for _, n := range news {
-		rec, ok := u.learnt(n.Now)
-		if u.registrar.learn(now, n, rec, ok) {
-			u.tellBindings(now, n.Now.User)
-		}
+		func() {
+			defer u.survive()
+			rec, ok := u.learnt(now, n.Now)
+			if u.registrar.learn(now, n, rec, ok) {
+				u.tellBindings(now, n.Now.User)
+			}
+		}()
 	}
 }
 
-// learnt is a registration as this switch can use it; false: it is gone, or is no account's of the network any more.
-func (u *UA) learnt(b location.Binding) (rec record, ok bool) {
+// learnt is a registration as this switch can use it; false: it is gone, or is no account's of the network any more, or
+// nothing that a phone could have said.
+func (u *UA) learnt(now time.Time, b location.Binding) (rec record, ok bool) {
 	var w way
 	if b.Gone || json.Unmarshal(b.Way, &w) != nil || !u.origins.Load().user(w.Network, b.User) ||
-		strings.ContainsAny(w.Contact, "\r\n<> ") || len(w.Path) > maxPath {
+		strings.ContainsAny(w.Contact, "<> ") || len(w.Path) > maxPath || len(w.Path) == 0 && !u.admitted(w) {
 		return record{}, false
+	}
+	for _, said := range slices.Concat([]string{w.Contact, w.Transport, w.Agent, w.Phone, b.CallID}, w.Before, w.Path) {
+		if strings.ContainsFunc(said, unicode.IsControl) {
+			return record{}, false
+		}
+	}
+	if last := now.Add(u.cfg.MaxExpires); b.Expires.After(last) {
+		b.Expires = last
 	}
 	rec = record{
 		Binding: Binding{User: b.User, Contact: w.Contact, Before: w.Before[:min(len(w.Before), maxBefore)],
@@ -117,6 +130,11 @@ func (u *UA) learnt(b location.Binding) (rec record, ok bool) {
 	rec.Flow.Network, rec.Flow.Transport, rec.Flow.Symmetric = w.Network, w.Transport, true
 	rec.Flow.Remote, rec.lost = u.nextHop(w, rec.node == "")
 	return rec, true
+}
+
+// admitted says that a phone's REGISTER could have come from there.
+func (u *UA) admitted(w way) bool {
+	return !w.Remote.IsValid() || u.origins.Load().admits(w.Network, w.Remote.Addr())
 }
 
 // nextHop is where requests for a phone of another switch go: to the proxy that stands before all of them, the first of

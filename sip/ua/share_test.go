@@ -212,6 +212,7 @@ func TestSharedNonsense(t *testing.T) {
 			"lr;transport=sctp", 1), false},
 		{"TLS", "1101", strings.Replace(strings.Replace(good, "udp", "tls", 1), "lr", "lr;transport=tls", 1), false},
 		{"by TCP", "1101", strings.Replace(strings.Replace(good, "udp", "tcp", 1), "lr", "lr;transport=tcp", 1), true},
+		{"a Path of two lines", "1101", strings.Replace(good, `;lr"`, `;lr","sip:10.0.0.2;lr\r\nX: y"`, 1), false},
 		{"no Path", "1101", strings.Replace(good, `"sip:127.0.0.1:5099;lr"`, "", 1), false},
 	} {
 		b := location.Binding{User: c.user, Key: c.why, CallID: "c", CSeq: 1, Node: "n", Since: s.b.clock.now(),
@@ -226,6 +227,14 @@ func TestSharedNonsense(t *testing.T) {
 		if len(s.b.Locate(c.user)) > 0 {
 			t.Errorf("%s: is still there when it is gone", c.why)
 		}
+	}
+	stolen := `{"contact":"sip:1101@10.1.2.3","network":"lab","transport":"udp","remote":"10.9.9.9:5060"}`
+	for node, way := range map[string]string{"b": stolen, "a": good} { // as if b itself had accepted it
+		s.b.Learn([]location.News{{Now: location.Binding{User: "1101", Key: node, CallID: node, CSeq: 1, Node: node,
+			Since: s.b.clock.now(), Expires: s.b.clock.now().Add(time.Hour * 9999), Way: []byte(way)}}})
+	}
+	if live := s.b.Locate("1101"); len(live) != 1 || live[0].Expires.After(s.b.clock.now().Add(Default().MaxExpires)) {
+		t.Errorf("one is at an address that is not allowed, or lives for ever: %+v", live)
 	}
 	long := newPhone(s.a.udp("127.0.0.1"), "1101", "MD5")
 	wantCode(t, long.register(fmt.Sprintf("Contact: <sip:1101@10.1.2.3;x=%s>", strings.Repeat("y", maxWay))), 200)

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"liandong/configs"
 	"liandong/routing/claims"
+	"liandong/routing/link"
 	"liandong/routing/whereabouts"
 	"liandong/sip/location"
 )
@@ -13,12 +15,14 @@ import (
 // sharing is how this switch and others know of each other's phones and seats, by the Redis of their lines. Immutable
 // but for of.
 type sharing struct {
-	all []shared                          // as the stores
-	of  atomic.Pointer[map[string]shared] // by user
+	all  []shared                          // as the stores
+	of   atomic.Pointer[map[string]shared] // by user
+	over atomic.Bool                       // what is learnt comes too late
 }
 
 // shared is what goes by one Redis.
 type shared struct {
+	redis  link.Config
 	phones *whereabouts.Whereabouts
 	seats  *claims.Claims
 }
@@ -37,16 +41,24 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 		}
 		phones, err := whereabouts.New(whereabouts.Config{Config: one.Outbox.Config, Users: one.Users, Now: now,
 			Known: func() []location.Binding { return a.ua.Shared() },
-			Learn: func(news []location.News) { a.ua.Learn(news) }}, log)
+			Learn: func(news []location.News) {
+				if !s.over.Load() {
+					a.ua.Learn(news)
+				}
+			}}, log)
 		if err != nil {
 			return err
 		}
 		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node,
-			Elsewhere: func(seats []string) { a.exchange.Elsewhere(seats) }}, log)
+			Elsewhere: func(seats []string) {
+				if !s.over.Load() {
+					a.exchange.Elsewhere(seats)
+				}
+			}}, log)
 		if err != nil {
 			return err
 		}
-		s.all = append(s.all, shared{phones, seats})
+		s.all = append(s.all, shared{one.Outbox.Config, phones, seats})
 	}
 	s.users(cfg)
 	return nil
@@ -58,14 +70,17 @@ func (s *sharing) users(cfg *configs.Config) {
 		return
 	}
 	of := map[string]shared{}
-	for i, one := range cfg.Stores() {
-		if i == len(s.all) {
-			break // one more Redis, which the next start finds
+	for _, known := range s.all { // one more Redis is found by the next start
+		var users []string
+		for _, one := range cfg.Stores() {
+			if one.Outbox.URL == known.redis.URL {
+				users = one.Users
+			}
 		}
-		for _, user := range one.Users {
-			of[user] = s.all[i]
+		for _, user := range users {
+			of[user] = known
 		}
-		s.all[i].phones.SetUsers(one.Users)
+		known.phones.SetUsers(users)
 	}
 	s.of.Store(&of)
 }
@@ -120,13 +135,23 @@ func (s *sharing) start() {
 	}
 }
 
+// stop waits for a Redis that hangs no longer than for the stores: nobody hears SIP meanwhile.
 func (s *sharing) stop() {
-	if s != nil {
-		for _, one := range s.all {
-			one.phones.Stop()
-			one.seats.Stop()
-		}
+	if s == nil {
+		return
 	}
+	var all sync.WaitGroup
+	for _, one := range s.all {
+		all.Go(one.phones.Stop)
+		all.Go(one.seats.Stop)
+	}
+	stopped := make(chan struct{})
+	go func() { all.Wait(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(mostStopping):
+	}
+	s.over.Store(true)
 }
 
 // by is what goes by a Redis; nothing where nothing is shared.
