@@ -497,6 +497,6 @@ type Cluster struct {
 	SecretFile string           `yaml:"secret_file" is:"path"`
 	// who says which one acts when they do not hear each other
 	Witness string `yaml:"witness" oneof:"vrrp redis"`
-	// whether several switches know of each other's phones
+	// whether several switches know of each other's phones and seats
 	Share string `yaml:"share" oneof:"off redis"`
 }

@@ -240,7 +240,8 @@ var (
 	textMovesNowhere    = text{"双机时应为 VRRP 移动的地址，不能监听全部地址",
 		"must be the address that VRRP moves between the machines of the cluster, not all of them"}
 	textNeedsMachines = text{"须与 cluster.machines 一起给出", "goes with cluster.machines"}
-	textShareNameless = text{"共用注册的交换机须各有自己的 node", "needs a name of this switch's own beside it: node"}
+	textShareNameless = text{"须给出 node：不能是默认的 liandong，各台不同",
+		"needs node beside it: not liandong, and another on each switch that shares"}
 	textClusterSecret = text{"应为两台机器互认的密钥，至少 20 个字符，不是常见词，例如 openssl rand -hex 16 的输出",
 		"must be what the machines know each other by: at least 20 characters, no common word, such as openssl rand -hex 16 gives"}
 	textNoPartner = text{"没有 partner：一键转接和三方通话无处可去",

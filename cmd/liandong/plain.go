@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ var reasons = []struct {
 }{
 	{keeper.ErrNoSwitch, "控制套接字无应答，交换机没有运行"},
 	{remote.ErrNoHTTP, "配置中没有 http.listen，无法询问交换机"},
+	{remote.ErrLarge, "交换机的应答超过 16 MB，请缩小询问范围"},
+	{context.DeadlineExceeded, "等待过久，没有应答"},
 	{outbox.ErrBusy, "文件正被另一进程使用"},
 	{record.ErrInUse, "目录正被另一进程使用"},
 	{spool.ErrBusy, "另一进程已在做这项工作"},
@@ -60,10 +63,14 @@ var phrases = strings.NewReplacer(
 // all else the reason is said in their language.
 func plainly(err error, lang string) string {
 	if taken, ok := errors.AsType[*app.Taken](err); ok {
+		process := ""
+		if taken.PID != 0 {
+			process = fmt.Sprintf(both(lang, "（进程 %d）", " (process %d)"), taken.PID)
+		}
 		return fmt.Sprintf(both(lang,
-			"已有交换机在用 %s：进程 %d。请先停止它；要同时运行两台，各用自己的 run_dir 和 outbox.path",
-			"another switch runs with %s: process %d. Stop it first, or give each its own run_dir and outbox.path"),
-			taken.Dir, taken.PID)
+			"已有交换机在用 %s%s。请先停止它；要同时运行两台，各用自己的 run_dir 和 outbox.path",
+			"another switch runs with %s%s. Stop it first, or give each its own run_dir and outbox.path"),
+			taken.Dir, process)
 	}
 	dial, ok := errors.AsType[*net.OpError](err)
 	switch {

@@ -56,9 +56,15 @@ func (c calledBack) Run(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	if c.Pcap != "" {
-		return sw.Fetch(ctx, path+".pcap", func() (io.WriteCloser, error) {
+		opened := false
+		err := sw.Fetch(ctx, path+".pcap", func() (io.WriteCloser, error) {
+			opened = true
 			return os.OpenFile(c.Pcap, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		})
+		if info, has := os.Stat(c.Pcap); err != nil && opened && has == nil && info.Mode().IsRegular() {
+			_ = os.Remove(c.Pcap) // half of one
+		}
+		return err
 	}
 	text, err := sw.Ask(ctx, http.MethodGet, path, nil)
 	if err != nil {

@@ -30,6 +30,7 @@ type SeatsFound struct {
 	Seats   []string
 	Online  int  // seats of the hotline that are registered, free or not, of those looked at: 0 is none at all
 	Full    bool // no place in the queue
+	Denied  bool // another switch has those that were free: they are to be sought again
 }
 
 // LegRinging tells that a desk's phone rings.

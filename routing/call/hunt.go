@@ -75,7 +75,11 @@ func (m *machine) seatsFound(e SeatsFound) {
 		m.ignore("no desk of %s is sought", e.Hotline)
 		return
 	}
-	if len(e.Seats) == 0 {
+	switch {
+	case e.Denied:
+		m.find()
+		return
+	case len(e.Seats) == 0:
 		m.noSeat(e)
 		return
 	}

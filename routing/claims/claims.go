@@ -41,6 +41,7 @@ type Claims struct {
 	mu      sync.Mutex
 	machine *machine // guarded by mu
 	up      bool     // guarded by mu
+	tried   bool     // guarded by mu: an exchange has ended, well or not
 	stale   bool     // guarded by mu; other switches have changed something
 
 	process string // no other has it
@@ -59,7 +60,7 @@ type Stats struct {
 
 // New makes the way; Redis need not be there.
 func New(cfg Config, log *slog.Logger) (*Claims, error) {
-	cfg.Timeout = Lease / 4 // later its word is worth nothing
+	cfg.Timeout = Lease / 4 // whatever the config says: a lease that is renewed later has ended
 	l, err := link.New(cfg.Config)
 	if err != nil {
 		return nil, err
@@ -90,11 +91,12 @@ func (c *Claims) Taken(seat string) { c.with(func(m *machine) { m.taken(seat) })
 func (c *Claims) Given(seat string) { c.with(func(m *machine) { m.given(seat) }) }
 
 // Ask waits for Redis' word about seats that were just taken: done is told which of them another switch has. It is
-// called within Patience, on a goroutine of its own; without word by what is known, and while Redis is away at once.
+// called within Patience, on the goroutine that renews the lease, and must not block; without word by what is known,
+// and while Redis is away at once.
 func (c *Claims) Ask(seats []string, done func(denied []string)) {
 	c.with(func(m *machine) {
 		until := time.Now()
-		if c.up {
+		if c.up || !c.tried {
 			until = until.Add(Patience)
 		}
 		m.ask(until, seats, done)
@@ -214,7 +216,7 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 		return
 	}
 	c.mu.Lock()
-	c.up = err == nil
+	c.up, c.tried = err == nil, true
 	var answers []answer
 	var changed []string
 	if err == nil {

@@ -103,16 +103,16 @@ func (m *machine) told(me string, heard time.Time, take []string, whose map[stri
 				return false // it was taken since, and is still to be asked for
 			}
 		}
-		answers = append(answers, answer{a.done, m.denied(me, a)})
+		answers = append(answers, answer{a.done, m.denied(a)})
 		return true
 	})
 	return answers, differing(was, m.other)
 }
 
 // denied are the seats of an ask that another switch has.
-func (m *machine) denied(me string, a *ask) (list []string) {
+func (m *machine) denied(a *ask) (list []string) {
 	for _, seat := range a.seats {
-		if node, ok := m.other[seat]; ok && node != me {
+		if _, ok := m.other[seat]; ok {
 			list = append(list, seat)
 		}
 	}
@@ -145,7 +145,7 @@ func (m *machine) late(now time.Time) (answers []answer, changed []string) {
 		if now.Before(a.until) {
 			return false
 		}
-		answers = append(answers, answer{a.done, m.denied("", a)})
+		answers = append(answers, answer{a.done, m.denied(a)})
 		return true
 	})
 	return answers, changed

@@ -100,11 +100,15 @@ func (s *Seats) callOver(seat string, now time.Time) {
 const Unanswered = "no_answer"
 
 // RangInVain notes that a seat was rung by a call and has refused it, or nobody has picked up. Too often in a row,
-// and it is not ready: citizens are not to wait for a desk where nobody sits.
-func (s *Seats) RangInVain(ref, seat string, now time.Time) {
+// and it is not ready: citizens are not to wait for a desk where nobody sits. busy: it has refused as one that talks,
+// which it may do by another switch.
+func (s *Seats) RangInVain(ref, seat string, busy bool, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := s.lineOf(seat)
+	if busy && !s.alone() {
+		return
+	}
 	if s.busy[seat] != ref || s.talks[seat] || line == nil || line.Unanswered <= 0 {
 		return
 	}

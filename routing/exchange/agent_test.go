@@ -218,7 +218,7 @@ func TestSeatThatRingsInVain(t *testing.T) {
 		case "answers":
 			s.Answered("a", "1101")
 		case "in vain":
-			s.RangInVain("a", "1101", noon)
+			s.RangInVain("a", "1101", false, noon)
 		}
 		s.Release("a", "1101", noon)
 	}
@@ -227,6 +227,16 @@ func TestSeatThatRingsInVain(t *testing.T) {
 			t.Fatalf("%s: %+v", what, s.Agent("1101"))
 		}
 	}
+	s.shared = newClaims() // it may talk by another switch
+	for range 3 {
+		s.Take("a", "1101")
+		s.RangInVain("a", "1101", true, noon)
+		s.Release("a", "1101", noon)
+	}
+	if s.Agent("1101").State != Ready {
+		t.Errorf("busy: %+v", s.Agent("1101"))
+	}
+	s.shared = none{}
 	if ring("in vain"); s.Agent("1101") != (Agent{State: NotReady, Reason: Unanswered, Since: noon}) {
 		t.Errorf("%+v", s.Agent("1101"))
 	}

@@ -533,7 +533,7 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 			return
 		}
 		c.reasons = carried{p.Network, e.Reasons}
-		c.inVain(p)
+		c.inVain(p, e.Code == 486 || e.Code == 600)
 		c.farewell(p)
 		if better(p.Refused, e.Code) {
 			e.Code = p.Refused
@@ -547,9 +547,9 @@ func (c *Core) legEvent(p *party, e leg.Event) {
 }
 
 // inVain tells the register of seats that a desk's phone was rung and did not answer.
-func (c *Core) inVain(p *party) {
+func (c *Core) inVain(p *party, busy bool) {
 	if p != nil && p.Seat != "" && !p.Calls && !p.Gone && !p.leg.Answered() {
-		c.world.Seats.RangInVain(c.state.Ref, p.Seat, c.now)
+		c.world.Seats.RangInVain(c.state.Ref, p.Seat, busy, c.now)
 	}
 }
 

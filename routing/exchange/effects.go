@@ -69,7 +69,7 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.EndLeg:
 		end := leg.End{Fields: c.reason(e.Leg, e.Why)}
 		if e.Why == call.NoAnswer {
-			c.inVain(c.party(e.Leg))
+			c.inVain(c.party(e.Leg), false)
 		}
 		if e.Grace {
 			end.Grace = byeGrace

@@ -158,8 +158,11 @@ func (s *Seats) Claim(c Claim) call.SeatsFound {
 		s.changed(seat)
 	}
 	switch found.Online = len(found.Seats); {
-	case found.Online > 0:
+	case found.Online > 0 && s.alone():
 		s.leave(c.Call, c.Line.ID)
+		return found
+	case found.Online > 0:
+		s.asking(c, true)
 		return found
 	case c.Tell != nil:
 		found.Full = !s.enqueue(c)

@@ -77,6 +77,9 @@ func (x *Exchange) Restore() {
 	x.restored.Store(uint64(len(calls)))
 	x.subs.bind()
 	all.Wait()
+	if !x.seats.alone() {
+		x.seats.OfferAgain()
+	}
 	x.begin() // not before all lamps shine that did
 }
 

@@ -43,7 +43,8 @@ type Claim struct {
 	Max   int                        // at most so many; 0: all
 	Only  string                     // this seat and no other; "": any
 	First string                     // this seat and no other, ready or not; "": any
-	Tell  func(call.SeatsFound) bool // nil: does not queue. Called under the lock: must not block; false: not taken
+	asked bool                       // other switches are asked about a seat for it
+	Tell  func(call.SeatsFound) bool // nil: does not queue. Must not block, the lock may be held; false: not taken
 }
 
 // NewSeats makes an empty register. online tells whether a user's phone can
@@ -150,14 +151,14 @@ func (s *Seats) offer(seat string) {
 	}
 	for id, line := range s.waiting {
 		for _, w := range line {
-			if !slices.Contains(w.Line.Seats, seat) || s.agent(seat).State != Ready && !w.Line.LastResort {
+			if w.asked || !slices.Contains(w.Line.Seats, seat) || s.agent(seat).State != Ready && !w.Line.LastResort {
 				continue
 			}
 			s.taken(seat, w.Call)
 			found := call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}
 			if !s.alone() {
 				s.changed(seat)
-				s.leave(w.Call, id)
+				s.asking(w, true)
 				s.shared.Ask(found.Seats, func(denied []string) { s.allowed(w, found, denied, w.Tell) })
 				return
 			}

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"maps"
 	"slices"
 
 	"liandong/routing/call"
@@ -15,7 +16,7 @@ type Claims interface {
 	Elsewhere(seat string) bool                     // another switch has it
 }
 
-// none is the one switch that there is.
+// none is for a switch that shares its seats with no other.
 type none struct{}
 
 func (none) Taken(string)                 {}
@@ -37,8 +38,21 @@ func (s *Seats) Find(c Claim, tell func(call.SeatsFound) bool) (_ call.SeatsFoun
 	return call.SeatsFound{}, false
 }
 
-// allowed is what other switches say to a claim: a seat that one of them has is not this call's, which is then given
-// another or waits.
+// Elsewhere says that another switch has a seat.
+func (s *Seats) Elsewhere(seat string) bool { return s.shared.Elsewhere(seat) }
+
+// asking notes whether other switches are asked about a seat for a call. It keeps its place in the line until it has
+// one: meanwhile somebody else could have come into a line that was full. Caller holds mu.
+func (s *Seats) asking(c Claim, is bool) {
+	for i, w := range s.waiting[c.Line.ID] {
+		if w.Call == c.Call {
+			s.waiting[c.Line.ID][i].asked = is
+		}
+	}
+}
+
+// allowed is what other switches say to a claim: a seat that one of them has is not this call's, which seeks again if
+// none is left.
 func (s *Seats) allowed(c Claim, found call.SeatsFound, denied []string, tell func(call.SeatsFound) bool) {
 	s.mu.Lock()
 	for _, seat := range denied {
@@ -48,15 +62,13 @@ func (s *Seats) allowed(c Claim, found call.SeatsFound, denied []string, tell fu
 		}
 	}
 	found.Seats = slices.DeleteFunc(slices.Clone(found.Seats), func(seat string) bool { return s.busy[seat] != c.Call })
-	found.Online = len(found.Seats)
-	s.mu.Unlock()
-	if found.Online == 0 {
-		again, ok := s.Find(c, tell)
-		if !ok {
-			return
-		}
-		found = again
+	if found.Online = len(found.Seats); found.Online > 0 {
+		s.leave(c.Call, c.Line.ID)
+	} else {
+		s.asking(c, false)
+		found = call.SeatsFound{Hotline: c.Line.ID, Denied: true}
 	}
+	s.mu.Unlock()
 	if !tell(found) { // the call has ended
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -70,7 +82,26 @@ func (s *Seats) allowed(c Claim, found call.SeatsFound, denied []string, tell fu
 	}
 }
 
-// Elsewhere is told of seats that other switches have now, or have no more: these may be somebody's who waits.
+// OfferAgain offers the seats that are free to who waits: the process before may have asked other switches, and the
+// answer came to nobody.
+func (s *Seats) OfferAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seats := map[string]bool{}
+	for _, line := range s.waiting {
+		for _, seat := range line[0].Line.Seats {
+			seats[seat] = true
+		}
+	}
+	for _, seat := range slices.Sorted(maps.Keys(seats)) {
+		if _, taken := s.busy[seat]; !taken {
+			s.offer(seat)
+		}
+	}
+}
+
+// Elsewhere is told of seats that other switches have now, or have no more. Those that are free again are offered to
+// calls that wait.
 func (x *Exchange) Elsewhere(seats []string) {
 	for _, seat := range seats {
 		if !x.cfg.Claims.Elsewhere(seat) {

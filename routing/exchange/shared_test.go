@@ -75,11 +75,18 @@ func TestSharedSeats(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			shared, s, line, heard := newClaims(tt.known...), seatsOf(), lineOf(tt.ring, "1101", "1102"), &listener{}
 			s.shared = shared
-			c := Claim{Call: "a", Line: line, Tell: heard.take}
+			c := Claim{Call: "a", Line: line}
 			if tt.ring != desk.All {
 				c.Max = 1
 			}
-			if _, ok := s.Find(c, heard.take); ok {
+			c.Tell = func(f call.SeatsFound) bool { // as a call does
+				if f.Denied {
+					again, ok := s.Find(c, c.Tell)
+					return !ok || heard.take(again)
+				}
+				return heard.take(f)
+			}
+			if _, ok := s.Find(c, c.Tell); ok {
 				t.Fatal("other switches have no say")
 			}
 			shared.other = newClaims(tt.other...).other
@@ -136,5 +143,35 @@ func TestSharedSeatOfACallThatIsOver(t *testing.T) {
 	s.Release("b", "1101", time.Unix(2, 0))
 	if len(shared.mine) > 0 {
 		t.Errorf("still claimed: %v", shared.mine)
+	}
+}
+
+// Who waits keeps his place in a full line while other switches are asked about a seat for him, and is out of it when
+// he has gone meanwhile.
+func TestSharedSeatOfWhoWaits(t *testing.T) {
+	shared, s, line, heard := newClaims("1101"), seatsOf(), lineOf(desk.All, "1101"), &listener{}
+	s.shared, line.Queue.MaxCalls = shared, 1
+	c := Claim{Call: "a", Line: line, Tell: heard.take}
+	late := Claim{Call: "b", Since: time.Unix(1, 0), Line: line, Tell: (&listener{}).take}
+	if found, ok := s.Find(c, c.Tell); !ok || found.Full {
+		t.Fatalf("%+v", found)
+	}
+	delete(shared.other, "1101")
+	s.Online("1101") // free again, as it seems
+	shared.other["1101"] = true
+	if found, _ := s.Find(late, late.Tell); !found.Full {
+		t.Errorf("another has taken the place: %+v", found)
+	}
+	shared.answer()
+	if len(heard.all) != 1 || !heard.all[0].Denied || s.First("110") != "a" {
+		t.Errorf("%+v, first in line %q", heard.all, s.First("110"))
+	}
+	delete(shared.other, "1101")
+	s.OfferAgain()
+	shared.other["1101"] = true
+	s.Leave("a", "110") // he hangs up
+	shared.answer()
+	if s.Waiting("110") > 0 || s.Busy() > 0 {
+		t.Errorf("%q waits, %d seats are busy", s.First("110"), s.Busy())
 	}
 }

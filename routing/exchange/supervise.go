@@ -153,7 +153,7 @@ func (c *Core) ringSupervisor(e call.RingSupervisor) {
 		c.unreachable(p, 480)
 		return
 	}
-	if !c.world.Seats.Watch(c.state.Ref, e.User) {
+	if c.world.Seats.Elsewhere(e.User) || !c.world.Seats.Watch(c.state.Ref, e.User) {
 		c.unreachable(p, 486)
 		return
 	}

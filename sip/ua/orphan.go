@@ -20,6 +20,7 @@ const (
 	// an answer that is nobody's is of a call that another machine has.
 	orphanFor    = 3 * time.Minute
 	mostOrphans  = 64 // at a time
+	unseen       = 16 // requests that may have followed the INVITE: a PRACK, an UPDATE
 	orphanReason = `SIP;cause=481;text="Call Does Not Exist"`
 )
 
@@ -51,16 +52,7 @@ func (o *orphans) end(id string) {
 
 // orphaned lets a party go that has answered what nobody here has asked.
 func (u *UA) orphaned(res *gosip.Response, flow leg.Flow) {
-	seq, to, via := res.CSeq(), res.To(), res.Via()
-	known := u.origins.Load().trunk(flow) != "" || u.registrar.knows(flow)
-	if !known || !res.IsSuccess() || seq == nil || seq.MethodName != gosip.INVITE || to == nil ||
-		dialog.Tag(to.Params) == "" || res.From() == nil || u.now().Sub(u.began) > orphanFor {
-		return
-	}
-	local, _ := u.Local(flow.Network, flow.Transport)
-	host, port, err := readHostPort(local.ViaHost)
-	if err != nil || via == nil || strings.Trim(via.Host, "[]") != strings.Trim(host, "[]") ||
-		viaPort(via) != uint16(port) { // RFC 3261 §18.1.2
+	if !u.isOrphan(res, flow) {
 		return
 	}
 	d := dialog.Invited(res)
@@ -69,34 +61,15 @@ func (u *UA) orphaned(res *gosip.Response, flow leg.Flow) {
 	if !fresh && !repeats {
 		return
 	}
-	request := func(method gosip.RequestMethod, seq uint32) (outgoing, error) {
-		req, err := d.Request(method, seq, &gosip.ViaHeader{
-			ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(flow.Transport), Host: host,
-			Port: port, Params: gosip.HeaderParams{{K: "branch", V: fmt.Sprintf("z9hG4bKorphan%x", u.serial.Add(1))},
-				{K: "rport"}},
-		})
-		if err != nil {
-			return outgoing{}, err
-		}
-		if method == gosip.BYE {
-			req.AppendHeader(gosip.NewHeader("Reason", orphanReason))
-		}
-		req.SetBody(nil)
-		return outgoing{packet: leg.Packet{Msg: req, Flow: flow}, callID: d.CallID, data: []byte(req.String()),
-			to: unmap(flow.Remote)}, nil
-	}
-	if ack, err := request(gosip.ACK, seq.SeqNo); err == nil {
-		u.dispatch(ack)
-	}
+	u.dispatchOf(&d, gosip.ACK, d.LocalSeq, flow)
 	if !fresh {
 		return
 	}
-	bye, err := request(gosip.BYE, seq.SeqNo+1)
-	if err != nil {
+	bye, ok := u.dispatchOf(&d, gosip.BYE, d.LocalSeq+unseen, flow)
+	if !ok {
 		u.orphans.end(id)
 		return
 	}
-	u.dispatch(bye)
 	u.spawn(func() {
 		defer u.orphans.end(id)
 		for _, wait := range orphanAgain {
@@ -108,4 +81,38 @@ func (u *UA) orphaned(res *gosip.Response, flow leg.Flow) {
 			}
 		}
 	})
+}
+
+// isOrphan: the answer is of somebody who is known, to an INVITE that this switch may have sent (RFC 3261 §18.1.2).
+func (u *UA) isOrphan(res *gosip.Response, flow leg.Flow) bool {
+	seq, to, via := res.CSeq(), res.To(), res.Via()
+	known := u.origins.Load().trunk(flow) != "" || u.registrar.knows(flow)
+	if !known || !res.IsSuccess() || seq == nil || seq.MethodName != gosip.INVITE || to == nil || via == nil ||
+		dialog.Tag(to.Params) == "" || res.From() == nil || u.now().Sub(u.began) > orphanFor {
+		return false
+	}
+	local, _ := u.Local(flow.Network, flow.Transport)
+	host, port, err := readHostPort(local.ViaHost)
+	return err == nil && strings.Trim(via.Host, "[]") == strings.Trim(host, "[]") && viaPort(via) == uint16(port)
+}
+
+// dispatchOf sends a request in an orphan's dialog, back the way that its answer came.
+func (u *UA) dispatchOf(d *dialog.Dialog, method gosip.RequestMethod, seq uint32, flow leg.Flow) (o outgoing, ok bool) {
+	local, _ := u.Local(flow.Network, flow.Transport)
+	host, port, _ := readHostPort(local.ViaHost)
+	req, err := d.Request(method, seq, &gosip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(flow.Transport), Host: host, Port: port,
+		Params: gosip.HeaderParams{{K: "branch", V: fmt.Sprintf("z9hG4bKorphan%x", u.serial.Add(1))}, {K: "rport"}},
+	})
+	if err != nil {
+		return o, false
+	}
+	if method == gosip.BYE {
+		req.AppendHeader(gosip.NewHeader("Reason", orphanReason))
+	}
+	req.SetBody(nil)
+	o = outgoing{packet: leg.Packet{Msg: req, Flow: flow}, callID: d.CallID, data: []byte(req.String()),
+		to: unmap(flow.Remote)}
+	u.dispatch(o)
+	return o, true
 }

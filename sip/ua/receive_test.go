@@ -272,7 +272,7 @@ func TestOrphan(t *testing.T) {
 		bye = got
 		for _, want := range []string{method + " sip:1101@127.0.0.9:5070 SIP/2.0\r\n", "Route: <sip:127.0.0.8;lr>\r\n",
 			"From: <sip:110@b>;tag=1\r\n", "To: <sip:1101@d>;tag=2\r\n", "Call-ID: lost@switch\r\n",
-			fmt.Sprintf("CSeq: %d %s\r\n", 7+i, method)} {
+			fmt.Sprintf("CSeq: %d %s\r\n", 7+i*unseen, method)} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s has no %q:\n%s", method, want, got)
 			}

@@ -47,7 +47,7 @@ func sharable(b location.Binding) bool {
 	return len(b.Way) <= maxWay && len(b.Key)+len(b.CallID) <= maxWay && !strings.ContainsAny(b.Key+b.CallID, "\r\n")
 }
 
-// changes are what a REGISTER means for other switches: bindings that there are now, and those that are gone, also when
+// shares are what a REGISTER means for other switches: bindings that there are now, and those that are gone, also when
 // only others know of them.
 func (reg *registration) shares(now time.Time, node string, longest time.Duration, had, has []record) (
 	all []location.Binding) {
@@ -174,7 +174,8 @@ func (r *registrar) learn(now time.Time, n location.News, rec record, ok bool) (
 	tell, found := ok && !rec.lost, false
 	for _, had := range r.users[user] {
 		switch {
-		case had.key == n.Now.Key && (had.callID != n.Was.CallID || had.cseq != n.Was.CSeq) && now.Before(had.Expires):
+		case had.key == n.Now.Key && (had.callID != n.Was.CallID || had.cseq != n.Was.CSeq) &&
+			now.Before(had.Expires) && !n.Now.After(had.shared(n.Now.Node), now):
 			return false
 		case had.key == n.Now.Key:
 			found = true

@@ -99,8 +99,8 @@ type Store struct {
 	Outbox *outbox.Outbox
 	Ledger *ledger.Ledger
 	Push   []*push.Pusher
-	Shared *whereabouts.Whereabouts // nil: other switches are not told of its users' phones, and
-	Seats  *claims.Claims           // of their calls; nil, too
+	Shared *whereabouts.Whereabouts // other switches' phones; nil: nothing is shared
+	Seats  *claims.Claims           // other switches' seats; nil: nothing is shared
 }
 
 // phones are the addresses where a user's phones are registered.

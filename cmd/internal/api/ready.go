@@ -67,6 +67,9 @@ func (s *Server) warnings(lang string) (all []string) {
 		if one.Shared != nil && !one.Shared.Stats().Up {
 			all = append(all, notShared.in(lang))
 		}
+		if one.Seats != nil && !one.Seats.Stats().Up {
+			all = append(all, seatsNotShared.in(lang))
+		}
 		for _, p := range one.Push {
 			if !p.Stats().Up {
 				all = append(all, webhookDown.in(lang, p.Name()))

@@ -23,6 +23,8 @@ var (
 		"警告：Redis 无法写入；%d 条在磁盘上等待"}
 	notShared = text{"warning: Redis does not share registrations: this switch rings the phones that it knows of",
 		"警告：Redis 无法共用注册，本机只按已知的注册振铃"}
+	seatsNotShared = text{"warning: Redis does not say which switch has a seat: two switches may ring one desk",
+		"警告：Redis 无法说明坐席归哪台交换机，两台可能同时振铃同一坐席"}
 	webhookDown = text{"warning: webhook %s takes no ticket entries; they wait in their stream",
 		"警告：webhook %s 不收存根；存根在流里等待"}
 	trunkDown  = text{"warning: trunk %s does not answer at %s", "警告：中继 %s 的 %s 无应答"}

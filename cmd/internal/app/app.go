@@ -467,6 +467,7 @@ func (a *App) Start() error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.takeSound()
+	a.sharing.startSeats()
 	if err := a.ua.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)
@@ -478,7 +479,7 @@ func (a *App) Start() error {
 		a.feed.Concern(cmp.Or(c.Peer.Ref, c.Ref), strings.Split(exchange.Lines(c), ","))
 	}
 	a.feed.Watch(slices.Collect(maps.Keys(a.directory.Load().Seats)), a.api.Chair, a.phoned)
-	a.sharing.start()
+	a.sharing.startPhones()
 	if err := a.api.Start(); err != nil {
 		a.Stop()
 		return fmt.Errorf("app: %w", err)

@@ -239,6 +239,9 @@ type Taken struct {
 }
 
 func (t *Taken) Error() string {
+	if t.PID == 0 {
+		return fmt.Sprintf("app: run_dir: %s: another switch runs with it", t.Dir)
+	}
 	return fmt.Sprintf("app: run_dir: %s: another switch runs with it, process %d", t.Dir, t.PID)
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type sharing struct {
 // shared is what goes by one Redis.
 type shared struct {
 	redis  link.Config
+	users  []string // of a reload; written by it alone
 	phones *whereabouts.Whereabouts
 	seats  *claims.Claims
 }
@@ -49,7 +51,7 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node,
+		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node + "/" + one.Name,
 			Elsewhere: func(seats []string) {
 				if !s.over.Load() {
 					a.exchange.Elsewhere(seats)
@@ -58,7 +60,7 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		s.all = append(s.all, shared{one.Outbox.Config, phones, seats})
+		s.all = append(s.all, shared{redis: one.Outbox.Config, phones: phones, seats: seats})
 	}
 	s.users(cfg)
 	return nil
@@ -70,17 +72,18 @@ func (s *sharing) users(cfg *configs.Config) {
 		return
 	}
 	of := map[string]shared{}
-	for _, known := range s.all { // one more Redis is found by the next start
-		var users []string
-		for _, one := range cfg.Stores() {
-			if one.Outbox.URL == known.redis.URL {
-				users = one.Users
-			}
+	stores := cfg.Stores()
+	for i, known := range s.all { // another Redis, or another address of one, waits for the next start
+		j := slices.IndexFunc(stores, func(one configs.Store) bool {
+			return one.Outbox.URL == known.redis.URL && one.Outbox.Password == known.redis.Password
+		})
+		if j >= 0 {
+			s.all[i].users = stores[j].Users
+			known.phones.SetUsers(stores[j].Users)
 		}
-		for _, user := range users {
-			of[user] = known
+		for _, user := range s.all[i].users {
+			of[user] = s.all[i]
 		}
-		known.phones.SetUsers(users)
 	}
 	s.of.Store(&of)
 }
@@ -106,8 +109,8 @@ func (s *sharing) Taken(seat string) {
 
 // Given is the end of Taken.
 func (s *sharing) Given(seat string) {
-	if c := s.at(seat).seats; c != nil {
-		c.Given(seat)
+	for _, one := range s.all { // a reload may have moved it since it was taken
+		one.seats.Given(seat)
 	}
 }
 
@@ -126,11 +129,19 @@ func (s *sharing) Elsewhere(seat string) bool {
 	return c != nil && c.Elsewhere(seat)
 }
 
-func (s *sharing) start() {
+// startSeats comes before any call can seek a desk: whoever asks is answered within a time.
+func (s *sharing) startSeats() {
+	if s != nil {
+		for _, one := range s.all {
+			one.seats.Start()
+		}
+	}
+}
+
+func (s *sharing) startPhones() {
 	if s != nil {
 		for _, one := range s.all {
 			one.phones.Start()
-			one.seats.Start()
 		}
 	}
 }

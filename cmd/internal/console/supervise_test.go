@@ -81,7 +81,7 @@ func TestSuperviseByHTTP(t *testing.T) {
 		t.Fatalf("%d %s", status, body)
 	}
 	want(b, "take_back", http.StatusOK, "ok")
-	taken = <-desk.Incoming() // answers
+	<-desk.Incoming() // answers
 	r.reach(other, phone.Ended)
 	r.until("the very desk has the citizen again",
 		func() bool { return strings.Contains(list(t, b), `"desk":"1101"`) })

@@ -80,9 +80,9 @@ type Feed struct {
 	ring   []Event             // guarded by mu; at Seq modulo its length
 	next   uint64              // guarded by mu; the Seq to come
 	wake   chan struct{}       // guarded by mu; closed soon after the next event
-	call   *time.Timer         // guarded by mu; closes wake
-	called time.Time           // guarded by mu; when it did last
-	due    bool                // guarded by mu; it will
+	waker  *time.Timer         // guarded by mu; closes wake
+	woke   time.Time           // guarded by mu; when it did last
+	waking bool                // guarded by mu; it will
 	calls  map[string][]string // guarded by mu; call_ref → the lines that it was last the affair of
 	chairs map[string]Chair    // guarded by mu; as told last
 	closed bool                // guarded by mu
@@ -93,10 +93,10 @@ type Feed struct {
 	wg      sync.WaitGroup
 }
 
-// When readers are called. What is told at one moment goes to them in one, and what comes soon after it in the next.
+// When readers are woken. What is told at one moment goes to them in one, and what comes soon after it in the next.
 const (
 	gather = 10 * time.Millisecond // after the first event
-	pace   = 80 * time.Millisecond // between two calls
+	pace   = 80 * time.Millisecond // between two wakings
 )
 
 // mostCalls bounds what is kept of calls whose end is never told.
@@ -109,8 +109,8 @@ func New(room int, began time.Time) *Feed {
 		calls: map[string][]string{}, chairs: map[string]Chair{}, dirty: map[string]bool{},
 		touched: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
-	f.call = time.AfterFunc(gather, f.callReaders)
-	f.call.Stop()
+	f.waker = time.AfterFunc(gather, f.wakeReaders)
+	f.waker.Stop()
 	return f
 }
 
@@ -183,18 +183,18 @@ func (f *Feed) put(e Event) {
 	e.frame, e.Data = frame(f.id(e.Seq), e.Name, e.Data)
 	f.ring[e.Seq%uint64(len(f.ring))] = e
 	f.next++
-	if !f.due {
-		f.due = true
-		f.call.Reset(max(gather, pace-time.Since(f.called)))
+	if !f.waking {
+		f.waking = true
+		f.waker.Reset(max(gather, pace-time.Since(f.woke)))
 	}
 }
 
-// callReaders has all readers who wait take what has come.
-func (f *Feed) callReaders() {
+// wakeReaders has all readers who wait take what has come.
+func (f *Feed) wakeReaders() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.closed {
-		f.due, f.called = false, time.Now()
+		f.waking, f.woke = false, time.Now()
 		close(f.wake)
 		f.wake = make(chan struct{})
 	}
@@ -332,7 +332,7 @@ func (f *Feed) Close() {
 	f.mu.Lock()
 	closed := f.closed
 	f.closed = true
-	f.call.Stop()
+	f.waker.Stop()
 	if !closed {
 		close(f.wake)
 		f.wake = nil

@@ -92,7 +92,7 @@ func TestSight(t *testing.T) {
 	}
 }
 
-// Readers are called soon after what is told at one moment, and for what follows it not before their pace.
+// Readers are woken soon after what is told at one moment, and for what follows it not before their pace.
 func TestReadersAreCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New(16, time.Unix(1, 0))

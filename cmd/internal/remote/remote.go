@@ -61,6 +61,8 @@ func Of(c configs.API) (Switch, error) {
 // Ask sends a request and gives the answer's body. An answer other than success is the error, in the words of the
 // switch; so is one that is larger than [ErrLarge] allows.
 func (s Switch) Ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var text bytes.Buffer
 	err := s.ask(ctx, method, path, body, func(r io.Reader) error {
 		_, err := text.ReadFrom(io.LimitReader(r, mostAnswer+1))
@@ -89,8 +91,8 @@ func (s Switch) Fetch(ctx context.Context, path string, open func() (io.WriteClo
 
 // ask has take read the body of an answer that is success.
 func (s Switch) ask(ctx context.Context, method, path string, body []byte, take func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	client, scheme, err := s.client()
 	if err != nil {
 		return err
@@ -104,9 +106,11 @@ func (s Switch) ask(ctx context.Context, method, path string, body []byte, take 
 	if !s.token.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+s.token.Reveal())
 	}
+	late := time.AfterFunc(patience, func() { cancel(context.DeadlineExceeded) })
 	answer, err := client.Do(req)
+	late.Stop()
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 == 2 {
