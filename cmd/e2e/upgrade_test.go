@@ -102,7 +102,7 @@ func TestSecondServe(t *testing.T) {
 	s := startServing(t, miniredis.RunT(t).Addr())
 	began := time.Now()
 	said, err := exec.Command(s.path, append(slices.Clone(s.args), "--set", "lang=en")...).CombinedOutput()
-	if want := fmt.Sprintf("another switch runs with %s: process %d.", s.run, s.keeper.Process.Pid); err == nil ||
+	if want := fmt.Sprintf("another switch runs with %s (process %d).", s.run, s.keeper.Process.Pid); err == nil ||
 		!strings.Contains(string(said), want) || strings.Contains(string(said), "media engine") {
 		t.Errorf("%v, want %s\n%s", err, want, said)
 	}
