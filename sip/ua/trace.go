@@ -55,14 +55,15 @@ func (u *UA) traceAnswer(in *inbound, o outgoing) {
 	u.cfg.Trace(m)
 }
 
-// traceSent captures what a call sends, before it goes: its answer comes after it.
+// traceSent captures what a call sends, before it goes: its answer comes after it. A new call may answer before it is
+// known whose its Call-ID is, which the INVITE tells then.
 func (u *UA) traceSent(o outgoing, transport string, local netip.AddrPort, fault error) {
 	if u.cfg.Trace == nil || o.packet.Msg == nil {
 		return
 	}
 	s, _ := u.Sink(o.callID)
 	ref, ok := refOf(s)
-	if !ok {
+	if _, begins := s.(*reserved); !ok && !begins {
 		return
 	}
 	flow := leg.Flow{Network: o.packet.Flow.Network, Transport: transport, Local: local, Remote: o.to}
