@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"testing"
 	"time"
@@ -191,7 +190,8 @@ func TestRealCluster(t *testing.T) {
 func startCluster(t *testing.T) []*redistest.Server {
 	var nodes []*redistest.Server
 	for range 2 {
-		nodes = append(nodes, redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t)))
+		nodes = append(nodes, redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port",
+			strconv.Itoa(redistest.FreePort(t))))
 	}
 	nodes[0].Do("CLUSTER", "ADDSLOTSRANGE", "0", "8191")
 	nodes[1].Do("CLUSTER", "ADDSLOTSRANGE", "8192", "16383")
@@ -204,13 +204,4 @@ func startCluster(t *testing.T) []*redistest.Server {
 		})
 	}
 	return nodes
-}
-
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

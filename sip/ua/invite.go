@@ -50,9 +50,9 @@ func (u *UA) subscribe(in *inbound) {
 // admit asks the handler, with the Call-ID already taken, so that what follows
 // on the wire, also on another socket, cannot begin the same call again.
 func (u *UA) admit(o Origin, in *inbound) {
-	place, taken := u.reserve(in)
-	if taken {
-		u.post(place, in)
+	place, had := u.reserve(in)
+	if had != nil {
+		u.post(had, in)
 		return
 	}
 	var sink Sink

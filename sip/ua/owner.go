@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/capture"
 )
 
 // owner is whom the messages of a Call-ID belong to. After a refusal the same Call-ID may begin another call, while the
@@ -202,37 +204,62 @@ func finish(list []*owner, res *gosip.Response) {
 
 // reserved holds the place of a Sink that the handler is about to give. What
 // another socket brings meanwhile is sent again by its peer.
-type reserved struct{ _ byte } // no two have one address
+type reserved struct {
+	settled bool              // guarded by the UA's mu, as is sent
+	sent    []capture.Message // by the call meanwhile, to be captured when it is known whose it is
+}
 
 func (*reserved) Post(Inbound) bool { return false }
 
-// reserve takes a Call-ID for what a request begins; taken: another request has been quicker.
-func (u *UA) reserve(in *inbound) (place Sink, taken bool) {
+// reserve takes a Call-ID for what a request begins; had: another request has been quicker.
+func (u *UA) reserve(in *inbound) (place *reserved, had Sink) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	list := u.owners[in.callID()]
 	if len(list) > 0 && !list[0].finished {
-		return list[0].sink, true
+		return nil, list[0].sink
 	}
 	place = &reserved{}
 	o := &owner{sink: place, opening: openingOf(in.top, in.req.CSeq())}
 	o.addHost(host{in.flow.Network, in.flow.Remote.Addr()})
 	o.toldBy(in.flow.Network, in.msg)
 	u.owners[in.callID()] = append([]*owner{o}, list...)
-	return place, false
+	return place, nil
 }
 
 // settle replaces the reservation, unless the handler has itself bound or
 // unbound the Call-ID meanwhile.
-func (u *UA) settle(callID string, place, s Sink) {
+func (u *UA) settle(callID string, place *reserved, s Sink) {
+	u.mu.Lock()
+	place.settled = true
+	u.replace(callID, place, s)
+	u.mu.Unlock()
+	if ref, ok := refOf(s); ok {
+		for _, m := range place.sent {
+			m.Ref = ref
+			u.cfg.Trace(m)
+		}
+	}
+}
+
+// holds keeps what is sent until it is known whose it is; false: it is known.
+func (u *UA) holds(place *reserved, m capture.Message) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if !place.settled {
+		place.sent = append(place.sent, m)
+	}
+	return !place.settled
+}
+
+// replace: caller holds mu.
+func (u *UA) replace(callID string, place *reserved, s Sink) {
 	if s == nil {
-		u.disown(callID, func(o *owner) bool { return o.sink == place })
+		u.disown(callID, func(o *owner) bool { return o.sink == Sink(place) })
 		return
 	}
 	for _, o := range u.owners[callID] {
-		if o.sink == place {
+		if o.sink == Sink(place) {
 			o.sink = s
 		}
 	}

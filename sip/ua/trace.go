@@ -56,22 +56,27 @@ func (u *UA) traceAnswer(in *inbound, o outgoing) {
 }
 
 // traceSent captures what a call sends, before it goes: its answer comes after it. A new call may answer before it is
-// known whose its Call-ID is, which the INVITE tells then.
+// known whose its Call-ID is.
 func (u *UA) traceSent(o outgoing, transport string, local netip.AddrPort, fault error) {
 	if u.cfg.Trace == nil || o.packet.Msg == nil {
 		return
 	}
 	s, _ := u.Sink(o.callID)
-	ref, ok := refOf(s)
-	if _, begins := s.(*reserved); !ok && !begins {
+	place, begins := s.(*reserved)
+	if _, ok := refOf(s); !ok && !begins {
 		return
 	}
 	flow := leg.Flow{Network: o.packet.Flow.Network, Transport: transport, Local: local, Remote: o.to}
 	m := u.seen(o.callID, flow, o.data)
-	m.Ref, m.Out = ref, true
-	if fault != nil {
+	if m.Out = true; fault != nil {
 		m.Fault = fault.Error()
 	}
+	if begins && u.holds(place, m) {
+		return
+	} else if begins {
+		s, _ = u.Sink(o.callID) // meanwhile it is known
+	}
+	m.Ref, _ = refOf(s)
 	u.cfg.Trace(m)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -67,7 +68,7 @@ func StartSyncing(t testing.TB, args ...string) *Server {
 }
 
 func start(t testing.TB, name string, args []string) *Server {
-	s := &Server{t: t, name: name, dir: t.TempDir(), port: freePort(t)}
+	s := &Server{t: t, name: name, dir: t.TempDir(), port: FreePort(t)}
 	s.args = slices.Concat([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning", "--daemonize", "no",
@@ -81,7 +82,7 @@ func start(t testing.TB, name string, args []string) *Server {
 // and alone decides, within some seconds, that it has died.
 func StartSentinel(t testing.TB, primary *Server) *Server {
 	t.Helper()
-	s := &Server{t: t, name: program, port: freePort(t)}
+	s := &Server{t: t, name: program, port: FreePort(t)}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
@@ -244,12 +245,18 @@ func (s *Server) stop() {
 	<-s.done
 }
 
-func freePort(t testing.TB) int {
+// FreePort is a port that nobody listens at. It is below those that the system gives away by itself: until it is used
+// nobody else gets it.
+func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
