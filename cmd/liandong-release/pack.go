@@ -56,41 +56,9 @@ func (r *release) pack(ctx context.Context, kind, arch, binary string) (string, 
 		return "", fmt.Errorf("%s has no name for %s", kind, arch)
 	}
 	dir := filepath.Join(r.stage, kind+"-"+arch)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	c, err := r.layOut(dir, kind, other, binary)
+	if err != nil {
 		return "", err
-	}
-	c := recipe{
-		Name: "liandong", Arch: other, Platform: "linux", Version: packageVersion(r.version), Schema: "none",
-		Section:  "comm",
-		Priority: "optional", Maintainer: "liandong", License: "Apache-2.0", ModTime: r.at,
-		Scripts:     map[string]string{},
-		Description: "switch between hotlines\n110 and 12345 hand calls to each other, with a ticket for each.",
-	}
-	if kind == "deb" {
-		c.Recommends = []string{"redis-server"}
-	} else {
-		c.RPM = map[string]string{"buildhost": "liandong"}
-	}
-	for i, f := range r.installed(binary) {
-		source := filepath.Join(dir, fmt.Sprint(i))
-		if err := os.WriteFile(source, f.data, 0o644); err != nil {
-			return "", err
-		}
-		c.Contents = append(c.Contents, content{Source: source, Path: "/" + f.path,
-			Info: map[string]any{"mode": f.mode, "mtime": r.at}})
-	}
-	c.Contents = append(c.Contents, content{Path: "/etc/liandong", Type: "dir",
-		Info: map[string]any{"mode": 0o2750, "group": "liandong", "mtime": r.at}})
-	for _, script := range []string{"preinstall", "postinstall", "preremove", "postremove"} {
-		text, err := scripts.ReadFile("scripts/" + script)
-		if err != nil {
-			return "", err
-		}
-		path := filepath.Join(dir, script)
-		if err := os.WriteFile(path, text, 0o755); err != nil {
-			return "", err
-		}
-		c.Scripts[script] = path
 	}
 	text, err := json.Marshal(c) // which is YAML, too
 	if err != nil {
@@ -114,4 +82,46 @@ func (r *release) pack(ctx context.Context, kind, arch, binary string) (string, 
 	}
 	fmt.Fprintln(r.log, name)
 	return name, nil
+}
+
+// layOut writes what goes into a package, with its scripts, and gives the recipe for it. arch is as the package names
+// it.
+func (r *release) layOut(dir, kind, arch, binary string) (c recipe, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return c, err
+	}
+	c = recipe{
+		Name: "liandong", Arch: arch, Platform: "linux", Version: packageVersion(r.version), Schema: "none",
+		Section:  "comm",
+		Priority: "optional", Maintainer: "liandong", License: "Apache-2.0", ModTime: r.at,
+		Scripts:     map[string]string{},
+		Description: "switch between hotlines\n110 and 12345 hand calls to each other, with a ticket for each.",
+	}
+	if kind == "deb" {
+		c.Recommends = []string{"redis-server"}
+	} else {
+		c.RPM = map[string]string{"buildhost": "liandong"}
+	}
+	for i, f := range r.installed(binary) {
+		source := filepath.Join(dir, fmt.Sprint(i))
+		if err := os.WriteFile(source, f.data, 0o644); err != nil {
+			return c, err
+		}
+		c.Contents = append(c.Contents, content{Source: source, Path: "/" + f.path,
+			Info: map[string]any{"mode": f.mode, "mtime": r.at}})
+	}
+	c.Contents = append(c.Contents, content{Path: "/etc/liandong", Type: "dir",
+		Info: map[string]any{"mode": 0o2750, "group": "liandong", "mtime": r.at}})
+	for _, script := range []string{"preinstall", "postinstall", "preremove", "postremove"} {
+		text, err := scripts.ReadFile("scripts/" + script)
+		if err != nil {
+			return c, err
+		}
+		path := filepath.Join(dir, script)
+		if err := os.WriteFile(path, text, 0o755); err != nil {
+			return c, err
+		}
+		c.Scripts[script] = path
+	}
+	return c, nil
 }
