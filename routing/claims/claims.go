@@ -27,8 +27,8 @@ type Config struct {
 	link.Config
 	Node string // this switch; no other has its name
 
-	// Elsewhere is told of seats that other switches have now, or have no more; nobody waits for it.
-	Elsewhere func(seats []string)
+	// Changed is told of seats that other switches have now, or have no more; nobody waits for it.
+	Changed func(seats []string)
 }
 
 // Claims is what this switch and others have of the seats. Safe for use by several goroutines; no method waits.
@@ -47,9 +47,6 @@ type Claims struct {
 	process string // no other has it
 	number  uint64 // of the last exchange; owned by run
 	failing bool   // owned by run
-
-	cancel context.CancelFunc
-	done   sync.WaitGroup
 }
 
 // Stats is how the claims stand.
@@ -66,23 +63,20 @@ func New(cfg Config, log *slog.Logger) (*Claims, error) {
 		return nil, err
 	}
 	return &Claims{cfg: cfg, log: log, link: l, wake: make(chan struct{}, 1), machine: newMachine(),
-		process: rand.Text(), cancel: func() {}}, nil
+		process: rand.Text()}, nil
 }
 
 // Start begins to claim. Call it once.
 func (c *Claims) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.done.Go(func() { c.run(ctx) })
-	c.done.Go(func() { c.listen(ctx) })
+	c.link.Go(c.run)
+	c.link.Go(c.watch)
+	c.link.Go(func(ctx context.Context) {
+		c.link.Listen(ctx, channel, link.Hearing{Joined: func() { c.heard("") }, Heard: c.heard, Deaf: func(error) {}})
+	})
 }
 
 // Stop ends it. The seats stay this switch's for a lease: another process may go on with its calls.
-func (c *Claims) Stop() {
-	c.cancel()
-	c.link.Close()
-	c.done.Wait()
-}
+func (c *Claims) Stop() { c.link.Close() }
 
 // Taken says that a call of this switch has a seat, Given that none has it any more.
 func (c *Claims) Taken(seat string) { c.with(func(m *machine) { m.taken(seat) }) }
@@ -103,12 +97,12 @@ func (c *Claims) Ask(seats []string, done func(denied []string)) {
 	})
 }
 
-// Elsewhere says that another switch has a seat.
-func (c *Claims) Elsewhere(seat string) bool {
+// HeldBy is the other switch that has a seat.
+func (c *Claims) HeldBy(seat string) (node string, held bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, is := c.machine.other[seat]
-	return is
+	node, held = c.machine.other[seat]
+	return node, held
 }
 
 // Stats may be called at any time.
@@ -136,7 +130,6 @@ func (c *Claims) nudge() {
 // run tells Redis what has changed, and renews the lease. An exchange that takes long keeps nobody waiting beyond his
 // patience: another goroutine answers them.
 func (c *Claims) run(ctx context.Context) {
-	c.done.Go(func() { c.watch(ctx) })
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	read := time.Now()
@@ -187,7 +180,7 @@ func (c *Claims) say(answers []answer, changed []string) {
 		a.done(a.denied)
 	}
 	if len(changed) > 0 {
-		c.cfg.Elsewhere(changed)
+		c.cfg.Changed(changed)
 	}
 }
 
@@ -257,26 +250,12 @@ func (c *Claims) send(ctx context.Context, take, free []string, all bool) (map[s
 	return whose, nil
 }
 
-// listen hears that other switches have changed something.
-func (c *Claims) listen(ctx context.Context) {
-	for ctx.Err() == nil {
-		sub := c.link.Client().Subscribe(ctx, channel)
-		for {
-			got, err := sub.ReceiveTimeout(ctx, 10*beat)
-			if err != nil {
-				break // the beat sees everything, if half a second later
-			}
-			if m, ok := got.(*redis.Message); ok && m.Payload != c.cfg.Node {
-				c.mu.Lock()
-				c.stale = true
-				c.mu.Unlock()
-				c.nudge()
-			}
-		}
-		_ = sub.Close()
-		select {
-		case <-ctx.Done():
-		case <-time.After(beat):
-		}
+// heard: a switch has changed something. What was not heard while there was no subscription the beat finds.
+func (c *Claims) heard(node string) {
+	if node != c.cfg.Node {
+		c.mu.Lock()
+		c.stale = true
+		c.mu.Unlock()
+		c.nudge()
 	}
 }

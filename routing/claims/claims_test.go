@@ -13,9 +13,9 @@ import (
 	"liandong/routing/link/redistest"
 )
 
-func start(t *testing.T, url, node string, elsewhere func([]string)) *Claims {
+func start(t *testing.T, url, node string, changed func([]string)) *Claims {
 	t.Helper()
-	cfg := Config{Config: link.Default(), Node: node, Elsewhere: elsewhere}
+	cfg := Config{Config: link.Default(), Node: node, Changed: changed}
 	cfg.URL = desk.NewSecret(url)
 	c, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -44,6 +44,12 @@ func wants(t *testing.T, c *Claims, seats ...string) []string {
 		t.Fatal("nobody is told")
 		return nil
 	}
+}
+
+// holds says that another switch has a seat.
+func holds(c *Claims, seat string) bool {
+	_, held := c.HeldBy(seat)
+	return held
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -75,19 +81,19 @@ func TestRealRedis(t *testing.T) {
 	if denied := wants(t, b, "1101", "1103"); !slices.Equal(denied, []string{"1101"}) {
 		t.Errorf("the second is denied %v", denied)
 	}
-	eventually(t, "it knows of both", func() bool { return b.Elsewhere("1101") && b.Elsewhere("1102") })
-	if s := b.Stats(); s.Mine != 1 || s.Others != 2 || b.Elsewhere("1103") {
+	eventually(t, "it knows of both", func() bool { return holds(b, "1101") && holds(b, "1102") })
+	if s := b.Stats(); s.Mine != 1 || s.Others != 2 || holds(b, "1103") {
 		t.Errorf("%+v", s)
 	}
 	a.Given("1101")
-	eventually(t, "given back", func() bool { return !b.Elsewhere("1101") && len(changed) > 0 })
+	eventually(t, "given back", func() bool { return !holds(b, "1101") && len(changed) > 0 })
 	if denied := wants(t, b, "1101"); len(denied) > 0 {
 		t.Errorf("what is given back is denied")
 	}
 
 	a.Stop()
 	began := time.Now()
-	eventually(t, "a dead switch has no seats", func() bool { return !b.Elsewhere("1102") })
+	eventually(t, "a dead switch has no seats", func() bool { return !holds(b, "1102") })
 	t.Logf("the seats of a dead switch are free after %v", time.Since(began).Round(10*time.Millisecond))
 	if denied := wants(t, b, "1102"); len(denied) > 0 {
 		t.Error("it is denied all the same")

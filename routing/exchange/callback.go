@@ -44,7 +44,7 @@ func (x *Exchange) CallBack(o Callback) (ref string, err error) {
 	}
 	asked := call.CallbackAsked{Ref: x.cfg.NewRef(), Caller: o.Citizen, Hotline: o.Hotline, Callback: call.Callback{
 		Stub: o.Stub, Seat: o.Seat, Trunk: t.Name, Number: dials, Shown: line.Callback.Number}}
-	if x.seats.Elsewhere(o.Seat) || !x.seats.Take(asked.Ref, o.Seat) {
+	if x.seats.HeldElsewhere(o.Seat) || !x.seats.Take(asked.Ref, o.Seat) {
 		return "", ErrSeatBusy
 	}
 	p := promise{began: make(chan bool, 1)}

@@ -126,7 +126,7 @@ func (c Claim) wants(seat string) bool {
 func (s *Seats) standing(c Claim, state AgentState) (list []string) {
 	for _, e := range s.freeOf(c.Line).list {
 		if !c.wants(e.seat) || s.agent(e.seat).State != state || slices.Contains(c.Tried, e.seat) ||
-			!s.online(e.seat) || s.shared.Elsewhere(e.seat) {
+			!s.online(e.seat) || s.HeldElsewhere(e.seat) {
 			continue
 		}
 		if list = append(list, e.seat); len(list) == c.Max {

@@ -91,8 +91,8 @@ func (s *Seats) Sit(seat string) {
 	s.changed(seat)
 }
 
-// First is the call that has waited longest for a seat of a hotline, "" none.
-func (s *Seats) First(hotline string) string {
+// LongestWaiting is the call that has waited longest for a seat of a hotline, "" none.
+func (s *Seats) LongestWaiting(hotline string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if line := s.waiting[hotline]; len(line) > 0 {
@@ -146,7 +146,7 @@ func (s *Seats) Online(seat string) {
 }
 
 func (s *Seats) offer(seat string) {
-	if !s.online(seat) || s.shared.Elsewhere(seat) {
+	if !s.online(seat) || s.HeldElsewhere(seat) {
 		return
 	}
 	for id, line := range s.waiting {

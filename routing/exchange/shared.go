@@ -13,7 +13,7 @@ type Claims interface {
 	Taken(seat string)                              // a call of this switch has the seat
 	Given(seat string)                              // none has it any more
 	Ask(seats []string, done func(denied []string)) // which of those just taken another switch has; done is called soon
-	Elsewhere(seat string) bool                     // another switch has it
+	HeldBy(seat string) (node string, held bool)    // the other switch that has it
 }
 
 // none is for a switch that shares its seats with no other.
@@ -22,7 +22,7 @@ type none struct{}
 func (none) Taken(string)                 {}
 func (none) Given(string)                 {}
 func (none) Ask([]string, func([]string)) {}
-func (none) Elsewhere(string) bool        { return false }
+func (none) HeldBy(string) (string, bool) { return "", false }
 
 // alone says that nobody has to be asked.
 func (s *Seats) alone() bool { return s.shared == none{} }
@@ -38,8 +38,11 @@ func (s *Seats) Find(c Claim, tell func(call.SeatsFound) bool) (_ call.SeatsFoun
 	return call.SeatsFound{}, false
 }
 
-// Elsewhere says that another switch has a seat.
-func (s *Seats) Elsewhere(seat string) bool { return s.shared.Elsewhere(seat) }
+// HeldElsewhere says that another switch has a seat.
+func (s *Seats) HeldElsewhere(seat string) bool {
+	_, held := s.shared.HeldBy(seat)
+	return held
+}
 
 // asking notes whether other switches are asked about a seat for a call. It keeps its place in the line until it has
 // one: meanwhile somebody else could have come into a line that was full. Caller holds mu.
@@ -100,11 +103,11 @@ func (s *Seats) OfferAgain() {
 	}
 }
 
-// Elsewhere is told of seats that other switches have now, or have no more. Those that are free again are offered to
-// calls that wait.
-func (x *Exchange) Elsewhere(seats []string) {
+// SeatsElsewhere is told of seats that other switches have now, or have no more. Those that are free again are offered
+// to calls that wait.
+func (x *Exchange) SeatsElsewhere(seats []string) {
 	for _, seat := range seats {
-		if !x.cfg.Claims.Elsewhere(seat) {
+		if !x.seats.HeldElsewhere(seat) {
 			x.seats.Online(seat)
 		}
 	}

@@ -23,9 +23,9 @@ func newClaims(other ...string) *claims {
 	return c
 }
 
-func (c *claims) Taken(seat string)          { c.mine[seat] = true }
-func (c *claims) Given(seat string)          { delete(c.mine, seat) }
-func (c *claims) Elsewhere(seat string) bool { return c.other[seat] }
+func (c *claims) Taken(seat string)                 { c.mine[seat] = true }
+func (c *claims) Given(seat string)                 { delete(c.mine, seat) }
+func (c *claims) HeldBy(seat string) (string, bool) { return "other", c.other[seat] }
 
 func (c *claims) Ask(seats []string, done func(denied []string)) {
 	c.asked = append(c.asked, func() {
@@ -108,7 +108,7 @@ func TestSharedSeats(t *testing.T) {
 			if len(tt.want) > 0 {
 				return
 			}
-			if s.First("110") != "a" || heard.all[0].Online != 1 {
+			if s.LongestWaiting("110") != "a" || heard.all[0].Online != 1 {
 				t.Errorf("it does not wait: %+v", heard.all)
 			}
 			delete(shared.other, "1102") // the other switch gives it back
@@ -163,8 +163,8 @@ func TestSharedSeatOfWhoWaits(t *testing.T) {
 		t.Errorf("another has taken the place: %+v", found)
 	}
 	shared.answer()
-	if len(heard.all) != 1 || !heard.all[0].Denied || s.First("110") != "a" {
-		t.Errorf("%+v, first in line %q", heard.all, s.First("110"))
+	if len(heard.all) != 1 || !heard.all[0].Denied || s.LongestWaiting("110") != "a" {
+		t.Errorf("%+v, first in line %q", heard.all, s.LongestWaiting("110"))
 	}
 	delete(shared.other, "1101")
 	s.OfferAgain()
@@ -172,6 +172,6 @@ func TestSharedSeatOfWhoWaits(t *testing.T) {
 	s.Leave("a", "110") // he hangs up
 	shared.answer()
 	if s.Waiting("110") > 0 || s.Busy() > 0 {
-		t.Errorf("%q waits, %d seats are busy", s.First("110"), s.Busy())
+		t.Errorf("%q waits, %d seats are busy", s.LongestWaiting("110"), s.Busy())
 	}
 }

@@ -459,7 +459,7 @@ func (s *simulation) joins(user string, p leg.Packet) *simCall {
 		ref = s.lamps.Rings(own.ID)
 	}
 	if of, ok := monitored(s.dir, leg.RequestUser(p)); ok && !talks {
-		if ref = s.seats.First(of.line); of.seat != "" {
+		if ref = s.seats.LongestWaiting(of.line); of.seat != "" {
 			ref, _ = s.seats.Claimed(of.seat)
 		}
 	}

@@ -68,7 +68,7 @@ func (x *Exchange) watched(of watching) string {
 		ref, _ := x.Seat(of.seat)
 		return ref
 	}
-	return cmp.Or(x.seats.First(of.line), x.lamps.Rings(of.line))
+	return cmp.Or(x.seats.LongestWaiting(of.line), x.lamps.Rings(of.line))
 }
 
 // superviseByPhone takes the call of a supervisor's phone. A phone has one call at a time.
@@ -153,7 +153,7 @@ func (c *Core) ringSupervisor(e call.RingSupervisor) {
 		c.unreachable(p, 480)
 		return
 	}
-	if c.world.Seats.Elsewhere(e.User) || !c.world.Seats.Watch(c.state.Ref, e.User) {
+	if c.world.Seats.HeldElsewhere(e.User) || !c.world.Seats.Watch(c.state.Ref, e.User) {
 		c.unreachable(p, 486)
 		return
 	}

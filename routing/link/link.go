@@ -54,6 +54,10 @@ type Link struct {
 	mu     sync.Mutex
 	opt    *redis.UniversalOptions // guarded by mu
 	client redis.UniversalClient   // guarded by mu
+
+	ctx  context.Context // ends with Close
+	end  context.CancelFunc
+	done sync.WaitGroup // of those that Go has begun
 }
 
 // New makes a link that connects when first used.
@@ -62,8 +66,12 @@ func New(cfg Config) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Link{opt: opt, client: redis.NewUniversalClient(opt)}, nil
+	ctx, end := context.WithCancel(context.Background())
+	return &Link{opt: opt, client: redis.NewUniversalClient(opt), ctx: ctx, end: end}, nil
 }
+
+// Go runs f on a goroutine of its own, which Close ends by its context and waits for.
+func (l *Link) Go(f func(ctx context.Context)) { l.done.Go(func() { f(l.ctx) }) }
 
 // Client is what to send commands with. It may be another one the next time.
 func (l *Link) Client() redis.UniversalClient {
@@ -93,8 +101,12 @@ func (l *Link) Sentinel() bool {
 	return l.opt.MasterName != ""
 }
 
-// Close ends the connections.
-func (l *Link) Close() { _ = l.Client().Close() }
+// Close ends the connections, and what Go has begun.
+func (l *Link) Close() {
+	l.end()
+	_ = l.Client().Close()
+	l.done.Wait()
+}
 
 // The library would write to stderr, past the log; its errors come to us anyway.
 func init() { redis.SetLogger(silence{}) }

@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -24,10 +23,9 @@ const (
 	channel = "liandong:phones"  // on which the switches are told whose phones have changed
 	prefix  = "liandong:phones:" // of the keys, one a user
 
-	together = 256              // users in one exchange
-	pause    = time.Second      // after one that has failed; so often also it is looked what is to be read again
-	round    = 30               // in so many pauses each user is read again
-	quiet    = 10 * time.Second // a subscription that says nothing for so long is asked whether it is there
+	together = 256         // users in one exchange
+	pause    = time.Second // after one that has failed; so often also it is looked what is to be read again
+	round    = 30          // in so many pauses each user is read again
 )
 
 // Config of one Redis and the users whose phones are shared by it. Immutable.
@@ -54,10 +52,7 @@ type Whereabouts struct {
 	whole   bool // owned by run: Redis is sent the script as it is
 	failing bool // owned by run: not all was answered last
 	hung    bool // owned by run: nothing was
-	deaf    bool // owned by listen: it has been said that others are not heard
-
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	deaf    bool // owned by who listens: it has been said that others are not heard
 }
 
 // Stats is how the sharing stands.
@@ -78,7 +73,7 @@ func New(cfg Config, log *slog.Logger) (*Whereabouts, error) {
 		return nil, err
 	}
 	return &Whereabouts{cfg: cfg, log: log, link: l, me: rand.Text(), wake: make(chan struct{}, 1),
-		book: location.NewBook(cfg.Users), cancel: func() {}}, nil
+		book: location.NewBook(cfg.Users)}, nil
 }
 
 // Start begins to share. Call it once, when the switch knows what it knows.
@@ -88,18 +83,14 @@ func (w *Whereabouts) Start() {
 	w.book.Knew(w.cfg.Now(), known...)
 	w.mu.Unlock()
 	w.nudge()
-	ctx, cancel := context.WithCancel(context.Background())
-	w.cancel = cancel
-	w.done.Go(func() { w.run(ctx) })
-	w.done.Go(func() { w.listen(ctx) })
+	w.link.Go(w.run)
+	w.link.Go(func(ctx context.Context) {
+		w.link.Listen(ctx, channel, link.Hearing{Joined: w.joined, Heard: w.heard, Deaf: w.notHeard})
+	})
 }
 
 // Stop ends it. What was registered stays in Redis until it ends.
-func (w *Whereabouts) Stop() {
-	w.cancel()
-	w.link.Close()
-	w.done.Wait()
-}
+func (w *Whereabouts) Stop() { w.link.Close() }
 
 // Changed tells of what this switch has accepted. It never waits.
 func (w *Whereabouts) Changed(list []location.Binding) {
@@ -295,60 +286,31 @@ func stateOf(cmd *redis.Cmd, user string, asked time.Time) (state []location.Bin
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// listen hears whom other switches have changed. Whenever it begins to hear, all are read: who could not be heard
-// meanwhile is not known.
-func (w *Whereabouts) listen(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := w.subscribed(ctx)
-		if ctx.Err() == nil && !w.deaf {
-			w.deaf = true
-			w.log.Warn("other switches are not heard: what they change is found by looking", "every", round*pause,
-				"err", link.Plain(err))
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
-}
-
-// subscribed hears until the connection ends.
-func (w *Whereabouts) subscribed(ctx context.Context) error {
-	sub := w.link.Client().Subscribe(ctx, channel)
-	defer sub.Close()
-	for asked := false; ; {
-		got, err := sub.ReceiveTimeout(ctx, quiet)
-		switch {
-		case err == nil:
-			asked = false
-			w.heard(got)
-		case ctx.Err() != nil || asked:
-			return err
-		default: // it has been quiet, or has ended
-			if err := sub.Ping(ctx); err != nil {
-				return fmt.Errorf("whereabouts: %w", err)
-			}
-			asked = true
-		}
-	}
-}
-
-// heard is a message of the subscription.
-func (w *Whereabouts) heard(got any) {
+// joined: whoever could not be heard meanwhile is not known, so all are read.
+func (w *Whereabouts) joined() {
+	w.deaf = false
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch m := got.(type) {
-	case *redis.Subscription:
-		w.deaf = false
-		w.book.Joined()
-	case *redis.Message:
-		from, user, _ := strings.Cut(m.Payload, " ")
-		if from == w.me {
-			return
-		}
-		w.book.Heard(user)
-	default:
+	w.book.Joined()
+	w.mu.Unlock()
+	w.nudge()
+}
+
+// heard is whom another switch has changed.
+func (w *Whereabouts) heard(payload string) {
+	from, user, _ := strings.Cut(payload, " ")
+	if from == w.me {
 		return
 	}
+	w.mu.Lock()
+	w.book.Heard(user)
+	w.mu.Unlock()
 	w.nudge()
+}
+
+func (w *Whereabouts) notHeard(err error) {
+	if !w.deaf {
+		w.deaf = true
+		w.log.Warn("other switches are not heard: what they change is found by looking", "every", round*pause,
+			"err", link.Plain(err))
+	}
 }

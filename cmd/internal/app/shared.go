@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type sharing struct {
 
 // shared is what goes by one Redis.
 type shared struct {
+	name   string // of the store
 	redis  link.Config
 	users  []string // of a reload; written by it alone
 	phones *whereabouts.Whereabouts
@@ -52,15 +54,15 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 			return err
 		}
 		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node + "/" + one.Name,
-			Elsewhere: func(seats []string) {
+			Changed: func(seats []string) {
 				if !s.over.Load() {
-					a.exchange.Elsewhere(seats)
+					a.exchange.SeatsElsewhere(seats)
 				}
 			}}, log)
 		if err != nil {
 			return err
 		}
-		s.all = append(s.all, shared{redis: one.Outbox.Config, phones: phones, seats: seats})
+		s.all = append(s.all, shared{name: one.Name, redis: one.Outbox.Config, phones: phones, seats: seats})
 	}
 	s.users(cfg)
 	return nil
@@ -100,7 +102,7 @@ func (s *sharing) changed(list []location.Binding) {
 
 func (s *sharing) at(user string) shared { return (*s.of.Load())[user] }
 
-// Taken, Given, Ask and Elsewhere are exchange.Claims.
+// Taken, Given, Ask and HeldBy are exchange.Claims.
 func (s *sharing) Taken(seat string) {
 	if c := s.at(seat).seats; c != nil {
 		c.Taken(seat)
@@ -123,10 +125,14 @@ func (s *sharing) Ask(seats []string, done func(denied []string)) {
 	go done(nil) // its line is new, and in a Redis that the next start finds
 }
 
-// Elsewhere says that another switch has a seat.
-func (s *sharing) Elsewhere(seat string) bool {
-	c := s.at(seat).seats
-	return c != nil && c.Elsewhere(seat)
+// HeldBy is the other switch that has a seat.
+func (s *sharing) HeldBy(seat string) (node string, held bool) {
+	at := s.at(seat)
+	if at.seats == nil {
+		return "", false
+	}
+	node, held = at.seats.HeldBy(seat)
+	return strings.TrimSuffix(node, "/"+at.name), held
 }
 
 // startSeats comes before any call can seek a desk: whoever asks is answered within a time.
