@@ -23,17 +23,17 @@ import (
 // phoneEdge is where phones find the shipped Kamailio of several switches.
 var phoneEdge = netip.MustParseAddr("127.0.0.31")
 
-// edged is two switches behind the shipped Kamailio, each a keeper with its worker.
+// edged is switches behind the shipped Kamailio, each a keeper with its worker.
 type edged struct {
-	nodes     [2]*serving
+	nodes     []*serving
 	carrierAt netip.AddrPort // of the edge
 	phonesAt  netip.AddrPort
 	carrier   *phone.Phone
 }
 
-func startEdged(t *testing.T, redis string, set ...string) *edged {
+func startEdged(t testing.TB, nodes int, redis string, set ...string) *edged {
 	t.Helper()
-	e := &edged{carrierAt: freePort(t, edge), phonesAt: freePort(t, phoneEdge)}
+	e := &edged{nodes: make([]*serving, nodes), carrierAt: freePort(t, edge), phonesAt: freePort(t, phoneEdge)}
 	e.carrier = newPhone(t, phone.Config{Name: "carrier", Listen: netip.AddrPortFrom(citizen, 0), Server: e.carrierAt,
 		Speech: phone.Tone(callerTone, time.Second)})
 	list := ""
@@ -52,7 +52,7 @@ func startEdged(t *testing.T, redis string, set ...string) *edged {
 }
 
 // desk is a phone that registers through the edge.
-func (e *edged) desk(t *testing.T, user string, hz float64) *phone.Phone {
+func (e *edged) desk(t testing.TB, user string, hz float64) *phone.Phone {
 	t.Helper()
 	p := newPhone(t, phone.Config{User: user, Password: "lab-" + user, Domain: domain, Server: e.phonesAt,
 		Policy: phone.AnswerAfter(0), Speech: phone.Tone(hz, time.Second)})
@@ -137,7 +137,7 @@ func TestKamailioCluster(t *testing.T) {
 		t.Skip("processes of its own")
 	}
 	t.Parallel()
-	e := startEdged(t, miniredis.RunT(t).Addr())
+	e := startEdged(t, 2, miniredis.RunT(t).Addr())
 	tones := [2]float64{deskTone, partnerTone}
 	var desks, partners [2]*phone.Phone // by the switch that has them
 	for i, user := range [2]string{"1101", "1102"} {
@@ -263,9 +263,9 @@ func TestKamailioSharedRegistrations(t *testing.T) {
 	}
 	t.Parallel()
 	redis := redistest.Start(t, "--appendonly", "no")
-	e := startEdged(t, redis.Addr(), "cluster.share=redis")
+	e := startEdged(t, 2, redis.Addr(), "cluster.share=redis")
 	desk, partner := e.desk(t, "1101", deskTone), e.desk(t, "2101", partnerTone)
-	at := slices.IndexFunc(e.nodes[:], func(n *serving) bool {
+	at := slices.IndexFunc(e.nodes, func(n *serving) bool {
 		return n.metric(t, "liandong_shared_registrations_sent_total") > 0
 	})
 	if at < 0 {
@@ -334,7 +334,7 @@ func TestKamailioSharedRegistrations(t *testing.T) {
 }
 
 // metric is a figure of a switch that has no labels; -1: there is none.
-func (s *serving) metric(t *testing.T, name string) (v float64) {
+func (s *serving) metric(t testing.TB, name string) (v float64) {
 	t.Helper()
 	for line := range strings.Lines(s.page(t, "/metrics")) {
 		if _, err := fmt.Sscanf(line, name+" %g", &v); err == nil {

@@ -25,7 +25,7 @@ func startKamailio(t *testing.T, at, liandong, carrier netip.AddrPort) {
 
 // runKamailio runs the kamailio.cfg of a folder of configs until the test ends, with other values of what its head
 // defines.
-func runKamailio(t *testing.T, folder string, values map[string]string) {
+func runKamailio(t testing.TB, folder string, values map[string]string) {
 	t.Helper()
 	path := program(t, "kamailio", "kamailio")
 	dir, out := t.TempDir(), &lines{}

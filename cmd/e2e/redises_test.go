@@ -34,7 +34,7 @@ func twoSides(t *testing.T, lab, gov *redistest.Server) (l *lab, first, partner 
 }
 
 // ask sends a Redis one command.
-func ask(t *testing.T, redis string, words ...string) any {
+func ask(t testing.TB, redis string, words ...string) any {
 	t.Helper()
 	conn, err := net.Dial("tcp", redis)
 	must(t, err)
@@ -53,7 +53,7 @@ func keys(t *testing.T, redis string) (names []string) {
 }
 
 // wholeStream is what is in a stream now.
-func wholeStream(t *testing.T, redis, stream string) (all []map[string]string) {
+func wholeStream(t testing.TB, redis, stream string) (all []map[string]string) {
 	t.Helper()
 	for _, e := range ask(t, redis, "XRANGE", stream, "-", "+").([]any) {
 		all = append(all, fieldMap(e.([]any)[1].([]any)))
@@ -62,7 +62,7 @@ func wholeStream(t *testing.T, redis, stream string) (all []map[string]string) {
 }
 
 // eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	late, tick := within(t, 20*time.Second), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
