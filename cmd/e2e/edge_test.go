@@ -307,6 +307,15 @@ func TestKamailioSharedRegistrations(t *testing.T) {
 		t.Error("two switches ring one desk at once")
 	case <-time.After(time.Second / 2):
 	}
+	eventually(t, "the other shows whose the desk is", func() bool {
+		for i, n := range e.nodes {
+			_, body := n.get(t, "/v1/seats")
+			if strings.Contains(string(body), fmt.Sprintf(`"state":"busy","switch":"n%d"`, 1-i)) {
+				return true
+			}
+		}
+		return false
+	})
 	if c := second; c.Ending().Code != 0 || first.Ending().Code != 0 {
 		t.Errorf("who does not get it is not kept: %+v %+v", first.Ending(), c.Ending())
 	}

@@ -27,7 +27,8 @@ type Config struct {
 	link.Config
 	Node string // this switch; no other has its name
 
-	// Changed is told of seats that other switches have now, or have no more; nobody waits for it.
+	// Changed is told of seats that other switches have now, or have no more, and once when that begins to be known, or
+	// cannot be; nobody waits for it.
 	Changed func(seats []string)
 }
 
@@ -132,6 +133,8 @@ func (c *Claims) nudge() {
 func (c *Claims) run(ctx context.Context) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
 	read := time.Now()
 	c.exchange(ctx, true)
 	for {
@@ -141,18 +144,20 @@ func (c *Claims) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			all = true
+		case <-again.C:
 		case <-c.wake:
 			if c.failing {
 				continue // until the next beat; who asks is answered by what is known
 			}
 		}
 		c.mu.Lock()
-		if c.stale && time.Since(read) > quietly {
-			all = true
-		}
+		stale := c.stale
 		c.mu.Unlock()
-		if all {
-			read = time.Now()
+		switch wait := quietly - time.Since(read); {
+		case all || stale && wait <= 0:
+			all, read = true, time.Now()
+		case stale:
+			again.Reset(wait)
 		}
 		c.exchange(ctx, all)
 	}
@@ -209,6 +214,7 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 		return
 	}
 	c.mu.Lock()
+	first := !c.tried
 	c.up, c.tried = err == nil, true
 	var answers []answer
 	var changed []string
@@ -223,7 +229,9 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 		c.log.Info("seats are shared again")
 	}
 	c.failing = err != nil
-	c.say(answers, changed)
+	if c.say(answers, changed); first && len(changed) == 0 {
+		c.cfg.Changed(nil)
+	}
 }
 
 // send runs the script, and says whose the seats are.

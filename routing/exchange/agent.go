@@ -74,16 +74,21 @@ func (s *Seats) stand(seat string, a Agent) {
 	if !slices.Contains(s.restless, seat) {
 		s.restless = append(s.restless, seat)
 	}
-	select {
-	case s.stirred <- struct{}{}:
-	default:
-	}
+	s.stir()
 	if a.State != Ready {
 		return
 	}
 	s.idleSince(seat, a.Since)
 	if _, taken := s.busy[seat]; !taken {
 		s.offer(seat)
+	}
+}
+
+// stir has it told what has changed. Caller holds mu.
+func (s *Seats) stir() {
+	select {
+	case s.stirred <- struct{}{}:
+	default:
 	}
 }
 
@@ -141,12 +146,13 @@ func (s *Seats) Deadline() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// takeRestless are the seats that stand in another way since it was asked last.
-func (s *Seats) takeRestless() (list []string) {
+// takeRestless are the seats that stand in another way since it was asked last, and those that have changed hands
+// between switches.
+func (s *Seats) takeRestless() (list, hands []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, s.restless = s.restless, nil
-	return list
+	list, hands, s.restless, s.changedHands = s.restless, s.changedHands, nil, nil
+	return list, hands
 }
 
 // restore takes how seats stood when the process before ended.
@@ -226,13 +232,18 @@ func (x *Exchange) restoreAgents() {
 	}
 }
 
-// attend is a goroutine: it ends after-call work in time, and tells how seats stand.
+// attend is a goroutine: it ends after-call work in time, and tells how seats stand and who
+// has them.
 func (x *Exchange) attend() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		for _, seat := range x.seats.takeRestless() {
+		restless, hands := x.seats.takeRestless()
+		for _, seat := range restless {
 			x.tellAgent(seat)
+		}
+		for _, seat := range hands {
+			x.showHeld(seat)
 		}
 		wait := time.Hour
 		if at, ok := x.seats.Deadline(); ok {

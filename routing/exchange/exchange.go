@@ -159,6 +159,7 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 		conferenceEvent: conferencePackage{x.rosters}, featureEvent: x.features()}
 	x.subs = newSubscriptions(told, x)
 	x.restoreAgents()
+	x.restoreHeld()
 	if cfg.Journal == nil { // else Restore does
 		x.begin()
 	}

@@ -31,7 +31,10 @@ type Seats struct {
 	keep     func(seat string, a Agent)      // stores that; under the lock: must not block
 	vain     map[string]int                  // how often in a row a seat has rung in vain
 	restless []string                        // seats whose state has changed and has not been reported
-	stirred  chan struct{}                   // holds a token while restless is not empty
+	stirred  chan struct{}                   // holds a token while restless or changedHands is not empty
+
+	changedHands []string // seats that another switch has now, or has no more, which has not been shown
+	unsure       []string // seats that another switch had when the process before ended
 }
 
 // Claim asks for seats of a line on behalf of a call.

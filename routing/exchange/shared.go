@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"liandong/routing/call"
+	"liandong/routing/journal"
+	"liandong/sip/event"
 )
 
 // Claims is what several switches have of the seats, so that no two ring one desk at once. Its methods do not wait, and
@@ -103,12 +105,63 @@ func (s *Seats) OfferAgain() {
 	}
 }
 
-// SeatsElsewhere is told of seats that other switches have now, or have no more. Those that are free again are offered
-// to calls that wait.
+// SeatsElsewhere is told of seats that other switches have now, or have no more, and when that begins to be known.
+// Those that are free again are offered to calls that wait.
 func (x *Exchange) SeatsElsewhere(seats []string) {
-	for _, seat := range seats {
+	for _, seat := range x.seats.changeHands(seats) {
 		if !x.seats.HeldElsewhere(seat) {
 			x.seats.Online(seat)
 		}
 	}
+}
+
+// changeHands has it shown whose seats are.
+func (s *Seats) changeHands(seats []string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seats, s.unsure = slices.Concat(seats, s.unsure), nil
+	s.changedHands = append(s.changedHands, seats...)
+	for _, seat := range seats {
+		s.changed(seat)
+	}
+	s.stir()
+	return seats
+}
+
+// HeldBy is the other switch that has a user's seat.
+func (x *Exchange) HeldBy(user string) (node string, held bool) { return x.seats.shared.HeldBy(user) }
+
+// showHeld shows phones that watch a seat whether another switch has it.
+func (x *Exchange) showHeld(seat string) {
+	held := x.seats.HeldElsewhere(seat)
+	x.lamps.Show(heldRef(seat), heldLamps(seat, held))
+	switch {
+	case x.cfg.Journal == nil:
+	case held:
+		x.cfg.Journal.Put(journal.Held, seat, nil)
+	default:
+		x.cfg.Journal.Delete(journal.Held, seat)
+	}
+}
+
+// restoreHeld: phones were told so by the process before.
+func (x *Exchange) restoreHeld() {
+	if x.cfg.Journal == nil {
+		return
+	}
+	for _, e := range x.cfg.Journal.All(journal.Held) {
+		x.seats.unsure = append(x.seats.unsure, e.Key)
+		x.lamps.show(heldRef(e.Key), heldLamps(e.Key, true))
+	}
+}
+
+// heldRef is in the register of lamps what a call's reference is there.
+func heldRef(seat string) string { return "held/" + seat }
+
+// heldLamps: a seat that rings or talks by another switch is busy.
+func heldLamps(seat string, held bool) []LampState {
+	if !held {
+		return nil
+	}
+	return []LampState{{Lamp: seatLamp(seat), State: event.Confirmed}}
 }

@@ -3,10 +3,13 @@ package exchange
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/journal"
+	"liandong/sip/event"
 )
 
 // claims are those of another switch, which answers when the test says so.
@@ -174,4 +177,35 @@ func TestSharedSeatOfWhoWaits(t *testing.T) {
 	if s.Waiting("110") > 0 || s.Busy() > 0 {
 		t.Errorf("%q waits, %d seats are busy", s.LongestWaiting("110"), s.Busy())
 	}
+}
+
+// A seat that another switch has shows as busy to who watches it, in the next process, too, until that switch gives it
+// back, whenever that is.
+func TestHeldElsewhereIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		shared := newClaims("1102")
+		l.x.seats.shared = shared
+		lit := func() bool { lamp, ok := l.x.lamps.Best(seatLamp("1102")); return ok && lamp.State == event.Confirmed }
+		l.x.SeatsElsewhere([]string{"1102"})
+		synctest.Wait()
+		if node, held := l.x.HeldBy("1102"); !lit() || node != "other" || !held {
+			t.Errorf("%q %t, the lamp %t", node, held, lit())
+		}
+		l.dies()
+		l.begin()
+		l.x.seats.shared = shared
+		if !lit() {
+			t.Error("the next process does not know what phones were told")
+		}
+		told := 0
+		l.x.lamps.changed = func(string) { told++ }
+		delete(shared.other, "1102") // meanwhile
+		l.x.SeatsElsewhere(nil)
+		synctest.Wait()
+		if lit() || told != 1 || len(l.x.cfg.Journal.All(journal.Held)) > 0 {
+			t.Errorf("given back: the lamp %t, told %d times", lit(), told)
+		}
+		l.x.Stop()
+	})
 }

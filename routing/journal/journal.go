@@ -39,6 +39,7 @@ const (
 	Missed                       // a call that nobody has taken, by its stub
 	Account                      // what a call came to, until it is in the file of its day
 	Session                      // of somebody who has signed in to the console
+	Held                         // a seat that another switch had, as phones were told
 )
 
 // Entry is one value, or the end of one.

@@ -140,7 +140,7 @@ var (
 	longestDesc = prometheus.NewDesc("liandong_hotline_longest_wait_seconds", "How long the longest of them waits.",
 		[]string{"hotline"}, nil)
 	seatsDesc = prometheus.NewDesc("liandong_seats",
-		"Seats of a hotline by state: free, ringing, talking, after_call, not_ready, unregistered.",
+		"Seats of a hotline by state: free, ringing, talking, busy (by another switch), after_call, not_ready, unregistered.",
 		[]string{"hotline", "state"}, nil)
 )
 
@@ -166,7 +166,7 @@ func (b *Business) Collect(out chan<- prometheus.Metric) {
 }
 
 // The states of a seat.
-var seatStates = []string{"free", "ringing", "talking", "after_call", "not_ready", "unregistered"}
+var seatStates = []string{"free", "ringing", "talking", "busy", "after_call", "not_ready", "unregistered"}
 
 // countSeats counts the seats of each line by state: a line of which none is free or talking has nobody.
 func (s *Server) countSeats(out chan<- prometheus.Metric) {
@@ -192,6 +192,7 @@ func (s *Server) Chair(user string) (feed.Chair, bool) {
 	}
 	c := feed.Chair{User: user, Name: seat.Name, Hotline: seat.Hotline, State: "free", Phones: len(s.phones(user))}
 	ref, talks := s.sw.Calls.Seat(user)
+	node, held := s.sw.Calls.HeldBy(user)
 	a := s.sw.Calls.Agent(user)
 	c.Agent, c.Reason = string(a.State), a.Reason
 	switch {
@@ -199,6 +200,8 @@ func (s *Server) Chair(user string) (feed.Chair, bool) {
 		c.State = "talking"
 	case ref != "":
 		c.State = "ringing"
+	case held:
+		c.State, c.Switch = "busy", node
 	case c.Phones == 0:
 		c.State = "unregistered"
 	case a.State != exchange.Ready:

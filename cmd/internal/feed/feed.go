@@ -63,8 +63,9 @@ type Chair struct {
 	User    string    `json:"user"`
 	Name    string    `json:"name,omitempty"`
 	Hotline string    `json:"hotline"`
-	State   string    `json:"state"` // free, ringing, talking, after_call, not_ready, unregistered
+	State   string    `json:"state"` // free, ringing, talking, busy, after_call, not_ready, unregistered
 	Call    string    `json:"call,omitempty"`
+	Switch  string    `json:"switch,omitempty"` // of busy: the one by which it rings or talks
 	Since   time.Time `json:"since"`
 
 	Phones int    `json:"phones"`           // that are registered
@@ -280,12 +281,13 @@ func (f *Feed) sit(c Chair) (was Chair, changed bool) {
 	if c == was {
 		return was, false
 	}
-	if c.State != was.State || c.Call != was.Call || c.Agent != was.Agent || c.Reason != was.Reason {
+	if c.State != was.State || c.Call != was.Call || c.Switch != was.Switch ||
+		c.Agent != was.Agent || c.Reason != was.Reason {
 		c.Since = time.Now()
 		f.put(Event{Name: Seat, lines: []string{c.Hotline}, Data: object(map[string]string{
 			"event": Seat, "at": c.Since.Format(time.RFC3339Nano), "user": c.User, "name": c.Name,
 			"hotline": c.Hotline, "state": c.State, "was": was.State,
-			"call": c.Call, "agent_state": c.Agent, "reason": c.Reason,
+			"call": c.Call, "switch": c.Switch, "agent_state": c.Agent, "reason": c.Reason,
 		})})
 	}
 	f.chairs[c.User] = c

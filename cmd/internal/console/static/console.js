@@ -63,7 +63,7 @@ const handlers = {
   },
   ended(e) { calls.delete(e.call_ref); talkers.delete(e.call_ref); },
   gone(e) { calls.delete(e.call_ref); talkers.delete(e.call_ref); },
-  seat(e) { seats.set(e.user, {...seats.get(e.user), user: e.user, name: e.name, hotline: e.hotline, state: e.state, call: e.call, since: e.at, agent_state: e.agent_state, reason: e.reason}); },
+  seat(e) { seats.set(e.user, {...seats.get(e.user), user: e.user, name: e.name, hotline: e.hotline, state: e.state, call: e.call, since: e.at, agent_state: e.agent_state, reason: e.reason, switch: e.switch}); },
   stub(e) { const c = calls.get(e.call_ref); if (c && !ofMissed.includes(e.detail)) c.stub = e.stub_id; },
   supervisor(e) {
     const c = calls.get(e.call_ref);
@@ -170,10 +170,10 @@ const speaks = (c, agent) => talkers.get(c.id)?.has(agent) && c.phase === 'three
 const who = (c, agent) => agent ? node('span', {class: speaks(c, agent)}, agent, name(agent)) : '';
 const name = agent => seats.get(agent)?.name ? ' ' + seats.get(agent).name : '';
 
-const seatStates = ['talking', 'ringing', 'free', 'after_call', 'not_ready', 'unregistered'];
-// why says the reason of a seat that is not ready.
-const why = s => s.state === 'not_ready' && s.reason ? ' · ' + (words['r_' + s.reason] ?? s.reason) : '';
-const standing = {free: 'idle', not_ready: 'resting', after_call: 'writing', ringing: 'rung', talking: 'with'};
+const seatStates = ['talking', 'ringing', 'busy', 'free', 'after_call', 'not_ready', 'unregistered'];
+// why says the reason of a seat that is not ready, and the switch of one that is busy by another.
+const why = s => s.state === 'busy' ? ' · ' + (s.switch ?? '') : s.state === 'not_ready' && s.reason ? ' · ' + (words['r_' + s.reason] ?? s.reason) : '';
+const standing = {free: 'idle', not_ready: 'resting', after_call: 'writing', ringing: 'rung', talking: 'with', busy: 'elsewhere'};
 
 // ---- supervisors ----
 
