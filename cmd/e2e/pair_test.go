@@ -265,6 +265,15 @@ func (m *machine) ask(method, path string) string {
 	return string(bytes.TrimSpace(out))
 }
 
+// upgrade has another process of the machine go on with the calls, and gives what the command says.
+func (m *machine) upgrade() string {
+	m.t.Helper()
+	eventually(m.t, "a spare waits", func() bool { return !strings.Contains(m.ask("GET", "/v1/process"), `"spare":0`) })
+	binary, err := build()
+	must(m.t, err)
+	return run(m.t, m.in(binary, "upgrade", "-c", m.config, "--set", "lang=en")...)
+}
+
 // citizen is a phone behind the trunk.
 func (p *twoMachines) citizen() *phone.Phone {
 	p.t.Helper()
@@ -384,9 +393,9 @@ func TestPair(t *testing.T) {
 	must(t, c.WaitState(within(t, 15*time.Second), phone.Ended))
 }
 
-// A machine that stands still, keepalived and all, and goes on later believes that the address is its own: it is
-// silent, gives the address back at once, takes a copy, and the call stays with the other one, without a word to its
-// parties.
+// The process of a machine is upgraded, which moves no address and is not heard. A machine that stands still, keepalived
+// and all, and goes on later believes that the address is its own: it is silent, gives the address back at once, takes a
+// copy, and the call stays with the other one, without a word to its parties.
 func TestPairStandsStill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two machines, for most of a minute")
@@ -405,6 +414,20 @@ func TestPairStandsStill(t *testing.T) {
 	waitConfirmed(t, c)
 	hears(t, c, deskTone)
 	off := time.Now()
+	said := one.upgrade()
+	t.Logf("upgraded: %s", said)
+	var mute, gap float64
+	if _, last, ok := strings.Cut(said, "no sound for "); !ok {
+		t.Error("nothing is said of the sound")
+	} else if n, err := fmt.Sscanf(last, "%f ms, signalling waited for %f;", &mute, &gap); n < 2 || mute >= gap {
+		t.Errorf("no sound for %v ms of %v, %v: nobody carried it until the next one was ready", mute, gap, err)
+	}
+	p.silence("upgraded", time.Second, off, off, c, d)
+	if a, _ := p.ready(); a != one {
+		t.Error("an upgrade has moved the calls")
+	}
+	hears(t, c, deskTone)
+	off = time.Now()
 	still := one.pids()
 	signal(still, syscall.SIGSTOP)
 	moved := p.moved(two)

@@ -54,6 +54,7 @@ func (a *App) leaveSounding() {
 	case <-stopped:
 	case <-time.After(mostStopping): // a Redis that hangs; the next process has the file when this one ends
 	}
+	a.leavePair()
 	_ = a.journal.Release()
 	limit := time.NewTimer(mostSounding)
 	defer limit.Stop()
@@ -70,7 +71,7 @@ func (a *App) leaveSounding() {
 
 // awaitSound has no leg sound here for as long as the process before carries the sound.
 func (a *App) awaitSound() {
-	if a.waits = a.pair == nil && a.process.Status().Sounding != 0; a.waits {
+	if a.waits = a.process.Status().Sounding != 0; a.waits {
 		a.engine.Hold()
 	}
 }
