@@ -416,12 +416,7 @@ func TestPairStandsStill(t *testing.T) {
 	off := time.Now()
 	said := one.upgrade()
 	t.Logf("upgraded: %s", said)
-	var mute, gap float64
-	if _, last, ok := strings.Cut(said, "no sound for "); !ok {
-		t.Error("nothing is said of the sound")
-	} else if n, err := fmt.Sscanf(last, "%f ms, signalling waited for %f;", &mute, &gap); n < 2 || mute >= gap {
-		t.Errorf("no sound for %v ms of %v, %v: nobody carried it until the next one was ready", mute, gap, err)
-	}
+	soundWentOn(t, said)
 	p.silence("upgraded", time.Second, off, off, c, d)
 	if a, _ := p.ready(); a != one {
 		t.Error("an upgrade has moved the calls")
@@ -632,17 +627,5 @@ func (p *twoMachines) untouched(calls ...*phone.Call) {
 // once: each entry of the matter is there, and none twice.
 func (p *twoMachines) once(matters int) {
 	p.t.Helper()
-	events := map[string]int{}
-	eventually(p.t, "the entries are there", func() bool {
-		clear(events)
-		for _, e := range wholeStream(p.t, p.redis, "liandong:tickets:12345") {
-			events[e["event"]]++
-		}
-		return events["opened"] >= matters && events["answered"] >= matters && events["decided"] >= matters
-	})
-	for event, n := range events {
-		if n != matters {
-			p.t.Errorf("%d times %s", n, event)
-		}
-	}
+	p.entriesOnce(p.t, matters)
 }
