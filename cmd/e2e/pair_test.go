@@ -393,9 +393,9 @@ func TestPair(t *testing.T) {
 	must(t, c.WaitState(within(t, 15*time.Second), phone.Ended))
 }
 
-// The process of a machine is upgraded, which moves no address and is not heard. A machine that stands still, keepalived
-// and all, and goes on later believes that the address is its own: it is silent, gives the address back at once, takes a
-// copy, and the call stays with the other one, without a word to its parties.
+// The process of a machine is upgraded, which moves no address and is not heard. A machine that stands still,
+// keepalived and all, and goes on later believes that the address is its own: it is silent, gives the address back at
+// once, takes a copy, and the call stays with the other one, without a word to its parties.
 func TestPairStandsStill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two machines, for most of a minute")

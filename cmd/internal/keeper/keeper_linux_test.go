@@ -107,14 +107,15 @@ func play(address, versionFile string) {
 	}
 }
 
-// checkTakeover checks that who had the calls before lives until then, what its last words are, and whether it could say
-// that it ends its sound.
+// checkTakeover checks that who had the calls before lives until then, what its last words are, and whether it could
+// say that it ends its sound.
 func checkTakeover(line *Line, says bool) {
 	before := line.Status().Sounding
 	check(syscall.Kill(before, 0))
 	words, ok := line.TakeSound()
-	if want := fmt.Sprintf("word of %d", before); ok != says || string(bytes.Join(words, []byte(" "))) != want {
-		check(fmt.Errorf("the last words are %q, not %q; seamless: %v", words, want, ok))
+	want, got := fmt.Sprintf("word of %d", before), string(bytes.Join(words, []byte(" ")))
+	if ok != says || got != want {
+		check(fmt.Errorf("the last words are %q, not %q; seamless: %v", got, want, ok))
 	}
 	line.Sounds()
 }
