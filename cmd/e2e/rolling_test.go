@@ -253,6 +253,12 @@ func (c *crowd) stop(t testing.TB, redis string) {
 	if c.handed == 0 {
 		t.Error("no call was handed over")
 	}
+	eachOnce(t, redis, c.handed)
+}
+
+// eachOnce fails unless there are so many matters, each opened and answered, and no entry of them is there twice.
+func eachOnce(t testing.TB, redis string, matters int) {
+	t.Helper()
 	of := map[string]map[string]int{} // event → times, by stub
 	eventually(t, "the entries are there", func() bool {
 		clear(of)
@@ -268,10 +274,10 @@ func (c *crowd) stop(t testing.TB, redis string) {
 				complete++
 			}
 		}
-		return complete >= c.handed
+		return complete >= matters
 	})
-	if len(of) != c.handed {
-		t.Errorf("%d matters of %d calls that were handed over", len(of), c.handed)
+	if len(of) != matters {
+		t.Errorf("there are %d matters, want %d", len(of), matters)
 	}
 	for stub, events := range of {
 		for event, n := range events {
