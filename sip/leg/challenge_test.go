@@ -163,8 +163,8 @@ func TestUnsendableInTheCall(t *testing.T) {
 	}
 }
 
-// A session that nobody has carried for a while is offered again, once, when it is to be, and not where it would go by a
-// connection that is gone.
+// A session that nobody has carried for a while is offered again, once, when it is to be, and not where it would go by
+// a connection that is gone.
 func TestRenew(t *testing.T) {
 	for transport, invites := range map[string]int{"udp": 1, "tcp": 0, "tls": 0} {
 		s := answeredBy(t, transport)
