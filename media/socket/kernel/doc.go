@@ -1,0 +1,87 @@
+// Package kernel has the kernel pass RTP on from one port to another, without a system call, a copy or a wake-up for
+// a packet: programs of the traffic control (BPF_PROG_TYPE_SCHED_CLS, attached as TCX, Linux 6.6) at the interfaces on
+// which sound comes in rewrite what belongs to a Flow and send it out again.
+//
+// The kernel carries what is regular and nothing else: packets of IPv4 with neither options nor fragments, of the one
+// source, RTP of version 2 without padding, extension, contributing sources or marker, of one SSRC, payload type and
+// size, each the very next in number and in time, as far ahead of real time or behind it as the flow allows. The
+// first packet that is anything else ends the flow: it comes up to the port's own socket, and so does all that
+// follows, in the order in which it came. Who gave the flow reads where it has ended and goes on from there.
+//
+// What has passed is counted in memory that the kernel shares with the process (BPF_F_MMAPABLE): reading it is no
+// system call either. Maps, program and links can be held by a keeper: flows go on while there is no process.
+package kernel
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// MostFlows is how many flows there can be at a time.
+const MostFlows = 1 << 14
+
+// ErrFull says that there are as many flows as there can be.
+var ErrFull = errors.New("kernel: as many flows as there can be")
+
+// Loud is by which table the loudness of a flow is measured.
+type Loud uint32
+
+const (
+	Unheard Loud = iota // it is not
+	ByFirst             // by the first of the tables that Open was given
+	BySecond
+)
+
+// Stride is of how many bytes of a payload one is looked at for its loudness.
+const Stride = 8
+
+const (
+	// LeastPayload and MostPayload are the bytes of sound that a packet of a flow may have.
+	LeastPayload = 20
+	MostPayload  = 480
+)
+
+// Flow is what comes from a party to one of our ports and leaves to another party by another of our ports.
+type Flow struct {
+	From, At netip.AddrPort // it comes from there to us
+	By, To   netip.AddrPort // and leaves by our port
+	SSRC     uint32
+	OutSSRC  uint32
+	PT       uint8
+	OutPT    uint8
+	Payload  int // bytes of each packet
+
+	Seq       uint16 // of the newest packet that has come
+	Timestamp uint32
+	Span      uint32 // ticks from a packet to the next
+	AddSeq    uint16 // makes the number of what leaves
+	AddStamp  uint32
+
+	Clock    uint32    // ticks of a millisecond
+	Start    time.Time // when the ticks of arrival are counted from
+	Transit  uint32    // RFC 3550 §A.8: arrival less timestamp of the newest packet, in ticks
+	Jitter   uint32    // §A.8: in ticks, times 16
+	Earliest uint32    // the least transit, and the greatest, of what is regular
+	Latest   uint32
+	Loud     Loud
+	Phase    uint32 // the first byte of the next payload that is looked at for its loudness, below Stride
+}
+
+// Progress is how far a flow has come.
+type Progress struct {
+	Runs      bool   // false: it has ended, what comes from now on comes up
+	Packets   uint64 // that have passed since Put
+	Seq       uint16 // of the newest, as it came
+	Timestamp uint32
+	At        time.Time // when it came; without a packet that of Put
+	Transit   uint32
+	Jitter    uint32
+	Squares   uint64 // of the bytes that were looked at, by the table; all since Put
+	Samples   uint32 // how many those were
+	Phase     uint32
+	Last      byte // of the newest payload
+}
+
+// Slot names a flow.
+type Slot uint32

@@ -1,0 +1,412 @@
+package kernel
+
+import (
+	"encoding/binary"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+// Offsets in struct __sk_buff of linux/bpf.h.
+const (
+	skbLen     = 0
+	skbType    = 4
+	skbProto   = 16
+	skbVLAN    = 20
+	skbData    = 76
+	skbDataEnd = 80
+)
+
+// Offsets in a packet of Ethernet, IPv4 without options, UDP and RTP.
+const (
+	atIP       = 14
+	atTotal    = atIP + 2
+	atFragment = atIP + 6
+	atProtocol = atIP + 9
+	atSource   = atIP + 12 // addresses and ports stand together: the key of a flow
+	atUDP      = atIP + 20
+	atUDPLen   = atUDP + 4
+	atUDPSum   = atUDP + 6
+	atRTP      = atUDP + 8
+	atStamp    = atRTP + 4
+	atSSRC     = atRTP + 8
+	atPayload  = atRTP + 12
+)
+
+// Offsets in a slot of the map of states, whose numbers are in the machine's order unless they are said to be wire.
+const (
+	slotState   = 0  // bits below
+	slotOwned   = 4  // 1: a flow's, which has ended or not
+	slotSSRC    = 8  // wire
+	slotNewSSRC = 12 // wire
+	slotSeq     = 16
+	slotStamp   = 20
+	slotSpan    = 24
+	slotAddSeq  = 28
+	slotAddTime = 32
+	slotFirst   = 36 // wire, 2 bytes: the first two of RTP as they come
+	slotNew     = 38 // wire, 2 bytes: and as they leave
+	slotUDPLen  = 40 // wire, 2 bytes
+	slotSize    = 44 // of the whole packet
+	slotPackets = 48 // 8 bytes
+	slotAt      = 56 // 8 bytes: ns of CLOCK_MONOTONIC
+	slotStart   = 64 // 8 bytes: the same
+	slotTick    = 72 // ns
+	slotTransit = 76
+	slotJitter  = 80
+	slotLeast   = 84
+	slotMost    = 88
+	slotOut     = 92  // interface; 0: it stays on this one, and is for this machine
+	slotIP      = 96  // 20 bytes, wire: the header as it leaves
+	slotPorts   = 116 // wire: as they leave
+	slotPseudo  = 120 // what the addresses change of the checksum
+	slotLoud    = 124
+	slotSquares = 128 // 8 bytes
+	slotSamples = 136
+	slotPhase   = 140
+	slotKey     = 144 // 12 bytes, wire
+	slotLast    = 156
+	slotBytes   = 192 // whole cache lines
+	keyBytes    = 12
+)
+
+// Bits of a slot's state. Only the program sets busy, for as long as it is at work on a packet.
+const (
+	runs = 1
+	busy = 2
+)
+
+// Answers of a TCX program.
+const (
+	passOn   = 0  // TCX_PASS
+	noneOfMe = -1 // TCX_NEXT
+)
+
+// Flags of bpf_l4_csum_replace.
+const (
+	pseudoHeader = 0x10
+	mangledZero  = 0x20
+)
+
+// wire16 is how two bytes of the wire look to the machine.
+func wire16(a, b byte) int32 { return int32(binary.NativeEndian.Uint16([]byte{a, b})) }
+
+// onState is an atomic operation on the slot's state by R1. The library leaves its kind out of the instruction when it
+// does not stand in Constant, too.
+func onState(op asm.AtomicOp) asm.Instruction {
+	i := op.Mem(asm.R8, asm.R1, asm.Word, slotState)
+	i.Constant = int64(op >> 8)
+	return i
+}
+
+// program is what looks at each packet that comes in at an interface. R6 is the context, R7 the packet, R8 the slot,
+// R9 the packet's end and then the time.
+func program(flows, states, tables int) asm.Instructions {
+	const (
+		key     = -16 // 12 bytes
+		slot    = -20
+		now     = -32
+		transit = -36
+		before  = -56 // 16 bytes: ports and RTP header as they came
+		after   = -72 // and as they leave
+		last    = -76
+		zero    = -80
+	)
+	var p asm.Instructions
+	add := func(all ...asm.Instruction) { p = append(p, all...) }
+	packet := func() { // with its first bytes in reach
+		add(
+			asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
+			asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
+			asm.Mov.Reg(asm.R2, asm.R7),
+			asm.Add.Imm(asm.R2, atPayload),
+		)
+	}
+	add(
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
+		asm.JNE.Imm(asm.R2, wire16(8, 0), "other"), // ETH_P_IP
+		asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
+		asm.JNE.Imm(asm.R2, 0, "other"), // it is another interface's
+		asm.LoadMem(asm.R2, asm.R6, skbType, asm.Word),
+		asm.JNE.Imm(asm.R2, 0, "other"), // PACKET_HOST
+	)
+	packet()
+	add(
+		asm.JLE.Reg(asm.R2, asm.R9, "short"),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Imm(asm.R2, atPayload),
+		asm.FnSkbPullData.Call(),
+	)
+	packet()
+	add(
+		asm.JGT.Reg(asm.R2, asm.R9, "other"),
+		// Which flow is it?
+		asm.LoadMem(asm.R2, asm.R7, atIP, asm.Byte).WithSymbol("short"),
+		asm.JNE.Imm(asm.R2, 0x45, "other"),
+		asm.LoadMem(asm.R2, asm.R7, atProtocol, asm.Byte),
+		asm.JNE.Imm(asm.R2, 17, "other"),
+		asm.LoadMem(asm.R2, asm.R7, atFragment, asm.Half),
+		asm.And.Imm(asm.R2, wire16(0x3f, 0xff)), // more fragments, or not the first
+		asm.JNE.Imm(asm.R2, 0, "other"),
+	)
+	for i := int16(0); i < keyBytes; i += 4 {
+		add(asm.LoadMem(asm.R2, asm.R7, atSource+i, asm.Half), // 2 bytes of alignment are all that is promised
+			asm.StoreMem(asm.RFP, key+i, asm.R2, asm.Half),
+			asm.LoadMem(asm.R2, asm.R7, atSource+i+2, asm.Half),
+			asm.StoreMem(asm.RFP, key+i+2, asm.R2, asm.Half))
+	}
+	add(
+		asm.LoadMapPtr(asm.R1, flows),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, key),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "other"),
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.Word),
+		asm.StoreMem(asm.RFP, slot, asm.R2, asm.Word),
+		asm.LoadMapPtr(asm.R1, states),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, slot),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "other"),
+		asm.Mov.Reg(asm.R8, asm.R0),
+		// RTCP on the port, RFC 5761 §4: it comes up, and the flow goes on.
+		asm.LoadMem(asm.R2, asm.R7, atRTP+1, asm.Byte),
+		asm.Sub.Imm(asm.R2, 192),
+		asm.JLE.Imm(asm.R2, 223-192, "other"),
+		// All of it has to be in reach, and ours to write.
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
+		asm.FnSkbPullData.Call(),
+	)
+	packet()
+	add(
+		// Nobody else is at work on the flow.
+		asm.Mov.Imm(asm.R0, runs),
+		asm.Mov.Imm(asm.R1, runs|busy),
+		onState(asm.CmpXchg),
+		asm.JEq.Imm(asm.R0, runs, "mine"),
+		asm.JNE.Imm(asm.R0, runs|busy, "other"),
+		asm.Mov.Imm(asm.R1, ^runs), // another processor has one of its packets at the same time: which is the first?
+		onState(asm.FetchAnd),
+		asm.Ja.Label("other"),
+
+		asm.JGT.Reg(asm.R2, asm.R9, "odd").WithSymbol("mine"),
+		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotSize, asm.Word),
+		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
+	)
+	same := func(at, of int16, size asm.Size) { // what the packet has is what the slot says
+		add(asm.LoadMem(asm.R2, asm.R7, at, size), asm.LoadMem(asm.R3, asm.R8, of, size),
+			asm.JNE.Reg(asm.R2, asm.R3, "odd"))
+	}
+	same(atTotal, slotIP+2, asm.Half)
+	same(atUDPLen, slotUDPLen, asm.Half)
+	same(atRTP, slotFirst, asm.Half)
+	same(atSSRC, slotSSRC, asm.Half)
+	same(atSSRC+2, slotSSRC+2, asm.Half)
+	add(
+		asm.LoadMem(asm.R2, asm.R7, atUDPSum, asm.Half),
+		asm.JEq.Imm(asm.R2, 0, "odd"), // without a checksum: RFC 768
+		asm.LoadMem(asm.R2, asm.R7, atRTP+2, asm.Half),
+		asm.HostTo(asm.BE, asm.R2, asm.Half),
+		asm.LoadMem(asm.R3, asm.R8, slotSeq, asm.Word),
+		asm.Add.Imm(asm.R3, 1),
+		asm.And.Imm(asm.R3, 0xffff),
+		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
+	)
+	stamp := func(to asm.Register) { // the packet's timestamp, into R2 or R3
+		add(asm.LoadMem(to, asm.R7, atStamp, asm.Half), asm.HostTo(asm.BE, to, asm.Half), asm.LSh.Imm(to, 16),
+			asm.LoadMem(asm.R4, asm.R7, atStamp+2, asm.Half), asm.HostTo(asm.BE, asm.R4, asm.Half),
+			asm.Or.Reg(to, asm.R4))
+	}
+	stamp(asm.R2)
+	add(
+		asm.LoadMem(asm.R3, asm.R8, slotStamp, asm.Word),
+		asm.LoadMem(asm.R4, asm.R8, slotSpan, asm.Word),
+		asm.Add.Reg32(asm.R3, asm.R4),
+		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
+		// When is it? R9 is the time from here on, R3 the transit.
+		asm.FnKtimeGetNs.Call(),
+		asm.StoreMem(asm.RFP, now, asm.R0, asm.DWord),
+		asm.Mov.Reg(asm.R3, asm.R0),
+		asm.LoadMem(asm.R2, asm.R8, slotStart, asm.DWord),
+		asm.Sub.Reg(asm.R3, asm.R2),
+		asm.LoadMem(asm.R2, asm.R8, slotTick, asm.Word),
+		asm.Div.Reg(asm.R3, asm.R2),
+	)
+	stamp(asm.R5)
+	add(
+		asm.Sub.Reg32(asm.R3, asm.R5),
+		asm.StoreMem(asm.RFP, transit, asm.R3, asm.Word),
+		asm.Mov.Reg32(asm.R2, asm.R3),
+		asm.LoadMem(asm.R4, asm.R8, slotLeast, asm.Word),
+		asm.Sub.Reg32(asm.R2, asm.R4),
+		asm.JSLT.Imm32(asm.R2, 0, "odd"),
+		asm.LoadMem(asm.R4, asm.R8, slotMost, asm.Word),
+		asm.Sub.Reg32(asm.R4, asm.R3),
+		asm.JSLT.Imm32(asm.R4, 0, "odd"),
+	)
+	add(loudness(tables, zero)...)
+	// The last byte is what a crossfade begins at.
+	add(
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.LoadMem(asm.R2, asm.R8, slotSize, asm.Word),
+		asm.Sub.Imm(asm.R2, 1),
+		asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, last),
+		asm.Mov.Imm(asm.R4, 1),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "odd"),
+		asm.LoadMem(asm.R2, asm.RFP, last, asm.Byte),
+		asm.StoreMem(asm.R8, slotLast, asm.R2, asm.Word),
+	)
+	// Ports and RTP header, as they are and as they will be.
+	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
+		add(asm.LoadMem(asm.R2, asm.R7, at, asm.Half), asm.StoreMem(asm.RFP, before+2*int16(i), asm.R2, asm.Half))
+	}
+	add(
+		asm.LoadMem(asm.R2, asm.R8, slotPorts, asm.Word),
+		asm.StoreMem(asm.RFP, after, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R8, slotNew, asm.Half),
+		asm.StoreMem(asm.RFP, after+4, asm.R2, asm.Half),
+		asm.LoadMem(asm.R2, asm.R8, slotSeq, asm.Word),
+		asm.Add.Imm(asm.R2, 1),
+		asm.And.Imm(asm.R2, 0xffff),
+		asm.StoreMem(asm.R8, slotSeq, asm.R2, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotAddSeq, asm.Word),
+		asm.Add.Reg(asm.R2, asm.R3),
+		asm.HostTo(asm.BE, asm.R2, asm.Half),
+		asm.StoreMem(asm.RFP, after+6, asm.R2, asm.Half),
+		asm.LoadMem(asm.R2, asm.R8, slotStamp, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotSpan, asm.Word),
+		asm.Add.Reg32(asm.R2, asm.R3),
+		asm.StoreMem(asm.R8, slotStamp, asm.R2, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotAddTime, asm.Word),
+		asm.Add.Reg32(asm.R2, asm.R3),
+		asm.HostTo(asm.BE, asm.R2, asm.Word),
+		asm.StoreMem(asm.RFP, after+8, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R8, slotNewSSRC, asm.Word),
+		asm.StoreMem(asm.RFP, after+12, asm.R2, asm.Word),
+	)
+	for i := int16(0); i < 20; i += 2 {
+		add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R7, atIP+i, asm.R2, asm.Half))
+	}
+	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
+		add(asm.LoadMem(asm.R2, asm.RFP, after+2*int16(i), asm.Half), asm.StoreMem(asm.R7, at, asm.R2, asm.Half))
+	}
+	// What is counted: RFC 3550 §A.8 for the jitter.
+	add(
+		asm.LoadMem(asm.R2, asm.RFP, now, asm.DWord),
+		asm.StoreMem(asm.R8, slotAt, asm.R2, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R8, slotPackets, asm.DWord),
+		asm.Add.Imm(asm.R2, 1),
+		asm.StoreMem(asm.R8, slotPackets, asm.R2, asm.DWord),
+		asm.LoadMem(asm.R2, asm.RFP, transit, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotTransit, asm.Word),
+		asm.StoreMem(asm.R8, slotTransit, asm.R2, asm.Word),
+		asm.Sub.Reg32(asm.R2, asm.R3),
+		asm.JSGE.Imm32(asm.R2, 0, "later"),
+		asm.Neg.Imm32(asm.R2, 0),
+		asm.LoadMem(asm.R3, asm.R8, slotJitter, asm.Word).WithSymbol("later"),
+		asm.Add.Reg32(asm.R2, asm.R3),
+		asm.Add.Imm32(asm.R3, 8),
+		asm.RSh.Imm32(asm.R3, 4),
+		asm.Sub.Reg32(asm.R2, asm.R3),
+		asm.StoreMem(asm.R8, slotJitter, asm.R2, asm.Word),
+	)
+	// The checksum, which a packet of this machine has only begun: bpf_l4_csum_replace knows.
+	add(
+		asm.Mov.Reg(asm.R1, asm.RFP),
+		asm.Add.Imm(asm.R1, before),
+		asm.Mov.Imm(asm.R2, 16),
+		asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, after),
+		asm.Mov.Imm(asm.R4, 16),
+		asm.Mov.Imm(asm.R5, 0),
+		asm.FnCsumDiff.Call(),
+		asm.Mov.Reg(asm.R4, asm.R0),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Imm(asm.R2, atUDPSum),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.Mov.Imm(asm.R5, mangledZero),
+		asm.FnL4CsumReplace.Call(),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Imm(asm.R2, atUDPSum),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.LoadMem(asm.R4, asm.R8, slotPseudo, asm.Word),
+		asm.Mov.Imm(asm.R5, pseudoHeader|mangledZero),
+		asm.FnL4CsumReplace.Call(),
+		asm.LoadMem(asm.R7, asm.R8, slotOut, asm.Word),
+		asm.Mov.Imm(asm.R1, ^busy),
+		onState(asm.FetchAnd),
+		asm.JNE.Imm(asm.R7, 0, "out"),
+		asm.Mov.Imm(asm.R0, passOn),
+		asm.Return(),
+		asm.Mov.Reg(asm.R1, asm.R7).WithSymbol("out"),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.Mov.Imm(asm.R4, 0),
+		asm.FnRedirectNeigh.Call(),
+		asm.Return(),
+
+		asm.Mov.Imm(asm.R1, ^(runs|busy)).WithSymbol("odd"),
+		onState(asm.FetchAnd),
+		asm.Mov.Imm(asm.R0, noneOfMe).WithSymbol("other"),
+		asm.Return(),
+	)
+	return p
+}
+
+// loudness adds up the squares of some of the payload's bytes, each time of others. R9 is the packet's end.
+func loudness(tables int, zero int16) asm.Instructions {
+	p := asm.Instructions{
+		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
+		asm.LoadMem(asm.R2, asm.R8, slotLoud, asm.Word),
+		asm.JEq.Imm(asm.R2, 0, "quiet"),
+		asm.StoreImm(asm.RFP, zero, 0, asm.Word),
+		asm.LoadMapPtr(asm.R1, tables),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, int32(zero)),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "quiet"),
+		asm.LoadMem(asm.R2, asm.R8, slotLoud, asm.Word),
+		asm.Sub.Imm(asm.R2, 1),
+		asm.And.Imm(asm.R2, 1),
+		asm.LSh.Imm(asm.R2, 10), // 256 numbers of 4 bytes
+		asm.Add.Reg(asm.R0, asm.R2),
+		asm.LoadMem(asm.R1, asm.R8, slotPhase, asm.Word),
+		asm.And.Imm(asm.R1, Stride-1),
+		asm.Mov.Reg(asm.R2, asm.R7),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.Mov.Imm(asm.R4, 0), // sum
+		asm.Mov.Imm(asm.R5, 0), // samples
+	}
+	for i := int16(0); i < MostPayload/Stride; i++ {
+		at := atPayload + i*Stride
+		p = append(p,
+			asm.Mov.Reg(asm.R3, asm.R2),
+			asm.Add.Imm(asm.R3, int32(at)+1),
+			asm.JGT.Reg(asm.R3, asm.R9, "summed"),
+			asm.LoadMem(asm.R3, asm.R2, at, asm.Byte),
+			asm.LSh.Imm(asm.R3, 2),
+			asm.Mov.Reg(asm.R1, asm.R0),
+			asm.Add.Reg(asm.R1, asm.R3),
+			asm.LoadMem(asm.R3, asm.R1, 0, asm.Word),
+			asm.Add.Reg(asm.R4, asm.R3),
+			asm.Add.Imm(asm.R5, 1),
+		)
+	}
+	return append(p,
+		asm.LoadMem(asm.R2, asm.R8, slotSquares, asm.DWord).WithSymbol("summed"),
+		asm.Add.Reg(asm.R2, asm.R4),
+		asm.StoreMem(asm.R8, slotSquares, asm.R2, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R8, slotSamples, asm.Word),
+		asm.Add.Reg(asm.R2, asm.R5),
+		asm.StoreMem(asm.R8, slotSamples, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R8, slotPhase, asm.Word),
+		asm.Add.Imm(asm.R2, 3),
+		asm.And.Imm(asm.R2, Stride-1),
+		asm.StoreMem(asm.R8, slotPhase, asm.R2, asm.Word),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol("quiet"),
+	)
+}

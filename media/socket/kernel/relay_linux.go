@@ -1,0 +1,480 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"liandong/media/socket"
+)
+
+// layout names what a keeper holds. It is another one with each change of the program, a slot or the key of a flow: a
+// process takes over only flows that it can read.
+const layout = "kernel/1/"
+
+// Relay is the flows of a process. Its methods may be called by anyone, but those of one flow by one only.
+type Relay struct {
+	flows, states *ebpf.Map
+	program       *ebpf.Program
+	links         []link.Link
+	memory        []byte // of states
+	free          chan Slot
+	began         time.Time
+	beganAt       int64 // the same as CLOCK_MONOTONIC has it
+
+	look    sync.Once
+	mu      sync.Mutex
+	orphans map[netip.AddrPort]Slot // guarded by mu: of the process before, by the port that they leave by
+}
+
+// Open puts the program into the kernel for sound that comes in at the addresses; tables have the square of what each
+// byte of a payload stands for. k has what the process before has left; nil: nobody has. It needs CAP_BPF and
+// CAP_NET_ADMIN, and fails without: the error says what is missing.
+func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Relay, err error) {
+	places, err := interfaces(addresses)
+	if err != nil {
+		return nil, err
+	}
+	r = &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
+	defer func() {
+		if err != nil {
+			r.Close()
+			r = nil
+		}
+	}()
+	_ = rlimit.RemoveMemlock() // older kernels count maps as locked memory; else the next step says so
+	if !r.take(k) {
+		if err := r.create(tables, k); err != nil {
+			return r, err
+		}
+	}
+	if r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED); err != nil {
+		return r, fmt.Errorf("kernel: the memory of the flows: %w", err)
+	}
+	r.began = time.Now()
+	r.beganAt = monotonic() - int64(time.Since(r.began))
+	for _, at := range places {
+		if err := r.attach(at, k); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func monotonic() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // never fails
+	return t.Nano()
+}
+
+// take takes over what the process before had; false: nothing, or not all.
+func (r *Relay) take(k socket.Keeper) bool {
+	if k == nil {
+		return false
+	}
+	fd := func(name string) int {
+		if fd, ok := k.Take(layout + name); ok {
+			return fd
+		}
+		return -1
+	}
+	flows, states, program := fd("flows"), fd("states"), fd("program")
+	if flows < 0 || states < 0 || program < 0 {
+		for _, fd := range []int{flows, states, program} {
+			if fd >= 0 {
+				_ = unix.Close(fd)
+			}
+		}
+		return false
+	}
+	var errs [3]error
+	r.flows, errs[0] = ebpf.NewMapFromFD(flows)
+	r.states, errs[1] = ebpf.NewMapFromFD(states)
+	r.program, errs[2] = ebpf.NewProgramFromFD(program)
+	if errors.Join(errs[:]...) == nil && r.states.ValueSize() == slotBytes && r.states.MaxEntries() == MostFlows {
+		return true
+	}
+	r.closeAll()
+	return false
+}
+
+func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
+	flows := ebpf.MapSpec{Name: "liandong_flows", Type: ebpf.Hash, KeySize: keyBytes, ValueSize: 4, MaxEntries: MostFlows}
+	if r.flows, err = ebpf.NewMap(&flows); err != nil {
+		return fmt.Errorf("kernel: no map: %w", err)
+	}
+	states := ebpf.MapSpec{Name: "liandong_states", Type: ebpf.Array, KeySize: 4, ValueSize: slotBytes,
+		MaxEntries: MostFlows, Flags: unix.BPF_F_MMAPABLE}
+	if r.states, err = ebpf.NewMap(&states); err != nil {
+		return fmt.Errorf("kernel: no map that can be shared: %w", err)
+	}
+	var table []byte
+	for _, t := range tables {
+		for _, square := range t {
+			table = binary.NativeEndian.AppendUint32(table, square)
+		}
+	}
+	squares, err := ebpf.NewMap(&ebpf.MapSpec{Name: "liandong_loud", Type: ebpf.Array, KeySize: 4,
+		ValueSize: uint32(len(table)), MaxEntries: 1, Contents: []ebpf.MapKV{{Key: uint32(0), Value: table}}})
+	if err != nil {
+		return fmt.Errorf("kernel: no map: %w", err)
+	}
+	defer squares.Close() // the program has it
+	r.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
+		Name: "liandong_relay", Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: program(r.flows.FD(), r.states.FD(), squares.FD()),
+	})
+	if err != nil {
+		return fmt.Errorf("kernel: the program is not taken: %w", err)
+	}
+	if k != nil {
+		k.Hold(layout+"flows", r.flows.FD())
+		k.Hold(layout+"states", r.states.FD())
+		k.Hold(layout+"program", r.program.FD())
+	}
+	return nil
+}
+
+// attach has the program see what comes in at an interface.
+func (r *Relay) attach(at int, k socket.Keeper) error {
+	name := layout + "link/" + strconv.Itoa(at)
+	if k != nil {
+		if fd, ok := k.Take(name); ok {
+			if l, err := link.NewFromFD(fd); err == nil {
+				r.links = append(r.links, l)
+				return nil
+			}
+		}
+	}
+	l, err := link.AttachTCX(link.TCXOptions{Interface: at, Program: r.program, Attach: ebpf.AttachTCXIngress})
+	if err != nil {
+		return fmt.Errorf("kernel: not at interface %d: %w", at, err)
+	}
+	r.links = append(r.links, l)
+	if held, ok := l.(interface{ FD() int }); ok && k != nil {
+		k.Hold(name, held.FD())
+	}
+	return nil
+}
+
+// interfaces are those that have the addresses.
+func interfaces(addresses []netip.Addr) (list []int, err error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("kernel: interfaces: %w", err)
+	}
+	for _, addr := range addresses {
+		for _, i := range all {
+			if has(i, addr) && !slices.Contains(list, i.Index) {
+				list = append(list, i.Index)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("kernel: no Ethernet interface has one of %v as its IPv4 address", addresses)
+	}
+	return list, nil
+}
+
+func has(i net.Interface, addr netip.Addr) bool {
+	if !addr.Is4() || addr.IsUnspecified() {
+		return false
+	}
+	if i.Flags&net.FlagLoopback != 0 && addr.IsLoopback() {
+		return true
+	}
+	addrs, err := i.Addrs()
+	return err == nil && len(i.HardwareAddr) == 6 && slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(addr.AsSlice())
+	})
+}
+
+// Close ends this process' part; what a keeper holds goes on.
+func (r *Relay) Close() {
+	if r.memory != nil {
+		_ = unix.Munmap(r.memory)
+		r.memory = nil
+	}
+	r.closeAll()
+}
+
+func (r *Relay) closeAll() {
+	for _, l := range r.links {
+		_ = l.Close()
+	}
+	r.links = nil
+	if r.program != nil {
+		_ = r.program.Close()
+	}
+	for _, m := range []*ebpf.Map{r.flows, r.states} {
+		if m != nil {
+			_ = m.Close()
+		}
+	}
+	r.flows, r.states, r.program = nil, nil, nil
+}
+
+// state is the memory of a flow.
+type state []byte
+
+func (r *Relay) state(s Slot) state { return r.memory[int(s)*slotBytes : (int(s)+1)*slotBytes] }
+
+func (m state) word(at int) *uint32   { return (*uint32)(unsafe.Pointer(&m[at])) }
+func (m state) double(at int) *uint64 { return (*uint64)(unsafe.Pointer(&m[at])) }
+func (m state) load(at int) uint32    { return atomic.LoadUint32(m.word(at)) }
+func (m state) store(at int, v uint32) {
+	atomic.StoreUint32(m.word(at), v)
+}
+
+// first looks once at what the process before has left, when that works on nothing any more.
+func (r *Relay) first() {
+	r.look.Do(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for s := range Slot(MostFlows) {
+			if m := r.state(s); m.load(slotOwned) != 0 {
+				r.orphans[m.flow(r).By] = s
+			} else {
+				r.free <- s
+			}
+		}
+	})
+}
+
+// key is what the packets of a flow have of addresses and ports.
+func (f Flow) key() (k [keyBytes]byte) {
+	from, at := f.From.Addr().As4(), f.At.Addr().As4()
+	copy(k[0:], from[:])
+	copy(k[4:], at[:])
+	binary.BigEndian.PutUint16(k[8:], f.From.Port())
+	binary.BigEndian.PutUint16(k[10:], f.At.Port())
+	return k
+}
+
+var (
+	errFlow = errors.New("kernel: no flow that the kernel can carry")
+	errWay  = errors.New("kernel: one party is on this machine and the other is not")
+)
+
+func (f Flow) validate() error {
+	for _, a := range []netip.AddrPort{f.From, f.At, f.By, f.To} {
+		if !a.Addr().Is4() || a.Addr().IsUnspecified() || a.Port() == 0 {
+			return fmt.Errorf("%w: address %v is not allowed, one of IPv4 with a port", errFlow, a)
+		}
+	}
+	if f.Payload < LeastPayload || f.Payload > MostPayload {
+		return fmt.Errorf("%w: payload of %d bytes is not allowed, %d to %d", errFlow, f.Payload, LeastPayload, MostPayload)
+	}
+	if f.PT > 127 || f.OutPT > 127 || f.Clock == 0 || f.Clock > 1000 || f.Span == 0 || f.Loud > BySecond {
+		return fmt.Errorf("%w: payload types %d and %d, clock %d, span %d, loudness %d", errFlow, f.PT, f.OutPT, f.Clock,
+			f.Span, f.Loud)
+	}
+	return nil
+}
+
+// Put has the kernel carry a flow from its next packet on. Nothing else may be sent in its stream until Free.
+func (r *Relay) Put(f Flow) (Slot, error) {
+	if err := f.validate(); err != nil {
+		return 0, err
+	}
+	out, err := way(f)
+	if err != nil {
+		return 0, err
+	}
+	r.first()
+	var s Slot
+	select {
+	case s = <-r.free:
+	default:
+		return 0, ErrFull
+	}
+	m := r.state(s)
+	m.write(f, r, out)
+	m.store(slotOwned, 1)
+	if err := r.flows.Update(f.key(), uint32(s), ebpf.UpdateNoExist); err != nil {
+		m.store(slotOwned, 0)
+		r.free <- s
+		return 0, fmt.Errorf("kernel: flow from %v to %v: %w", f.From, f.At, err)
+	}
+	m.store(slotState, runs)
+	return s, nil
+}
+
+// way is the interface by which a flow leaves; 0: it stays on this machine. Both parties have to be on the same side.
+func way(f Flow) (int, error) {
+	in, err := route(f.At.Addr(), f.From.Addr())
+	if err != nil {
+		return 0, err
+	}
+	out, err := route(f.By.Addr(), f.To.Addr())
+	if err == nil && (in == 0) != (out == 0) {
+		err = errWay
+	}
+	return out, err
+}
+
+func (r *Relay) nanoseconds(t time.Time) int64 { return r.beganAt + int64(t.Sub(r.began)) }
+
+func (r *Relay) time(ns uint64) time.Time { return r.began.Add(time.Duration(int64(ns) - r.beganAt)) }
+
+// write fills a slot that nobody looks at.
+func (m state) write(f Flow, r *Relay, out int) {
+	clear(m)
+	order, wire := binary.NativeEndian, binary.BigEndian
+	wire.PutUint32(m[slotSSRC:], f.SSRC)
+	wire.PutUint32(m[slotNewSSRC:], f.OutSSRC)
+	order.PutUint32(m[slotSeq:], uint32(f.Seq))
+	order.PutUint32(m[slotStamp:], f.Timestamp)
+	order.PutUint32(m[slotSpan:], f.Span)
+	order.PutUint32(m[slotAddSeq:], uint32(f.AddSeq))
+	order.PutUint32(m[slotAddTime:], f.AddStamp)
+	m[slotFirst], m[slotFirst+1] = 0x80, f.PT
+	m[slotNew], m[slotNew+1] = 0x80, f.OutPT
+	udp := 8 + 12 + f.Payload
+	wire.PutUint16(m[slotUDPLen:], uint16(udp))
+	order.PutUint32(m[slotSize:], uint32(atUDP+udp))
+	order.PutUint64(m[slotAt:], uint64(r.nanoseconds(time.Now())))
+	order.PutUint64(m[slotStart:], uint64(r.nanoseconds(f.Start)))
+	order.PutUint32(m[slotTick:], uint32(time.Millisecond)/f.Clock)
+	order.PutUint32(m[slotTransit:], f.Transit)
+	order.PutUint32(m[slotJitter:], f.Jitter)
+	order.PutUint32(m[slotLeast:], f.Earliest)
+	order.PutUint32(m[slotMost:], f.Latest)
+	order.PutUint32(m[slotOut:], uint32(out))
+	order.PutUint32(m[slotLoud:], uint32(f.Loud))
+	order.PutUint32(m[slotPhase:], f.Phase)
+	m.headers(f, udp)
+	key := f.key()
+	copy(m[slotKey:], key[:])
+}
+
+// headers are those of IP and UDP as they leave: as the sockets of the ports would make them.
+func (m state) headers(f Flow, udp int) {
+	wire := binary.BigEndian
+	by, to := f.By.Addr().As4(), f.To.Addr().As4()
+	ip := m[slotIP : slotIP+20]
+	ip[0], ip[6], ip[8], ip[9] = 0x45, 0x40, 64, 17 // not to be fragmented, RFC 791 §3.1; hops; UDP
+	wire.PutUint16(ip[2:], uint16(20+udp))
+	copy(ip[12:], by[:])
+	copy(ip[16:], to[:])
+	wire.PutUint16(ip[10:], ^fold(sum(ip)))
+	wire.PutUint16(m[slotPorts:], f.By.Port())
+	wire.PutUint16(m[slotPorts+2:], f.To.Port())
+	from, at := f.From.Addr().As4(), f.At.Addr().As4()
+	// One's complement, RFC 1624: what comes in goes away. In the order of the wire, as the kernel adds it up.
+	change := fold(sum(by[:]) + sum(to[:]) + uint64(^fold(sum(from[:])+sum(at[:]))))
+	wire.PutUint16(m[slotPseudo:], change)
+}
+
+func sum(b []byte) (n uint64) {
+	for i := 0; i < len(b); i += 2 {
+		n += uint64(binary.BigEndian.Uint16(b[i:]))
+	}
+	return n
+}
+
+func fold(n uint64) uint16 {
+	for n > 0xffff {
+		n = n>>16 + n&0xffff
+	}
+	return uint16(n)
+}
+
+// flow is what a slot was written by, as far as the one goes on who takes it over.
+func (m state) flow(r *Relay) Flow {
+	order, wire := binary.NativeEndian, binary.BigEndian
+	at := func(addr, port int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(m[addr:])), wire.Uint16(m[port:]))
+	}
+	return Flow{
+		From: at(slotKey, slotKey+8), At: at(slotKey+4, slotKey+10),
+		By: at(slotIP+12, slotPorts), To: at(slotIP+16, slotPorts+2),
+		SSRC: wire.Uint32(m[slotSSRC:]), OutSSRC: wire.Uint32(m[slotNewSSRC:]), PT: m[slotFirst+1], OutPT: m[slotNew+1],
+		Payload: int(wire.Uint16(m[slotUDPLen:])) - 20,
+		Span:    order.Uint32(m[slotSpan:]), AddSeq: uint16(order.Uint32(m[slotAddSeq:])),
+		AddStamp: order.Uint32(m[slotAddTime:]), Clock: uint32(time.Millisecond) / max(1, order.Uint32(m[slotTick:])),
+		Start: r.time(order.Uint64(m[slotStart:])), Earliest: order.Uint32(m[slotLeast:]),
+		Latest: order.Uint32(m[slotMost:]), Loud: Loud(order.Uint32(m[slotLoud:])),
+	}
+}
+
+// Read is how far a flow has come.
+func (r *Relay) Read(s Slot) Progress {
+	m := r.state(s)
+	for {
+		before := atomic.LoadUint64(m.double(slotPackets))
+		if m.load(slotState)&busy != 0 {
+			runtime.Gosched() // it is at work on a packet: a microsecond
+			continue
+		}
+		p := Progress{
+			Packets: before, Seq: uint16(m.load(slotSeq)), Timestamp: m.load(slotStamp),
+			At:      r.time(atomic.LoadUint64(m.double(slotAt))),
+			Transit: m.load(slotTransit), Jitter: m.load(slotJitter),
+			Squares: atomic.LoadUint64(m.double(slotSquares)), Samples: m.load(slotSamples), Phase: m.load(slotPhase),
+			Last: byte(m.load(slotLast)),
+		}
+		state := m.load(slotState)
+		p.Runs = state&runs != 0
+		if state&busy == 0 && atomic.LoadUint64(m.double(slotPackets)) == before {
+			return p
+		}
+	}
+}
+
+// Stop ends a flow: what comes from now on comes up. It gives how far it has come.
+func (r *Relay) Stop(s Slot) Progress {
+	atomic.AndUint32(r.state(s).word(slotState), ^uint32(runs))
+	return r.Read(s)
+}
+
+// Free gives the place of a flow that was stopped away. Until then another process would go on where it has ended.
+func (r *Relay) Free(s Slot) {
+	m := r.state(s)
+	_ = r.flows.Delete([keyBytes]byte(m[slotKey:])) // fails only when it is gone already
+	m.store(slotOwned, 0)
+	r.free <- s
+}
+
+// Adopt gives the flow that leaves by a port and was left by the process before; it goes on.
+func (r *Relay) Adopt(by netip.AddrPort) (s Slot, f Flow, ok bool) {
+	r.first()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok = r.orphans[by]; !ok {
+		return 0, Flow{}, false
+	}
+	delete(r.orphans, by)
+	return s, r.state(s).flow(r), true
+}
+
+// Drop ends what the process before has left and nobody has adopted; ports: only what comes in or leaves by one of them.
+func (r *Relay) Drop(ports ...netip.AddrPort) {
+	r.first()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for by, s := range r.orphans {
+		if len(ports) > 0 && !slices.Contains(ports, by) && !slices.Contains(ports, r.state(s).flow(r).At) {
+			continue
+		}
+		delete(r.orphans, by)
+		r.Stop(s)
+		r.Free(s)
+	}
+}

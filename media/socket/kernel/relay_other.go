@@ -1,0 +1,26 @@
+//go:build !linux
+
+package kernel
+
+import (
+	"errors"
+	"net/netip"
+
+	"liandong/media/socket"
+)
+
+// Relay is Linux's; here Open gives none.
+type Relay struct{}
+
+// Open fails: other systems have no such programs.
+func Open([]netip.Addr, [2][256]uint32, socket.Keeper) (*Relay, error) {
+	return nil, errors.New("kernel: only Linux relays in the kernel")
+}
+
+func (*Relay) Close()                                  {}
+func (*Relay) Put(Flow) (Slot, error)                  { return 0, errors.ErrUnsupported }
+func (*Relay) Read(Slot) Progress                      { return Progress{} }
+func (*Relay) Stop(Slot) Progress                      { return Progress{} }
+func (*Relay) Free(Slot)                               {}
+func (*Relay) Adopt(netip.AddrPort) (Slot, Flow, bool) { return 0, Flow{}, false }
+func (*Relay) Drop(...netip.AddrPort)                  {}

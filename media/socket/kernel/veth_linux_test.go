@@ -1,0 +1,161 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"liandong/media/socket/sockettest"
+)
+
+// namespace is a network of its own, which ends with the test and the sockets that it has.
+type namespace struct {
+	path string
+	do   chan func()
+}
+
+func newNamespace(t *testing.T) *namespace {
+	t.Helper()
+	n := &namespace{do: make(chan func())}
+	made := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine
+		n.path = fmt.Sprintf("/proc/%d/task/%d/ns/net", unix.Getpid(), unix.Gettid())
+		made <- unix.Unshare(unix.CLONE_NEWNET)
+		for f := range n.do {
+			f()
+		}
+	}()
+	if err := <-made; err != nil {
+		close(n.do)
+		t.Skipf("no network of its own: %v", err)
+	}
+	t.Cleanup(func() { close(n.do) })
+	return n
+}
+
+// in runs f there.
+func (n *namespace) in(f func()) {
+	done := make(chan struct{})
+	n.do <- func() { defer close(done); f() }
+	<-done
+}
+
+// ip runs commands of iproute2 there.
+func (n *namespace) ip(t *testing.T, commands ...string) {
+	t.Helper()
+	for _, c := range commands {
+		n.in(func() {
+			if out, err := exec.Command("ip", strings.Fields(c)...).CombinedOutput(); err != nil {
+				t.Errorf("ip %s: %v: %s", c, err, out)
+			}
+		})
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// network has a switch in the middle and a party on either side; the second is behind a gateway.
+type network struct {
+	middle, left, right *namespace
+	toLeft, toRight     netip.Addr // of the switch
+	leftAddr, rightAddr netip.Addr
+	from, at, by, to    *party
+}
+
+func newNetwork(t *testing.T) *network {
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip(err)
+	}
+	n := &network{
+		middle: newNamespace(t), left: newNamespace(t), right: newNamespace(t),
+		toLeft: netip.MustParseAddr("10.1.0.1"), leftAddr: netip.MustParseAddr("10.1.0.2"),
+		toRight: netip.MustParseAddr("10.2.0.1"), rightAddr: netip.MustParseAddr("10.9.0.2"),
+	}
+	n.middle.ip(t, "link add left type veth peer name eth0 netns "+n.left.path,
+		"link add right type veth peer name eth0 netns "+n.right.path)
+	n.left.ip(t, "link set eth0 up", "addr add 10.1.0.2/24 dev eth0")
+	n.right.ip(t, "link set eth0 up", "link set lo up", "addr add 10.2.0.2/24 dev eth0", "addr add 10.9.0.2/32 dev lo")
+	n.middle.ip(t, "link set lo up", "link set left up", "link set right up", "addr add 10.1.0.1/24 dev left",
+		"addr add 10.2.0.1/24 dev right", "route add 10.9.0.0/16 via 10.2.0.2")
+	n.left.in(func() { n.from = newParty(t, n.leftAddr) })
+	n.right.in(func() { n.to = newParty(t, n.rightAddr) })
+	n.middle.in(func() { n.at, n.by = newParty(t, n.toLeft), newParty(t, n.toRight) })
+	return n
+}
+
+// Between two interfaces: by the route and the neighbours as they are, without any forwarding of the machine's, and with
+// checksums that are right whoever has made those that came.
+func TestBetweenInterfaces(t *testing.T) {
+	n := newNetwork(t)
+	var r *Relay
+	n.middle.in(func() { r = open(t, nil, n.toLeft, n.toRight) })
+	if r == nil {
+		t.SkipNow()
+	}
+	c := newCall(t, r, n.from, n.at, n.by, n.to)
+	n.middle.in(func() { c.put() })
+	for range 20 {
+		c.passes()
+	}
+	var wire raw
+	var seen tap
+	n.left.in(func() { wire = newRaw(t) })
+	n.right.in(func() { seen = newTap(t, n.to.addr.Port()) })
+	for range 20 {
+		p := c.packet()
+		wire.send(datagram(c.from.addr, c.at.addr, p))
+		c.carries(p)
+		if got, want := seen.gets(), datagram(c.by.addr, c.to.addr, c.rewritten(p)); !slices.Equal(got, want) {
+			t.Fatalf("%x\nwant %x", got, want)
+		}
+	}
+	broken := datagram(c.from.addr, c.at.addr, c.packet())
+	broken[150] ^= 16
+	wire.send(broken)
+	c.passes()
+	if got := r.Read(c.slot); got.Packets != 42 || !got.Runs {
+		t.Errorf("%+v", got)
+	}
+	c.comesUp(rtp(0x80, 101, c.seq, c.stamp, ssrc))
+	c.comesUp(c.packet())
+
+	here := newCall(t, r, n.from, n.at, n.by, n.at)
+	n.middle.in(func() {
+		if _, err := r.Put(here.flow); err == nil {
+			t.Error("a flow from another machine to this one was taken")
+		}
+	})
+}
+
+// Flows go on between interfaces while there is no process, and end when the keeper does.
+func TestBetweenInterfacesWithout(t *testing.T) {
+	n := newNetwork(t)
+	keeper := sockettest.NewKeeper()
+	var r *Relay
+	n.middle.in(func() { r = open(t, keeper, n.toLeft, n.toRight) })
+	if r == nil {
+		t.SkipNow()
+	}
+	c := newCall(t, r, n.from, n.at, n.by, n.to)
+	n.middle.in(func() { c.put() })
+	c.passes()
+	r.Close()
+	for range 5 {
+		c.passes()
+	}
+	for _, name := range []string{"link/2", "link/3", "program", "flows", "states"} {
+		keeper.Drop(layout + name)
+	}
+	if keeper.Len() != 0 {
+		t.Errorf("the keeper has %d more", keeper.Len())
+	}
+	c.comesUp(c.packet())
+}
