@@ -25,6 +25,7 @@ type Config struct {
 	// so many packets in a row from one source lock a leg's stream to it, when it is not the signalled one; they are
 	// not heard
 	LatchPackets int
+	Kernel       bool            // what needs nothing of us is relayed by the kernel, where it does that
 	Keeper       socket.Keeper   // holds the ports for the process that comes after this one; nil: nobody does
 	Prompts      *prompt.Library // what playlists name, at the start; nil: nothing can be played
 	Silent       func() bool     // another machine carries the calls, nothing is to leave; nil: never

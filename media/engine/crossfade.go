@@ -94,6 +94,14 @@ func (s *crossfade) blend(id codec.ID, payload, scratch []byte) []byte {
 	return payload
 }
 
+// passed notes what the last byte was of a payload that was sent elsewhere, as blend would have.
+func (s *crossfade) passed(id codec.ID, last byte) {
+	s.begun, s.codec, s.held = true, 0, 0
+	if id.Stateless() {
+		s.codec, s.coded = id, last
+	}
+}
+
 func (s *crossfade) blended(id codec.ID, payload, scratch []byte) []byte {
 	var sound [fadeSamples]int16
 	n := codec.Decode(id, sound[:], payload)

@@ -15,6 +15,7 @@ import (
 
 	"liandong/media/prompt"
 	"liandong/media/socket"
+	"liandong/media/socket/kernel"
 )
 
 var (
@@ -30,11 +31,14 @@ var (
 const bindTries = 64
 
 // Engine owns the RTP ports of all networks and the threads that carry sound.
-// Its fields but refused do not change after New.
+// Its fields but refused and kernel do not change after New.
 type Engine struct {
 	cfg    Config
 	ports  map[string]*ports
 	shards []*shard
+	log    *slog.Logger
+	look   sync.Once
+	kernel atomic.Pointer[kernel.Relay] // nil: the kernel relays nothing, or not yet
 	stop   sync.Once
 	sinks  sync.WaitGroup
 
@@ -91,7 +95,7 @@ func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error)
 	}
 	cfg.clips = &atomic.Pointer[prompt.Library]{}
 	cfg.clips.Store(cfg.Prompts)
-	e := &Engine{cfg: cfg, ports: map[string]*ports{}}
+	e := &Engine{cfg: cfg, log: log, ports: map[string]*ports{}}
 	for name, network := range cfg.Networks {
 		e.ports[name] = newPorts(network, cfg.PortQuarantine)
 	}
@@ -106,9 +110,53 @@ func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error)
 		e.sinks.Go(s.deliver)
 	}
 	warnOfFiles(cfg, log)
-	log.Info("media engine started", "shards", len(e.shards), "transport", nets[0].Name(), "networks",
+	log.Info("media engine started", "shards", len(e.shards), "transport", e.transport(), "networks",
 		len(cfg.Networks))
 	return e, nil
+}
+
+// openKernel has the kernel relay from the first session on: a process that only waits to carry calls has it do nothing,
+// and what the process before has left is not here before.
+func (e *Engine) openKernel() {
+	r, err := e.kernelRelay()
+	if err != nil {
+		e.log.Warn("nothing is relayed in the kernel", "err", err)
+	}
+	if r == nil {
+		return
+	}
+	e.kernel.Store(r)
+	for _, s := range e.shards {
+		s.post(order{what: func() { s.kernel = r }})
+	}
+	e.log.Info("what needs nothing of the switch is relayed in the kernel")
+}
+
+var errPair = errors.New("engine: one of a pair of machines must be able to fall silent at once")
+
+// kernelRelay is nil when the kernel is not to relay.
+func (e *Engine) kernelRelay() (*kernel.Relay, error) {
+	if !e.cfg.Kernel || e.cfg.Silent != nil {
+		kernel.End(e.cfg.Keeper)
+		if e.cfg.Kernel {
+			return nil, errPair
+		}
+		return nil, nil
+	}
+	var addresses []netip.Addr
+	for _, n := range e.cfg.Networks {
+		addresses = append(addresses, n.Address)
+	}
+	return kernel.Open(addresses, kernelTables(), e.cfg.Keeper)
+}
+
+// transport is how datagrams are moved, for the log and the metrics.
+func (e *Engine) transport() string {
+	name := e.shards[0].net.Name()
+	if e.kernel.Load() != nil {
+		name += "+kernel"
+	}
+	return name
 }
 
 // SetPrompts gives playlists that begin from now on other clips.
@@ -140,6 +188,10 @@ func (e *Engine) halt(how any) {
 			<-s.done
 		}
 		e.sinks.Wait()
+		e.look.Do(func() {}) // nobody opens it any more
+		if r := e.kernel.Load(); r != nil {
+			r.Close()
+		}
 	})
 }
 
@@ -188,6 +240,7 @@ func (e *Engine) Go(seamless bool) {
 // with other sessions: it may post commands but must not block. A sink that does
 // delays events, never sound. After Close nothing comes but a LegClosed for each leg.
 func (e *Engine) NewSession(ref string, sink func(Event)) *Session {
+	e.look.Do(e.openKernel)
 	least := e.shards[0]
 	for _, s := range e.shards[1:] {
 		if s.sessions.Load() < least.sessions.Load() {

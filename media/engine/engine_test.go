@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -72,11 +73,15 @@ type handset struct {
 	word   []byte // 160 ms, coded
 	said   []int16
 
-	stop chan struct{}
-	done sync.WaitGroup
-	mu   sync.Mutex // guards got
-	got  []rtp.Packet
+	stop   chan struct{}
+	done   sync.WaitGroup
+	silent atomic.Bool
+	mu     sync.Mutex // guards got
+	got    []rtp.Packet
 }
+
+func (h *handset) pause()  { h.silent.Store(true) }
+func (h *handset) resume() { h.silent.Store(false) }
 
 func pickUp(t *testing.T, s *Session, leg LegID, id codec.ID) *handset {
 	t.Helper()
@@ -133,7 +138,7 @@ func (h *handset) talk() {
 	for i := 0; ; i++ {
 		at := i % 8 * int(frameSamples)
 		packet.Payload = h.word[at : at+int(frameSamples)]
-		if data, err := packet.Marshal(); err == nil {
+		if data, err := packet.Marshal(); err == nil && !h.silent.Load() {
 			_, _ = h.conn.WriteToUDPAddrPort(data, h.engine)
 		}
 		packet.SequenceNumber++

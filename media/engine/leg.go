@@ -60,6 +60,9 @@ type leg struct {
 	out         outgoing
 	protection  protection
 	inbound     inbound
+	carried     *carried // what the kernel relays to it; nil: nothing
+	feeds       *leg     // to whom the kernel relays what the party sends; nil: to nobody
+	course      course
 	packer      *packer // nil: frames are encoded one by one, most of them in advance
 	pair        pair
 	room        *room
@@ -92,6 +95,7 @@ type leg struct {
 	opinion  opinion
 	down     pcm.Downsampler   // of the mix, for who hears narrowband
 	about    map[string]string // of its Close
+	left     *left             // what the kernel relays to it for the process before; nil: nothing
 }
 
 func newLeg(r *room, o openLeg) *leg {

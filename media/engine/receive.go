@@ -53,9 +53,14 @@ func (l *leg) receiveRTP(p socket.Packet, now time.Time) {
 		count.malformed.Add(1) // nothing that was agreed on: it must not move the latch
 		return
 	}
+	l.comesUp(p.From)
+	was := l.latch.remote
 	if !l.latch.accept(p.From, packet.SSRC, l.claim(p.From, packet.SSRC, now)) {
 		l.stranger(p.From)
 		return
+	}
+	if l.latch.remote != was {
+		l.room.takeBack()
 	}
 	l.sniff(false, p.From, data, now)
 	l.alive(now)

@@ -32,6 +32,7 @@ func (r *room) leg(id LegID) *leg {
 // Close looks like, and means nothing any more.
 func (r *room) do(c Command) {
 	r.rest = 0
+	r.takeBack()
 	switch c := c.(type) {
 	case Stream:
 		if l := r.leg(c.Leg); l != nil {
@@ -81,6 +82,7 @@ func (r *room) collect() {
 // tick makes a frame for each leg: all that is needed of the sources first.
 func (r *room) tick(now time.Time) {
 	r.tune()
+	r.mind(now)
 	for _, l := range r.legs {
 		if l.mixers > 0 {
 			l.pull(now)
@@ -90,6 +92,7 @@ func (r *room) tick(now time.Time) {
 		l.tick(now)
 	}
 	r.rest = r.pause(now)
+	r.carry(now)
 }
 
 // calmTicks are left out in a relay that runs: a tick looks at every party, which costs as much
@@ -104,7 +107,7 @@ func (r *room) pause(now time.Time) uint8 {
 	ticks := silentTicks
 	for _, l := range r.legs {
 		switch {
-		case l.mode != relaying || l.care != socket.Promptly || l.keyWaits() || now.Before(l.dialTill):
+		case l.left != nil || l.mode != relaying || l.care != socket.Promptly || l.keyWaits() || now.Before(l.dialTill):
 			return 0
 		case l.resting():
 		case !l.rewriter.live || now.Sub(l.out.at) > 2*frameTime:
@@ -119,6 +122,7 @@ func (r *room) pause(now time.Time) uint8 {
 // route works out anew who gets whose sound in which way.
 func (r *room) route() {
 	r.rest = 0
+	r.takeBack()
 	for _, l := range r.legs {
 		l.relays, l.mixers = l.relays[:0], 0
 	}

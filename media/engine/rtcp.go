@@ -184,6 +184,7 @@ func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
 	if len(packets) == 0 {
 		return
 	}
+	l.room.look()
 	l.reported(now)
 	l.reports.from, l.reports.beside = p.From, l.latch.remote
 	came := now.Add(-p.Waited) // delays are measured with it

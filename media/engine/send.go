@@ -25,6 +25,9 @@ func (l *leg) tick(now time.Time) {
 	l.checkpoint(now)
 	l.report(now)
 	l.talking(now)
+	if l.left != nil {
+		return // its sound goes on in the kernel
+	}
 	if l.ready && !l.stream.Send && l.player.plays() {
 		l.advance() // unheard, so that whoever waits for PlayDone is not held up by a hold
 	}
@@ -235,6 +238,9 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 	if id != l.stream.Codec && !passes(id, l.stream.Codec) {
 		return
 	}
+	if l.left != nil {
+		l.succeed()
+	}
 	if l.packer != nil {
 		l.unpack()
 	}
@@ -257,6 +263,9 @@ func (l *leg) relay(id codec.ID, packet *rtp.Packet, span uint32, now time.Time)
 	marker := packet.Marker || l.out.spurt(seq, ts)
 	l.transmit(rtp.Header{Marker: marker, PayloadType: l.stream.PT, SequenceNumber: seq, Timestamp: ts}, payload)
 	l.out.packet(seq, ts, span, len(payload), now)
+	if l.shard.kernel != nil {
+		l.course.follow(packet, span)
+	}
 }
 
 // transmit puts a packet on the wire. Nothing of the source's header but its marker

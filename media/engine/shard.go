@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 
 	"liandong/media/socket"
+	"liandong/media/socket/kernel"
 	"liandong/media/srtp"
 	"liandong/media/uptime"
 )
@@ -30,8 +31,9 @@ type shard struct {
 	count   *counters
 
 	// inputs
-	mail mailbox
-	net  socket.Transport
+	mail   mailbox
+	net    socket.Transport
+	kernel *kernel.Relay // shared by all shards; nil: the kernel relays nothing
 
 	// output
 	occurred chan occurrence
@@ -212,6 +214,9 @@ func (s *shard) open(r *room, o openLeg) {
 	l := newLeg(r, o)
 	if o.state != nil {
 		l.restore(*o.state, s.now)
+		l.inherit(s.now)
+	} else if s.kernel != nil {
+		s.kernel.Drop(l.local()) // of a call that did not go on here
 	}
 	r.legs = append(r.legs, l)
 	r.detectTones()
@@ -250,6 +255,10 @@ func (s *shard) end(r *room) {
 }
 
 func (s *shard) close(l *leg) {
+	l.room.takeBack()
+	if l.left != nil {
+		l.succeed()
+	}
 	l.goodbye(s.now)
 	l.room.emit(l.closed())
 	s.flush()
@@ -288,6 +297,7 @@ func (s *shard) finish() {
 // leave says for the last time how each leg stands.
 func (s *shard) leave(rooms []*room) {
 	for _, r := range rooms {
+		r.look()
 		for _, l := range r.legs {
 			r.emit(Checkpoint{State: l.state(s.now)})
 		}

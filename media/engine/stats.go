@@ -67,7 +67,7 @@ func (e *Engine) Turn() {
 func (e *Engine) Stats() Stats {
 	stats := Stats{
 		Ports: map[string]PortStats{}, Quality: map[string]QualityStats{},
-		Refused: e.refused.Load(), Transport: e.shards[0].net.Name(),
+		Refused: e.refused.Load(), Transport: e.transport(),
 	}
 	for _, s := range e.shards {
 		stats.Sessions += int(s.sessions.Load())

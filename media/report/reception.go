@@ -67,6 +67,36 @@ func (r *Reception) Packet(h *rtp.Header, now time.Time) (fresh bool) {
 	return false
 }
 
+// Spell is what a run of packets that were counted elsewhere, each the very next and regular in time, has come to.
+type Spell struct {
+	Packets uint32
+	Stamp   uint32 // timestamp of the newest
+	Transit uint32 // RFC 3550 §A.8, of the newest: in ticks since Arrivals
+	Jitter  uint32 // §A.8: in ticks, times 16
+}
+
+// Arrivals is where a run goes on: when arrivals are counted from, and how transit and jitter are.
+func (r *Reception) Arrivals() (since time.Time, transit, jitter uint32) {
+	return r.start, uint32(r.transit), r.jitter
+}
+
+// Run counts a run of packets.
+func (r *Reception) Run(s Spell) {
+	for range s.Packets {
+		r.pattern.Packet(1)
+	}
+	r.received += s.Packets
+	r.highest += s.Packets
+	r.stamp, r.transit, r.jitter = s.Stamp, int32(s.Transit), s.Jitter
+}
+
+// Resume goes on with a stream that another process has received: h is its newest packet.
+func (r *Reception) Resume(h *rtp.Header, c Clock, since time.Time, span, transit, jitter uint32) {
+	r.clock = c
+	r.restart(h, since)
+	r.span, r.transit, r.jitter = span, int32(transit), jitter
+}
+
 // measure sees from two packets in a row how long one is.
 func (r *Reception) measure(step int16, stamp uint32) {
 	if span := stamp - r.stamp; step == 1 && span != 0 && span <= maxSpan*r.clock.Frame() {

@@ -62,18 +62,38 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 			return r, err
 		}
 	}
-	if r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_SHARED); err != nil {
-		return r, fmt.Errorf("kernel: the memory of the flows: %w", err)
+	if err := r.share(); err != nil {
+		return r, err
 	}
-	r.began = time.Now()
-	r.beganAt = monotonic() - int64(time.Since(r.began))
 	for _, at := range places {
 		if err := r.attach(at, k); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
+}
+
+// End ends all that the kernel relays for the process before: it is not taken over.
+func End(k socket.Keeper) {
+	r := &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
+	if !r.take(k) {
+		return
+	}
+	defer r.Close()
+	if r.share() == nil {
+		r.Drop()
+	}
+}
+
+// share maps the memory of the flows.
+func (r *Relay) share() (err error) {
+	r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("kernel: the memory of the flows: %w", err)
+	}
+	r.began = time.Now()
+	r.beganAt = monotonic() - int64(time.Since(r.began))
+	return nil
 }
 
 func monotonic() int64 {
@@ -438,10 +458,12 @@ func (r *Relay) Read(s Slot) Progress {
 	}
 }
 
-// Stop ends a flow: what comes from now on comes up. It gives how far it has come.
+// Stop ends a flow: what comes from now on comes up. It gives how far it has come; Runs is how it was until now.
 func (r *Relay) Stop(s Slot) Progress {
-	atomic.AndUint32(r.state(s).word(slotState), ^uint32(runs))
-	return r.Read(s)
+	before := atomic.AndUint32(r.state(s).word(slotState), ^uint32(runs))
+	p := r.Read(s)
+	p.Runs = before&runs != 0
+	return p
 }
 
 // Free gives the place of a flow that was stopped away. Until then another process would go on where it has ended.

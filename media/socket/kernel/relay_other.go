@@ -17,6 +17,9 @@ func Open([]netip.Addr, [2][256]uint32, socket.Keeper) (*Relay, error) {
 	return nil, errors.New("kernel: only Linux relays in the kernel")
 }
 
+// End has nothing to end.
+func End(socket.Keeper) {}
+
 func (*Relay) Close()                                  {}
 func (*Relay) Put(Flow) (Slot, error)                  { return 0, errors.ErrUnsupported }
 func (*Relay) Read(Slot) Progress                      { return Progress{} }

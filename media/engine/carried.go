@@ -1,0 +1,334 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"liandong/media/codec"
+	"liandong/media/report"
+	"liandong/media/socket/kernel"
+)
+
+// A relay that needs nothing of us is the kernel's, one direction at a time: package kernel. It has only what is regular;
+// with the first packet that is not, and before anything else is done in the room, the direction is taken back and goes
+// on here, at the number and the time at which it has come to be there.
+
+const (
+	steadyCourse  = 25          // packets in a row that are regular: half a second
+	longestCourse = 32 * 25     // that are waited for, when the kernel soon had to give it back
+	shortStay     = 100         // packets
+	leads         = 10          // looks at how far a carried stream is ahead, before its lead is judged
+	inheritance   = time.Second // is waited for until a party hears again what the process before had it hear
+	carriedClock  = 8           // kHz: G.711 and G.722, whose packets are all of one size
+)
+
+// course is how regular the packets are that a party is relayed. Owned by the leg.
+type course struct {
+	seq     uint16 // of the newest, as it came
+	stamp   uint32
+	span    uint32
+	pt      uint8
+	payload int // bytes
+	row     int // packets in a row of which each was the next
+	wanted  int // so many, before the kernel has the direction; 0: steadyCourse
+}
+
+// follow takes a packet that was relayed.
+func (c *course) follow(p *rtp.Packet, span uint32) {
+	regular := p.SequenceNumber == c.seq+1 && p.Timestamp == c.stamp+span && p.PayloadType == c.pt && span == c.span &&
+		len(p.Payload) == c.payload && !p.Marker && !p.Padding && !p.Extension && len(p.CSRC) == 0
+	if !regular {
+		c.row = 0
+	}
+	c.row++
+	c.seq, c.stamp, c.span, c.pt, c.payload = p.SequenceNumber, p.Timestamp, span, p.PayloadType, len(p.Payload)
+}
+
+// ended notes how the kernel has had it.
+func (c *course) ended(p kernel.Progress) {
+	c.row = 0
+	switch {
+	case p.Packets >= shortStay:
+		c.wanted = 0
+	case !p.Runs: // it has soon come upon what is not regular
+		c.wanted = min(2*max(c.wanted, steadyCourse), longestCourse)
+	}
+}
+
+// steady says that the kernel may have it.
+func (c *course) steady() bool { return c.row >= max(c.wanted, steadyCourse) }
+
+// carried is what the kernel relays to a leg. Owned by the leg that hears it.
+type carried struct {
+	slot   kernel.Slot
+	flow   kernel.Flow
+	source *leg
+	seen   kernel.Progress // is counted here
+	looks  int
+	top    int32 // the largest lead of these looks
+}
+
+// carry gives the kernel what needs nothing of us. What was sent before has left by then.
+func (r *room) carry(now time.Time) {
+	if r.shard.kernel == nil {
+		return
+	}
+	for _, l := range r.legs {
+		if l.carried == nil && l.course.steady() && l.plain(now) {
+			l.shard.flush()
+			l.give(now)
+		}
+	}
+}
+
+// plain says that what a leg hears is one party's packets as they come.
+func (l *leg) plain(now time.Time) bool {
+	if l.mode != relaying || l.left != nil || l.shard.marked {
+		return false
+	}
+	s := l.sources[0]
+	hears := l.ready && l.stream.Send && l.rewriter.live && l.rewriter.ssrc == s.reception.SSRC() && l.packer == nil &&
+		!l.crossfade.due && !l.keyWaits() && !now.Before(l.dialTill)
+	says := s.ready && s.stream.Receive && len(s.relays) == 1 && s.mixers == 0 && s.voice.playout == nil &&
+		s.record.Tap == nil && s.toneKeys == nil && !s.keyDown && !s.muted(now) && s.feeds == nil
+	open := !l.protection.on && !s.protection.on && l.room.sniffer == nil
+	latched := l.latch.locked && s.latch.locked
+	return hears && says && open && latched && s.inbound.codec == l.stream.Codec && l.out.clock == carriedClock
+}
+
+// local is where the party's sound comes to.
+func (l *leg) local() netip.AddrPort { return netip.AddrPortFrom(l.network().Address, l.pair.port) }
+
+// give has the kernel relay to the leg from the next packet on.
+func (l *leg) give(now time.Time) {
+	s, c, o := l.sources[0], &l.course, &l.out
+	since, transit, jitter := s.reception.Arrivals()
+	lead, frame := o.lead(o.last, o.at), int32(o.clock.Frame())
+	f := kernel.Flow{
+		From: s.latch.remote, At: s.local(), By: l.local(), To: l.latch.remote, SSRC: s.reception.SSRC(), OutSSRC: o.ssrc,
+		PT: c.pt, OutPT: l.stream.PT, Payload: c.payload, Seq: c.seq, Timestamp: c.stamp, Span: c.span,
+		AddSeq: l.rewriter.seq, AddStamp: l.rewriter.ts, Clock: uint32(o.clock), Start: since, Transit: transit,
+		Jitter: jitter, Earliest: transit + uint32(lead-leadLimit*frame), Latest: transit + uint32(lead+lagLimit*frame),
+		Loud: loudOf(s.inbound.codec), Phase: s.loudness.phase,
+	}
+	if f.Seq != uint16(s.reception.Highest()) || f.Seq+f.AddSeq+1 != o.seq || f.Timestamp+f.AddStamp != o.last ||
+		f.Span != o.span {
+		c.row = 0 // something else has been sent since
+		return
+	}
+	slot, err := l.shard.kernel.Put(f)
+	if err != nil {
+		l.shard.log.Debug("not relayed in the kernel", "session", l.room.session.ref, "leg", l.id, "err", err)
+		c.row, c.wanted = 0, longestCourse
+		return
+	}
+	l.begin(slot, f, s, kernel.Progress{})
+}
+
+func (l *leg) begin(slot kernel.Slot, f kernel.Flow, source *leg, seen kernel.Progress) {
+	l.carried = &carried{slot: slot, flow: f, source: source, seen: seen, top: -1 << 31}
+	source.feeds = l
+}
+
+// loudOf is by which of the kernel's tables a codec's loudness is measured: see kernelTables.
+func loudOf(id codec.ID) kernel.Loud {
+	switch id {
+	case codec.PCMA:
+		return kernel.ByFirst
+	case codec.PCMU:
+		return kernel.BySecond
+	}
+	return kernel.Unheard
+}
+
+func kernelTables() [2][256]uint32 { return [2][256]uint32{squares[codec.PCMA], squares[codec.PCMU]} }
+
+// look counts what the kernel has relayed to the leg.
+func (l *leg) look() kernel.Progress {
+	p := l.shard.kernel.Read(l.carried.slot)
+	l.tally(p)
+	return p
+}
+
+// tally counts as if all of it had been relayed here.
+func (l *leg) tally(p kernel.Progress) {
+	c, s, f := l.carried, l.carried.source, &l.carried.flow
+	n := uint32(p.Packets - c.seen.Packets)
+	if n == 0 {
+		return
+	}
+	s.reception.Run(report.Spell{Packets: n, Stamp: p.Timestamp, Transit: p.Transit, Jitter: p.Jitter})
+	s.alive(p.At)
+	s.sounds(p.At)
+	s.loudness.squares += p.Squares - c.seen.Squares
+	s.loudness.samples += p.Samples - c.seen.Samples
+	s.loudness.phase = p.Phase
+	l.out.reach(f, p)
+	l.out.packets += n
+	l.out.octets += n * uint32(f.Payload)
+	l.rewriter.reach(p.Seq)
+	l.crossfade.passed(l.stream.Codec, p.Last)
+	l.shard.count.in.Add(uint64(n))
+	l.shard.count.out.Add(uint64(n))
+	c.seen = p
+}
+
+// reach notes the newest packet that the kernel has sent.
+func (o *outgoing) reach(f *kernel.Flow, p kernel.Progress) {
+	o.seq, o.last, o.span, o.at = p.Seq+f.AddSeq+1, p.Timestamp+f.AddStamp, f.Span, p.At
+}
+
+// reach keeps the first packet near the newest, as place does.
+func (r *rewriter) reach(newest uint16) {
+	if newest-r.first > 2*gapLimit {
+		r.first = newest - gapLimit
+	}
+}
+
+// takeBack ends what the kernel relays to the leg; its stream goes on here.
+func (l *leg) takeBack() {
+	c := l.carried
+	if c == nil {
+		return
+	}
+	p := l.shard.kernel.Stop(c.slot)
+	l.tally(p)
+	l.shard.kernel.Free(c.slot)
+	l.carried, c.source.feeds = nil, nil
+	l.course.ended(p)
+	l.rewriter.restart()
+}
+
+// takeBack ends all that the kernel relays in the room, as it has to before anything else is done.
+func (r *room) takeBack() {
+	for _, l := range r.legs {
+		l.takeBack()
+	}
+}
+
+// look counts all that the kernel has relayed in the room.
+func (r *room) look() {
+	for _, l := range r.legs {
+		if l.carried != nil {
+			l.look()
+		}
+	}
+}
+
+// comesUp: a packet has come here though the kernel has the party's. Its own are odd, and all that follow come, too.
+func (l *leg) comesUp(from netip.AddrPort) {
+	switch {
+	case l.feeds == nil:
+	case from == l.latch.remote:
+		l.feeds.takeBack()
+	default:
+		l.feeds.look()
+	}
+}
+
+// mind counts what the kernel has relayed since the last tick, and takes back what has broken off, or needs another lead.
+func (r *room) mind(now time.Time) {
+	for _, l := range r.legs {
+		if l.left != nil {
+			l.decide(now)
+		}
+		if l.carried == nil {
+			continue
+		}
+		p := l.look()
+		if !p.Runs || now.Sub(l.out.at) > coverAfter+l.out.clock.Duration(l.out.span) || l.strays() {
+			l.takeBack()
+		}
+	}
+}
+
+// strays says that the stream is lastingly ahead of real time or behind it, as steady does.
+func (l *leg) strays() bool {
+	c, frame := l.carried, int32(l.out.clock.Frame())
+	c.looks++
+	c.top = max(c.top, l.out.lead(l.out.last, l.out.at))
+	if c.looks < leads {
+		return false
+	}
+	top := c.top
+	c.looks, c.top = 0, -1<<31
+	return top > max(int32(l.out.span), frame) || top < -frame
+}
+
+// left is what the kernel relays for the process before. Owned by the leg that hears it.
+type left struct {
+	slot  kernel.Slot
+	flow  kernel.Flow
+	until time.Time // is waited for what the leg is to hear here
+}
+
+// inherit finds what the kernel relays to a leg that goes on here; it goes on meanwhile.
+func (l *leg) inherit(now time.Time) {
+	if l.shard.kernel == nil {
+		return
+	}
+	slot, f, ok := l.shard.kernel.Adopt(l.local())
+	if !ok {
+		return
+	}
+	l.left = &left{slot: slot, flow: f, until: now.Add(inheritance)}
+	if f.OutSSRC != l.out.ssrc {
+		l.shard.kernel.Stop(slot)
+		l.shard.kernel.Free(slot)
+		l.left = nil
+	}
+}
+
+// decide: when it is known what the leg is to hear, that may be what it hears.
+func (l *leg) decide(now time.Time) {
+	switch {
+	case l.mode == silent && now.Before(l.left.until):
+	case l.mode == relaying && l.sources[0].local() == l.left.flow.At && l.sources[0].latch.remote == l.left.flow.From:
+		l.keep(now)
+	default:
+		l.succeed()
+	}
+}
+
+// keep goes on with what the kernel relays as if it had been given to it here.
+func (l *leg) keep(now time.Time) {
+	h, s := l.left, l.sources[0]
+	p := l.shard.kernel.Read(h.slot)
+	before := s.reception
+	since := h.flow.Start
+	s.reception.Resume(&rtp.Header{SSRC: h.flow.SSRC, SequenceNumber: p.Seq, Timestamp: p.Timestamp},
+		report.Clock(h.flow.Clock), since, h.flow.Span, p.Transit, p.Jitter)
+	l.follow(h, p)
+	l.left, l.crossfade.due = nil, false
+	if h.flow.To == l.latch.remote && h.flow.OutPT == l.stream.PT && h.flow.Span == s.inbound.span && l.plain(now) {
+		s.loudness.phase = p.Phase
+		s.checkpoints.restored = s.checkpoints.restored && !p.Runs
+		l.begin(h.slot, h.flow, s, p)
+		return
+	}
+	l.left, s.reception = h, before
+	l.succeed()
+}
+
+// succeed takes over at the number and the time at which the kernel has come to be.
+func (l *leg) succeed() {
+	h := l.left
+	p := l.shard.kernel.Stop(h.slot)
+	l.follow(h, p)
+	l.shard.kernel.Free(h.slot)
+	l.left, l.crossfade.due = nil, true
+	for _, s := range l.room.legs { // nothing waits in the socket of whom the kernel had until now
+		s.checkpoints.restored = s.checkpoints.restored && !(p.Runs && s.local() == h.flow.At)
+	}
+}
+
+// follow has the stream go on behind what the kernel has sent for the process before.
+func (l *leg) follow(h *left, p kernel.Progress) {
+	l.out.reach(&h.flow, p)
+	l.out.base, l.out.epoch = l.out.last, p.At
+	l.rewriter = rewriter{live: true, ssrc: h.flow.SSRC, first: p.Seq - gapLimit, seq: h.flow.AddSeq, ts: h.flow.AddStamp}
+	l.rewriter.restart()
+	l.crossfade.passed(l.stream.Codec, p.Last)
+}

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"liandong/media/codec"
+	"liandong/media/socket"
+	"liandong/media/socket/sockettest"
+)
+
+// carriedBy is an engine that has the kernel relay, over real sockets.
+func carriedBy(t *testing.T, cfg Config, sockets socket.Config) *Engine {
+	t.Helper()
+	cfg.Kernel, cfg.Keeper = true, sockets.Keeper
+	e, err := start(cfg, sockets, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Stop)
+	if e.look.Do(e.openKernel); e.kernel.Load() == nil {
+		if os.Getuid() == 0 && os.Getenv("LIANDONG_PEERS") == "required" {
+			t.Fatal("the kernel relays nothing here")
+		}
+		t.Skip("the kernel relays nothing here")
+	}
+	return e
+}
+
+// inShard runs f on the thread of a session.
+func inShard(s *Session, f func()) {
+	done := make(chan struct{})
+	s.shard.post(order{what: func() { defer close(done); f() }})
+	<-done
+}
+
+// carries says how many directions of a session the kernel has.
+func carries(s *Session) (n int) {
+	inShard(s, func() {
+		for _, l := range s.room.legs {
+			if l.carried != nil {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+func hear(s *Session, leg LegID, from ...LegID) { s.Do(Listen{Leg: leg, From: from}) }
+
+// TestCarriedCall: a call is given to the kernel and taken back for whatever is done, and neither party has a packet
+// twice, or out of its place, or a jump in its stream.
+func TestCarriedCall(t *testing.T) {
+	for name, sockets := range paths {
+		if sockets.Portable {
+			continue
+		}
+		t.Run(name, func(t *testing.T) { carriedCall(t, sockets) })
+	}
+}
+
+func carriedCall(t *testing.T, sockets socket.Config) {
+	e := carriedBy(t, loopbackConfig(t, 8), sockets)
+	s := e.NewSession("carried", func(Event) {})
+	a, b, c := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA), pickUp(t, s, 3, codec.PCMA)
+	together := func() {
+		hear(s, 1, 2)
+		hear(s, 2, 1)
+		eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+		was := a.count()
+		eventually(t, "they hear each other through it", func() bool {
+			return a.count() > was+20 && a.hears(b) && b.hears(a)
+		})
+	}
+	together()
+	hear(s, 1, 2, 3)
+	hear(s, 2, 1, 3)
+	hear(s, 3, 1, 2)
+	eventually(t, "each hears the two others", func() bool {
+		return a.hears(b) && a.hears(c) && b.hears(a) && b.hears(c) && c.hears(a) && c.hears(b)
+	})
+	if carries(s) != 0 {
+		t.Error("the kernel has a part of a conference")
+	}
+	hear(s, 3)
+	together()
+	s.Do(Record{Leg: 1, Tap: &tape{}, Channel: 1})
+	eventually(t, "it has only the direction that is not recorded", func() bool { return carries(s) == 1 })
+	s.Do(Record{Leg: 1})
+	together()
+	a.inOrder()
+	b.inOrder()
+	if got := e.Stats(); got.PacketsIn < 300 || got.PacketsOut < 300 || got.Strangers != 0 {
+		t.Errorf("%+v", got)
+	}
+	s.Close()
+	eventually(t, "all ports are free", func() bool { return e.Stats().Ports["lab"].Free == 8 && e.Stats().Legs == 0 })
+}
+
+// TestCarriedGoesOn: a process leaves, or dies, while the kernel has its calls: what the parties hear goes on without
+// it, and the next process has the streams go on where they are.
+func TestCarriedGoesOn(t *testing.T) {
+	for _, lastWords := range []bool{false, true} {
+		sockets := socket.Default()
+		keeper := sockettest.NewKeeper()
+		sockets.Keeper = keeper
+		cfg := loopbackConfig(t, 4)
+		first := carriedBy(t, cfg, sockets)
+		reported := &states{known: map[LegID]LegState{}}
+		s := first.NewSession("one", reported.sink)
+		a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+		hear(s, 1, 2)
+		hear(s, 2, 1)
+		known := reported.list()
+		eventually(t, "the kernel has both directions", func() bool { known = reported.list(); return carries(s) == 2 })
+		first.Leave()
+		if lastWords {
+			known = reported.list()
+		}
+		was := a.count()
+		eventually(t, "they hear each other though nobody is there", func() bool {
+			return a.count() > was+60 && a.hears(b) && b.hears(a)
+		})
+		second := carriedBy(t, cfg, sockets)
+		s, err := second.Restore("one", reported.sink, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hear(s, 1, 2)
+		hear(s, 2, 1)
+		eventually(t, "the kernel has them for the next process", func() bool { return carries(s) == 2 })
+		var came, sent uint32
+		inShard(s, func() { came, sent = s.room.legs[0].reception.Received(), s.room.legs[1].out.packets })
+		eventually(t, "and it counts on", func() (more bool) {
+			inShard(s, func() {
+				s.room.look()
+				more = s.room.legs[0].reception.Received() > came+20 && s.room.legs[1].out.packets > sent+20
+			})
+			return more
+		})
+		hear(s, 1)
+		eventually(t, "one direction is taken back", func() bool { return carries(s) < 2 })
+		hear(s, 1, 2)
+		was = a.count()
+		eventually(t, "they hear each other again", func() bool { return a.count() > was+50 && a.hears(b) && b.hears(a) })
+		a.inOrder()
+		b.inOrder()
+		s.Close()
+		second.Stop()
+	}
+}
+
+// TestCarriedSilence: a party that falls silent is missed, its partner gets comfort noise, and it is heard again when it
+// is back.
+func TestCarriedSilence(t *testing.T) {
+	cfg := loopbackConfig(t, 4)
+	cfg.SilenceTimeout = time.Second
+	e := carriedBy(t, cfg, socket.Default())
+	signs := make(chan Event, 100)
+	s := e.NewSession("silence", func(e Event) {
+		if isSign(e) {
+			signs <- e
+		}
+	})
+	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+	a.pause()
+	if got := <-signs; got != (Silent{Leg: 1}) {
+		t.Fatalf("%#v", got)
+	}
+	was := b.count()
+	eventually(t, "the partner gets noise", func() bool { return b.count() > was+5 })
+	a.resume()
+	if got := <-signs; got != (Alive{Leg: 1}) {
+		t.Fatalf("%#v", got)
+	}
+	eventually(t, "the kernel has both directions again", func() bool { return carries(s) == 2 && b.hears(a) })
+	b.inOrder()
+}
