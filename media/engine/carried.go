@@ -111,7 +111,7 @@ func (l *leg) give(now time.Time) {
 		PT: c.pt, OutPT: l.stream.PT, Payload: c.payload, Seq: c.seq, Timestamp: c.stamp, Span: c.span,
 		AddSeq: l.rewriter.seq, AddStamp: l.rewriter.ts, Clock: uint32(o.clock), Start: since, Transit: transit,
 		Jitter: jitter, Earliest: transit + uint32(lead-leadLimit*frame), Latest: transit + uint32(lead+lagLimit*frame),
-		Loud: loudOf(s.inbound.codec), Phase: s.loudness.phase,
+		Loud: loudOf(s.inbound.codec),
 	}
 	if f.Seq != uint16(s.reception.Highest()) || f.Seq+f.AddSeq+1 != o.seq || f.Timestamp+f.AddStamp != o.last ||
 		f.Span != o.span {
@@ -164,7 +164,6 @@ func (l *leg) tally(p kernel.Progress) {
 	s.sounds(p.At)
 	s.loudness.squares += p.Squares - c.seen.Squares
 	s.loudness.samples += p.Samples - c.seen.Samples
-	s.loudness.phase = p.Phase
 	l.out.reach(f, p)
 	l.out.packets += n
 	l.out.octets += n * uint32(f.Payload)
@@ -303,7 +302,6 @@ func (l *leg) keep(now time.Time) {
 	l.follow(h, p)
 	l.left, l.crossfade.due = nil, false
 	if h.flow.To == l.latch.remote && h.flow.OutPT == l.stream.PT && h.flow.Span == s.inbound.span && l.plain(now) {
-		s.loudness.phase = p.Phase
 		s.checkpoints.restored = s.checkpoints.restored && !p.Runs
 		l.begin(h.slot, h.flow, s, p)
 		return

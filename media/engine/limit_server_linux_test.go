@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -35,16 +36,19 @@ type serverOrder struct {
 	Parties  int // of a call
 	Raw      bool
 	Steer    bool
+	Kernel   bool
 	Peer     netip.AddrPort // all parties are there
 	Duration time.Duration  // the longest it may run
 }
 
 // serverReport answers each line on standard input.
 type serverReport struct {
-	Ports      []uint16 // of the legs; only in the first
-	Empty      int      // bytes resident before there were legs
-	CPU        time.Duration
-	Memory     int // bytes resident
+	Ports      []uint16      // of the legs; only in the first
+	Empty      int           // bytes resident before there were legs
+	CPU        time.Duration // with that of the programs
+	Programs   time.Duration // that the program that relays in the kernel was at work, in the parties' time
+	Carried    int           // parties to whom the kernel relays
+	Memory     int           // bytes resident
 	Threads    int
 	Goroutines int
 	Transport  string
@@ -80,12 +84,17 @@ func serve(raw string) {
 }
 
 func (r *serverReport) measure() {
+	r.CPU = processTime()
+	r.Memory, r.Threads = residentBytes(), status("Threads: %d")
+}
+
+// processTime is the CPU time of this process.
+func processTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		panic(err)
 	}
-	r.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	r.Memory, r.Threads = residentBytes(), status("Threads: %d")
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func residentBytes() int { return 1024 * status("VmRSS: %d kB") }
@@ -103,15 +112,17 @@ func status(format string) (n int) {
 
 func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 	cfg := labConfig(nil)
-	cfg.Shards = 1
+	cfg.Shards, cfg.Kernel = 1, o.Kernel
 	cfg.Networks = map[string]Network{"lab": {Address: labNetwork.Address, PortMin: 10000, PortMax: 31999}}
 	e, err := start(cfg, socket.Config{Raw: o.Raw, Steered: o.Steer}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
 	var ports []uint16
+	var sessions []*Session
 	for len(ports) < o.Legs {
 		s := e.NewSession("limit", func(Event) {})
+		sessions = append(sessions, s)
 		for leg := range LegID(o.Parties) {
 			at, err := s.Open(leg, "lab")
 			if err != nil {
@@ -131,7 +142,30 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 	}
 	return ports, func(r *serverReport) {
 		r.Transport, r.Skipped = e.Stats().Transport, e.Stats().SkippedTicks
+		r.Programs = programTime()
+		r.CPU += r.Programs
+		for _, s := range sessions {
+			if o.Kernel {
+				r.Carried += carries(s)
+			}
+		}
 	}
+}
+
+// programTime is how long the programs of this process have been at work in the kernel, whoever's packets they had: it
+// is known while /proc/sys/kernel/bpf_stats_enabled is 1.
+func programTime() (d time.Duration) {
+	files, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, name := range files {
+		text, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(text)) {
+			var ns int64
+			if _, err := fmt.Sscanf(line, "run_time_ns: %d", &ns); err == nil {
+				d += time.Duration(ns)
+			}
+		}
+	}
+	return d
 }
 
 // serveOne is L1: one socket for all legs, datagrams in batches, woken once a millisecond.

@@ -16,6 +16,8 @@ import (
 //
 //	L1   one socket for all legs, datagrams in batches
 //	L2   a socket for each leg
+//	relay/kernel   by its own CPU time and that of the program in the kernel, which works in the parties' time:
+//	                what both come to is shown, too
 //	three-way limit   150 packets of L1 and the bare arithmetic, each second
 //
 // Each server runs in a process on the first core, its CPU time is the process's; the parties
@@ -23,7 +25,10 @@ import (
 //
 //	go test ./media/engine -run '^$' -bench Limits -benchtime 1x
 func BenchmarkLimits(b *testing.B) {
-	legs := loadedLegs(b)
+	legs := 2 * *calls
+	if legs == 0 {
+		legs = loadedLegs(b)
+	}
 	cases := limitCases(legs)
 	if *only != "" {
 		cases = slices.DeleteFunc(cases, func(c *limitCase) bool {
@@ -69,6 +74,7 @@ const (
 var (
 	measured = flag.Duration("measure", 2*time.Second, "how long each server of BenchmarkLimits is measured in a round")
 	only     = flag.String("only", "", "of the engine's cases only those whose names begin so")
+	calls    = flag.Int("calls", 0, "relayed calls of BenchmarkLimits; 0: as many as load a core to 70 %")
 	rounds   = flag.Int("rounds", 5, "rounds of BenchmarkLimits")
 )
 
@@ -78,6 +84,7 @@ type limitCase struct {
 	order  serverOrder
 	per    *limitCase
 	costs  []float64 // µs of CPU for a packet in and out, of each round
+	whole  []float64 // the same with the parties' own
 	ratios []float64 // of the cost to that of per in the same round
 	sound  []float64 // of L1: µs of CPU for the arithmetic of a frame of a three-way call, a packet
 	last   measurement
@@ -100,6 +107,8 @@ func limitCases(legs int) []*limitCase {
 			all = append(all, c)
 		}
 	}
+	all = append(all, &limitCase{name: "relay/kernel", per: each,
+		order: serverOrder{Kind: "engine", Parties: 2, Raw: true, Steer: true, Kernel: true}})
 	for _, c := range all {
 		c.order.Legs = legs
 	}
@@ -110,6 +119,7 @@ func (c *limitCase) run(b *testing.B) {
 	c.last = measure(b, c.order, *measured)
 	cost := float64(c.last.cpu.Nanoseconds()) / 1000 / float64(c.last.packets)
 	c.costs = append(c.costs, cost)
+	c.whole = append(c.whole, float64((c.last.cpu+c.last.parties).Nanoseconds())/1000/float64(c.last.packets))
 	switch round := len(c.costs) - 1; {
 	case c.order.Kind == "L1":
 		c.sound = append(c.sound, float64(arithmetic().Nanoseconds())/1000)
@@ -122,8 +132,11 @@ func (c *limitCase) run(b *testing.B) {
 
 // String is a line of the table.
 func (c *limitCase) String() string {
-	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out, %4.1f %% of a core", c.name, median(c.costs),
-		100*c.last.load)
+	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out (%.2f with the parties'), %4.1f %% of a core", c.name,
+		median(c.costs), median(c.whole), 100*c.last.load)
+	if c.order.Kernel {
+		line += fmt.Sprintf(", %d of %d parties carried", c.last.end.Carried, c.order.Legs)
+	}
 	if c.order.Parties == 3 {
 		line += fmt.Sprintf(", %.2f ms a conference-second, %.2f × limit", 0.15*median(c.costs), median(c.ratios))
 	} else if c.per != nil {
@@ -160,6 +173,7 @@ func loadedLegs(b *testing.B) int {
 // measurement is what one server did.
 type measurement struct {
 	cpu     time.Duration
+	parties time.Duration // CPU of who plays them
 	packets int
 	load    float64 // of a core
 	peer    *peer
@@ -177,11 +191,12 @@ func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	p.aim(s.ports)
 	p.run(runIn)
 	p.forget()
-	before, start := s.report(), time.Now()
+	before, own, start := s.report(), processTime(), time.Now()
 	p.run(d)
+	own = processTime() - own
 	after := s.report()
 	m := measurement{
-		cpu: after.CPU - before.CPU, packets: p.got, peer: p, end: after,
+		cpu: after.CPU - before.CPU, parties: own - (after.Programs - before.Programs), packets: p.got, peer: p, end: after,
 		skipped: after.Skipped - before.Skipped,
 	}
 	m.load = m.cpu.Seconds() / time.Since(start).Seconds()

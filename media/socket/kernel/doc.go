@@ -33,8 +33,8 @@ const (
 	BySecond
 )
 
-// Stride is of how many bytes of a payload one is looked at for its loudness.
-const Stride = 8
+// stride is of how many bytes of a payload one is looked at for its loudness.
+const stride = 8
 
 const (
 	// LeastPayload and MostPayload are the bytes of sound that a packet of a flow may have.
@@ -65,7 +65,6 @@ type Flow struct {
 	Earliest uint32    // the least transit, and the greatest, of what is regular
 	Latest   uint32
 	Loud     Loud
-	Phase    uint32 // the first byte of the next payload that is looked at for its loudness, below Stride
 }
 
 // Progress is how far a flow has come.
@@ -79,8 +78,7 @@ type Progress struct {
 	Jitter    uint32
 	Squares   uint64 // of the bytes that were looked at, by the table; all since Put
 	Samples   uint32 // how many those were
-	Phase     uint32
-	Last      byte // of the newest payload
+	Last      byte   // of the newest payload
 }
 
 // Slot names a flow.

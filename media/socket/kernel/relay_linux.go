@@ -378,7 +378,6 @@ func (m state) write(f Flow, r *Relay, out int) {
 	order.PutUint32(m[slotMost:], f.Latest)
 	order.PutUint32(m[slotOut:], uint32(out))
 	order.PutUint32(m[slotLoud:], uint32(f.Loud))
-	order.PutUint32(m[slotPhase:], f.Phase)
 	m.headers(f, udp)
 	key := f.key()
 	copy(m[slotKey:], key[:])
@@ -447,7 +446,7 @@ func (r *Relay) Read(s Slot) Progress {
 			Packets: before, Seq: uint16(m.load(slotSeq)), Timestamp: m.load(slotStamp),
 			At:      r.time(atomic.LoadUint64(m.double(slotAt))),
 			Transit: m.load(slotTransit), Jitter: m.load(slotJitter),
-			Squares: atomic.LoadUint64(m.double(slotSquares)), Samples: m.load(slotSamples), Phase: m.load(slotPhase),
+			Squares: atomic.LoadUint64(m.double(slotSquares)), Samples: m.load(slotSamples),
 			Last: byte(m.load(slotLast)),
 		}
 		state := m.load(slotState)

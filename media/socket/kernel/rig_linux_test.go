@@ -120,7 +120,7 @@ func newCall(t testing.TB, r *Relay, from, at, by, to *party) *call {
 	c.flow = Flow{
 		From: from.addr, At: at.addr, By: by.addr, To: to.addr, SSRC: ssrc, OutSSRC: newSSRC, PT: 8, OutPT: 0, Payload: 160,
 		Seq: c.seq - 1, Timestamp: c.stamp - 160, Span: 160, AddSeq: 41000, AddStamp: 3_000_000_000,
-		Clock: 8, Start: time.Now(), Loud: BySecond, Phase: 2,
+		Clock: 8, Start: time.Now(), Loud: BySecond,
 	}
 	c.regular(time.Hour)
 	return c
