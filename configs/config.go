@@ -466,6 +466,8 @@ type Media struct {
 	Shards  int           `yaml:"shards" min:"0" max:"256"` // 0: one per core
 	Timeout time.Duration `yaml:"timeout" min:"1s" max:"1h"`
 	Silence time.Duration `yaml:"silence" min:"500ms" max:"10s"` // without a sign of a party, before it is asked after
+
+	KernelRelay bool `yaml:"kernel_relay"` // what needs nothing of the switch is relayed by the kernel
 }
 
 // Timers are the waits that belong to no single hotline.

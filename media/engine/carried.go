@@ -11,9 +11,9 @@ import (
 	"liandong/media/socket/kernel"
 )
 
-// A relay that needs nothing of us is the kernel's, one direction at a time: package kernel. It has only what is regular;
-// with the first packet that is not, and before anything else is done in the room, the direction is taken back and goes
-// on here, at the number and the time at which it has come to be there.
+// A relay that needs nothing of us is the kernel's, one direction at a time: package kernel. It has only what is
+// regular; with the first packet that is not, and before anything else is done in the room, the direction is taken back
+// and goes on here, at the number and the time at which it has come to be there.
 
 const (
 	steadyCourse  = 25          // packets in a row that are regular: half a second
@@ -21,7 +21,8 @@ const (
 	shortStay     = 100         // packets
 	leads         = 10          // looks at how far a carried stream is ahead, before its lead is judged
 	inheritance   = time.Second // is waited for until a party hears again what the process before had it hear
-	carriedClock  = 8           // kHz: G.711 and G.722, whose packets are all of one size
+	routesEvery   = 100 * time.Millisecond
+	carriedClock  = 8 // kHz: G.711 and G.722, whose packets are all of one size
 )
 
 // course is how regular the packets are that a party is relayed. Owned by the leg.
@@ -107,8 +108,8 @@ func (l *leg) give(now time.Time) {
 	since, transit, jitter := s.reception.Arrivals()
 	lead, frame := o.lead(o.last, o.at), int32(o.clock.Frame())
 	f := kernel.Flow{
-		From: s.latch.remote, At: s.local(), By: l.local(), To: l.latch.remote, SSRC: s.reception.SSRC(), OutSSRC: o.ssrc,
-		PT: c.pt, OutPT: l.stream.PT, Payload: c.payload, Seq: c.seq, Timestamp: c.stamp, Span: c.span,
+		From: s.latch.remote, At: s.local(), By: l.local(), To: l.latch.remote, SSRC: s.reception.SSRC(),
+		OutSSRC: o.ssrc, PT: c.pt, OutPT: l.stream.PT, Payload: c.payload, Seq: c.seq, Timestamp: c.stamp, Span: c.span,
 		AddSeq: l.rewriter.seq, AddStamp: l.rewriter.ts, Clock: uint32(o.clock), Start: since, Transit: transit,
 		Jitter: jitter, Earliest: transit + uint32(lead-leadLimit*frame), Latest: transit + uint32(lead+lagLimit*frame),
 		Loud: loudOf(s.inbound.codec),
@@ -227,7 +228,21 @@ func (l *leg) comesUp(from netip.AddrPort) {
 	}
 }
 
-// mind counts what the kernel has relayed since the last tick, and takes back what has broken off, or needs another lead.
+// askRoutes takes all back when this machine's routes have changed: it is given again by those that there are.
+func (s *shard) askRoutes(now time.Time) {
+	before := s.routes
+	if s.routes, s.routesAt = s.kernel.Routes(), now; s.routes == before {
+		return
+	}
+	for _, rooms := range s.groups {
+		for _, r := range rooms {
+			r.takeBack()
+		}
+	}
+}
+
+// mind counts what the kernel has relayed since the last tick, and takes back what has broken off, or needs another
+// lead.
 func (r *room) mind(now time.Time) {
 	for _, l := range r.legs {
 		if l.left != nil {
@@ -326,7 +341,8 @@ func (l *leg) succeed() {
 func (l *leg) follow(h *left, p kernel.Progress) {
 	l.out.reach(&h.flow, p)
 	l.out.base, l.out.epoch = l.out.last, p.At
-	l.rewriter = rewriter{live: true, ssrc: h.flow.SSRC, first: p.Seq - gapLimit, seq: h.flow.AddSeq, ts: h.flow.AddStamp}
+	l.rewriter = rewriter{live: true, ssrc: h.flow.SSRC, first: p.Seq - gapLimit, seq: h.flow.AddSeq,
+		ts: h.flow.AddStamp}
 	l.rewriter.restart()
 	l.crossfade.passed(l.stream.Codec, p.Last)
 }

@@ -114,7 +114,10 @@ func TestCarriedGoesOn(t *testing.T) {
 		hear(s, 1, 2)
 		hear(s, 2, 1)
 		known := reported.list()
-		eventually(t, "the kernel has both directions", func() bool { known = reported.list(); return carries(s) == 2 })
+		eventually(t, "the kernel has both directions", func() bool {
+			known = reported.list()
+			return carries(s) == 2
+		})
 		first.Leave()
 		if lastWords {
 			known = reported.list()
@@ -144,7 +147,9 @@ func TestCarriedGoesOn(t *testing.T) {
 		eventually(t, "one direction is taken back", func() bool { return carries(s) < 2 })
 		hear(s, 1, 2)
 		was = a.count()
-		eventually(t, "they hear each other again", func() bool { return a.count() > was+50 && a.hears(b) && b.hears(a) })
+		eventually(t, "they hear each other again", func() bool {
+			return a.count() > was+50 && a.hears(b) && b.hears(a)
+		})
 		a.inOrder()
 		b.inOrder()
 		s.Close()
@@ -152,8 +157,8 @@ func TestCarriedGoesOn(t *testing.T) {
 	}
 }
 
-// TestCarriedSilence: a party that falls silent is missed, its partner gets comfort noise, and it is heard again when it
-// is back.
+// TestCarriedSilence: a party that falls silent is missed, its partner gets comfort noise, and it is heard again when
+// it is back.
 func TestCarriedSilence(t *testing.T) {
 	cfg := loopbackConfig(t, 4)
 	cfg.SilenceTimeout = time.Second

@@ -115,8 +115,8 @@ func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error)
 	return e, nil
 }
 
-// openKernel has the kernel relay from the first session on: a process that only waits to carry calls has it do nothing,
-// and what the process before has left is not here before.
+// openKernel has the kernel relay from the first session on: a process that only waits to carry calls has it do
+// nothing, and what the process before has left is not here before.
 func (e *Engine) openKernel() {
 	r, err := e.kernelRelay()
 	if err != nil {

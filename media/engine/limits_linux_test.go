@@ -196,8 +196,8 @@ func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	own = processTime() - own
 	after := s.report()
 	m := measurement{
-		cpu: after.CPU - before.CPU, parties: own - (after.Programs - before.Programs), packets: p.got, peer: p, end: after,
-		skipped: after.Skipped - before.Skipped,
+		cpu: after.CPU - before.CPU, parties: own - (after.Programs - before.Programs), packets: p.got,
+		peer: p, end: after, skipped: after.Skipped - before.Skipped,
 	}
 	m.load = m.cpu.Seconds() / time.Since(start).Seconds()
 	if p.late > 20*time.Millisecond {

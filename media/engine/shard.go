@@ -33,7 +33,7 @@ type shard struct {
 	// inputs
 	mail   mailbox
 	net    socket.Transport
-	kernel *kernel.Relay // shared by all shards; nil: the kernel relays nothing
+	kernel *kernel.Relay // shared by all shards; nil: the kernel relays nothing. Owned by run
 
 	// output
 	occurred chan occurrence
@@ -45,6 +45,8 @@ type shard struct {
 	sockets  []port          // by Socket
 	now      time.Time       // of this step
 	stopping bool
+	routes   uint32              // kernel.Relay.Routes
+	routesAt time.Time           // when it was asked for
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
 	seamless bool                // the process before has carried the sound until the legs go on here
@@ -118,6 +120,9 @@ func (s *shard) step(now time.Time) {
 		s.obey(o)
 	}
 	s.net.Drain(s.receiver)
+	if s.kernel != nil && now.Sub(s.routesAt) >= routesEvery {
+		s.askRoutes(now)
+	}
 	s.catchUp(now)
 	s.flush()
 }

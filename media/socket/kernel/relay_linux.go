@@ -33,6 +33,8 @@ type Relay struct {
 	links         []link.Link
 	memory        []byte // of states
 	free          chan Slot
+	changes       int // a socket: see watch
+	routes        atomic.Uint32
 	began         time.Time
 	beganAt       int64 // the same as CLOCK_MONOTONIC has it
 
@@ -49,7 +51,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 	if err != nil {
 		return nil, err
 	}
-	r = &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
+	r = newRelay()
 	defer func() {
 		if err != nil {
 			r.Close()
@@ -65,6 +67,9 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 	if err := r.share(); err != nil {
 		return r, err
 	}
+	if r.changes, err = watch(); err != nil {
+		return r, err
+	}
 	for _, at := range places {
 		if err := r.attach(at, k); err != nil {
 			return r, err
@@ -73,9 +78,13 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 	return r, nil
 }
 
+func newRelay() *Relay {
+	return &Relay{free: make(chan Slot, MostFlows), changes: -1, orphans: map[netip.AddrPort]Slot{}}
+}
+
 // End ends all that the kernel relays for the process before: it is not taken over.
 func End(k socket.Keeper) {
-	r := &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
+	r := newRelay()
 	if !r.take(k) {
 		return
 	}
@@ -134,7 +143,8 @@ func (r *Relay) take(k socket.Keeper) bool {
 }
 
 func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
-	flows := ebpf.MapSpec{Name: "liandong_flows", Type: ebpf.Hash, KeySize: keyBytes, ValueSize: 4, MaxEntries: MostFlows}
+	flows := ebpf.MapSpec{Name: "liandong_flows", Type: ebpf.Hash, KeySize: keyBytes, ValueSize: 4,
+		MaxEntries: MostFlows}
 	if r.flows, err = ebpf.NewMap(&flows); err != nil {
 		return fmt.Errorf("kernel: no map: %w", err)
 	}
@@ -231,6 +241,10 @@ func (r *Relay) Close() {
 		_ = unix.Munmap(r.memory)
 		r.memory = nil
 	}
+	if r.changes >= 0 {
+		_ = unix.Close(r.changes)
+		r.changes = -1
+	}
 	r.closeAll()
 }
 
@@ -299,11 +313,12 @@ func (f Flow) validate() error {
 		}
 	}
 	if f.Payload < LeastPayload || f.Payload > MostPayload {
-		return fmt.Errorf("%w: payload of %d bytes is not allowed, %d to %d", errFlow, f.Payload, LeastPayload, MostPayload)
+		return fmt.Errorf("%w: payload of %d bytes is not allowed, %d to %d", errFlow, f.Payload, LeastPayload,
+			MostPayload)
 	}
 	if f.PT > 127 || f.OutPT > 127 || f.Clock == 0 || f.Clock > 1000 || f.Span == 0 || f.Loud > BySecond {
-		return fmt.Errorf("%w: payload types %d and %d, clock %d, span %d, loudness %d", errFlow, f.PT, f.OutPT, f.Clock,
-			f.Span, f.Loud)
+		return fmt.Errorf("%w: payload types %d and %d, clock %d, span %d, loudness %d", errFlow, f.PT, f.OutPT,
+			f.Clock, f.Span, f.Loud)
 	}
 	return nil
 }
@@ -482,10 +497,16 @@ func (r *Relay) Adopt(by netip.AddrPort) (s Slot, f Flow, ok bool) {
 		return 0, Flow{}, false
 	}
 	delete(r.orphans, by)
-	return s, r.state(s).flow(r), true
+	m := r.state(s)
+	f = m.flow(r)
+	if out, err := way(f); err != nil || uint32(out) != m.load(slotOut) {
+		r.Stop(s) // the route has changed meanwhile
+	}
+	return s, f, true
 }
 
-// Drop ends what the process before has left and nobody has adopted; ports: only what comes in or leaves by one of them.
+// Drop ends what the process before has left and nobody has adopted; with ports only what comes in or leaves by one of
+// them.
 func (r *Relay) Drop(ports ...netip.AddrPort) {
 	r.first()
 	r.mu.Lock()

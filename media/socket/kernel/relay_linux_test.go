@@ -89,10 +89,12 @@ func TestOddPackets(t *testing.T) {
 		"time goes back":   func(c *call) []byte { return rtp(0x80, 8, c.seq, c.stamp-1600, ssrc) },
 		"shorter":          func(c *call) []byte { return rtp(0x80, 8, c.seq, c.stamp, ssrc)[:92] },
 		"longer":           func(c *call) []byte { return append(rtp(0x80, 8, c.seq, c.stamp, ssrc), 1) },
-		"STUN":             func(c *call) []byte { return append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...) },
-		"a header alone":   func(c *call) []byte { return rtp(0x80, 8, c.seq, c.stamp, ssrc)[:12] },
-		"one byte":         func(c *call) []byte { return []byte{0x80} },
-		"nothing":          func(c *call) []byte { return nil },
+		"STUN": func(c *call) []byte {
+			return append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...)
+		},
+		"a header alone": func(c *call) []byte { return rtp(0x80, 8, c.seq, c.stamp, ssrc)[:12] },
+		"one byte":       func(c *call) []byte { return []byte{0x80} },
+		"nothing":        func(c *call) []byte { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := onLoopback(t, r).put()

@@ -20,6 +20,7 @@ func Open([]netip.Addr, [2][256]uint32, socket.Keeper) (*Relay, error) {
 // End has nothing to end.
 func End(socket.Keeper) {}
 
+func (*Relay) Routes() uint32                          { return 0 }
 func (*Relay) Close()                                  {}
 func (*Relay) Put(Flow) (Slot, error)                  { return 0, errors.ErrUnsupported }
 func (*Relay) Read(Slot) Progress                      { return Progress{} }

@@ -118,8 +118,9 @@ type call struct {
 func newCall(t testing.TB, r *Relay, from, at, by, to *party) *call {
 	c := &call{t: t, r: r, from: from, at: at, by: by, to: to, seq: 65530, stamp: 1<<32 - 800}
 	c.flow = Flow{
-		From: from.addr, At: at.addr, By: by.addr, To: to.addr, SSRC: ssrc, OutSSRC: newSSRC, PT: 8, OutPT: 0, Payload: 160,
-		Seq: c.seq - 1, Timestamp: c.stamp - 160, Span: 160, AddSeq: 41000, AddStamp: 3_000_000_000,
+		From: from.addr, At: at.addr, By: by.addr, To: to.addr, SSRC: ssrc, OutSSRC: newSSRC, PT: 8, OutPT: 0,
+		Payload: 160,
+		Seq:     c.seq - 1, Timestamp: c.stamp - 160, Span: 160, AddSeq: 41000, AddStamp: 3_000_000_000,
 		Clock: 8, Start: time.Now(), Loud: BySecond,
 	}
 	c.regular(time.Hour)

@@ -78,3 +78,31 @@ func routeAnswer(m []byte) (int, error) {
 	}
 	return 0, unix.EBADMSG
 }
+
+// watch is a socket that hears of each change of links, addresses, routes and rules.
+func watch() (int, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	if err != nil {
+		return -1, fmt.Errorf("kernel: changes of routes: %w", err)
+	}
+	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE)
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("kernel: changes of routes: %w", err)
+	}
+	return fd, nil
+}
+
+// Routes is another number after each change of this machine's routes: flows still leave by the interface that they
+// were put by, and are lost where that is wrong. It never waits.
+func (r *Relay) Routes() uint32 {
+	var m [4096]byte
+	for {
+		// ENOBUFS: there were more than it has room for.
+		_, _, err := unix.Recvfrom(r.changes, m[:], 0)
+		if err != nil && err != unix.ENOBUFS {
+			return r.routes.Load()
+		}
+		r.routes.Add(1)
+	}
+}

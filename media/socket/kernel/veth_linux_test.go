@@ -82,7 +82,8 @@ func newNetwork(t *testing.T) *network {
 	n.middle.ip(t, "link add left type veth peer name eth0 netns "+n.left.path,
 		"link add right type veth peer name eth0 netns "+n.right.path)
 	n.left.ip(t, "link set eth0 up", "addr add 10.1.0.2/24 dev eth0")
-	n.right.ip(t, "link set eth0 up", "link set lo up", "addr add 10.2.0.2/24 dev eth0", "addr add 10.9.0.2/32 dev lo")
+	n.right.ip(t, "link set eth0 up", "link set lo up", "addr add 10.2.0.2/24 dev eth0",
+		"addr add 10.9.0.2/32 dev lo")
 	n.middle.ip(t, "link set lo up", "link set left up", "link set right up", "addr add 10.1.0.1/24 dev left",
 		"addr add 10.2.0.1/24 dev right", "route add 10.9.0.0/16 via 10.2.0.2")
 	n.left.in(func() { n.from = newParty(t, n.leftAddr) })
@@ -91,8 +92,8 @@ func newNetwork(t *testing.T) *network {
 	return n
 }
 
-// Between two interfaces: by the route and the neighbours as they are, without any forwarding of the machine's, and with
-// checksums that are right whoever has made those that came.
+// Between two interfaces: by the route and the neighbours as they are, without any forwarding of the machine's, and
+// with checksums that are right whoever has made those that came.
 func TestBetweenInterfaces(t *testing.T) {
 	n := newNetwork(t)
 	var r *Relay
@@ -127,6 +128,14 @@ func TestBetweenInterfaces(t *testing.T) {
 	c.comesUp(rtp(0x80, 101, c.seq, c.stamp, ssrc))
 	c.comesUp(c.packet())
 
+	routes := r.Routes()
+	if r.Routes() != routes {
+		t.Error("routes have changed by themselves")
+	}
+	n.middle.ip(t, "route add 10.10.0.0/16 via 10.2.0.2")
+	if r.Routes() == routes {
+		t.Error("a route has changed, and nothing was told")
+	}
 	here := newCall(t, r, n.from, n.at, n.by, n.at)
 	n.middle.in(func() {
 		if _, err := r.Put(here.flow); err == nil {
