@@ -131,6 +131,7 @@ func (l *leg) give(now time.Time) {
 func (l *leg) begin(slot kernel.Slot, f kernel.Flow, source *leg, seen kernel.Progress) {
 	l.carried = &carried{slot: slot, flow: f, source: source, seen: seen, top: -1 << 31}
 	source.feeds = l
+	l.shard.count.carried.Add(1)
 }
 
 // loudOf is by which of the kernel's tables a codec's loudness is measured: see kernelTables.
@@ -197,6 +198,7 @@ func (l *leg) takeBack() {
 	l.tally(p)
 	l.shard.kernel.Free(c.slot)
 	l.carried, c.source.feeds = nil, nil
+	l.shard.count.carried.Add(-1)
 	l.course.ended(p)
 	l.rewriter.restart()
 }

@@ -9,6 +9,7 @@ import (
 type Stats struct {
 	Sessions int // now
 	Legs     int // now
+	Carried  int // of them, now: the kernel relays to them
 
 	PacketsIn, PacketsOut uint64
 	Unclaimed             uint64 // came to a port before its leg was configured, or after its end
@@ -32,7 +33,7 @@ type Stats struct {
 
 // counters are one shard's; it alone adds to them.
 type counters struct {
-	legs                                    atomic.Int64
+	legs, carried                           atomic.Int64
 	in, out                                 atomic.Uint64
 	unclaimed, malformed, strangers, failed atomic.Uint64
 	forged                                  atomic.Uint64
@@ -83,6 +84,7 @@ func (e *Engine) Stats() Stats {
 
 func (c *counters) addTo(s *Stats) {
 	s.Legs += int(c.legs.Load())
+	s.Carried += int(c.carried.Load())
 	s.PacketsIn += c.in.Load()
 	s.PacketsOut += c.out.Load()
 	s.Unclaimed += c.unclaimed.Load()

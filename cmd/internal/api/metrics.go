@@ -257,6 +257,7 @@ func flag(b bool) float64 {
 
 func media(e engine.Stats, to figures) {
 	to.now("media_legs", "Legs with an RTP port.", float64(e.Legs))
+	to.now("media_carried_legs", "Legs to whom the kernel relays.", float64(e.Carried))
 	to.total("media_packets_in_total", "RTP packets received.", float64(e.PacketsIn))
 	to.total("media_packets_out_total", "RTP packets sent.", float64(e.PacketsOut))
 	to.total("media_strangers_total", "RTP packets from another source than the locked one.", float64(e.Strangers))

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"liandong/cmd/internal/keeper"
+	"liandong/cmd/internal/phone"
+)
+
+// carries waits until the kernel relays to so many parties.
+func (s *serving) carries(t testing.TB, parties string) {
+	t.Helper()
+	var page []byte
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		page, _ = s.tryGet("/metrics")
+		if strings.Contains(string(page), "liandong_media_carried_legs "+parties+"\n") {
+			return
+		}
+	}
+	t.Fatalf("the kernel does not relay to %s parties:\n%s", parties, page)
+}
+
+// The kernel relays a call whose process has died: while there is none that could, and without a packet that is lost
+// when the next one goes on; what the desk presses then is heard.
+func TestCarriedCallOutlivesItsProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("processes of its own")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("the kernel asks for privileges")
+	}
+	t.Parallel()
+	s := startServing(t, miniredis.RunT(t).Addr(), "media.kernel_relay=true")
+	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
+	partner := s.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
+	c := s.call(t, s.caller(t, callerTone), "110")
+	d := next(t, desk)
+	waitConfirmed(t, c)
+	s.carries(t, "2")
+	from, to := c.Continuity(), d.Continuity()
+	for range 2 {
+		before := s.await(t, func(p keeper.Status) bool { return p.Spare != 0 })
+		must(t, syscall.Kill(before.Spare, syscall.SIGSTOP)) // so that nobody goes on for a while
+		must(t, syscall.Kill(before.Worker, syscall.SIGKILL))
+		for _, call := range []*phone.Call{c, d} {
+			packets := call.Continuity().Packets
+			for end := time.Now().Add(20 * time.Second); call.Continuity().Packets < packets+50; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("nothing is heard while there is no process")
+				}
+			}
+		}
+		hears(t, c, deskTone)
+		hears(t, d, callerTone)
+		must(t, syscall.Kill(before.Spare, syscall.SIGCONT))
+		s.await(t, func(p keeper.Status) bool { return p.Worker == before.Spare && p.Spare != 0 })
+		s.carries(t, "2")
+	}
+	for name, now := range map[string]phone.Continuity{"citizen": c.Continuity(), "desk": d.Continuity()} {
+		was := map[string]phone.Continuity{"citizen": from, "desk": to}[name]
+		if len(now.SSRCs) != 1 || len(now.Sources) != 1 || len(now.Gaps) != len(was.Gaps) || now.Late != was.Late ||
+			len(now.Jumps) != len(was.Jumps) {
+			t.Errorf("%s: %+v, before the kills %+v", name, now, was)
+		}
+	}
+	must(t, d.SendDTMF(within(t, 10*time.Second), "*1", phone.RFC4733))
+	p := next(t, partner)
+	waitConfirmed(t, p)
+	hears(t, c, partnerTone)
+	hears(t, p, callerTone)
+	s.carries(t, "2")
+	must(t, c.Hangup(within(t, 10*time.Second)))
+	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
+	s.carries(t, "0")
+}
