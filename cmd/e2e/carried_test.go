@@ -50,7 +50,8 @@ func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 		must(t, syscall.Kill(before.Worker, syscall.SIGKILL))
 		for _, call := range []*phone.Call{c, d} {
 			packets := call.Continuity().Packets
-			for end := time.Now().Add(20 * time.Second); call.Continuity().Packets < packets+50; time.Sleep(time.Millisecond) {
+			end := time.Now().Add(20 * time.Second)
+			for ; call.Continuity().Packets < packets+50; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("nothing is heard while there is no process")
 				}

@@ -22,7 +22,8 @@ const (
 	leads         = 10          // looks at how far a carried stream is ahead, before its lead is judged
 	inheritance   = time.Second // is waited for until a party hears again what the process before had it hear
 	routesEvery   = 100 * time.Millisecond
-	carriedClock  = 8 // kHz: G.711 and G.722, whose packets are all of one size
+	sweepAfter    = 10 * time.Second // more than a process takes to go on with all calls
+	carriedClock  = 8                // kHz: G.711 and G.722, whose packets are all of one size
 )
 
 // course is how regular the packets are that a party is relayed. Owned by the leg.
@@ -233,6 +234,10 @@ func (l *leg) comesUp(from netip.AddrPort) {
 // askRoutes takes all back when this machine's routes have changed: it is given again by those that there are.
 func (s *shard) askRoutes(now time.Time) {
 	before := s.routes
+	if !s.sweepAt.IsZero() && now.After(s.sweepAt) {
+		s.sweepAt = time.Time{}
+		s.kernel.Drop() // of calls that did not go on
+	}
 	if s.routes, s.routesAt = s.kernel.Routes(), now; s.routes == before {
 		return
 	}

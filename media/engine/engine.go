@@ -126,8 +126,13 @@ func (e *Engine) openKernel() {
 		return
 	}
 	e.kernel.Store(r)
-	for _, s := range e.shards {
-		s.post(order{what: func() { s.kernel = r }})
+	for i, s := range e.shards {
+		s.post(order{what: func() {
+			s.kernel, s.routes = r, r.Routes()
+			if i == 0 {
+				s.sweepAt = s.now.Add(sweepAfter)
+			}
+		}})
 	}
 	e.log.Info("what needs nothing of the switch is relayed in the kernel")
 }

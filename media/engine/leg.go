@@ -62,8 +62,8 @@ type leg struct {
 	inbound     inbound
 	carried     *carried // what the kernel relays to it; nil: nothing
 	feeds       *leg     // to whom the kernel relays what the party sends; nil: to nobody
-	course      course
-	packer      *packer // nil: frames are encoded one by one, most of them in advance
+	left        *left    // what the kernel relays to it for the process before; nil: nothing
+	packer      *packer  // nil: frames are encoded one by one, most of them in advance
 	pair        pair
 	room        *room
 	id          LegID
@@ -73,6 +73,7 @@ type leg struct {
 
 	// Touched by each tick as well.
 	codecs     [128]codec.ID
+	course     course // of what it is relayed
 	voice      voice
 	sources    []*leg // that are heard
 	player     player
@@ -95,7 +96,6 @@ type leg struct {
 	opinion  opinion
 	down     pcm.Downsampler   // of the mix, for who hears narrowband
 	about    map[string]string // of its Close
-	left     *left             // what the kernel relays to it for the process before; nil: nothing
 }
 
 func newLeg(r *room, o openLeg) *leg {

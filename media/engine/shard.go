@@ -47,6 +47,7 @@ type shard struct {
 	stopping bool
 	routes   uint32              // kernel.Relay.Routes
 	routesAt time.Time           // when it was asked for
+	sweepAt  time.Time           // what the process before has left to the kernel is over then; zero: not this shard's
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
 	seamless bool                // the process before has carried the sound until the legs go on here
