@@ -2,9 +2,12 @@ package engine
 
 import (
 	"log/slog"
+	"net"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/pion/rtp"
 
 	"liandong/media/codec"
 	"liandong/media/socket"
@@ -184,5 +187,66 @@ func TestCarriedSilence(t *testing.T) {
 		t.Fatalf("%#v", got)
 	}
 	eventually(t, "the kernel has both directions again", func() bool { return carries(s) == 2 && b.hears(a) })
+	b.inOrder()
+}
+
+// TestCarriedStranger: who is not the party is told from it though the kernel has the party's packets, and does not end
+// that; nor does RTCP.
+func TestCarriedStranger(t *testing.T) {
+	e := carriedBy(t, loopbackConfig(t, 4), socket.Default())
+	s := e.NewSession("stranger", func(Event) {})
+	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+	var slots [2]*carried
+	inShard(s, func() { slots = [2]*carried{s.room.legs[0].carried, s.room.legs[1].carried} })
+	was := a.count()
+	eventually(t, "a while goes by", func() bool { return a.count() > was+110 }) // longer than movedAfter
+	stranger, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(a.engine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	packet := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 8, SSRC: 99}, Payload: a.word[:160]}
+	data, err := packet.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		_, _ = stranger.Write(data)
+	}
+	eventually(t, "they are counted", func() bool { return e.Stats().Strangers == 20 })
+	inShard(s, func() {
+		if now := [2]*carried{s.room.legs[0].carried, s.room.legs[1].carried}; now != slots {
+			t.Error("a stranger has ended what the kernel does")
+		}
+	})
+	if !a.hears(b) || !b.hears(a) {
+		t.Error("they do not hear each other")
+	}
+	a.inOrder()
+	b.inOrder()
+}
+
+// TestCarriedDrift: a party whose clock is fast gets ahead in the kernel, too: its stream is taken back, a frame is
+// left out as ever, and the kernel has it again.
+func TestCarriedDrift(t *testing.T) {
+	e := carriedBy(t, loopbackConfig(t, 4), socket.Default())
+	s := e.NewSession("drift", func(Event) {})
+	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+	a.pace.Store(int64(19 * time.Millisecond))
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+	var before uint16
+	inShard(s, func() { before = s.room.legs[1].rewriter.seq })
+	eventually(t, "frames are left out, and the kernel has it again", func() (ok bool) {
+		inShard(s, func() {
+			l := s.room.legs[1]
+			ok = int16(before-l.rewriter.seq) >= 2 && l.carried != nil
+		})
+		return ok
+	})
 	b.inOrder()
 }

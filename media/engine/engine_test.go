@@ -76,7 +76,8 @@ type handset struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
 	silent atomic.Bool
-	mu     sync.Mutex // guards got
+	pace   atomic.Int64 // ns from a packet to the next, where it is not frameTime
+	mu     sync.Mutex   // guards got
 	got    []rtp.Packet
 }
 
@@ -147,6 +148,9 @@ func (h *handset) talk() {
 		case <-h.stop:
 			return
 		case <-tick.C:
+		}
+		if pace := time.Duration(h.pace.Load()); pace != 0 {
+			tick.Reset(pace)
 		}
 	}
 }
