@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,12 +16,17 @@ import (
 )
 
 const (
-	channel = "liandong:seats"          // on which switches are told that seats have changed hands
-	held    = "{liandong:seats}:held"   // seat → switch
+	channel = "liandong:seats"          // on which switches are told that something has changed
+	held    = "{liandong:seats}:held"   // see claims.lua, as of those below
 	leases  = "{liandong:seats}:lease:" // and the switch
+	waits   = "{liandong:seats}:waiting"
+	keeps   = "{liandong:seats}:kept"
+	hears   = "{liandong:seats}:said"
+	changes = "{liandong:seats}:changes"
 
 	beat    = 500 * time.Millisecond // so often the lease is renewed, and all seats are read
 	quietly = 50 * time.Millisecond  // so long after they were read they are not read again
+	old     = Lease / 2              // an answer is not believed any more
 )
 
 // Config of one Redis. Immutable.
@@ -30,6 +37,10 @@ type Config struct {
 	// Changed is told of seats that other switches have now, or have no more, and once when that begins to be known, or
 	// cannot be; nobody waits for it.
 	Changed func(seats []string)
+
+	// Learn is told what other switches have said of desks.
+	Learn func(news []Word)
+	Now   func() time.Time // steady: by which calls came, and words are said
 }
 
 // Claims is what this switch and others have of the seats. Safe for use by several goroutines; no method waits.
@@ -54,6 +65,7 @@ type Claims struct {
 type Stats struct {
 	Up           bool // Redis has answered last
 	Mine, Others int  // seats of this switch, and of others
+	Waiting      int  // calls that wait at other switches
 }
 
 // New makes the way; Redis need not be there.
@@ -79,15 +91,25 @@ func (c *Claims) Start() {
 // Stop ends it. The seats stay this switch's for a lease: another process may go on with its calls.
 func (c *Claims) Stop() { c.link.Close() }
 
-// Taken says that a call of this switch has a seat, Given that none has it any more.
-func (c *Claims) Taken(seat string) { c.with(func(m *machine) { m.taken(seat) }) }
+// Taken says that a call of this switch has a seat, Given that none has it any more. A call that wants it in its turn
+// is by; zero: its turn does not matter.
+func (c *Claims) Taken(seat string, by Waiter) { c.with(func(m *machine) { m.taken(seat, by) }) }
 
 // Given is the end of Taken.
 func (c *Claims) Given(seat string) { c.with(func(m *machine) { m.given(seat) }) }
 
-// Ask waits for Redis' word about seats that were just taken: done is told which of them another switch has. It is
-// called within Patience, on the goroutine that renews the lease, and must not block; without word by what is known,
-// and while Redis is away at once.
+// Queued says that a call waits for a seat of a line, Unqueued that it does not any more.
+func (c *Claims) Queued(w Waiter) { c.with(func(m *machine) { m.queued(w) }) }
+
+// Unqueued is the end of Queued.
+func (c *Claims) Unqueued(call string) { c.with(func(m *machine) { m.unqueued(call) }) }
+
+// Say tells the others of a desk.
+func (c *Claims) Say(w Word) { c.with(func(m *machine) { m.said.say(w) }) }
+
+// Ask waits for Redis' word about seats that were just taken: done is told which of them another switch has, or are
+// kept for calls that have come earlier and wait at another. It is called within Patience, on the goroutine that renews
+// the lease, and must not block; without word by what is known, and while Redis is away at once.
 func (c *Claims) Ask(seats []string, done func(denied []string)) {
 	c.with(func(m *machine) {
 		until := time.Now()
@@ -96,6 +118,20 @@ func (c *Claims) Ask(seats []string, done func(denied []string)) {
 		}
 		m.ask(until, seats, done)
 	})
+}
+
+// Bars says that a seat is not to be had as far as is known: another switch has it, or it is kept for a call there.
+func (c *Claims) Bars(seat string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.bars(seat)
+}
+
+// Waiting counts the calls that wait for a line at other switches.
+func (c *Claims) Waiting(line string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.others[line]
 }
 
 // HeldBy is the other switch that has a seat.
@@ -110,7 +146,11 @@ func (c *Claims) HeldBy(seat string) (node string, held bool) {
 func (c *Claims) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{c.up, len(c.machine.mine), len(c.machine.other)}
+	s := Stats{Up: c.up, Mine: len(c.machine.mine), Others: len(c.machine.other)}
+	for _, n := range c.machine.others {
+		s.Waiting += n
+	}
+	return s
 }
 
 func (c *Claims) with(f func(*machine)) {
@@ -194,19 +234,26 @@ var claimText string
 
 var claim = redis.NewScript(claimText)
 
+// errOld: this switch stood still, and what Redis has granted may be another's by now.
+var errOld = errors.New("claims: the answer is older than the lease")
+
 // exchange is one round trip.
 func (c *Claims) exchange(ctx context.Context, all bool) {
+	steady := c.cfg.Now()
 	c.mu.Lock()
-	take, free := c.machine.change(all)
+	r, some := c.machine.change(time.Now(), steady, all)
 	if all {
 		c.stale = false
 	}
 	c.mu.Unlock()
-	if !all && len(take)+len(free) == 0 {
+	if !some {
 		return
 	}
-	asked := time.Now()
-	whose, err := c.send(ctx, take, free, all)
+	a, err := c.send(ctx, r)
+	if err == nil && time.Since(r.asked) > old {
+		err = errOld
+	}
+	steady = c.cfg.Now()
 	if redis.HasErrorPrefix(err, "MOVED") {
 		c.link.Follow()
 	}
@@ -218,10 +265,17 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 	c.up, c.tried = err == nil, true
 	var answers []answer
 	var changed []string
+	var news []Word
 	if err == nil {
-		answers, changed = c.machine.told(c.cfg.Node, asked, take, whose, free, all)
+		answers, changed = c.machine.told(c.cfg.Node, r, a)
+		news = c.machine.said.took(steady, r, a)
+	} else {
+		c.machine.failed(r)
 	}
 	c.mu.Unlock()
+	if len(news) > 0 {
+		c.cfg.Learn(news)
+	}
 	switch {
 	case err != nil && !c.failing:
 		c.log.Warn("seats are not shared, each switch goes by what it knows", "err", link.Plain(err))
@@ -234,28 +288,22 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 	}
 }
 
-// send runs the script, and says whose the seats are.
-func (c *Claims) send(ctx context.Context, take, free []string, all bool) (map[string]string, error) {
-	flag := "0"
-	if all {
-		flag = "1"
-	}
+// send runs the script.
+func (c *Claims) send(ctx context.Context, r request) (a reply, err error) {
 	c.number++
-	args := []any{c.cfg.Node, Lease.Milliseconds(), flag, channel, c.process, c.number, len(take)}
-	for _, seat := range append(take, free...) {
-		args = append(args, seat)
+	r.Node, r.Process, r.Number, r.Channel = c.cfg.Node, c.process, c.number, channel
+	text, err := json.Marshal(r)
+	if err != nil {
+		return a, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	list, err := claim.Run(ctx, c.link.Client(), []string{held, leases + c.cfg.Node}, args...).StringSlice()
+	keys := []string{held, leases + c.cfg.Node, waits, keeps, hears, changes}
+	answer, err := claim.Run(ctx, c.link.Client(), keys, text).Text()
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	whose := map[string]string{}
-	for i := 0; i+1 < len(list); i += 2 {
-		whose[list[i]] = list[i+1]
-	}
-	return whose, nil
+	return a, json.Unmarshal([]byte(answer), &a)
 }
 
 // heard: a switch has changed something. What was not heard while there was no subscription the beat finds.

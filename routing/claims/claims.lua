@@ -1,23 +1,30 @@
--- Takes seats for the calls of one switch, gives others back, and renews the switch's lease.
+-- One switch tells what its calls have, want and wait for, and how desks stand; and renews its lease.
 --
 -- KEYS[1]  the seats that switches have, a hash: seat → switch
 -- KEYS[2]  the lease of this switch: a key of its own, which ends when it is not renewed. Those of the others are named
 --          alike, and in the same slot
--- ARGV[1]  this switch    ARGV[2]  how long the lease lasts, ms    ARGV[3]  '1': all seats are to be answered
--- ARGV[4]  the channel on which other switches are told that something has changed
--- ARGV[5]  which process of the switch it is ARGV[6]  the number of this exchange of its
--- ARGV[7]  how many seats follow to be taken; all after them are given back
+-- KEYS[3]  the calls that wait, a hash: call → JSON {node, line, came, since, tried}: ms by the clocks of Redis and the switch
+-- KEYS[4]  a hash: seat → JSON {switch → {till, passed}}: it is kept for the calls there, or not for them
+-- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, till, by}; '' → which hash it is
+-- KEYS[6]  the same, a sorted set: what it is about → the number of its last change
+-- ARGV[1]  JSON, see request in machine.go
 --
--- Returns seat, switch, seat, switch …: of those that were to be taken, or of all. An exchange that arrives after a later
--- one, when nobody waits for it any more, does nothing.
+-- Returns JSON, see reply there. Only ages and times left come in and go out: no switch has to have the clock of Redis.
+-- An exchange that arrives after a later one, when nobody waits for it any more, does nothing.
 
-local me, prefix = ARGV[1], string.sub(KEYS[2], 1, #KEYS[2] - #ARGV[1])
-local takes, changed, alive = tonumber(ARGV[7]), false, {}
+local held, lease, waits, kept, words, changes = unpack(KEYS)
+local req = cjson.decode(ARGV[1])
+local me, prefix = req.node, string.sub(lease, 1, #lease - #req.node)
+local changed, alive, reply = false, {}, {}
 
-local process, number = string.match(redis.call('GET', KEYS[2]) or '', '^(%S+) (%d+)$')
-if process == ARGV[5] and tonumber(number) > tonumber(ARGV[6]) then
-  return {}
+local process, number = string.match(redis.call('GET', lease) or '', '^(%S+) (%d+)$')
+if process == req.process and tonumber(number) > req.number then
+  return '{}'
 end
+redis.call('SET', lease, string.format('%s %.0f', req.process, req.number), 'PX', req.lease)
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function lives(node)
   if alive[node] == nil then
@@ -26,34 +33,200 @@ local function lives(node)
   return alive[node]
 end
 
-redis.call('SET', KEYS[2], ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[2])
-local answer = {}
-for i = 8, #ARGV do
-  local seat = ARGV[i]
-  local holder = redis.call('HGET', KEYS[1], seat)
-  if i - 7 > takes then
-    if holder == me then
-      redis.call('HDEL', KEYS[1], seat)
-      changed = true
-    end
-  else
-    if not holder or holder ~= me and not lives(holder) then
-      redis.call('HSET', KEYS[1], seat, me)
-      holder, changed = me, true
-    end
-    answer[#answer + 1], answer[#answer + 2] = seat, holder
+-- ms as JSON has them: cjson would write a large one with an exponent.
+local function whole(n) return string.format('%.0f', n) end
+
+local function came(call, age) -- a call keeps its place however often it is told of
+  local had = redis.call('HGET', waits, call)
+  had = had and cjson.decode(had)
+  return had and had.node == me and tonumber(had.came) or now - age
+end
+
+for _, call in ipairs(req.leave or {}) do
+  local had = redis.call('HGET', waits, call)
+  if had and cjson.decode(had).node == me then
+    redis.call('HDEL', waits, call)
+    changed = true
   end
 end
-if ARGV[3] == '1' then
-  answer = {}
-  local all = redis.call('HGETALL', KEYS[1])
-  for i = 1, #all, 2 do
-    if lives(all[i + 1]) then
-      answer[#answer + 1], answer[#answer + 2] = all[i], all[i + 1]
+for _, w in ipairs(req.wait or {}) do
+  local at, raw = came(w.call, w.age), redis.call('HGETALL', waits)
+  local after, before
+  for i = 2, #raw, 2 do -- what was late on its way here is as before or behind the others as it is there
+    local o = cjson.decode(raw[i])
+    if o.node == me and o.line == w.line and raw[i - 1] ~= w.call then
+      if o.since > w.since then
+        before = math.min(before or o.came, o.came)
+      elseif o.since < w.since then
+        after = math.max(after or o.came, o.came)
+      end
     end
   end
+  at = before and math.min(at, before - 0.001) or at
+  at = after and math.max(at, after + 0.001) or at
+  redis.call('HSET', waits, w.call, cjson.encode({node = me, line = w.line, came = string.format('%.3f', at),
+    since = w.since, tried = w.tried}))
+  redis.call('PEXPIRE', waits, 86400000)
+end
+
+local waiting -- the calls that wait at switches that live
+local function all()
+  if waiting then
+    return waiting
+  end
+  waiting = {}
+  local raw = redis.call('HGETALL', waits)
+  for i = 1, #raw, 2 do
+    local w = cjson.decode(raw[i + 1])
+    if lives(w.node) then
+      w.call, w.came, waiting[#waiting + 1] = raw[i], tonumber(w.came), w
+    else
+      redis.call('HDEL', waits, raw[i])
+    end
+  end
+  return waiting
+end
+
+local function among(list, one)
+  for _, o in ipairs(list or {}) do
+    if o == one then
+      return true
+    end
+  end
+  return false
+end
+
+local function keeping(seat)
+  local had = redis.call('HGET', kept, seat)
+  return had and cjson.decode(had) or {}
+end
+
+local function keep(seat, list)
+  if next(list) then
+    redis.call('HSET', kept, seat, cjson.encode(list))
+    redis.call('PEXPIRE', kept, 86400000)
+  else
+    redis.call('HDEL', kept, seat)
+  end
+end
+
+-- first says that a seat is kept for a call that waits at another switch: for so long, and when it has not been taken by
+-- then although that call waits there since, for a while not for those of that switch. at is when the call came that wants it.
+local function first(seat, want, at)
+  local before, later = {}, false
+  for _, w in ipairs(all()) do
+    if w.node ~= me and w.line == want.line and (want.last or w.came < at or w.came == at and w.call < want.call)
+        and not among(w.tried, seat) then
+      before[w.node] = math.min(before[w.node] or w.came, w.came)
+    end
+  end
+  if not next(before) then
+    return false
+  end
+  local list = keeping(seat)
+  for node, oldest in pairs(before) do
+    local k = list[node]
+    if k and k.passed and now < k.till and k.till <= now + req.pass then
+      -- its phone is not to be reached from there, or the switch is slow
+    elseif k and not k.passed and now < k.till and k.till <= now + req.keep then
+      later = true
+    elseif k and not k.passed and oldest <= k.till - req.keep and now >= k.till and now < k.till + req.keep then
+      list[node] = {till = now + req.pass, passed = true}
+    else
+      list[node], later = {till = now + req.keep}, true
+    end
+  end
+  if later then
+    list[me] = nil -- it would take it
+  end
+  keep(seat, list)
+  return later
+end
+
+-- had notes that a seat has been taken: who is first next time is a new question.
+local function had(seat)
+  local list = keeping(seat)
+  if next(list) then
+    for node, k in pairs(list) do
+      if not k.passed or node == me then
+        list[node] = nil
+      end
+    end
+    keep(seat, list)
+  end
+end
+
+for _, seat in ipairs(req.free or {}) do
+  if redis.call('HGET', held, seat) == me then
+    redis.call('HDEL', held, seat)
+    changed = true
+  end
+end
+local whose, later = {}, {}
+for _, t in ipairs(req.take or {}) do
+  local holder = redis.call('HGET', held, t.seat)
+  if holder and holder ~= me and not lives(holder) then
+    holder = false
+  end
+  if not holder and t['for'] and first(t.seat, t['for'], came(t['for'].call, t['for'].age)) then
+    later[#later + 1] = t.seat
+  elseif not holder then
+    redis.call('HSET', held, t.seat, me)
+    had(t.seat)
+    holder, changed = me, true
+  end
+  if holder then
+    whose[#whose + 1], whose[#whose + 2] = t.seat, holder
+  end
+end
+
+-- What is said of desks: the latest counts. What is of the future was said before Redis' clock was set back, and is old.
+local epoch = redis.call('HGET', words, '')
+local top = tonumber(redis.call('ZREVRANGE', changes, 0, 0, 'WITHSCORES')[2]) or 0
+for _, s in ipairs(req.words or {}) do
+  if not epoch then
+    epoch = req.process .. whole(now)
+    redis.call('HSET', words, '', epoch)
+  end
+  local since, had = now - s.age, redis.call('HGET', words, s.about)
+  had = had and cjson.decode(had)
+  local was = had and tonumber(had.since)
+  if not was or was > now or since > was + (had.word == s.word and req.same or 0) then
+    top, changed = top + 1, true
+    redis.call('HSET', words, s.about, cjson.encode({word = s.word, since = whole(since),
+      till = s.left and whole(now + s.left), by = req.process}))
+    redis.call('ZADD', changes, whole(top), s.about)
+    redis.call('PEXPIRE', words, 604800000)
+    redis.call('PEXPIRE', changes, 604800000)
+  end
+end
+
+if req.all then
+  whose = {}
+  local raw = redis.call('HGETALL', held)
+  for i = 1, #raw, 2 do
+    if lives(raw[i + 1]) then
+      whose[#whose + 1], whose[#whose + 2] = raw[i], raw[i + 1]
+    end
+  end
+  local list = {}
+  for _, w in ipairs(all()) do
+    list[#list + 1] = {call = w.call, node = w.node, line = w.line}
+  end
+  reply.waiting = next(list) and list
+  local seen, said = req.epoch == epoch and req.seen <= top and req.seen or 0, {}
+  for _, about in ipairs(redis.call('ZRANGEBYSCORE', changes, '(' .. whole(seen), '+inf')) do
+    local had = redis.call('HGET', words, about)
+    had = had and cjson.decode(had)
+    if had then
+      said[#said + 1] = {about = about, word = had.word, age = now - had.since, left = had.till and had.till - now,
+        own = had.by == req.process or nil}
+    end
+  end
+  reply.said, reply.top, reply.epoch = next(said) and said, top, epoch or ''
 end
 if changed then
-  redis.call('PUBLISH', ARGV[4], me)
+  redis.call('PUBLISH', req.channel, me)
 end
-return answer
+reply.whose, reply.later = next(whose) and whose, next(later) and later
+return cjson.encode(reply)

@@ -13,10 +13,22 @@ import (
 	"liandong/routing/link/redistest"
 )
 
+func config(url, node string) Config {
+	cfg := Config{Config: link.Default(), Node: node, Changed: func([]string) {}, Now: time.Now,
+		Learn: func([]Word) {}}
+	cfg.URL = desk.NewSecret(url)
+	return cfg
+}
+
 func start(t *testing.T, url, node string, changed func([]string)) *Claims {
 	t.Helper()
-	cfg := Config{Config: link.Default(), Node: node, Changed: changed}
-	cfg.URL = desk.NewSecret(url)
+	cfg := config(url, node)
+	cfg.Changed = changed
+	return startAs(t, cfg)
+}
+
+func startAs(t *testing.T, cfg Config) *Claims {
+	t.Helper()
 	c, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -26,16 +38,22 @@ func start(t *testing.T, url, node string, changed func([]string)) *Claims {
 	return c
 }
 
-// wants takes seats and says which it is denied.
+// wants takes seats whoever waits, and says which it is denied.
 func wants(t *testing.T, c *Claims, seats ...string) []string {
 	t.Helper()
 	for _, seat := range seats {
-		c.Taken(seat)
+		c.Taken(seat, Waiter{})
 	}
-	said := make(chan []string, 1)
-	c.Ask(seats, func(denied []string) { said <- denied })
+	return denials(t, c, seats)
+}
+
+// denials are the seats that Redis denies, which are given back.
+func denials(t *testing.T, c *Claims, seats []string) []string {
+	t.Helper()
+	answer := make(chan []string, 1)
+	c.Ask(seats, func(denied []string) { answer <- denied })
 	select {
-	case denied := <-said:
+	case denied := <-answer:
 		for _, seat := range denied {
 			c.Given(seat)
 		}
@@ -119,8 +137,9 @@ func TestScript(t *testing.T) {
 	if denied := wants(t, a, "1102"); len(denied) > 0 {
 		t.Error("a switch without a lease has a seat")
 	}
-	late := server.Do("EVAL", claimText, "2", held, leases+"a", "a", "1000", "0", channel, a.process, "0", "0", "1102")
-	if list, _ := late.([]any); len(list) > 0 || server.Do("HGET", held, "1102") != "a" {
+	text := `{"node":"a","process":"` + a.process + `","number":0,"lease":1000,"seen":0,"free":["1102"]}`
+	late := server.Do("EVAL", claimText, "6", held, leases+"a", waits, keeps, hears, changes, text)
+	if late != "{}" || server.Do("HGET", held, "1102") != "a" {
 		t.Errorf("what was late has been done: %v", late)
 	}
 	ttl := server.Do("PTTL", leases+"a").(int64)

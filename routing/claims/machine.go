@@ -1,6 +1,7 @@
-// Package claims keeps several switches from ringing one desk at once: which seats the calls of each have stands in
-// Redis, where one of two that want the same gets it, and is a switch's for as long as that renews its lease. Redis is
-// not waited for: who hears nothing from it in time goes on by what it knows.
+// Package claims keeps several switches from ringing one desk at once, has those who wait for one line at different
+// switches offered a seat in the order in which they came, and tells each switch how the desks stand at the others.
+// All that stands in Redis: seats are a switch's, and its calls keep their places, for as long as it renews its lease.
+// Redis is not waited for: who hears nothing from it in time goes on by what it knows.
 package claims
 
 import (
@@ -9,19 +10,47 @@ import (
 	"time"
 )
 
-// Lease is how long seats stay a switch's that has ended. Patience is how long a claim waits for Redis' word.
 const (
-	Lease    = 2250 * time.Millisecond
+	// Lease is how long seats stay a switch's that has ended, and places in a line those of its calls.
+	Lease = 2250 * time.Millisecond
+	// Patience is how long a claim waits for Redis' word.
 	Patience = 300 * time.Millisecond
+	// Keep is how long a seat is kept for a call that has come earlier and waits at another switch, which lives and
+	// does not take it. Pass is for how long then it is not kept for the calls of that switch again.
+	Keep = time.Second
+	Pass = 30 * time.Second
 )
+
+// Waiter is a call that waits for a seat of a line, or wants one at once. Immutable.
+type Waiter struct {
+	Call, Line string
+	Since      time.Time // when it came: its place
+	Last       bool      // it does not wait: all that do go first
+	Tried      []string  // seats that are not for it
+}
 
 // machine is one switch's part, without a clock and a connection.
 type machine struct {
 	mine  map[string]bool   // seats that its calls have; true: Redis says so, too
+	want  map[string]Waiter // of those not in Redis yet: by whose call, while that waits for an answer
 	freed map[string]bool   // seats that they had, which Redis is yet to be told
 	other map[string]string // seats of other switches → switch
-	till  time.Time         // so long other holds; it is Redis' word, and they may have ended since
+	kept  map[string]bool   // seats that are kept for calls of other switches
+	till  time.Time         // so long other and others hold; it is Redis' word, and they may have ended since
+	again time.Time         // so long kept does
 	asks  []*ask
+
+	waits  map[string]*place // calls that wait here
+	left   map[string]bool   // calls that waited, which Redis is yet to be told
+	others map[string]int    // by line, how many wait at other switches
+
+	said words
+}
+
+// place is a call that waits.
+type place struct {
+	Waiter
+	told bool // Redis knows
 }
 
 // ask is a call that waits for Redis' word about seats.
@@ -38,14 +67,20 @@ type answer struct {
 }
 
 func newMachine() *machine {
-	return &machine{mine: map[string]bool{}, freed: map[string]bool{}, other: map[string]string{}}
+	return &machine{mine: map[string]bool{}, want: map[string]Waiter{}, freed: map[string]bool{},
+		other: map[string]string{}, kept: map[string]bool{}, waits: map[string]*place{}, left: map[string]bool{},
+		others: map[string]int{}, said: words{known: map[string]*word{}}}
 }
 
-// taken: a call has the seat.
-func (m *machine) taken(seat string) {
-	delete(m.freed, seat)
-	if _, has := m.mine[seat]; !has {
-		m.mine[seat] = false
+// taken: a call has the seat. by is a call that wants it in its turn; zero: its turn does not matter.
+func (m *machine) taken(seat string, by Waiter) {
+	if _, has := m.mine[seat]; has {
+		return
+	}
+	if m.mine[seat] = false; by.Call != "" {
+		m.want[seat] = by // and it is given back first: another call's turn may have come
+	} else {
+		delete(m.freed, seat)
 	}
 }
 
@@ -53,8 +88,29 @@ func (m *machine) taken(seat string) {
 func (m *machine) given(seat string) {
 	if _, has := m.mine[seat]; has {
 		delete(m.mine, seat)
+		delete(m.want, seat)
 		m.freed[seat] = true
 	}
+}
+
+// queued: a call waits.
+func (m *machine) queued(w Waiter) {
+	m.waits[w.Call] = &place{Waiter: w}
+	delete(m.left, w.Call)
+}
+
+// unqueued: it waits no more.
+func (m *machine) unqueued(call string) {
+	if m.waits[call] != nil {
+		delete(m.waits, call)
+		m.left[call] = true
+	}
+}
+
+// bars says that a seat is not to be had as far as is known: another switch has it, or it is kept.
+func (m *machine) bars(seat string) bool {
+	_, held := m.other[seat]
+	return held || m.kept[seat]
 }
 
 // ask waits for Redis' word about seats that were taken, no longer than until then.
@@ -62,67 +118,201 @@ func (m *machine) ask(until time.Time, seats []string, done func(denied []string
 	m.asks = append(m.asks, &ask{seats, until, done})
 }
 
-// change is what Redis is to be told: seats taken, first those that somebody waits for, and seats given back. all: also
-// of those that it has said to be ours, in case it has lost them.
-func (m *machine) change(all bool) (take, free []string) {
-	for _, seat := range slices.Sorted(maps.Keys(m.mine)) {
-		if all || !m.mine[seat] {
-			take = append(take, seat)
-		}
-	}
-	return take, slices.Sorted(maps.Keys(m.freed))
+// request is what Redis is told, in JSON, see claims.lua. Times are ms.
+type request struct {
+	Node    string   `json:"node"`
+	Process string   `json:"process"`
+	Number  uint64   `json:"number"`
+	Channel string   `json:"channel"`
+	Lease   int64    `json:"lease"`
+	Keep    int64    `json:"keep"`
+	Pass    int64    `json:"pass"`
+	Same    int64    `json:"same"`
+	All     bool     `json:"all,omitempty"` // all seats, places and words are to be answered
+	Take    []take   `json:"take,omitempty"`
+	Free    []string `json:"free,omitempty"`
+	Wait    []waiter `json:"wait,omitempty"`
+	Leave   []string `json:"leave,omitempty"`
+	Words   []said   `json:"words,omitempty"`
+	Seen    int64    `json:"seen"` // the last change of words that is known
+	Epoch   string   `json:"epoch"`
+	asked   time.Time
+	told    []*word
 }
 
-// told is Redis' word: of the seats that were asked for, whose they are, and with all of it the seats of all switches.
-// heard is when it was asked. What it answers is to be called.
-func (m *machine) told(me string, heard time.Time, take []string, whose map[string]string, free []string, whole bool) (
-	answers []answer, changed []string) {
-	was := maps.Clone(m.other)
-	if whole {
-		m.other, m.till = map[string]string{}, heard.Add(Lease)
+// take is a seat that is wanted.
+type take struct {
+	Seat string  `json:"seat"`
+	For  *waiter `json:"for,omitempty"` // nil: whoever waits
+}
+
+type waiter struct {
+	Call  string   `json:"call"`
+	Line  string   `json:"line"`
+	Age   int64    `json:"age"`   // since it came
+	Since int64    `json:"since"` // when that was, by the clock of its switch
+	Last  bool     `json:"last,omitempty"`
+	Tried []string `json:"tried,omitempty"`
+}
+
+// reply is what Redis answers.
+type reply struct {
+	Whose   []string  `json:"whose"` // seat, switch, seat, switch …: of those that were to be taken, or of all
+	Later   []string  `json:"later"` // of those that were to be taken: kept for others
+	Waiting []waiting `json:"waiting"`
+	Said    []said    `json:"said"`
+	Top     int64     `json:"top"` // the last change of words
+	Epoch   string    `json:"epoch"`
+}
+
+type waiting struct {
+	Call string `json:"call"`
+	Node string `json:"node"`
+	Line string `json:"line"`
+}
+
+func (w Waiter) at(now time.Time) *waiter {
+	return &waiter{w.Call, w.Line, max(0, now.Sub(w.Since).Milliseconds()), w.Since.UnixMilli(), w.Last, w.Tried}
+}
+
+// change is what Redis is to be told; false: nothing. all: also the seats that it has said to be ours, in case it has
+// lost them. steady is the time by which calls came, and words were said.
+func (m *machine) change(now, steady time.Time, all bool) (r request, some bool) {
+	r = request{All: all, asked: now, Free: slices.Sorted(maps.Keys(m.freed)), Leave: slices.Sorted(maps.Keys(m.left)),
+		Keep: Keep.Milliseconds(), Pass: Pass.Milliseconds(), Same: same.Milliseconds(), Lease: Lease.Milliseconds()}
+	for _, seat := range slices.Sorted(maps.Keys(m.mine)) {
+		if all || !m.mine[seat] {
+			t := take{Seat: seat}
+			if by, ok := m.want[seat]; ok {
+				t.For = by.at(steady)
+			}
+			r.Take = append(r.Take, t)
+		}
 	}
-	for _, seat := range free {
+	for _, call := range slices.Sorted(maps.Keys(m.waits)) {
+		if p := m.waits[call]; !p.told {
+			p.told = true
+			r.Wait = append(r.Wait, *p.at(steady))
+		}
+	}
+	m.said.change(&r, steady)
+	return r, all || len(r.Take)+len(r.Free)+len(r.Wait)+len(r.Leave)+len(r.Words) > 0
+}
+
+// failed: it is not known whether Redis has been told.
+func (m *machine) failed(r request) {
+	for _, w := range r.Wait {
+		if p := m.waits[w.Call]; p != nil {
+			p.told = false
+		}
+	}
+}
+
+// told is Redis' answer. The answers are to be called; changed are seats that other switches have now, or have no more,
+// and those that are not kept for them any more.
+func (m *machine) told(me string, r request, a reply) (answers []answer, changed []string) {
+	was := m.barred()
+	if r.All {
+		m.other, m.till = map[string]string{}, r.asked.Add(Lease)
+		clear(m.kept)
+		m.places(me, a.Waiting)
+	}
+	for _, seat := range r.Free {
 		delete(m.freed, seat)
+	}
+	for _, call := range r.Leave {
+		delete(m.left, call)
+	}
+	whose := map[string]string{}
+	for i := 0; i+1 < len(a.Whose); i += 2 {
+		whose[a.Whose[i]] = a.Whose[i+1]
 	}
 	for seat, node := range whose {
 		_, has := m.mine[seat]
+		delete(m.kept, seat)
 		if delete(m.other, seat); node != me {
 			m.other[seat] = node
 		} else if !has {
 			m.freed[seat] = true // it was a call's of the process before, or is none's any more
 		}
 	}
-	for _, seat := range take {
-		if _, has := m.mine[seat]; has {
-			m.mine[seat] = whose[seat] == me
+	asked := map[string]bool{}
+	for _, t := range r.Take {
+		if by, ok := m.want[t.Seat]; ok && (t.For == nil || t.For.Call != by.Call) {
+			continue // another call wants it meanwhile
+		}
+		if slices.Contains(a.Later, t.Seat) {
+			m.kept[t.Seat], m.again = true, r.asked.Add(Keep+Patience)
+		}
+		asked[t.Seat] = true
+		if _, has := m.mine[t.Seat]; has {
+			m.mine[t.Seat] = whose[t.Seat] == me
 		}
 	}
+	answers = m.answers(func(a *ask) bool {
+		return !slices.ContainsFunc(a.seats, func(seat string) bool { // taken since, and still to be asked for
+			is, has := m.mine[seat]
+			return has && !asked[seat] && !is
+		})
+	})
+	return answers, differing(was, m.barred())
+}
+
+// places compares the calls that wait with those that Redis knows of: it may have lost some, or know of some that the
+// process before had.
+func (m *machine) places(me string, all []waiting) {
+	clear(m.others)
+	there := map[string]bool{}
+	for _, w := range all {
+		switch {
+		case w.Node != me:
+			m.others[w.Line]++
+		case m.waits[w.Call] == nil:
+			m.left[w.Call] = true
+		default:
+			there[w.Call] = true
+		}
+	}
+	for call, p := range m.waits {
+		p.told = there[call]
+	}
+}
+
+// answers ends the asks of which that is so.
+func (m *machine) answers(ends func(*ask) bool) (answers []answer) {
 	m.asks = slices.DeleteFunc(m.asks, func(a *ask) bool {
+		if !ends(a) {
+			return false
+		}
+		var denied []string
 		for _, seat := range a.seats {
-			if _, has := m.mine[seat]; has && !slices.Contains(take, seat) && !m.mine[seat] {
-				return false // it was taken since, and is still to be asked for
+			if m.bars(seat) {
+				denied = append(denied, seat) // which is given back
+			} else {
+				delete(m.want, seat)
 			}
 		}
-		answers = append(answers, answer{a.done, m.denied(a)})
+		answers = append(answers, answer{a.done, denied})
 		return true
 	})
-	return answers, differing(was, m.other)
+	return answers
 }
 
-// denied are the seats of an ask that another switch has.
-func (m *machine) denied(a *ask) (list []string) {
-	for _, seat := range a.seats {
-		if _, ok := m.other[seat]; ok {
-			list = append(list, seat)
+// barred are the seats that are not to be had: the switch that has one, "" it is kept.
+func (m *machine) barred() map[string]string {
+	all := maps.Clone(m.other)
+	for seat := range m.kept {
+		if _, held := all[seat]; !held {
+			all[seat] = ""
 		}
 	}
-	return list
+	return all
 }
 
-// differing are the seats that are another's now, or are not any more.
+// differing are the seats of which something else is known.
 func differing(was, is map[string]string) (list []string) {
-	for seat := range was {
-		if _, ok := is[seat]; !ok {
+	for seat, node := range was {
+		if now, ok := is[seat]; !ok || now != node {
 			list = append(list, seat)
 		}
 	}
@@ -131,22 +321,24 @@ func differing(was, is map[string]string) (list []string) {
 			list = append(list, seat)
 		}
 	}
+	slices.Sort(list)
 	return list
 }
 
 // late answers who has waited long enough, by what is known, and forgets what other switches had when that has not been
 // said for a lease.
 func (m *machine) late(now time.Time) (answers []answer, changed []string) {
-	if len(m.other) > 0 && !now.Before(m.till) {
-		changed = slices.Sorted(maps.Keys(m.other))
-		m.other = map[string]string{}
-	}
-	m.asks = slices.DeleteFunc(m.asks, func(a *ask) bool {
-		if now.Before(a.until) {
-			return false
+	gone, free := !now.Before(m.till), !now.Before(m.again)
+	if gone && len(m.other)+len(m.others) > 0 || free && len(m.kept) > 0 {
+		had := m.barred()
+		if gone {
+			clear(m.other)
+			clear(m.others)
 		}
-		answers = append(answers, answer{a.done, m.denied(a)})
-		return true
-	})
-	return answers, changed
+		if free {
+			clear(m.kept)
+		}
+		changed = differing(had, m.barred())
+	}
+	return m.answers(func(a *ask) bool { return !now.Before(a.until) }), changed
 }

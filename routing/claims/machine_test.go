@@ -57,43 +57,27 @@ type sim struct {
 	now     time.Time
 	seats   []string
 	nodes   []*node
-	held    map[string]string
-	lease   map[string]time.Time
+	store   *store
 	granted int
 	err     error
 }
 
 type node struct {
-	name  string
-	m     *machine
+	wire
 	calls map[string]time.Time // seats that its calls have → until when
 	sure  map[string]bool      // of those: by Redis' word, not by what was known
 	asks  int                  // that wait
 	since time.Time            // the oldest
 	dead  time.Time            // it ends, and begins anew then
-	busy  *reply
-	sent  []*reply  // that Redis is yet to see, also when nobody waits for them
-	seen  *reply    // the latest that it has
-	next  time.Time // beat
-}
-
-// reply is an exchange that is under way: at Redis at a time, back at another; zero: never.
-type reply struct {
-	at, back    time.Time
-	asked       time.Time
-	take, free  []string
-	whose       map[string]string
-	whole, done bool
 }
 
 func newSim(seed int, log func(string, ...any)) *sim {
-	w := &sim{log: log, rng: rand.New(rand.NewPCG(uint64(seed), 7)), now: epoch, held: map[string]string{},
-		lease: map[string]time.Time{}}
+	w := &sim{log: log, rng: rand.New(rand.NewPCG(uint64(seed), 7)), now: epoch, store: newStore()}
 	for i := range 2 + w.rng.IntN(3) {
 		w.seats = append(w.seats, fmt.Sprint(1101+i))
 	}
 	for i := range 2 + w.rng.IntN(3) {
-		n := &node{name: fmt.Sprint("n", i)}
+		n := &node{wire: wire{name: fmt.Sprint("n", i)}}
 		w.begin(n)
 		w.nodes = append(w.nodes, n)
 	}
@@ -113,8 +97,8 @@ func (w *sim) run() error {
 		}
 		w.check()
 	}
-	for seat, by := range w.held {
-		if w.err == nil && w.now.Before(w.lease[by]) {
+	for seat, by := range w.store.held {
+		if w.err == nil && w.now.Before(w.store.lease[by]) {
 			w.err = fmt.Errorf("%s is still %s's", seat, by)
 		}
 	}
@@ -159,12 +143,16 @@ func (w *sim) step(n *node) {
 	if faults && w.rng.IntN(60) == 0 {
 		w.rings(n)
 	}
-	answers, _ := n.m.late(w.now)
-	w.answer(answers)
+	late, _ := n.m.late(w.now)
+	w.answer(late)
 	if n.asks > 0 && w.now.Sub(n.since) > Patience+2*step {
 		w.err = fmt.Errorf("%s: a call waits for %v", n.name, w.now.Sub(n.since))
 	}
-	w.exchange(n, faults)
+	answers, lost := n.exchange(w.now, w.rng, w.store, faults)
+	w.answer(answers)
+	if lost {
+		w.unsure(n)
+	}
 }
 
 // rings has a call want some seats that are free as far as is known.
@@ -174,7 +162,7 @@ func (w *sim) rings(n *node) {
 		_, mine := n.calls[seat]
 		if _, other := n.m.other[seat]; !mine && !other && w.rng.IntN(2) == 0 {
 			n.calls[seat] = w.now.Add(time.Duration(500+w.rng.IntN(4000)) * time.Millisecond)
-			n.m.taken(seat)
+			n.m.taken(seat, Waiter{})
 			want = append(want, seat)
 		}
 	}
@@ -215,77 +203,9 @@ func (w *sim) answer(list []answer) {
 	}
 }
 
-// exchange is what the switch's goroutine and Redis do, a step of it.
-func (w *sim) exchange(n *node, faults bool) {
-	n.sent = slices.DeleteFunc(n.sent, func(r *reply) bool {
-		if w.now.Before(r.at) {
-			return false
-		}
-		if n.seen == nil || !n.seen.asked.After(r.asked) {
-			n.seen = r
-			w.redis(n, r)
-		}
-		return true
-	})
-	if r := n.busy; r != nil {
-		switch {
-		case !r.back.IsZero() && !w.now.Before(r.back) && r.done:
-			n.busy = nil
-			answers, _ := n.m.told(n.name, r.asked, r.take, r.whose, r.free, r.whole)
-			w.answer(answers)
-		case w.now.Sub(r.asked) > Lease/4:
-			n.busy = nil
-			w.unsure(n)
-		}
-		return
-	}
-	r := &reply{asked: w.now, whole: !w.now.Before(n.next)}
-	if r.take, r.free = n.m.change(r.whole); !r.whole && len(r.take)+len(r.free) == 0 {
-		return
-	}
-	if r.whole {
-		n.next = w.now.Add(beat)
-	}
-	r.at = w.now.Add(time.Duration(w.rng.IntN(20)) * time.Millisecond)
-	r.back = r.at.Add(time.Duration(w.rng.IntN(20)) * time.Millisecond)
-	if faults && w.rng.IntN(30) == 0 { // late, or lost after it is done
-		r.at = r.at.Add(time.Duration(w.rng.IntN(1000)) * time.Millisecond)
-		if r.back = r.at; w.rng.IntN(2) == 0 {
-			r.back = time.Time{}
-		}
-	}
-	n.busy = r
-	n.sent = append(n.sent, r)
-}
-
 // unsure: a switch that has not heard Redis for long may have lost its lease, and goes by what it knows.
 func (w *sim) unsure(n *node) {
-	if w.now.Sub(w.lease[n.name].Add(-Lease)) > Lease/2 {
+	if w.now.Sub(w.store.lease[n.name].Add(-Lease)) > Lease/2 {
 		clear(n.sure)
-	}
-}
-
-// redis is the script claims.lua.
-func (w *sim) redis(n *node, r *reply) {
-	r.done, r.whose = true, map[string]string{}
-	lives := func(node string) bool { return w.now.Before(w.lease[node]) }
-	w.lease[n.name] = w.now.Add(Lease)
-	for _, seat := range r.take {
-		if by, ok := w.held[seat]; !ok || by != n.name && !lives(by) {
-			w.held[seat] = n.name
-		}
-		r.whose[seat] = w.held[seat]
-	}
-	for _, seat := range r.free {
-		if w.held[seat] == n.name {
-			delete(w.held, seat)
-		}
-	}
-	if r.whole {
-		for seat, by := range w.held {
-			if lives(by) {
-				r.whose[seat] = by
-			}
-		}
 	}
 }

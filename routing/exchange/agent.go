@@ -31,6 +31,7 @@ type Agent struct {
 	Reason string    // of NotReady; "" none was given
 	Since  time.Time // zero: from the start
 	Until  time.Time // of AfterCall
+	Learnt bool      `cbor:",omitempty"` // by another switch, which tells of it
 }
 
 // restingOrder is who is rung when nobody is ready: first who only writes up a call.
@@ -68,7 +69,9 @@ func (s *Seats) SetAgent(seat string, to AgentState, reason string, now time.Tim
 
 // stand notes how a seat stands. Caller holds mu.
 func (s *Seats) stand(seat string, a Agent) {
-	s.agents[seat] = a
+	if s.agents[seat] = a; !a.Learnt {
+		s.shared.Stands(seat, a)
+	}
 	s.keep(seat, a)
 	s.changed(seat)
 	if !slices.Contains(s.restless, seat) {
@@ -129,7 +132,7 @@ func (s *Seats) Tick(now time.Time) {
 	defer s.mu.Unlock()
 	for seat, a := range s.agents {
 		if a.State == AfterCall && !now.Before(a.Until) {
-			s.stand(seat, Agent{State: Ready, Since: now})
+			s.stand(seat, Agent{State: Ready, Since: a.Until, Learnt: a.Learnt})
 		}
 	}
 }
@@ -161,6 +164,7 @@ func (s *Seats) restore(agents map[string]Agent) {
 	defer s.mu.Unlock()
 	for seat, a := range agents {
 		s.agents[seat] = a
+		s.shared.Stands(seat, a)
 		if a.State == Ready {
 			s.idleSince(seat, a.Since)
 		}
@@ -266,7 +270,7 @@ func (x *Exchange) tellAgent(seat string) {
 	x.lamps.Show(agentRef(seat), agentLamps(seat, a))
 	x.subs.changed(featureEvent, seat)
 	line, ok := x.directory().At(seat)
-	if !ok || x.cfg.Tell == nil {
+	if !ok || x.cfg.Tell == nil || a.Learnt {
 		return
 	}
 	fields := map[string]string{"hotline": line.ID, "agent": seat, "detail": string(a.State)}

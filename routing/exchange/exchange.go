@@ -63,10 +63,10 @@ type Config struct {
 	Skip uint32
 
 	// Renew has calls that are gone on with offer their sessions again: for a while nobody carried them, and who has
-	// given up or is at another address by now is to say so. One goes after the other, by renewPace.
+	// given up or is at another address by now is to say so.
 	Renew bool
 
-	Claims Claims // of other switches; nil: there are none
+	Shared Shared // with other switches; nil: there are none
 
 	// Still says that it is not known whether another machine carries the calls: nothing goes on in them, no timer runs
 	// out, until it is; nil: never.
@@ -101,7 +101,6 @@ type Exchange struct {
 	astray   atomic.Uint64
 	restored atomic.Uint64 // calls of the process before that go on
 	lost     atomic.Uint64 // calls that could not go on
-	renewed  atomic.Int64  // sessions of calls that go on that are offered again
 	total    atomic.Uint64
 	on       atomic.Int64  // calls that are on
 	moves    atomic.Uint64 // how often a phone was elsewhere than before
@@ -148,8 +147,8 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	if cfg.Seat != nil {
 		x.seats.changed = cfg.Seat
 	}
-	if cfg.Claims != nil {
-		x.seats.shared = cfg.Claims
+	if cfg.Shared != nil {
+		x.seats.Share(cfg.Shared)
 	}
 	x.seats.keep = x.keepAgent
 	x.seats.lineOf = func(seat string) *desk.Hotline { line, _ := x.directory().At(seat); return line }
@@ -335,14 +334,12 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Astray:  func() { x.astray.Add(1) },
 		Bug:     a.bug,
 		Skip:    x.cfg.Skip,
+		Renew:   x.cfg.Renew,
 		Leg:     x.rules.Load().leg,
 		Log:     x.log.With("call", a.ref),
 	}
 	if x.cfg.Journal != nil {
 		w.Keep, w.Accounts = x.cfg.Journal.Write, x.cfg.Accounts
-	}
-	if x.cfg.Renew {
-		w.Renew = func() time.Duration { return time.Duration(x.renewed.Add(1)-1) * renewPace }
 	}
 	return w
 }

@@ -55,11 +55,11 @@ func (f *freeSeats) entry(seat string, idle time.Time) freeSeat {
 	return freeSeat{seat, idle, f.place[seat]}
 }
 
-// taken notes that a call has a seat. Caller holds mu, as of those below.
-func (s *Seats) taken(seat, ref string) {
+// taken notes that a call has a seat, see [Claims]. Caller holds mu, as of those below.
+func (s *Seats) taken(seat, ref string, by Waiter) {
 	if _, was := s.busy[seat]; !was {
 		s.unlist(seat)
-		s.shared.Taken(seat)
+		s.shared.Taken(seat, by)
 	}
 	s.busy[seat] = ref
 }
@@ -126,7 +126,7 @@ func (c Claim) wants(seat string) bool {
 func (s *Seats) standing(c Claim, state AgentState) (list []string) {
 	for _, e := range s.freeOf(c.Line).list {
 		if !c.wants(e.seat) || s.agent(e.seat).State != state || slices.Contains(c.Tried, e.seat) ||
-			!s.online(e.seat) || s.HeldElsewhere(e.seat) {
+			!s.online(e.seat) || s.shared.Bars(e.seat) {
 			continue
 		}
 		if list = append(list, e.seat); len(list) == c.Max {
@@ -154,7 +154,7 @@ func (s *Seats) Claim(c Claim) call.SeatsFound {
 	defer s.mu.Unlock()
 	found := call.SeatsFound{Hotline: c.Line.ID, Seats: s.pick(c)}
 	for _, seat := range found.Seats {
-		s.taken(seat, c.Call)
+		s.taken(seat, c.Call, c.waiter())
 		s.changed(seat)
 	}
 	switch found.Online = len(found.Seats); {

@@ -23,7 +23,7 @@ type Seats struct {
 	idle    map[string]time.Time   // since when a seat has been free
 	waiting map[string][]Claim     // hotline → calls in line, first come first
 	free    map[string]*freeSeats  // hotline → those that no call has
-	shared  Claims                 // of other switches; never nil
+	shared  Shared                 // of other switches; never nil
 	changed func(seat string)      // is told of each whose state may be another; under the lock: must not block
 
 	agents   map[string]Agent                // seat → how whoever sits there stands; none: ready
@@ -68,7 +68,7 @@ func (s *Seats) Take(ref, seat string) bool {
 	if by, taken := s.busy[seat]; taken && by != ref || s.talks[seat] {
 		return false
 	}
-	s.taken(seat, ref)
+	s.taken(seat, ref, Waiter{})
 	s.changed(seat)
 	return true
 }
@@ -80,7 +80,7 @@ func (s *Seats) Watch(ref, seat string) bool {
 	if by, taken := s.busy[seat]; taken && (by != ref || s.talks[seat] && !s.apart[seat]) {
 		return false
 	}
-	s.taken(seat, ref)
+	s.taken(seat, ref, Waiter{})
 	s.talks[seat], s.apart[seat] = true, true
 	s.changed(seat)
 	return true
@@ -110,11 +110,12 @@ func (s *Seats) enqueue(c Claim) bool {
 	if slices.ContainsFunc(line, func(o Claim) bool { return o.Call == c.Call }) {
 		return true
 	}
-	if most := c.Line.Queue.MaxCalls; most > 0 && len(line) >= most {
+	if most := c.Line.Queue.MaxCalls; most > 0 && len(line)+s.shared.Waiting(c.Line) >= most {
 		return false
 	}
 	i, _ := slices.BinarySearchFunc(line, c.Since, func(o Claim, t time.Time) int { return o.Since.Compare(t) })
 	s.waiting[c.Line.ID] = slices.Insert(line, i, c)
+	s.shared.Queued(c.waiter())
 	return true
 }
 
@@ -128,6 +129,7 @@ func (s *Seats) Release(ref, seat string, now time.Time) {
 	}
 	talked := s.talks[seat] && !s.apart[seat]
 	s.idleSince(seat, now)
+	s.shared.Idle(seat, now)
 	s.given(seat)
 	delete(s.talks, seat)
 	delete(s.apart, seat)
@@ -149,7 +151,7 @@ func (s *Seats) Online(seat string) {
 }
 
 func (s *Seats) offer(seat string) {
-	if !s.online(seat) || s.HeldElsewhere(seat) {
+	if !s.online(seat) || s.shared.Bars(seat) {
 		return
 	}
 	for id, line := range s.waiting {
@@ -157,7 +159,7 @@ func (s *Seats) offer(seat string) {
 			if w.asked || !slices.Contains(w.Line.Seats, seat) || s.agent(seat).State != Ready && !w.Line.LastResort {
 				continue
 			}
-			s.taken(seat, w.Call)
+			s.taken(seat, w.Call, w.waiter())
 			found := call.SeatsFound{Hotline: id, Seats: []string{seat}, Online: 1}
 			if !s.alone() {
 				s.changed(seat)
@@ -183,7 +185,12 @@ func (s *Seats) Leave(ref, hotline string) {
 }
 
 func (s *Seats) leave(ref, hotline string) {
-	s.waiting[hotline] = slices.DeleteFunc(s.waiting[hotline], func(c Claim) bool { return c.Call == ref })
+	s.waiting[hotline] = slices.DeleteFunc(s.waiting[hotline], func(c Claim) bool {
+		if c.Call == ref {
+			s.shared.Unqueued(c.waiter())
+		}
+		return c.Call == ref
+	})
 	if len(s.waiting[hotline]) == 0 {
 		delete(s.waiting, hotline)
 	}

@@ -3,28 +3,74 @@ package exchange
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"liandong/routing/call"
+	"liandong/routing/desk"
 	"liandong/routing/journal"
 	"liandong/sip/event"
 )
 
-// Claims is what several switches have of the seats, so that no two ring one desk at once. Its methods do not wait, and
-// call nothing of ours before they return.
-type Claims interface {
-	Taken(seat string)                              // a call of this switch has the seat
-	Given(seat string)                              // none has it any more
-	Ask(seats []string, done func(denied []string)) // which of those just taken another switch has; done is called soon
-	HeldBy(seat string) (node string, held bool)    // the other switch that has it
+// Shared is what several switches know together of desks and of who waits for one. Its methods do not wait, and call
+// nothing of ours before they return.
+type Shared interface {
+	Claims
+	Queue
+	Standing
 }
+
+// Claims keep switches from ringing one desk at once.
+type Claims interface {
+	Taken(seat string, by Waiter) // a call of this switch has the seat; it wants it in its turn, but for a zero by
+	Given(seat string)            // none has it any more
+
+	// Ask is about seats just taken: which of them another switch has, or are kept for who waits there. done is called
+	// soon.
+	Ask(seats []string, done func(denied []string))
+	Bars(seat string) bool                       // another switch has it, or it is kept for who waits there
+	HeldBy(seat string) (node string, held bool) // the other switch that has it
+}
+
+// Queue has those who wait at different switches offered seats in the order in which they came.
+type Queue interface {
+	Queued(w Waiter)
+	Unqueued(w Waiter)
+	Waiting(line *desk.Hotline) int // at other switches
+}
+
+// Standing tells other switches how whoever sits at a seat stands, and since when it is idle.
+type Standing interface {
+	Stands(seat string, a Agent)
+	Idle(seat string, since time.Time)
+}
+
+// Waiter is a call that waits for a seat of a line, or wants one at once. Immutable.
+type Waiter struct {
+	Call  string
+	Line  *desk.Hotline
+	Since time.Time // when it came: its place
+	Last  bool      // it does not wait: all that do go first
+	Tried []string  // seats that are not for it
+}
+
+func (c Claim) waiter() Waiter { return Waiter{c.Call, c.Line, c.Since, c.Tell == nil, c.Tried} }
 
 // none is for a switch that shares its seats with no other.
 type none struct{}
 
-func (none) Taken(string)                 {}
+func (none) Taken(string, Waiter)         {}
 func (none) Given(string)                 {}
 func (none) Ask([]string, func([]string)) {}
+func (none) Bars(string) bool             { return false }
 func (none) HeldBy(string) (string, bool) { return "", false }
+func (none) Queued(Waiter)                {}
+func (none) Unqueued(Waiter)              {}
+func (none) Waiting(*desk.Hotline) int    { return 0 }
+func (none) Stands(string, Agent)         {}
+func (none) Idle(string, time.Time)       {}
+
+// Share has other switches have a say from now on.
+func (s *Seats) Share(with Shared) { s.shared = with }
 
 // alone says that nobody has to be asked.
 func (s *Seats) alone() bool { return s.shared == none{} }
@@ -109,9 +155,7 @@ func (s *Seats) OfferAgain() {
 // Those that are free again are offered to calls that wait.
 func (x *Exchange) SeatsElsewhere(seats []string) {
 	for _, seat := range x.seats.changeHands(seats) {
-		if !x.seats.HeldElsewhere(seat) {
-			x.seats.Online(seat)
-		}
+		x.seats.Online(seat)
 	}
 }
 
@@ -141,6 +185,34 @@ func (x *Exchange) showHeld(seat string) {
 		x.cfg.Journal.Put(journal.Held, seat, nil)
 	default:
 		x.cfg.Journal.Delete(journal.Held, seat)
+	}
+}
+
+// Stands takes how a seat stands by another switch.
+func (x *Exchange) Stands(seat string, a Agent) {
+	if _, ok := x.directory().At(seat); ok {
+		x.seats.learn(seat, a, x.now())
+	}
+}
+
+// Idle takes since when a seat has nothing to do, by another switch.
+func (x *Exchange) Idle(seat string, since time.Time) { x.seats.learnIdle(seat, since) }
+
+func (s *Seats) learn(seat string, a Agent, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.State == AfterCall && !now.Before(a.Until) {
+		a = Agent{State: Ready, Since: a.Until}
+	}
+	a.Learnt = true
+	s.stand(seat, a)
+}
+
+func (s *Seats) learnIdle(seat string, since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if since.After(s.idle[seat]) {
+		s.idleSince(seat, since)
 	}
 }
 

@@ -14,20 +14,33 @@ import (
 
 // claims are those of another switch, which answers when the test says so.
 type claims struct {
+	none        // of what a test does not look at
 	mine, other map[string]bool
 	asked       []func()
+	waits       map[string]Waiter
+	elsewhere   int // how many wait at the other switch
+	stands      map[string]Agent
+	idle        map[string]time.Time
 }
 
 func newClaims(other ...string) *claims {
-	c := &claims{mine: map[string]bool{}, other: map[string]bool{}}
+	c := &claims{mine: map[string]bool{}, other: map[string]bool{}, waits: map[string]Waiter{},
+		stands: map[string]Agent{}, idle: map[string]time.Time{}}
 	for _, seat := range other {
 		c.other[seat] = true
 	}
 	return c
 }
 
-func (c *claims) Taken(seat string)                 { c.mine[seat] = true }
-func (c *claims) Given(seat string)                 { delete(c.mine, seat) }
+func (c *claims) Taken(seat string, _ Waiter) { c.mine[seat] = true }
+func (c *claims) Given(seat string)           { delete(c.mine, seat) }
+func (c *claims) Bars(seat string) bool       { return c.other[seat] }
+func (c *claims) Queued(w Waiter)             { c.waits[w.Call] = w }
+func (c *claims) Unqueued(w Waiter)           { delete(c.waits, w.Call) }
+func (c *claims) Waiting(*desk.Hotline) int   { return c.elsewhere }
+func (c *claims) Stands(seat string, a Agent) { c.stands[seat] = a }
+
+func (c *claims) Idle(seat string, since time.Time) { c.idle[seat] = since }
 func (c *claims) HeldBy(seat string) (string, bool) { return "other", c.other[seat] }
 
 func (c *claims) Ask(seats []string, done func(denied []string)) {
@@ -208,4 +221,61 @@ func TestHeldElsewhereIsShown(t *testing.T) {
 		}
 		l.x.Stop()
 	})
+}
+
+// Who waits is known to other switches for as long as he does, and a line that is full of those who wait there is full.
+func TestSharedQueue(t *testing.T) {
+	shared, s, line := newClaims(), seatsOf(), lineOf(desk.All, "1101")
+	s.Share(shared)
+	shared.other["1101"] = true
+	tell := func(call.SeatsFound) bool { return true }
+	s.Find(Claim{Call: "a", Since: noon, Line: line, Tried: []string{"1102"}, Tell: tell}, tell)
+	if w := shared.waits["a"]; w.Line != line || !w.Since.Equal(noon) || w.Last || !slices.Equal(w.Tried, []string{"1102"}) {
+		t.Errorf("%+v", w)
+	}
+	shared.elsewhere = 1
+	found, _ := s.Find(Claim{Call: "b", Since: noon, Line: line, Tell: tell}, tell)
+	if !found.Full || len(shared.waits) != 1 {
+		t.Errorf("one waits here and one there, and two have room: %+v", found)
+	}
+	s.Leave("a", "110")
+	if len(shared.waits) > 0 {
+		t.Errorf("%v waits", shared.waits)
+	}
+}
+
+// How a desk stands it says to the switch that it calls, and all know: what another switch says holds here, is not said
+// back, and after-call work ends at both.
+func TestSharedStanding(t *testing.T) {
+	shared, s, line := newClaims(), seatsOf(), lineOf(desk.LongestIdle, "1101", "1102")
+	line.AfterCall = 20 * time.Second
+	s.lineOf = func(string) *desk.Hotline { return line }
+	s.Share(shared)
+	s.SetAgent("1101", NotReady, "break", noon)
+	if a := shared.stands["1101"]; a.State != NotReady || a.Reason != "break" || !a.Since.Equal(noon) {
+		t.Errorf("said: %+v", a)
+	}
+	clear(shared.stands)
+	s.learn("1101", Agent{State: Ready, Since: noon.Add(time.Second)}, noon.Add(time.Second))
+	s.learn("1102", Agent{State: AfterCall, Since: noon, Until: noon.Add(20 * time.Second)}, noon.Add(time.Second))
+	if len(shared.stands) > 0 || s.Agent("1101").State != Ready || s.Agent("1102").State != AfterCall {
+		t.Errorf("learnt: %+v %+v, said %+v", s.Agent("1101"), s.Agent("1102"), shared.stands)
+	}
+	s.Tick(noon.Add(21 * time.Second))
+	if a := s.Agent("1102"); a.State != Ready || !a.Since.Equal(noon.Add(20*time.Second)) || len(shared.stands) > 0 {
+		t.Errorf("when its time is over: %+v, said %+v", a, shared.stands)
+	}
+	s.learn("1102", Agent{State: AfterCall, Since: noon, Until: noon.Add(30 * time.Second)}, noon.Add(40*time.Second))
+	if a := s.Agent("1102"); a.State != Ready {
+		t.Errorf("what is over when it is learnt: %+v", a)
+	}
+	s.learnIdle("1101", noon.Add(time.Minute))
+	s.learnIdle("1101", noon) // late
+	if f := s.Claim(Claim{Call: "a", Line: line, Max: 1}); !slices.Equal(f.Seats, []string{"1102"}) {
+		t.Errorf("the longest idle is %v", f.Seats)
+	}
+	s.Release("a", "1102", noon.Add(time.Hour))
+	if at := shared.idle["1102"]; !at.Equal(noon.Add(time.Hour)) {
+		t.Errorf("idle since %v", at)
+	}
 }

@@ -237,10 +237,10 @@ func (c *Core) Resume(now time.Time, r Record) {
 	for _, user := range c.users() {
 		c.follow(user) // it may have registered anew when nobody was there to see it
 	}
-	if c.world.Renew != nil {
+	if c.world.Renew {
 		for _, p := range c.parties {
 			if !p.Gone {
-				c.command(p, leg.Renew{After: c.world.Renew()})
+				c.command(p, leg.Renew{})
 			}
 		}
 	}
@@ -357,7 +357,7 @@ func (s *Seats) Hold(ref, seat string, has, talks bool) {
 		s.last[seat] = ref
 		return
 	}
-	s.taken(seat, ref)
+	s.taken(seat, ref, Waiter{})
 	if talks {
 		s.talks[seat] = true
 	}

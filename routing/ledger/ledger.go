@@ -174,8 +174,10 @@ func (l *Ledger) Start() {
 func (l *Ledger) Stop() {
 	if l.cancel != nil {
 		l.cancel()
+		l.done.Wait()
 	}
-	link.Finish(l.done.Wait, l.read.Close, l.link.Close)
+	l.read.Close()
+	l.link.Close()
 }
 
 // Stats tells how the ledger stands.

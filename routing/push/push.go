@@ -112,9 +112,10 @@ func (p *Pusher) Start() {
 func (p *Pusher) Stop() {
 	if p.cancel != nil {
 		p.cancel()
+		p.done.Wait()
 	}
-	link.Finish(p.done.Wait, p.read.Close)
 	p.client.CloseIdleConnections()
+	p.read.Close()
 }
 
 // Name is the receiver's.

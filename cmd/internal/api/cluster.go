@@ -66,4 +66,5 @@ func shared(s whereabouts.Stats, seats claims.Stats, to figures) {
 	to.now("shared_seats_up", "1 while Redis says which switch has a seat.", flag(seats.Up))
 	to.now("shared_seats_own", "Seats that calls of this switch have.", float64(seats.Mine))
 	to.now("shared_seats_others", "Seats that other switches have.", float64(seats.Others))
+	to.now("shared_waiting_others", "Calls that wait for a seat at other switches.", float64(seats.Waiting))
 }

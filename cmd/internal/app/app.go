@@ -189,12 +189,12 @@ func (a *App) newExchange(cfg *configs.Config, turns *admission.Turns) *exchange
 	if a.pair != nil {
 		still = a.pair.still
 	}
-	var others exchange.Claims
+	var others exchange.Shared
 	if a.sharing != nil {
 		others = a.sharing
 	}
 	return exchange.New(exchange.Config{
-		Claims:    others,
+		Shared:    others,
 		Directory: a.directory.Load(), Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
 		Tell:     func(event string, fields map[string]string) { a.tell(a.directory.Load(), event, fields) },

@@ -9,6 +9,8 @@ import (
 
 	"liandong/configs"
 	"liandong/routing/claims"
+	"liandong/routing/desk"
+	"liandong/routing/exchange"
 	"liandong/routing/link"
 	"liandong/routing/whereabouts"
 	"liandong/sip/location"
@@ -54,9 +56,15 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 			return err
 		}
 		seats, err := claims.New(claims.Config{Config: one.Outbox.Config, Node: cfg.Node + "/" + one.Name,
+			Now: now,
 			Changed: func(seats []string) {
 				if !s.over.Load() {
 					a.exchange.SeatsElsewhere(seats)
+				}
+			},
+			Learn: func(news []claims.Word) {
+				if !s.over.Load() {
+					a.learnDesks(news)
 				}
 			}}, log)
 		if err != nil {
@@ -102,11 +110,18 @@ func (s *sharing) changed(list []location.Binding) {
 
 func (s *sharing) at(user string) shared { return (*s.of.Load())[user] }
 
-// Taken, Given, Ask and HeldBy are exchange.Claims.
-func (s *sharing) Taken(seat string) {
+// Taken and the methods after it are exchange.Shared.
+func (s *sharing) Taken(seat string, by exchange.Waiter) {
 	if c := s.at(seat).seats; c != nil {
-		c.Taken(seat)
+		c.Taken(seat, waiter(by))
 	}
+}
+
+func waiter(w exchange.Waiter) claims.Waiter {
+	if w.Line == nil {
+		return claims.Waiter{}
+	}
+	return claims.Waiter{Call: w.Call, Line: w.Line.ID, Since: w.Since, Last: w.Last, Tried: w.Tried}
 }
 
 // Given is the end of Taken.
@@ -123,6 +138,78 @@ func (s *sharing) Ask(seats []string, done func(denied []string)) {
 		return
 	}
 	go done(nil) // its line is new, and in a Redis that the next start finds
+}
+
+// Bars says that another switch has a seat, or that it is kept for who waits there.
+func (s *sharing) Bars(seat string) bool {
+	c := s.at(seat).seats
+	return c != nil && c.Bars(seat)
+}
+
+// line is where a line's seats are; nil: nowhere yet.
+func (s *sharing) line(l *desk.Hotline) *claims.Claims {
+	if len(l.Seats) == 0 {
+		return nil
+	}
+	return s.at(l.Seats[0]).seats
+}
+
+// Queued says that a call waits.
+func (s *sharing) Queued(w exchange.Waiter) {
+	if c := s.line(w.Line); c != nil {
+		c.Queued(waiter(w))
+	}
+}
+
+// Unqueued says that it does not any more.
+func (s *sharing) Unqueued(w exchange.Waiter) {
+	for _, one := range s.all { // a reload may have moved its line since
+		one.seats.Unqueued(w.Call)
+	}
+}
+
+// Waiting counts the calls that wait for a line at other switches.
+func (s *sharing) Waiting(l *desk.Hotline) int {
+	if c := s.line(l); c != nil {
+		return c.Waiting(l.ID)
+	}
+	return 0
+}
+
+// What is said of a desk: how it stands, and since when it is idle.
+const (
+	aboutAgent = "agent "
+	aboutIdle  = "idle "
+)
+
+// Stands tells the others how a seat stands.
+func (s *sharing) Stands(seat string, a exchange.Agent) {
+	if c := s.at(seat).seats; c != nil {
+		word := strings.TrimSpace(string(a.State) + " " + a.Reason)
+		c.Say(claims.Word{About: aboutAgent + seat, Word: word, Since: a.Since, Until: a.Until})
+	}
+}
+
+// Idle tells the others since when a seat is idle.
+func (s *sharing) Idle(seat string, since time.Time) {
+	if c := s.at(seat).seats; c != nil {
+		c.Say(claims.Word{About: aboutIdle + seat, Since: since})
+	}
+}
+
+// learnDesks takes what other switches say of desks.
+func (a *App) learnDesks(news []claims.Word) {
+	for _, w := range news {
+		if seat, ok := strings.CutPrefix(w.About, aboutIdle); ok {
+			a.exchange.Idle(seat, w.Since)
+		} else if seat, ok := strings.CutPrefix(w.About, aboutAgent); ok {
+			state, reason, _ := strings.Cut(w.Word, " ")
+			switch of := exchange.AgentState(state); of {
+			case exchange.Ready, exchange.NotReady, exchange.AfterCall:
+				a.exchange.Stands(seat, exchange.Agent{State: of, Reason: reason, Since: w.Since, Until: w.Until})
+			}
+		}
+	}
 }
 
 // HeldBy is the other switch that has a seat.

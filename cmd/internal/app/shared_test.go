@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"liandong/configs"
+	"liandong/routing/exchange"
 )
 
 // What a reload cannot do before the next start does not end the sharing: another address of Redis leaves the users
@@ -38,7 +39,7 @@ outbox: {path: %s}
 		t.Fatal(err)
 	}
 	defer a.sharing.stop()
-	a.sharing.Taken("1101")
+	a.sharing.Taken("1101", exchange.Waiter{})
 	mine := func() int { return a.sharing.all[0].seats.Stats().Mine }
 	if mine() != 1 {
 		t.Fatal("the seat is not taken")

@@ -1,0 +1,108 @@
+package claims
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Word is what a switch says of a desk: how it stands, when it had its last call. Of what is said about one thing the
+// latest counts, whichever switch says it. Immutable.
+type Word struct {
+	About string // which desk, and what of it
+	Word  string
+	Since time.Time
+	Until time.Time // zero: for ever
+}
+
+const (
+	same  = 500 * time.Millisecond // what is said again is no news before
+	round = 60                     // after so many beats all is told and read again
+)
+
+// words is what one switch knows of desks.
+type words struct {
+	known map[string]*word
+	seen  int64  // the last change that Redis has told of
+	epoch string // of which of its hashes that was
+	beats int
+}
+
+type word struct {
+	Word
+	told bool
+}
+
+// said is a Word under way; times are ms from now.
+type said struct {
+	About string `json:"about"`
+	Word  string `json:"word"`
+	Age   int64  `json:"age"`
+	Left  *int64 `json:"left,omitempty"`
+	Own   bool   `json:"own,omitempty"` // this very process has said it
+}
+
+// say: this switch knows.
+func (w *words) say(s Word) { w.known[s.About] = &word{Word: s} }
+
+// change adds to a request what Redis is to be told.
+func (w *words) change(r *request, now time.Time) {
+	if r.All {
+		if w.beats++; w.beats%round == 0 {
+			w.afresh()
+		}
+	}
+	r.Seen, r.Epoch = w.seen, w.epoch
+	for _, about := range slices.Sorted(maps.Keys(w.known)) {
+		k := w.known[about]
+		if k.told {
+			continue
+		}
+		s := said{About: about, Word: k.Word.Word, Age: max(0, now.Sub(k.Since).Milliseconds())}
+		if !k.Until.IsZero() {
+			left := k.Until.Sub(now).Milliseconds()
+			s.Left = &left
+		}
+		r.Words, r.told = append(r.Words, s), append(r.told, k)
+	}
+}
+
+// afresh has all told and read again.
+func (w *words) afresh() {
+	for _, k := range w.known {
+		k.told = false
+	}
+	w.seen, w.epoch = 0, ""
+}
+
+// took is Redis' answer: what other switches have said since.
+func (w *words) took(now time.Time, r request, a reply) (news []Word) {
+	for _, k := range r.told {
+		k.told = true
+	}
+	if !r.All {
+		return nil
+	}
+	if w.epoch != "" && (a.Epoch != w.epoch || a.Top < w.seen) { // it has lost what it knew
+		w.afresh()
+	}
+	w.seen, w.epoch = a.Top, a.Epoch
+	for _, s := range a.Said {
+		n := Word{About: s.About, Word: s.Word, Since: now.Add(-ms(s.Age))}
+		if s.Left != nil {
+			n.Until = now.Add(ms(*s.Left))
+		}
+		had := w.known[s.About]
+		switch {
+		case s.Own:
+		case had != nil && (!had.told || had.Word.Word == n.Word) && n.Since.Sub(had.Since).Abs() < same,
+			had != nil && !had.told && had.Since.After(n.Since):
+		default:
+			w.known[s.About] = &word{n, true}
+			news = append(news, n)
+		}
+	}
+	return news
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
