@@ -33,7 +33,7 @@ type Relay struct {
 	links         []link.Link
 	memory        []byte // of states
 	free          chan Slot
-	changes       int // a socket: see watch
+	changes       []int // sockets: see watch
 	routes        atomic.Uint32
 	began         time.Time
 	beganAt       int64 // the same as CLOCK_MONOTONIC has it
@@ -79,7 +79,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 }
 
 func newRelay() *Relay {
-	return &Relay{free: make(chan Slot, MostFlows), changes: -1, orphans: map[netip.AddrPort]Slot{}}
+	return &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
 }
 
 // End ends all that the kernel relays for the process before: it is not taken over.
@@ -241,10 +241,10 @@ func (r *Relay) Close() {
 		_ = unix.Munmap(r.memory)
 		r.memory = nil
 	}
-	if r.changes >= 0 {
-		_ = unix.Close(r.changes)
-		r.changes = -1
+	for _, fd := range r.changes {
+		_ = unix.Close(fd)
 	}
+	r.changes = nil
 	r.closeAll()
 }
 
@@ -303,6 +303,7 @@ func (f Flow) key() (k [keyBytes]byte) {
 
 var (
 	errFlow = errors.New("kernel: no flow that the kernel can carry")
+	errSeal = errors.New("kernel: IPsec has policies here, which the kernel's relay would go around")
 	errWay  = errors.New("kernel: one party is on this machine and the other is not")
 )
 
@@ -353,6 +354,12 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 
 // way is the interface by which a flow leaves; 0: it stays on this machine. Both parties have to be on the same side.
 func way(f Flow) (int, error) {
+	switch sealed, err := seals(); {
+	case err != nil:
+		return 0, err
+	case sealed:
+		return 0, errSeal
+	}
 	in, err := route(f.At.Addr(), f.From.Addr())
 	if err != nil {
 		return 0, err

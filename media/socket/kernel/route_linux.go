@@ -11,24 +11,59 @@ import (
 // route is the interface by which packets from one address of this machine to another address leave; 0: they stay.
 // rtnetlink(7).
 func route(from, to netip.Addr) (int, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	answer, err := ask(unix.NETLINK_ROUTE, routeQuestion(from, to))
 	if err != nil {
 		return 0, fmt.Errorf("kernel: route: %w", err)
 	}
-	defer func() { _ = unix.Close(fd) }()
-	if err := unix.Sendto(fd, routeQuestion(from, to), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, fmt.Errorf("kernel: route: %w", err)
-	}
-	var answer [4096]byte
-	n, _, err := unix.Recvfrom(fd, answer[:], 0) // the kernel has answered within Sendto
-	if err != nil {
-		return 0, fmt.Errorf("kernel: route: %w", err)
-	}
-	out, err := routeAnswer(answer[:n])
+	out, err := routeAnswer(answer)
 	if err != nil {
 		return 0, fmt.Errorf("kernel: no route from %v to %v that the kernel can relay by: %w", from, to, err)
 	}
 	return out, nil
+}
+
+// ask gives the one message that answers a question to the kernel.
+func ask(family int, question []byte) ([]byte, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, family)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.Sendto(fd, question, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 4096)
+	n, _, err := unix.Recvfrom(fd, answer, unix.MSG_DONTWAIT) // the kernel has answered within Sendto
+	return answer[:max(n, 0)], err
+}
+
+// Of linux/xfrm.h.
+const (
+	getPolicies  = 0x25 // XFRM_MSG_GETSPDINFO
+	policyCounts = 1    // XFRMA_SPD_INFO: incnt, outcnt …
+	policyGroup  = 4    // XFRMNLGRP_POLICY
+)
+
+// seals says that IPsec has a policy for what leaves, which a flow would go around.
+func seals() (bool, error) {
+	order := binary.NativeEndian
+	var q []byte
+	q = order.AppendUint32(q, unix.SizeofNlMsghdr+4)
+	q = order.AppendUint16(q, getPolicies)
+	q = order.AppendUint16(q, unix.NLM_F_REQUEST)
+	q = append(q, make([]byte, 8+4)...)
+	m, err := ask(unix.NETLINK_XFRM, q)
+	if err == unix.EPROTONOSUPPORT {
+		return false, nil // a kernel without IPsec
+	}
+	if err != nil {
+		return false, fmt.Errorf("kernel: policies of IPsec: %w", err)
+	}
+	const head = unix.SizeofNlMsghdr + 4
+	if len(m) < head+unix.SizeofRtAttr+8 || order.Uint16(m[head+2:]) != policyCounts {
+		return false, fmt.Errorf("kernel: policies of IPsec: %w", unix.EBADMSG)
+	}
+	return order.Uint32(m[head+unix.SizeofRtAttr+4:]) > 0, nil
 }
 
 func routeQuestion(from, to netip.Addr) []byte {
@@ -79,30 +114,41 @@ func routeAnswer(m []byte) (int, error) {
 	return 0, unix.EBADMSG
 }
 
-// watch is a socket that hears of each change of links, addresses, routes and rules.
-func watch() (int, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
-	if err != nil {
-		return -1, fmt.Errorf("kernel: changes of routes: %w", err)
+// watch is sockets that hear of each change of links, addresses, routes, rules, and policies of IPsec.
+func watch() (fds []int, err error) {
+	for family, groups := range map[int]uint32{
+		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE,
+		unix.NETLINK_XFRM:  1 << (policyGroup - 1),
+	} {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, family)
+		if err == unix.EPROTONOSUPPORT {
+			continue // a kernel without IPsec
+		}
+		if err == nil {
+			fds = append(fds, fd)
+			err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})
+		}
+		if err != nil {
+			return fds, fmt.Errorf("kernel: changes of routes: %w", err)
+		}
 	}
-	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE)
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("kernel: changes of routes: %w", err)
-	}
-	return fd, nil
+	return fds, nil
 }
 
-// Routes is another number after each change of this machine's routes: flows still leave by the interface that they
-// were put by, and are lost where that is wrong. It never waits.
+// Routes is another number after each change of this machine's routes, or of what of them is sealed: flows still leave
+// by the interface that they were put by, and are lost where that is wrong. It never waits.
 func (r *Relay) Routes() uint32 {
-	var m [4096]byte
-	for {
-		// ENOBUFS: there were more than it has room for.
-		_, _, err := unix.Recvfrom(r.changes, m[:], 0)
-		if err != nil && err != unix.ENOBUFS {
-			return r.routes.Load()
+	for _, fd := range r.changes {
+		for heard(fd) {
+			r.routes.Add(1)
 		}
-		r.routes.Add(1)
 	}
+	return r.routes.Load()
+}
+
+// heard takes a message; ENOBUFS: there were more than it has room for.
+func heard(fd int) bool {
+	var m [4096]byte
+	_, _, err := unix.Recvfrom(fd, m[:], 0)
+	return err == nil || err == unix.ENOBUFS
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -136,6 +137,22 @@ func TestBetweenInterfaces(t *testing.T) {
 	if r.Routes() == routes {
 		t.Error("a route has changed, and nothing was told")
 	}
+	routes = r.Routes()
+	sealed := newCall(t, r, n.to, n.by, n.at, n.from)
+	n.middle.ip(t, "xfrm policy add src 10.1.0.1/32 dst 10.1.0.2/32 dir out "+
+		"tmpl src 10.1.0.1 dst 10.1.0.2 proto esp mode tunnel")
+	if r.Routes() == routes {
+		t.Error("a policy of IPsec has changed, and nothing was told")
+	}
+	n.middle.in(func() {
+		if _, err := r.Put(sealed.flow); !errors.Is(err, errSeal) {
+			t.Errorf("where IPsec has a policy: %v", err)
+		}
+	})
+	n.middle.ip(t, "xfrm policy flush")
+	n.middle.in(func() { sealed.put() })
+	sealed.passes()
+
 	here := newCall(t, r, n.from, n.at, n.by, n.at)
 	n.middle.in(func() {
 		if _, err := r.Put(here.flow); err == nil {
