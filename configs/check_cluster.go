@@ -1,6 +1,9 @@
 package configs
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // minCluster is the shortest secret of two machines that is taken.
 const minCluster = 20
@@ -29,6 +32,9 @@ func (c *checker) cluster() {
 		c.add(secretKey, textClusterSecret.of())
 	}
 	c.moves()
+	if !c.faulty("cluster.witness") {
+		c.oneCable()
+	}
 }
 
 func (c *checker) machines(a, b netip.AddrPort) {
@@ -52,6 +58,31 @@ func (c *checker) machines(a, b netip.AddrPort) {
 			}
 		}
 	}
+}
+
+// oneCable warns of a pair whose machines would both act if one network failed between them: VRRP's messages and the
+// copy go the same way, and Redis has no say.
+func (c *checker) oneCable() {
+	p := c.Pair()
+	if p == nil || p.Witness {
+		return
+	}
+	for i, m := range p.Machines {
+		if slices.ContainsFunc(p.Moving, func(a netip.Addr) bool { return sameNetwork(a, m.Addr()) }) {
+			c.warn(index("cluster.machines", i), textOneCable.of())
+			return
+		}
+	}
+}
+
+// sameNetwork guesses by the usual size of a network.
+func sameNetwork(a, b netip.Addr) bool {
+	bits := 24
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.Prefix(bits)
+	return err == nil && p.Contains(b)
 }
 
 // moves: what is heard on all addresses of a machine does not move with one.

@@ -172,3 +172,35 @@ func TestMetricsOfACluster(t *testing.T) {
 		}
 	}
 }
+
+// A pair is warned of when one network that fails between its machines has both act: without Redis' say, and with the
+// copy in the network of the address that moves.
+func TestOneCable(t *testing.T) {
+	lab, err := os.ReadFile("lab.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("127.0.0.1:5060", "10.1.0.10:5060", "address: 127.0.0.1", "address: 10.1.0.10").
+		Replace(string(lab))
+	for _, tt := range []struct {
+		machines, witness string
+		warned            bool
+	}{
+		{"[\"10.1.0.11:7460\", \"10.1.0.12:7460\"]", "vrrp", true},
+		{"[\"10.2.0.11:7460\", \"10.1.0.12:7460\"]", "vrrp", true},
+		{"[\"10.2.0.11:7460\", \"10.2.0.12:7460\"]", "vrrp", false},
+		{"[\"10.1.0.11:7460\", \"10.1.0.12:7460\"]", "redis", false},
+	} {
+		c, err := Parse("pair.yaml", []byte(text+"\ncluster:\n  machines: "+tt.machines+
+			"\n  secret: 0123456789abcdeffedcba9876543210\n  witness: "+tt.witness+"\n"), Options{Lang: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(c.Warnings(), func(p Problem) bool {
+			return strings.Contains(p.Text, "both act") && strings.HasPrefix(p.Key, "cluster.machines")
+		})
+		if got != tt.warned {
+			t.Errorf("%s by %s: warned %v\n%v", tt.machines, tt.witness, got, c.Warnings())
+		}
+	}
+}

@@ -239,6 +239,9 @@ var (
 	textMachineAnywhere = text{"应为一台机器的固定地址", "must be the fixed address of one machine"}
 	textMovesNowhere    = text{"双机时应为 VRRP 移动的地址，不能监听全部地址",
 		"must be the address that VRRP moves between the machines of the cluster, not all of them"}
+	textOneCable = text{"与 VRRP 移动的地址似在同一网络：该网络在两台之间中断而话机仍可达时，两台会同时承载；请让副本走另一网络，或设 witness: redis",
+		"seems to be in the network of the address that VRRP moves: if that fails between the machines alone, both act; " +
+			"give the copy another network, or set witness: redis"}
 	textNeedsMachines = text{"须与 cluster.machines 一起给出", "goes with cluster.machines"}
 	textShareNameless = text{"须给出 node：不能是默认的 liandong，各台不同",
 		"needs node beside it: not liandong, and another on each switch that shares"}

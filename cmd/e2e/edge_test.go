@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +32,7 @@ type edged struct {
 	carrier   *phone.Phone
 }
 
+// startEdged starts them; {i} in what overrides their config is the number of each.
 func startEdged(t testing.TB, nodes int, redis string, set ...string) *edged {
 	t.Helper()
 	e := &edged{nodes: make([]*serving, nodes), carrierAt: freePort(t, edge), phonesAt: freePort(t, phoneEdge)}
@@ -38,6 +40,10 @@ func startEdged(t testing.TB, nodes int, redis string, set ...string) *edged {
 		Speech: phone.Tone(callerTone, time.Second)})
 	list := ""
 	for i := range e.nodes {
+		set := slices.Clone(set)
+		for at := range set {
+			set[at] = strings.ReplaceAll(set[at], "{i}", strconv.Itoa(i))
+		}
 		e.nodes[i] = startServing(t, redis, append([]string{
 			"node=n" + fmt.Sprint(i), "trunks.pstn.match=" + edge.String(),
 			"trunks.pstn.target=" + e.carrierAt.String(), "shutdown.drain=5m",

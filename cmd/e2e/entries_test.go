@@ -95,3 +95,21 @@ func readReply(r *bufio.Reader) (any, error) {
 	}
 	return nil, fmt.Errorf("redis: %s", rest)
 }
+
+// entriesOnce: of so many matters that were three-way calls each entry is there, and none twice.
+func (l *lab) entriesOnce(t *testing.T, matters int) {
+	t.Helper()
+	events := map[string]int{}
+	eventually(t, "the entries are there", func() bool {
+		clear(events)
+		for _, e := range wholeStream(t, l.redis, "liandong:tickets:12345") {
+			events[e["event"]]++
+		}
+		return events["opened"] >= matters && events["answered"] >= matters && events["decided"] >= matters
+	})
+	for event, n := range events {
+		if n != matters {
+			t.Errorf("%d times %s", n, event)
+		}
+	}
+}

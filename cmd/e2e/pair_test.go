@@ -265,6 +265,15 @@ func (m *machine) ask(method, path string) string {
 	return string(bytes.TrimSpace(out))
 }
 
+// upgrade has another process of the machine go on with the calls, and gives what the command says.
+func (m *machine) upgrade() string {
+	m.t.Helper()
+	eventually(m.t, "a spare waits", func() bool { return !strings.Contains(m.ask("GET", "/v1/process"), `"spare":0`) })
+	binary, err := build()
+	must(m.t, err)
+	return run(m.t, m.in(binary, "upgrade", "-c", m.config, "--set", "lang=en")...)
+}
+
 // citizen is a phone behind the trunk.
 func (p *twoMachines) citizen() *phone.Phone {
 	p.t.Helper()
@@ -384,9 +393,9 @@ func TestPair(t *testing.T) {
 	must(t, c.WaitState(within(t, 15*time.Second), phone.Ended))
 }
 
-// A machine that stands still, keepalived and all, and goes on later believes that the address is its own: it is
-// silent, gives the address back at once, takes a copy, and the call stays with the other one, without a word to its
-// parties.
+// The process of a machine is upgraded, which moves no address and is not heard. A machine that stands still,
+// keepalived and all, and goes on later believes that the address is its own: it is silent, gives the address back at
+// once, takes a copy, and the call stays with the other one, without a word to its parties.
 func TestPairStandsStill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two machines, for most of a minute")
@@ -405,6 +414,15 @@ func TestPairStandsStill(t *testing.T) {
 	waitConfirmed(t, c)
 	hears(t, c, deskTone)
 	off := time.Now()
+	said := one.upgrade()
+	t.Logf("upgraded: %s", said)
+	soundWentOn(t, said)
+	p.silence("upgraded", time.Second, off, off, c, d)
+	if a, _ := p.ready(); a != one {
+		t.Error("an upgrade has moved the calls")
+	}
+	hears(t, c, deskTone)
+	off = time.Now()
 	still := one.pids()
 	signal(still, syscall.SIGSTOP)
 	moved := p.moved(two)
@@ -591,7 +609,7 @@ func (p *twoMachines) untouched(calls ...*phone.Call) {
 	p.t.Helper()
 	for _, c := range calls {
 		s := c.Continuity()
-		if len(s.SSRCs) != 1 || len(s.Sources) != 1 {
+		if len(s.SSRCs) > 1 || len(s.Sources) > 1 {
 			p.t.Errorf("another stream: SSRCs %v, sources %v", s.SSRCs, s.Sources)
 		}
 		seen := map[string]int{}
@@ -609,17 +627,5 @@ func (p *twoMachines) untouched(calls ...*phone.Call) {
 // once: each entry of the matter is there, and none twice.
 func (p *twoMachines) once(matters int) {
 	p.t.Helper()
-	events := map[string]int{}
-	eventually(p.t, "the entries are there", func() bool {
-		clear(events)
-		for _, e := range wholeStream(p.t, p.redis, "liandong:tickets:12345") {
-			events[e["event"]]++
-		}
-		return events["opened"] >= matters && events["answered"] >= matters && events["decided"] >= matters
-	})
-	for event, n := range events {
-		if n != matters {
-			p.t.Errorf("%d times %s", n, event)
-		}
-	}
+	p.entriesOnce(p.t, matters)
 }

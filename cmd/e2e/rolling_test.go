@@ -37,6 +37,7 @@ type crowd struct {
 	busy   map[string]*phone.Call      // guarded by mu: by desk
 	done   int                         // guarded by mu: calls that went as they should
 	handed int                         // guarded by mu: those of them that were handed over
+	twice  []string                    // guarded by mu: desks that were rung in a call
 	wrong  []error                     // guarded by mu
 }
 
@@ -75,6 +76,12 @@ func startCrowd(t testing.TB, e *edged, seats, citizens int, talk time.Duration)
 			return n.metric(t, "liandong_shared_registrations") == float64(2*seats)
 		})
 	}
+	c.comes(citizens)
+	return c
+}
+
+// comes has more citizens call.
+func (c *crowd) comes(citizens int) {
 	for range citizens {
 		c.all.Go(func() {
 			for c.ctx.Err() == nil {
@@ -82,7 +89,6 @@ func startCrowd(t testing.TB, e *edged, seats, citizens int, talk time.Duration)
 			}
 		})
 	}
-	return c
 }
 
 // attend gives the calls of a desk to those who wait for them. It ends with the test.
@@ -92,7 +98,7 @@ func (c *crowd) attend(ctx context.Context, desk *phone.Phone) {
 		case call := <-desk.Incoming():
 			c.mu.Lock()
 			if last := c.busy[desk.Name()]; last != nil && last.State() != phone.Ended {
-				c.wrong = append(c.wrong, fmt.Errorf("%s has two calls at once", desk.Name()))
+				c.twice = append(c.twice, desk.Name())
 			}
 			c.busy[desk.Name()] = call
 			for number, wait := range c.waits {
@@ -233,6 +239,14 @@ func both(ctx context.Context, citizen, desk *phone.Call, tone float64) error {
 	return nil
 }
 
+// rungTwice are the desks that were rung in a call since it was asked for them last.
+func (c *crowd) rungTwice() (desks []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	desks, c.twice = c.twice, nil
+	return desks
+}
+
 // finished is how many calls went as they should, so far.
 func (c *crowd) finished() int {
 	c.mu.Lock()
@@ -247,12 +261,21 @@ func (c *crowd) stop(t testing.TB, redis string) {
 	c.end()
 	c.all.Wait()
 	t.Logf("%d calls, of which %d were handed over", c.done, c.handed)
+	if len(c.twice) > 0 {
+		t.Errorf("desks were rung in a call: %v", c.twice)
+	}
 	for _, err := range c.wrong {
 		t.Error(err)
 	}
 	if c.handed == 0 {
 		t.Error("no call was handed over")
 	}
+	eachOnce(t, redis, c.handed)
+}
+
+// eachOnce fails unless there are so many matters, each opened and answered, and no entry of them is there twice.
+func eachOnce(t testing.TB, redis string, matters int) {
+	t.Helper()
 	of := map[string]map[string]int{} // event → times, by stub
 	eventually(t, "the entries are there", func() bool {
 		clear(of)
@@ -268,10 +291,10 @@ func (c *crowd) stop(t testing.TB, redis string) {
 				complete++
 			}
 		}
-		return complete >= c.handed
+		return complete >= matters
 	})
-	if len(of) != c.handed {
-		t.Errorf("%d matters of %d calls that were handed over", len(of), c.handed)
+	if len(of) != matters {
+		t.Errorf("there are %d matters, want %d", len(of), matters)
 	}
 	for stub, events := range of {
 		for event, n := range events {

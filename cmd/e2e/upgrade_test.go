@@ -14,6 +14,7 @@ import (
 
 	"liandong/cmd/internal/keeper"
 	"liandong/cmd/internal/phone"
+	"liandong/routing/link/redistest"
 )
 
 // upgrade runs the command against the switch, and gives what it says.
@@ -94,6 +95,53 @@ func TestUpgradeUnderACall(t *testing.T) {
 	}
 	hangUp(t, c)
 	ended(t, d)
+}
+
+// soundWentOn: by what an upgrade has said, the sound stood still for a part of it only.
+func soundWentOn(t testing.TB, said string) {
+	t.Helper()
+	var mute, gap float64
+	_, last, _ := strings.Cut(said, "no sound for ")
+	if n, err := fmt.Sscanf(last, "%f ms, signalling waited for %f;", &mute, &gap); n < 2 || mute >= gap {
+		t.Errorf("no sound for %v ms of %v, %v: nobody carried it until the next one was ready", mute, gap, err)
+	}
+}
+
+// A Redis that hangs holds up no upgrade: the sound goes on, so do keys, and each entry is there once when it answers
+// again.
+func TestUpgradeWhileRedisHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as long as a new version is watched")
+	}
+	t.Parallel()
+	redis := redistest.Start(t)
+	s := startServing(t, redis.Addr(), "lang=en")
+	desk, partner := s.desk(t, "1101", deskTone, phone.AnswerAfter(0)),
+		s.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
+	c := s.call(t, s.caller(t, callerTone), "110")
+	d := next(t, desk)
+	waitConfirmed(t, c)
+	hears(t, c, deskTone)
+	redis.Pause()
+	pushes(t, d, "*3")
+	w := next(t, partner)
+	hearsAll(t, c, deskTone, partnerTone)
+	before := s.await(t, func(p keeper.Status) bool { return p.Spare != 0 })
+	said, err := s.upgrade(s.path)
+	t.Logf("%v\n%s", err, said)
+	soundWentOn(t, said)
+	if p := s.await(t, func(p keeper.Status) bool { return p.Worker != 0 }); p.Worker == before.Worker {
+		t.Errorf("not upgraded: %+v", p)
+	}
+	hearsAll(t, c, deskTone, partnerTone)
+	hearsAll(t, w, deskTone, callerTone)
+	redis.Resume()
+	oneStream(t, c)
+	oneStream(t, d)
+	hangUp(t, c)
+	ended(t, d)
+	ended(t, w)
+	s.entriesOnce(t, 1)
 }
 
 // A second switch on what a first one has is told whose it is, at once, and the first goes on.

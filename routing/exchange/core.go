@@ -50,9 +50,10 @@ type World struct {
 	Accounts bool
 	Bug      func(r any) // is told of a panic that has been got over; nil: a panic goes on
 	Skip     uint32      // CSeqs that are left out in a dialog that is gone on with
-	Renew    bool        // sessions that are gone on with are offered again
-	Leg      leg.Config
-	Log      *slog.Logger
+	// Renew is after what time the next session that is gone on with is offered again; nil: none is
+	Renew func() time.Duration
+	Leg   leg.Config
+	Log   *slog.Logger
 }
 
 // Wire sends signalling.

@@ -63,7 +63,7 @@ type Config struct {
 	Skip uint32
 
 	// Renew has calls that are gone on with offer their sessions again: for a while nobody carried them, and who has
-	// given up or is at another address by now is to say so.
+	// given up or is at another address by now is to say so. One goes after the other, by renewPace.
 	Renew bool
 
 	Shared Shared // with other switches; nil: there are none
@@ -101,6 +101,7 @@ type Exchange struct {
 	astray   atomic.Uint64
 	restored atomic.Uint64 // calls of the process before that go on
 	lost     atomic.Uint64 // calls that could not go on
+	renewed  atomic.Int64  // sessions of calls that go on that are offered again
 	total    atomic.Uint64
 	on       atomic.Int64  // calls that are on
 	moves    atomic.Uint64 // how often a phone was elsewhere than before
@@ -334,12 +335,14 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Astray:  func() { x.astray.Add(1) },
 		Bug:     a.bug,
 		Skip:    x.cfg.Skip,
-		Renew:   x.cfg.Renew,
 		Leg:     x.rules.Load().leg,
 		Log:     x.log.With("call", a.ref),
 	}
 	if x.cfg.Journal != nil {
 		w.Keep, w.Accounts = x.cfg.Journal.Write, x.cfg.Accounts
+	}
+	if x.cfg.Renew {
+		w.Renew = func() time.Duration { return time.Duration(x.renewed.Add(1)-1) * renewPace }
 	}
 	return w
 }

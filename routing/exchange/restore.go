@@ -23,6 +23,9 @@ import (
 	"liandong/sip/ua"
 )
 
+// renewPace is between two sessions that are offered again: all at once would look like a flood to a trunk.
+const renewPace = 5 * time.Millisecond
+
 // revival is a call that goes on in another process.
 type revival struct {
 	core   *Core

@@ -141,6 +141,11 @@ func TestCallIsOfferedAgain(t *testing.T) {
 		l.dies()
 		l.renew = true
 		l.begin()
+		if text, ok := l.wire.find("INVITE sip:1101@"); ok {
+			t.Errorf("the desk is asked at once, with all others: %q", text)
+		}
+		time.Sleep(patience + renewPace)
+		synctest.Wait()
 		text, ok := l.wire.find("INVITE sip:1101@")
 		if !ok || !strings.Contains(text, "m=audio ") {
 			t.Fatalf("the desk is not asked: %q", l.wire.sent)

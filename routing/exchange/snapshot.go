@@ -237,10 +237,10 @@ func (c *Core) Resume(now time.Time, r Record) {
 	for _, user := range c.users() {
 		c.follow(user) // it may have registered anew when nobody was there to see it
 	}
-	if c.world.Renew {
+	if c.world.Renew != nil {
 		for _, p := range c.parties {
 			if !p.Gone {
-				c.command(p, leg.Renew{})
+				c.command(p, leg.Renew{After: c.world.Renew()})
 			}
 		}
 	}

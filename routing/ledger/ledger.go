@@ -174,10 +174,8 @@ func (l *Ledger) Start() {
 func (l *Ledger) Stop() {
 	if l.cancel != nil {
 		l.cancel()
-		l.done.Wait()
 	}
-	l.read.Close()
-	l.link.Close()
+	link.Finish(l.done.Wait, l.read.Close, l.link.Close)
 }
 
 // Stats tells how the ledger stands.

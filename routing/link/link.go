@@ -108,6 +108,23 @@ func (l *Link) Close() {
 	l.done.Wait()
 }
 
+// stopPatience is for how long an answer that is under way is waited for by who stops.
+const stopPatience = 100 * time.Millisecond
+
+// Finish waits for those who have been told to end, and closes what they use. A Redis that hangs holds them up no
+// longer than stopPatience: then it is closed under them, and what they had under way fails.
+func Finish(wait func(), closes ...func()) {
+	all := func() {
+		for _, c := range closes {
+			c()
+		}
+	}
+	late := time.AfterFunc(stopPatience, all)
+	wait()
+	late.Stop()
+	all()
+}
+
 // The library would write to stderr, past the log; its errors come to us anyway.
 func init() { redis.SetLogger(silence{}) }
 

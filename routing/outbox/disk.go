@@ -131,11 +131,15 @@ func (b *balance) put(tx *bbolt.Tx) error {
 	return tx.Bucket(aboutBucket).Put(balanceKey, b.encode())
 }
 
+// lockPatience is for how long the file is waited for: a process that has left the calls to this one may keep it for as
+// long as it still carries their sound.
+const lockPatience = 4 * time.Second
+
 // openBolt opens the file with its lock. bbolt panics on some kinds of damage.
 func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
 	var file *os.File
 	options := bbolt.Options{
-		Timeout: time.Second, ReadOnly: readOnly,
+		Timeout: lockPatience, ReadOnly: readOnly,
 		// The list of free pages is made anew from what survey has walked through, rather than believed: it has no
 		// checksum, and a wrong one would overwrite entries.
 		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoStatistics: true,

@@ -102,12 +102,11 @@ func (o *Outbox) Stop() {
 		o.queue.close()
 		if o.cancel != nil {
 			o.cancel()
-			o.ships.Wait()
-			close(o.finish)
-			o.writes.Wait()
 		}
+		link.Finish(o.ships.Wait, o.link.Close)
+		close(o.finish)
+		o.writes.Wait()
 		o.abandon()
-		o.link.Close()
 		o.proofs.Wait() // whose connections have ended
 		if err := o.disk.close(); err != nil {
 			o.log.Error("outbox: cannot close the file", "err", err)

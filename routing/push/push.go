@@ -112,10 +112,9 @@ func (p *Pusher) Start() {
 func (p *Pusher) Stop() {
 	if p.cancel != nil {
 		p.cancel()
-		p.done.Wait()
 	}
+	link.Finish(p.done.Wait, p.read.Close)
 	p.client.CloseIdleConnections()
-	p.read.Close()
 }
 
 // Name is the receiver's.

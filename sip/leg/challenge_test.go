@@ -1,8 +1,10 @@
 package leg
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -161,13 +163,21 @@ func TestUnsendableInTheCall(t *testing.T) {
 	}
 }
 
-// A session that nobody has carried for a while is offered again, once, and not where it would go by a connection that
-// is gone.
+// A session that nobody has carried for a while is offered again, once, when it is to be, and not where it would go by
+// a connection that is gone.
 func TestRenew(t *testing.T) {
 	for transport, invites := range map[string]int{"udp": 1, "tcp": 0, "tls": 0} {
 		s := answeredBy(t, transport)
-		s.do(Renew{})
-		s.do(Renew{})
+		invited := func() bool {
+			return slices.ContainsFunc(s.sent, func(p Packet) bool { return p.Method() == "INVITE" })
+		}
+		s.do(Renew{After: time.Second})
+		s.do(Renew{After: time.Second})
+		s.pass(999 * time.Millisecond)
+		if invited() {
+			t.Errorf("%s: offered too soon", transport)
+		}
+		s.pass(time.Millisecond)
 		if invites > 0 {
 			s.reply(s.last("INVITE"), 200, peerSDP)
 		}

@@ -74,9 +74,11 @@ type Modify struct {
 	Codecs    []codec.ID     // in our order of preference from now on, whatever the party makes of it; nil: as before
 }
 
-// Renew offers the session again as it is: for a while nobody was there to hear the party. It waits for its turn as
-// Modify, and the same follows, or [Ended] where the party knows of no call.
-type Renew struct{}
+// Renew offers the session again as it is, unless another offer does so before: for a while nobody was there to hear
+// the party. It waits for its turn as Modify, and the same follows, or [Ended] where the party knows of no call.
+type Renew struct {
+	After time.Duration // not before then
+}
 
 // ConnectedIdentity tells the party whom it talks with now: by UPDATE where the party
 // takes it, else by a re-INVITE that changes nothing else. RFC 4916 would change

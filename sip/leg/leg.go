@@ -118,7 +118,8 @@ func (l *Leg) Do(now time.Time, c Command) Out {
 	case Report:
 		l.doReport(now, c)
 	case Renew:
-		l.doRenew()
+		l.Modify.Renewal = now.Add(c.After)
+		l.tickModify(now)
 	case Probe:
 		l.doProbe(now, c)
 	case Move:
@@ -204,6 +205,7 @@ func (l *Leg) Deadline() (time.Time, bool) {
 	d.at(l.Provisional.End)
 	d.at(l.Probe.Until)
 	d.at(l.Modify.Retry)
+	d.at(l.Modify.Renewal)
 	d.at(l.Timer.Refresh)
 	d.at(l.Timer.Expire)
 	d.at(l.referralDeadline())

@@ -22,6 +22,7 @@ type modifying struct {
 	Before       side           `cbor:",omitzero"`
 	SentIdentity []header.Field `cbor:"Shown,omitzero"` // the identity in it
 	Retry        time.Time      `cbor:",omitzero"`      // after a glare: not before then
+	Renewal      time.Time      `cbor:",omitzero"`      // when the session is offered again, if none is before
 	Tries        int            `cbor:",omitzero"`      // since the last one that was not put off
 	Update       bool           `cbor:",omitzero"`      // the party takes UPDATE
 }
@@ -77,7 +78,7 @@ func (l *Leg) takeTurn(now time.Time) {
 	}
 	switch {
 	case m.Wanted:
-		m.Wanted, m.Refresh = false, false
+		m.Wanted, m.Refresh, m.Renewal = false, false, time.Time{}
 		m.Before = l.side()
 		l.setSide(m.Side)
 		l.reinvite(now, toModify)
@@ -277,6 +278,10 @@ func (l *Leg) lost(now time.Time, cause Cause) {
 func (l *Leg) tickModify(now time.Time) {
 	if due(l.Modify.Retry, now) {
 		l.Modify.Retry = time.Time{} // flush gives it its turn
+	}
+	if due(l.Modify.Renewal, now) {
+		l.Modify.Renewal = time.Time{}
+		l.doRenew()
 	}
 }
 

@@ -43,6 +43,7 @@ type pair struct {
 	begun, ceased chan struct{} // capacity 1
 	cancel        context.CancelFunc
 	done          sync.WaitGroup
+	stopped       sync.Once
 
 	mu      sync.Mutex
 	machine *tenure.Machine // guarded by mu
@@ -124,14 +125,16 @@ func (p *pair) start() error {
 
 // stop leaves the partner alone. The turn is another process's, if it is this machine's.
 func (p *pair) stop() {
-	p.cancel()
-	p.done.Wait()
-	p.sender.Stop()
-	p.receiver.Stop()
-	if p.witness != nil {
-		p.witness.Close()
-	}
-	_ = p.file.Close()
+	p.stopped.Do(func() {
+		p.cancel()
+		p.done.Wait()
+		p.sender.Stop()
+		p.receiver.Stop()
+		if p.witness != nil {
+			p.witness.Close()
+		}
+		_ = p.file.Close()
+	})
 }
 
 // run tells the machine of time and of where the addresses are.

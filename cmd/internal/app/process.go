@@ -140,7 +140,7 @@ func (p *Process) carry(ctx context.Context, a *App, hangups <-chan os.Signal, c
 		case <-hangups:
 			_, _ = a.Reload() // which has logged what became of it
 		case <-yielded:
-			if p.line.Lasts() && a.pair == nil && a.journal != nil {
+			if p.line.Lasts() && a.journal != nil {
 				a.leaveSounding()
 			} else {
 				a.leave()

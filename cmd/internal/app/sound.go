@@ -15,27 +15,33 @@ const mostSounding = 3 * time.Second
 // mostStopping is for how long the stores may end in good order before the calls are left: no signalling is read then.
 const mostStopping = 300 * time.Millisecond
 
-// lateKeys are those that were pressed while the sound alone went on here.
+// lateKeys are those that were pressed while the sound alone went on here. Each is passed on at once, so that it
+// outlives this process too.
 type lateKeys struct {
-	mu  sync.Mutex // guards all
-	all []exchange.LateKey
+	mu     sync.Mutex        // guards all below
+	waits  [][]byte          // until they may be passed on
+	passOn func(word []byte) // nil: not yet
 }
 
 func (l *lateKeys) add(k exchange.LateKey) {
+	word, _ := json.Marshal(k) // strings and bytes can be
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, k)
+	if l.passOn == nil {
+		l.waits = append(l.waits, word)
+		return
+	}
+	l.passOn(word)
 }
 
-// words are the keys as the next process is told of them.
-func (l *lateKeys) words() (all [][]byte) {
+// open has the keys passed on from now on, and those that wait.
+func (l *lateKeys) open(passOn func(word []byte)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, k := range l.all {
-		b, _ := json.Marshal(k) // strings and bytes can be
-		all = append(all, b)
+	for _, word := range l.waits {
+		passOn(word)
 	}
-	return all
+	l.waits, l.passOn = nil, passOn
 }
 
 // leaveSounding is leave, but that the sound goes on as it is until the process that comes next is ready to carry it.
@@ -48,21 +54,24 @@ func (a *App) leaveSounding() {
 	case <-stopped:
 	case <-time.After(mostStopping): // a Redis that hangs; the next process has the file when this one ends
 	}
+	a.leavePair()
 	_ = a.journal.Release()
 	limit := time.NewTimer(mostSounding)
 	defer limit.Stop()
+	left := a.process.line.Left()
+	a.late.open(a.process.line.PassOn)
 	select {
-	case <-a.process.line.Left():
+	case <-left:
 	case <-a.process.line.Lost():
 	case <-limit.C:
 	}
 	a.engine.Leave()
-	a.process.line.Hushed(a.late.words()...)
+	a.process.line.Hushed()
 }
 
 // awaitSound has no leg sound here for as long as the process before carries the sound.
 func (a *App) awaitSound() {
-	if a.waits = a.pair == nil && a.process.Status().Sounding != 0; a.waits {
+	if a.waits = a.process.Status().Sounding != 0; a.waits {
 		a.engine.Hold()
 	}
 }

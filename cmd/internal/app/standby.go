@@ -69,6 +69,18 @@ func (a *App) openCopies() error {
 	return nil
 }
 
+// leavePair leaves the machine's turn, and its place at the other one, to the process that comes next. What still
+// sounds here falls silent when the turn would have to be prolonged.
+func (a *App) leavePair() {
+	if a.pair == nil {
+		return
+	}
+	a.pair.stop()
+	for _, j := range a.copies {
+		_ = j.Release()
+	}
+}
+
 // standBy keeps a copy of what the other machine carries until this one is to carry it; false: the process ends
 // instead. The entries that this machine has made in a turn of its own, and not shipped, are shipped meanwhile.
 func (a *App) standBy(ctx context.Context, run configs.Run) (bool, error) {

@@ -108,22 +108,32 @@ func (s *stores) adopt() {
 	}
 }
 
-// stop ends the ledgers before the outboxes, to which they write.
+// stop ends the ledgers before the outboxes, to which they write, and all of a kind at once: a Redis may hang.
 func (s *stores) stop() {
+	var work, outboxes []func()
 	for _, one := range s.all {
 		for _, p := range one.push {
-			p.Stop()
+			work = append(work, p.Stop)
 		}
 		if one.ledger != nil {
-			one.ledger.Stop()
+			work = append(work, one.ledger.Stop)
 		}
-	}
-	for _, one := range s.all {
 		if one.outbox != nil {
-			one.outbox.Stop()
+			outboxes = append(outboxes, one.outbox.Stop)
 		}
 	}
+	atOnce(work)
+	atOnce(outboxes)
 	s.adopted.Wait()
+}
+
+// atOnce does all of these at the same time, and waits for them.
+func atOnce(do []func()) {
+	var all sync.WaitGroup
+	for _, f := range do {
+		all.Go(f)
+	}
+	all.Wait()
 }
 
 // find is the store of a hotline; for one that is not in the config any more the first.

@@ -324,7 +324,7 @@ func (k *Keeper) died(c *child, err error) {
 		k.worker = nil
 		k.workerDied(c, err)
 	case k.sounder:
-		k.hushed()
+		k.hushed("")
 	case k.spare:
 		k.spare = nil
 		k.spareDied(c, err)

@@ -52,7 +52,7 @@ func play(address, versionFile string) {
 		check(os.WriteFile(versionFile+".hangs", nil, 0o600))
 		time.Sleep(time.Hour)
 	}
-	hello := Hello{Version: version, Takes: how == "takes" || how == "takes-not"}
+	hello := Hello{Version: version, Takes: strings.HasPrefix(how, "takes")}
 	check(line.Wait(context.Background(), hello, func() bool {
 		if how == "gets-stuck" && line.Status().Restarts == 0 {
 			select {}
@@ -67,8 +67,9 @@ func play(address, versionFile string) {
 	case "begins-and-crashes":
 		os.Exit(2)
 	}
-	if how == "takes" {
-		checkTakeover(line)
+	switch how {
+	case "takes", "takes-from-deaf":
+		checkTakeover(line, how == "takes")
 	}
 	c := socket(line, address)
 	go answer(line, c)
@@ -94,20 +95,27 @@ func play(address, versionFile string) {
 		if line.Lasts() {
 			_ = c.Close() // who goes on answers
 			<-line.Left()
-			line.Hushed([]byte("word of"), []byte(strconv.Itoa(os.Getpid())))
+			line.PassOn([]byte("word of"))
+			line.PassOn([]byte(strconv.Itoa(os.Getpid())))
+			if exists(versionFile + ".deaf") {
+				time.Sleep(time.Hour)
+			}
+			line.Hushed()
 		}
 	case <-line.Lost():
 		os.Exit(4)
 	}
 }
 
-// checkTakeover checks that who had the calls before lives until then, and what its last words are.
-func checkTakeover(line *Line) {
+// checkTakeover checks that who had the calls before lives until then, what its last words are, and whether it could
+// say that it ends its sound.
+func checkTakeover(line *Line, says bool) {
 	before := line.Status().Sounding
 	check(syscall.Kill(before, 0))
 	words, ok := line.TakeSound()
-	if want := fmt.Sprintf("word of %d", before); !ok || string(bytes.Join(words, []byte(" "))) != want {
-		check(fmt.Errorf("the last words are %q, not %q", words, want))
+	want, got := fmt.Sprintf("word of %d", before), string(bytes.Join(words, []byte(" ")))
+	if ok != says || got != want {
+		check(fmt.Errorf("the last words are %q, not %q; seamless: %v", got, want, ok))
 	}
 	line.Sounds()
 }
@@ -458,6 +466,7 @@ func TestUpgrade(t *testing.T) {
 		{"v2", []Step{Watched, Upgraded}, "", true},
 		{"takes v2", []Step{Watched, Upgraded}, "", true},
 		{"takes-not v2", []Step{Watched, Upgraded}, "", true},
+		{"takes-from-deaf v2", []Step{Watched, Upgraded}, "", true},
 	} {
 		t.Run(tt.version, func(t *testing.T) {
 			t.Parallel()
@@ -466,6 +475,9 @@ func TestUpgrade(t *testing.T) {
 			}
 			r := newRig(t, "v1", nil)
 			before := r.until("a spare", spared)
+			if strings.HasPrefix(tt.version, "takes-from-deaf") {
+				must(t, os.WriteFile(r.version+".deaf", nil, 0o600))
+			}
 			r.next(tt.version)
 			var all []Answer
 			var wg sync.WaitGroup

@@ -156,13 +156,12 @@ func (l *Line) Left() <-chan struct{} {
 	return l.hush
 }
 
-// Hushed says that nothing sounds here any more, with words for who goes on.
-func (l *Line) Hushed(words ...[]byte) {
-	for _, w := range words {
-		l.note(l.wire.send(message{kind: lastWord, body: w}))
-	}
-	l.note(l.wire.send(message{kind: soundStopped}))
-}
+// PassOn has a word for who goes on: it is there when that one takes the sound, whatever becomes of this process. Not
+// before Left.
+func (l *Line) PassOn(word []byte) { l.note(l.wire.send(message{kind: lastWord, body: word})) }
+
+// Hushed says that nothing sounds here any more.
+func (l *Line) Hushed() { l.note(l.wire.send(message{kind: soundStopped})) }
 
 // TakeSound has the process that had the calls before end its sound, waits until it has, and gives its last words;
 // false: it had stopped before, or the keeper is gone.

@@ -13,7 +13,8 @@ func (*Line) Status() Status                                 { return Status{} }
 func (*Line) Yielded() <-chan struct{}                       { return nil }
 func (*Line) Lasts() bool                                    { return false }
 func (*Line) Left() <-chan struct{}                          { return nil }
-func (*Line) Hushed(...[]byte)                               {}
+func (*Line) PassOn([]byte)                                  {}
+func (*Line) Hushed()                                        {}
 func (*Line) TakeSound() ([][]byte, bool)                    { return nil, false }
 func (*Line) Sounds()                                        {}
 func (*Line) Lost() <-chan struct{}                          { return nil }

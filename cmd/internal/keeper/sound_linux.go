@@ -52,16 +52,16 @@ func (k *Keeper) passOn(c *child, m message) {
 	switch {
 	case c != k.sounder:
 	case m.kind == soundStopped:
-		k.hushed()
+		k.hushed(lasting)
 	case k.worker != nil:
 		_ = k.worker.wire.send(m) // one that does not read is found by its pings
 	}
 }
 
-// hushed: nobody carries the sound any more, and the worker may.
-func (k *Keeper) hushed() {
+// hushed: nobody carries the sound any more, and the worker may. until says whether it has been carried until now.
+func (k *Keeper) hushed(until string) {
 	k.sounder = nil
 	if c := k.worker; c != nil && !c.asked.IsZero() {
-		_ = c.wire.send(message{kind: soundStopped, body: []byte(lasting)})
+		_ = c.wire.send(message{kind: soundStopped, body: []byte(until)})
 	}
 }

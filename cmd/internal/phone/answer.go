@@ -230,7 +230,7 @@ func (c *Call) untilAcked(res *Message) {
 	tx.respond(res)
 	var again func()
 	again = func() {
-		c.phone.send(res, tx.flow, true)
+		c.phone.send(res, tx.way(), true)
 		interval = min(2*interval, 8*c.phone.cfg.T1)
 		c.resend = c.phone.after(interval, again)
 	}

@@ -303,24 +303,26 @@ func (d *dialog) refresh(m *Message) {
 	}
 }
 
-// hop is where a request in the dialog goes: by route or target, on the open connection where there is one.
+// hop is where a request in the dialog goes: by route or target, on the open connection where there is one, unless they
+// say UDP.
 func (c *Call) hop() flow {
-	if c.flow.transport != "udp" && c.phone.conns[c.flow.remote] != nil {
-		return c.flow
-	}
 	next := c.target
 	if len(c.routes) > 0 {
 		_, next, _ = cutAddr(c.routes[0])
+	}
+	transport, said := param(next, "transport")
+	transport = strings.ToLower(transport)
+	if c.flow.transport != "udp" && transport != "udp" && c.phone.conns[c.flow.remote] != nil {
+		return c.flow
 	}
 	at, ok := uriAddr(next)
 	if !ok || !c.phone.allows(at.Addr()) {
 		return c.flow
 	}
-	f := flow{"udp", at}
-	if v, ok := param(next, "transport"); ok {
-		f.transport = strings.ToLower(v)
+	if !said {
+		transport = "udp"
 	}
-	return f
+	return flow{transport, at}
 }
 
 // bare is an address without its tag and other parameters, always in brackets.

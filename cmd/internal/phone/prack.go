@@ -43,7 +43,7 @@ func (c *Call) sendReliable(res *Message) {
 			c.refuse(504, "Server Time-out")
 			return
 		}
-		c.phone.send(res, tx.flow, true)
+		c.phone.send(res, tx.way(), true)
 		interval *= 2
 		c.rack.again = c.phone.after(interval, again)
 	}

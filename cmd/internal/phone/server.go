@@ -46,7 +46,7 @@ func (p *Phone) request(m *Message, f flow) {
 	key := serverKey(m, m.Method)
 	if tx := p.servers[key]; tx != nil {
 		if tx.last != nil {
-			p.send(tx.last, tx.flow, true)
+			p.send(tx.last, tx.way(), true)
 		}
 		return
 	}
@@ -167,7 +167,7 @@ func (tx *serverTx) reply(code int, phrase string, headers ...Header) *Message {
 // respond sends a response and keeps it for repeats; a refusal of an INVITE goes on until its ACK (timer G and H).
 func (tx *serverTx) respond(res *Message) {
 	tx.last = res
-	tx.p.send(res, tx.flow, false)
+	tx.p.send(res, tx.way(), false)
 	if res.Code < 200 {
 		return
 	}
@@ -177,8 +177,18 @@ func (tx *serverTx) respond(res *Message) {
 	}
 }
 
+// way is where a response goes now: on the connection of its request, and if that is no more to where the topmost Via
+// says (RFC 3261 §18.2.2).
+func (tx *serverTx) way() flow {
+	at, ok := hostPort(tx.request.via().sentBy)
+	if tx.flow.transport == "udp" || tx.p.conns[tx.flow.remote] != nil || !ok {
+		return tx.flow
+	}
+	return flow{tx.flow.transport, netip.AddrPortFrom(tx.flow.remote.Addr(), at.Port())}
+}
+
 func (tx *serverTx) repeat() {
-	tx.p.send(tx.last, tx.flow, true)
+	tx.p.send(tx.last, tx.way(), true)
 	tx.interval = min(2*tx.interval, 8*tx.p.cfg.T1)
 	tx.again = tx.p.after(tx.interval, tx.repeat)
 }
