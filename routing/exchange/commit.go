@@ -47,7 +47,11 @@ func (c *Core) publish(event string, fields map[string]string) {
 
 // commit ends an input.
 func (c *Core) commit() {
-	c.store()
+	if c.world.Timed != nil {
+		c.world.Timed(c.store)
+	} else {
+		c.store()
+	}
 	c.perform()
 }
 

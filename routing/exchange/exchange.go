@@ -339,7 +339,7 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Log:     x.log.With("call", a.ref),
 	}
 	if x.cfg.Journal != nil {
-		w.Keep, w.Accounts = x.cfg.Journal.Write, x.cfg.Accounts
+		w.Keep, w.Timed, w.Accounts = x.cfg.Journal.Write, x.cfg.Journal.Timed, x.cfg.Accounts
 	}
 	if x.cfg.Renew {
 		w.Renew = func() time.Duration { return time.Duration(x.renewed.Add(1)-1) * renewPace }

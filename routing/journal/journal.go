@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,12 +56,13 @@ type Stats struct {
 	Writes   uint64 // that succeeded
 	Bytes    uint64 // of them
 	Busy     time.Duration
-	Failures uint64 // writes that are not in the journal
-	Failing  error  // why the last write failed; nil: it did not
-	Copies   uint64 // how often all live values were copied to make room
-	Damaged  uint64 // records that could not be read at the start
-	Live     int    // values
-	Size     int64  // of the file
+	Storing  time.Duration // that what Timed was given took, Busy included
+	Failures uint64        // writes that are not in the journal
+	Failing  error         // why the last write failed; nil: it did not
+	Copies   uint64        // how often all live values were copied to make room
+	Damaged  uint64        // records that could not be read at the start
+	Live     int           // values
+	Size     int64         // of the file
 }
 
 // ErrTaken says that another process has the journal now.
@@ -73,6 +75,8 @@ var errKey = fmt.Errorf("journal: a key is longer than %d bytes", longestKey)
 
 // Journal is safe for use by many goroutines. Guarded by mu.
 type Journal struct {
+	storing atomic.Int64 // nanoseconds
+
 	mu    sync.Mutex
 	file  *os.File
 	mem   []byte // the whole mapping; only the first size bytes of it exist
@@ -300,7 +304,15 @@ func (j *Journal) Stats() Stats {
 	defer j.mu.Unlock()
 	s := j.stats
 	s.Live, s.Size = len(j.index), j.size
+	s.Storing = time.Duration(j.storing.Load())
 	return s
+}
+
+// Timed makes and writes values by store, and counts for how long.
+func (j *Journal) Timed(store func()) {
+	began := time.Now()
+	store()
+	j.storing.Add(int64(time.Since(began)))
 }
 
 // Release is Close, and lets go of the file and its lock, too.

@@ -384,18 +384,32 @@ type member struct {
 	plan   *plan
 }
 
-// blank says that all bytes of a value are zero: then it is, whatever it is.
+// blank says that all bytes of a value are zero: then it is, whatever it is. Most are as long as a word, a string or a
+// slice.
 func blank(p unsafe.Pointer, size uintptr) bool {
-	all := unsafe.Slice((*byte)(p), size)
-	if size >= 8 {
-		for _, word := range unsafe.Slice((*uint64)(p), size/8) {
-			if word != 0 {
-				return false
-			}
-		}
-		all = all[size/8*8:]
+	switch size {
+	case 1:
+		return *(*byte)(p) == 0
+	case 8:
+		return *(*uint64)(p) == 0
+	case 16:
+		w := (*[2]uint64)(p)
+		return w[0]|w[1] == 0
+	case 24:
+		w := (*[3]uint64)(p)
+		return w[0]|w[1]|w[2] == 0
 	}
-	for _, b := range all {
+	return allZero(p, size)
+}
+
+func allZero(p unsafe.Pointer, size uintptr) bool {
+	words := size / 8
+	for _, word := range unsafe.Slice((*uint64)(p), words) {
+		if word != 0 {
+			return false
+		}
+	}
+	for _, b := range unsafe.Slice((*byte)(unsafe.Add(p, words*8)), size%8) {
 		if b != 0 {
 			return false
 		}

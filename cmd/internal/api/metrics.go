@@ -40,6 +40,8 @@ func journalled(j journal.Stats, to figures) {
 	to.total("journal_writes_total", "Records written to the journal of calls.", float64(j.Writes))
 	to.total("journal_bytes_total", "Bytes of them.", float64(j.Bytes))
 	to.total("journal_seconds_total", "Time that writing them took.", j.Busy.Seconds())
+	to.total("journal_calls_seconds_total", "Time that storing calls took, making and writing their records.",
+		j.Storing.Seconds())
 	to.total("journal_failures_total", "Records that are not in the journal.", float64(j.Failures))
 	to.now("journal_failing", "1: the journal cannot be written now, and a call would not outlive the process.",
 		failing)
