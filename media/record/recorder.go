@@ -169,9 +169,10 @@ func (r *Recorder) write() {
 		case <-r.quit:
 			stopping = true
 		}
-		growing = r.round(append(growing, r.begun()...), time.Now())
+		now := time.Now()
+		growing = r.round(append(growing, r.begun()...), now)
 		if stopping && r.leaving.Load() {
-			r.leave(growing)
+			r.leave(growing, now)
 			return
 		}
 	}

@@ -65,9 +65,10 @@ func (r *Recorder) Leave() {
 	r.shut()
 }
 
-// leave closes the files of recordings that go on elsewhere: their last second is in the gap.
-func (r *Recorder) leave(growing []*Recording) {
+// leave closes the files of recordings that go on elsewhere.
+func (r *Recorder) leave(growing []*Recording, now time.Time) {
 	for _, one := range growing {
+		one.flush(now)
 		_ = one.file.Close()
 	}
 	r.mu.Lock()
@@ -75,6 +76,21 @@ func (r *Recorder) leave(growing []*Recording) {
 	for _, one := range growing {
 		one.grows = false
 		delete(r.live, one.call.Ref)
+	}
+}
+
+// flush writes what was said until now, though a packet that comes late would still find its place there. Of a sealed
+// file the last block is in the gap: its chunks are whole.
+func (r *Recording) flush(now time.Time) {
+	if r.finished {
+		return
+	}
+	end := r.place(now.Sub(r.began))
+	if !r.check(r.line.advance(end+window, r.sink.write)) {
+		return
+	}
+	if _, ok := r.sink.(*plain); ok && end > r.line.from {
+		r.check(r.line.shift(int(end-r.line.from), r.sink.write))
 	}
 }
 
