@@ -10,8 +10,8 @@ import (
 )
 
 // TestResume: a recording goes on in another process under its ref: what was said before and after is in its place, the
-// time between is silence and a gap in the metadata, a pause goes on, and what else was left open is mended. Of what was
-// said until then nothing is lost, of a sealed file less than a block. A torn end, of a crash, is cut off.
+// time between is silence and a gap in the metadata, a pause goes on, and what else was left open is mended. Of what
+// was said until then nothing is lost, of a sealed file less than a block. A torn end, of a crash, is cut off.
 func TestResume(t *testing.T) {
 	for _, torn := range []int{0, 7, 3000} {
 		eachForm(t, func(t *testing.T, cfg Config) {
