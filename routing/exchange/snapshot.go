@@ -86,8 +86,8 @@ func write(parties []*party) (err error) {
 // after which who has sent them would not send them again.
 const unwrittenFor = 5 * time.Second
 
-// store stores the call, and the letters that it sends and has taken, all at once. Nothing is stored where nothing is to
-// be done and the next process would come to the same: by its own timers, or by a message that comes again.
+// store stores the call, and the letters that it sends and has taken, all at once. Nothing is stored where nothing is
+// to be done and the next process would come to the same: by its own timers, or by a message that comes again.
 func (c *Core) store() {
 	calm := len(c.acts)+len(c.shows)+len(c.unstored) == 0 && c.taken == ""
 	switch {

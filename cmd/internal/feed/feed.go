@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"liandong/cmd/internal/object"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
 )
@@ -48,7 +49,7 @@ func (e *Event) Sight(lines []string) (name string, data []byte, ok bool) {
 	case lines == nil || shares(e.lines, lines):
 		return e.Name, e.Data, true
 	case shares(e.left, lines):
-		data, _ = json.Marshal(map[string]string{"event": Gone, "call_ref": e.ref}) // strings always fit
+		data = object.Of(map[string]string{"event": Gone, "call_ref": e.ref})
 		return Gone, data, true
 	}
 	return "", nil, false
@@ -137,7 +138,7 @@ func (f *Feed) Call(event string, fields map[string]string) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := Event{Name: event, Data: object(shown), lines: lines, ref: fields["call_ref"], own: fields["ref"],
+	e := Event{Name: event, Data: object.Of(shown), lines: lines, ref: fields["call_ref"], own: fields["ref"],
 		Discreet: strings.HasPrefix(event, "supervisor") || fields["party"] == "supervisor"}
 	switch event {
 	case "state":
@@ -172,7 +173,7 @@ func (f *Feed) Entry(t ticket.Entry) {
 	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.put(Event{Name: Stub, Data: object(fields), lines: []string{t.From, t.To}, ref: t.CallRef})
+	f.put(Event{Name: Stub, Data: object.Of(fields), lines: []string{t.From, t.To}, ref: t.CallRef})
 }
 
 // put adds an event. Caller holds mu.
@@ -284,7 +285,7 @@ func (f *Feed) sit(c Chair) (was Chair, changed bool) {
 	if c.State != was.State || c.Call != was.Call || c.Switch != was.Switch ||
 		c.Agent != was.Agent || c.Reason != was.Reason {
 		c.Since = time.Now()
-		f.put(Event{Name: Seat, lines: []string{c.Hotline}, Data: object(map[string]string{
+		f.put(Event{Name: Seat, lines: []string{c.Hotline}, Data: object.Of(map[string]string{
 			"event": Seat, "at": c.Since.Format(time.RFC3339Nano), "user": c.User, "name": c.Name,
 			"hotline": c.Hotline, "state": c.State, "was": was.State,
 			"call": c.Call, "switch": c.Switch, "agent_state": c.Agent, "reason": c.Reason,
@@ -423,10 +424,4 @@ func split(s string) []string {
 		return nil
 	}
 	return strings.Split(s, ",")
-}
-
-// object is a JSON object of strings.
-func object(fields map[string]string) []byte {
-	b, _ := json.Marshal(fields) // strings always fit
-	return b
 }

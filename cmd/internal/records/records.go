@@ -6,7 +6,6 @@ package records
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liandong/cmd/internal/object"
 	"liandong/media/aging"
 )
 
@@ -83,8 +83,7 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 // Add keeps a line. It never waits. The fields are only read. kept is called once the line is on the disk; nil: nobody
 // asks.
 func (b *Book) Add(fields map[string]string, at time.Time, kept func()) {
-	text, _ := json.Marshal(fields) // strings always fit
-	b.put(line{at, append(text, '\n'), kept})
+	b.put(line{at, append(object.Of(fields), '\n'), kept})
 }
 
 // Write keeps a line as it is, such as one of [slog.JSONHandler]. It never waits.

@@ -1,12 +1,12 @@
 package trace
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"liandong/cmd/internal/object"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
 	"liandong/sip/capture"
@@ -161,8 +161,7 @@ func (b *Book) Entry(t ticket.Entry) {
 
 func (b *Book) note(ref, also string, fields map[string]string) {
 	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
-	data, _ := json.Marshal(fields) // strings always fit
-	n := capture.Note{At: time.Now(), Ref: ref, Also: also, Data: data}
+	n := capture.Note{At: time.Now(), Ref: ref, Also: also, Data: object.Of(fields)}
 	b.ring.Note(n)
 	if b.disk != nil {
 		b.disk.Put(capture.Entry{Note: &n})

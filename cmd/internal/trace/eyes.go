@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"liandong/cmd/internal/object"
 	"liandong/routing/number"
 	"liandong/sip/capture"
 )
@@ -147,7 +147,7 @@ func (v view) note(n capture.Note) (capture.Note, bool) {
 		if sees && !v.sees(f["network"]) {
 			f["network"], f["trunk"] = hidden, ""
 			f["call_id"] = v.mask.token(f["call_id"])
-			n.Data, _ = json.Marshal(f) // strings always fit
+			n.Data = object.Of(f)
 		}
 	case hears:
 		if sees {
@@ -175,8 +175,7 @@ func (v view) hears(f map[string]string) ([]byte, bool) {
 	is := f["from"] + " " + f["play"]
 	was, told := v.heard[f["party"]]
 	v.heard[f["party"]] = is
-	data, _ := json.Marshal(f) // strings always fit
-	return data, !told || was != is
+	return object.Of(f), !told || was != is
 }
 
 func (v view) message(m capture.Message) capture.Message {
