@@ -157,9 +157,6 @@ func (a *actor) run() {
 		case <-timer.C:
 			a.due = a.inbox.put(input{due: true}, own)
 		case <-a.ex.stop:
-			if a.ex.leaving.Load() {
-				a.guard(a.core.catchUp)
-			}
 			return
 		}
 		a.came.Store(int32(a.core.dialogs()))

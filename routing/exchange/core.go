@@ -138,10 +138,8 @@ type Core struct {
 	hops      int // Max-Forwards for the legs that go out
 
 	account   account
-	idle      bool      // a leg forgets what it waits for no longer: the next process would by itself
-	comesBack bool      // a message is taken that its sender repeats if the next process goes on as if it had been lost
-	unwritten time.Time // what such messages have changed is stored by then; zero: there is nothing
-	answering bool      // what came last was an answer, and no request of a party's own
+	idle      bool // a leg forgets what it waits for no longer: the next process would by itself
+	answering bool // what came last was an answer, and no request of a party's own
 }
 
 // party is a leg with its signalling, media and key presses.
@@ -248,17 +246,8 @@ func (c *Core) Start(now time.Time, p leg.Packet) {
 // Receive takes a message of one of the call's legs, in wire order.
 func (c *Core) Receive(now time.Time, p leg.Packet) {
 	c.now = now
-	c.comesBack = comesBack(p)
-	defer func() { c.comesBack = false }() // after a panic as well
 	c.receive(p)
 	c.settle()
-}
-
-// comesBack says that a message that is lost does no harm: to a request that we repeat the response comes again, and so
-// does the ACK to a response (RFC 3261 §17.1, §13.3.1.4), unless the transport is reliable.
-func comesBack(p leg.Packet) bool {
-	method := p.Method()
-	return (method == "" || method == "ACK") && p.Flow.Transport == "udp"
 }
 
 func (c *Core) receive(p leg.Packet) {
@@ -409,7 +398,6 @@ func (c *Core) Deadline() (at time.Time, ok bool) {
 		earlier(p.leg.Deadline())
 		earlier(p.Keys.Deadline())
 	}
-	earlier(c.unwritten, !c.unwritten.IsZero())
 	return at, ok
 }
 
@@ -432,7 +420,7 @@ func (c *Core) Tick(now time.Time) {
 	if at, ok := c.state.Deadline(); ok && !now.Before(at) {
 		c.fact(call.Ticked{})
 	}
-	c.idle = c.idle && len(c.queue)+len(c.acts) == 0 && (c.unwritten.IsZero() || now.Before(c.unwritten))
+	c.idle = c.idle && len(c.queue)+len(c.acts) == 0
 	c.settle()
 }
 

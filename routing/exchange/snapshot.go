@@ -82,22 +82,9 @@ func write(parties []*party) (err error) {
 	return err
 }
 
-// unwrittenFor is how long the call may be stored without what messages that come back have changed: far below the time
-// after which who has sent them would not send them again.
-const unwrittenFor = 5 * time.Second
-
-// store stores the call, and the letters that it sends and has taken, all at once. Nothing is stored where nothing is
-// to be done and the next process would come to the same: by its own timers, or by a message that comes again.
+// store stores the call, and the letters that it sends and has taken, all at once.
 func (c *Core) store() {
-	calm := len(c.acts)+len(c.shows)+len(c.unstored) == 0 && c.taken == ""
-	switch {
-	case c.world.Keep == nil || calm && c.idle:
-	case calm && c.comesBack:
-		if c.unwritten.IsZero() {
-			c.unwritten = c.now.Add(unwrittenFor)
-		}
-	default:
-		c.unwritten = time.Time{}
+	if c.world.Keep != nil && !(c.idle && len(c.acts)+len(c.shows)+len(c.unstored) == 0) {
 		r, err := c.Snapshot()
 		if err == nil {
 			err = snapshot.With(&r, c.storeAs)
@@ -108,13 +95,6 @@ func (c *Core) store() {
 		}
 	}
 	c.shows, c.unstored = nil, nil
-}
-
-// catchUp stores what has not been written yet: another process goes on.
-func (c *Core) catchUp() {
-	if !c.unwritten.IsZero() {
-		c.store()
-	}
 }
 
 // storeAs stores a call as it is written; nil: it cannot be.

@@ -39,8 +39,7 @@ func TestRecordHidesNothing(t *testing.T) {
 // Every field of a call is in its record, or made anew by the next process.
 func TestCoreIsInItsRecord(t *testing.T) {
 	anew := []string{"world", "dir", "keys", "queue", "tape", "acts", "shows", "taken", "stored", "unstored", "now",
-		"lamps", "drawn", "glanced", "rang", "reasons", "answering", "idle",
-		"comesBack", "unwritten"}
+		"lamps", "drawn", "glanced", "rang", "reasons", "answering", "idle"}
 	kept := map[string]string{
 		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "tapeBegan": "Tape",
 		"attended": "Attended", "seconds": "Seconds", "origin": "Origin", "before": "Before", "hops": "Hops",
