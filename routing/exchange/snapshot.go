@@ -230,6 +230,7 @@ func (c *Core) Resume(now time.Time, r Record) {
 	}
 	for _, p := range c.parties {
 		p.Keys.Wait(now)
+		p.leg.Wait(now)
 	}
 	for _, e := range r.Entries {
 		c.later(act{entry: &e})

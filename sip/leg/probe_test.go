@@ -181,3 +181,32 @@ func TestProbeEndsWithTheLeg(t *testing.T) {
 	s.do(Probe{})
 	s.want("", "")
 }
+
+// The process has died between a question and its answer, and for longer than an answer is waited for: the next one asks
+// again, and does not take for gone who could not be heard.
+func TestProbeOverAnOutage(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		s := talkingOut(t)
+		s.told()
+		s.do(Probe{})
+		s.take()
+		s.now = s.now.Add(time.Minute)
+		s.leg = Restore(testConfig(1), s.local, reread(t, write(t, s.leg.State)))
+		s.leg.Wait(s.now)
+		s.tick()
+		s.want("OPTIONS", "")
+		req := s.last("OPTIONS")
+		s.take()
+		if answered {
+			s.reply(req, 200, "")
+			s.want("", "alive")
+			s.pass(time.Minute)
+			s.want("", "")
+			continue
+		}
+		s.pass(waits)
+		if s.told() != "unanswered" {
+			t.Error("who is gone is not missed")
+		}
+	}
+}

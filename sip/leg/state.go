@@ -1,6 +1,10 @@
 package leg
 
-import "liandong/sip/dialog"
+import (
+	"time"
+
+	"liandong/sip/dialog"
+)
 
 // phase is how far the leg has come.
 type phase uint8
@@ -55,4 +59,25 @@ func Restore(cfg Config, local Local, s State) *Leg {
 	l.self = newSelf(&l.cfg, local)
 	l.self.setFocus(l.Focus)
 	return l
+}
+
+// waits is how long an answer is waited for anew after a while in which nobody could hear it: a question that is not
+// answered goes out once more at once.
+const waits = 2 * time.Second
+
+// Wait gives the party of a leg that has been restored the time to answer what it may have answered when nobody was
+// there: whoever asked does not give up at once because his time has passed meanwhile.
+func (l *Leg) Wait(now time.Time) {
+	limits := []*time.Time{&l.Probe.Until, &l.Invite.Patience, &l.Refer.Patience, &l.Timer.Expire}
+	for i := range l.Unacked {
+		limits = append(limits, &l.Unacked[i].End)
+	}
+	for _, c := range l.Clients {
+		limits = append(limits, &c.Invite.End, &c.Other.End)
+	}
+	for _, t := range limits {
+		if least := now.Add(waits); !t.IsZero() && t.Before(least) {
+			*t = least
+		}
+	}
 }
