@@ -70,8 +70,14 @@ func New(cfg Config) (*Link, error) {
 	return &Link{opt: opt, client: redis.NewUniversalClient(opt), ctx: ctx, end: end}, nil
 }
 
-// Go runs f on a goroutine of its own, which Close ends by its context and waits for.
-func (l *Link) Go(f func(ctx context.Context)) { l.done.Go(func() { f(l.ctx) }) }
+// Go runs f on a goroutine of its own, which Close ends by its context and waits for. After Close it does nothing.
+func (l *Link) Go(f func(ctx context.Context)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() == nil {
+		l.done.Go(func() { f(l.ctx) })
+	}
+}
 
 // Client is what to send commands with. It may be another one the next time.
 func (l *Link) Client() redis.UniversalClient {
@@ -84,7 +90,7 @@ func (l *Link) Client() redis.UniversalClient {
 func (l *Link) Follow() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.opt.IsClusterMode || l.opt.MasterName != "" {
+	if l.opt.IsClusterMode || l.opt.MasterName != "" || l.ctx.Err() != nil {
 		return
 	}
 	opt := *l.opt
@@ -103,8 +109,10 @@ func (l *Link) Sentinel() bool {
 
 // Close ends the connections, and what Go has begun.
 func (l *Link) Close() {
+	l.mu.Lock()
 	l.end()
-	_ = l.Client().Close()
+	_ = l.client.Close()
+	l.mu.Unlock()
 	l.done.Wait()
 }
 

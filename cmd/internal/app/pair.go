@@ -127,12 +127,13 @@ func (p *pair) start() error {
 func (p *pair) stop() {
 	p.stopped.Do(func() {
 		p.cancel()
-		p.done.Wait()
+		closes := []func(){}
+		if p.witness != nil {
+			closes = append(closes, p.witness.Close)
+		}
+		link.Finish(p.done.Wait, closes...)
 		p.sender.Stop()
 		p.receiver.Stop()
-		if p.witness != nil {
-			p.witness.Close()
-		}
 		_ = p.file.Close()
 	})
 }

@@ -52,7 +52,7 @@ func (a *App) leaveSounding() {
 	go func() { a.stores.stop(); close(stopped) }()
 	select {
 	case <-stopped:
-	case <-time.After(mostStopping): // a Redis that hangs; the next process has the file when this one ends
+	case <-time.After(mostStopping): // a disk that hangs; the next process has the file when this one ends
 	}
 	a.leavePair()
 	_ = a.journal.Release()

@@ -45,6 +45,9 @@ func (a *App) pairUp(cfg *configs.Config, run configs.Run) error {
 	if a.pair, err = openPair(two, run, cfg.Outbox().Config, a.log); err != nil {
 		return err
 	}
+	if err := a.pair.start(); err != nil { // first: the turn of the process before is to be prolonged
+		return fmt.Errorf("app: cluster: %w", err)
+	}
 	if a.stores, err = openStores(cfg, a.log); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
@@ -84,9 +87,6 @@ func (a *App) leavePair() {
 // standBy keeps a copy of what the other machine carries until this one is to carry it; false: the process ends
 // instead. The entries that this machine has made in a turn of its own, and not shipped, are shipped meanwhile.
 func (a *App) standBy(ctx context.Context, run configs.Run) (bool, error) {
-	if err := a.pair.start(); err != nil {
-		return false, fmt.Errorf("app: cluster: %w", err)
-	}
 	if a.pair.Turn() != 0 && a.goesOn(ctx) {
 		return true, nil
 	}

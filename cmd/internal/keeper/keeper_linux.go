@@ -32,9 +32,10 @@ type Keeper struct {
 
 	held    held
 	binary  *binary
-	worker  *child // nil: it has died, and rests
-	sounder *child // has left the calls to the worker and still carries their sound; nil: nobody does
-	spare   *child // nil: there is none, or not yet
+	worker  *child    // nil: it has died, and rests
+	sounder *child    // has left the calls to the worker and still carries their sound; nil: nobody does
+	words   []message // that it has for who asks for the sound
+	spare   *child    // nil: there is none, or not yet
 	upgrade *upgrade
 
 	pace     pace // of the worker

@@ -1,6 +1,9 @@
 package keeper
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // hushWait is how long one that has left may take to end its sound.
 const hushWait = 300 * time.Millisecond
@@ -22,7 +25,7 @@ func (k *Keeper) leaves(c *child) {
 	if c != k.worker || !c.yielded {
 		return
 	}
-	k.sounder, k.worker = c, nil
+	k.sounder, k.worker, k.words = c, nil, nil
 	k.workerDied(c, nil)
 }
 
@@ -32,6 +35,10 @@ func (k *Keeper) asksForSound(c *child) {
 		return
 	}
 	c.asked = time.Now()
+	for _, m := range k.words {
+		_ = c.wire.send(m)
+	}
+	k.words = nil
 	s := k.sounder
 	if s == nil { // it has stopped some time ago
 		_ = c.wire.send(message{kind: soundStopped})
@@ -47,14 +54,20 @@ func (k *Keeper) asksForSound(c *child) {
 	})
 }
 
-// passOn brings what one that has left says to the worker.
+// mostWords bounds what is kept of what one that has left says.
+const mostWords = 1024
+
+// passOn brings what one that has left says to the worker that asks for the sound: one that dies before has lost none.
 func (k *Keeper) passOn(c *child, m message) {
 	switch {
 	case c != k.sounder:
 	case m.kind == soundStopped:
 		k.hushed(lasting)
-	case k.worker != nil:
+	case k.worker != nil && !k.worker.asked.IsZero():
 		_ = k.worker.wire.send(m) // one that does not read is found by its pings
+	case len(k.words) < mostWords:
+		m.body = bytes.Clone(m.body) // which lies in a large buffer
+		k.words = append(k.words, m)
 	}
 }
 
