@@ -182,8 +182,8 @@ func TestProbeEndsWithTheLeg(t *testing.T) {
 	s.want("", "")
 }
 
-// The process has died between a question and its answer, and for longer than an answer is waited for: the next one asks
-// again, and does not take for gone who could not be heard.
+// The process has died between a question and its answer, and for longer than an answer is waited for: the next one
+// asks again, and does not take for gone who could not be heard.
 func TestProbeOverAnOutage(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		s := talkingOut(t)

@@ -22,8 +22,8 @@ func FuzzOf(f *testing.F) {
 }
 
 func BenchmarkOf(b *testing.B) {
-	fields := map[string]string{"event": "ringing", "call_ref": "f6dee8e9-0b5b-4e7f-9e08-77438f4a76d6", "hotline": "110",
-		"agent": "1101", "phase": "ringing", "detail": "110", "caller": "+86138****5678", "node": "lab"}
+	fields := map[string]string{"event": "ringing", "call_ref": "f6dee8e9-0b5b-4e7f-9e08-77438f4a76d6",
+		"hotline": "110", "agent": "1101", "phase": "ringing", "detail": "110", "caller": "+86138****5678", "node": "lab"}
 	for name, of := range map[string]func(map[string]string) []byte{
 		"json": func(f map[string]string) []byte { text, _ := json.Marshal(f); return text }, "object": Of,
 	} {
