@@ -180,6 +180,7 @@ type Hunt struct {
 	SeatAt  time.Time // when those who ring now have rung long enough; zero: nobody rings
 	LineAt  time.Time // when the whole line has rung long enough (Partner)
 	RetryAt time.Time // when to look for free seats again; zero: not waiting
+	Denied  bool      `cbor:",omitempty"` // another switch had what was free when it sought last
 	EarlyAt time.Time // until then the caller hears our announcement, and no early sound; zero: it is over
 	Queued  bool      // no seat was free, or none has answered: the caller hears the queue
 	Rounds  int       // how often the caller has been waiting

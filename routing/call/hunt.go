@@ -77,13 +77,14 @@ func (m *machine) seatsFound(e SeatsFound) {
 	}
 	switch {
 	case e.Denied:
+		h.Denied = true
 		m.find()
 		return
 	case len(e.Seats) == 0:
 		m.noSeat(e)
 		return
 	}
-	h.Queued, h.RetryAt = false, time.Time{}
+	h.Queued, h.Denied, h.RetryAt = false, false, time.Time{}
 	for _, seat := range e.Seats {
 		m.do(RingSeat{Leg: m.newLeg(e.Hotline, seat), Hotline: e.Hotline, Seat: seat, For: m.cause()})
 	}
@@ -184,6 +185,9 @@ func (m *machine) wait() {
 	}
 	h.Tried = nil
 	h.RetryAt = m.now.Add(h.pause())
+	if h.Denied { // nobody has refused: the next round is not put off
+		h.RetryAt, h.Denied = m.now.Add(retryPause), false
+	}
 }
 
 // roundOver: nobody rings any more and nobody answered.

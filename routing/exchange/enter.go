@@ -50,7 +50,7 @@ func (c *Core) enters(p *party, i leg.Invited) {
 	own, _ := c.dir.At(user)
 	switch {
 	case target == nil || p.ID == call.CallerLeg:
-		c.dismiss(p.ID, leg.Reject{Code: 481}) // no such dialog, or not one that we have made
+		c.dismiss(p.ID, c.unknown(481)) // no such dialog, or not one that we have made
 	case own == nil || own.ID != l.Hotline:
 		c.dismiss(p.ID, leg.Reject{Code: 403})
 	case i.Join != nil && !l.Up:

@@ -66,7 +66,10 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	case !ok && c.origin.User != "" && monitors(c.dir, dialed):
 		c.superviseNothing(p, dialed)
 	case !ok && c.origin.User != "" && c.isPickup(dialed):
-		c.dismiss(p.ID, leg.Reject{Code: 480}) // nothing rings
+		own, _ := c.dir.At(c.origin.User)
+		c.dismiss(p.ID, c.notHere(480, "", own)) // nothing rings
+	case !ok && c.origin.User != "" && c.dir.Services[dialed] != "":
+		c.dismiss(p.ID, c.notHere(404, c.origin.User, nil)) // of a call of its own
 	case !ok:
 		c.dismiss(p.ID, leg.Reject{Code: 404})
 	case c.before.Rounds > maxHistory:

@@ -39,11 +39,22 @@ func (c *Core) referred(p *party, e leg.Referred) {
 	}
 	if !ok || !calls || p.Gone || p.User == "" {
 		c.world.Log.Warn("a REFER is refused", "leg", p.ID, "seat", p.Seat)
-		c.command(p, leg.Report{ID: e.ID, Code: 603})
+		c.command(p, leg.Report{ID: e.ID, Code: 603, Phrase: c.notOurs(e)})
 		return
 	}
 	c.attended = c.attended || e.To.Replaces != nil
 	c.fact(call.KeyPressed{Leg: p.ID, Verb: v, Stub: c.newID(), To: to, Refer: e.ID, By: referrer(p, e)})
+}
+
+// notOurs says why a REFER is refused that names a call which is not here.
+func (c *Core) notOurs(e leg.Referred) string {
+	if e.To.Replaces == nil {
+		return ""
+	}
+	if _, here := c.world.Find(e.To.Replaces.CallID); here || c.named(*e.To.Replaces) != nil {
+		return ""
+	}
+	return c.unknown(603).Phrase
 }
 
 // named is the party whose dialog a Replaces names (RFC 3891 §3).

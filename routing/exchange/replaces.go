@@ -39,7 +39,7 @@ func (c *Core) replaces(p *party, i leg.Invited) {
 	of := c.named(*i.Replaces)
 	switch {
 	case of == nil || of == p || of.Trunk != p.Trunk || of.Lender.Ref != "", !c.up(of.ID):
-		c.dismiss(p.ID, leg.Reject{Code: 481})
+		c.dismiss(p.ID, c.unknown(481))
 	case i.Replaces.EarlyOnly:
 		c.dismiss(p.ID, leg.Reject{Code: 486})
 	default:

@@ -88,17 +88,18 @@ func (c *Core) superviseByPhone(p *party, of watching) {
 
 // superviseNothing turns away who calls for a desk that has no call, or may not call for it at all.
 func (c *Core) superviseNothing(p *party, dialled string) {
-	code, line := 404, ""
+	refusal, line := leg.Reject{Code: 404}, ""
 	if of, ok := monitored(c.dir, dialled); ok {
-		code, line = 480, of.line
+		line = of.line
+		refusal = c.notHere(480, of.seat, c.dir.Hotlines[line])
 	}
 	if line != "" && !slices.Contains(c.dir.Supervises(c.origin.User), line) {
-		code = 603
+		refusal = leg.Reject{Code: 603}
 		c.world.Log.Warn("a supervisor is refused: no supervisor of the line", "agent", c.origin.User, "line", line)
 		c.publish("supervisor_refused", map[string]string{"agent": c.origin.User, "hotline": line, "lines": line,
 			"detail": string(call.Listen)})
 	}
-	c.dismiss(p.ID, leg.Reject{Code: code})
+	c.dismiss(p.ID, refusal)
 }
 
 // superviseByKey takes a key of a supervisor's phone. Each is one by itself.

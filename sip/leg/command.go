@@ -60,8 +60,9 @@ type End struct {
 // 300 and more refuses the REFER with that code, any other accepts it; each is
 // told to the party, one of 200 and more is the last.
 type Report struct {
-	ID   uint32
-	Code int
+	ID     uint32
+	Code   int
+	Phrase string // of a first one that refuses; empty: the usual one
 }
 
 // Modify offers the session anew in a direction as seen from us. It waits for

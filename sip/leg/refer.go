@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (l *Leg) doReport(now time.Time, cmd Report) {
 	if r == nil || r.Final {
 		return
 	}
-	if r.asked() && !l.answerRefer(now, r, cmd.Code) {
+	if r.asked() && !l.answerRefer(now, r, cmd) {
 		l.forget(r)
 		return
 	}
@@ -96,11 +97,13 @@ func (l *Leg) doReport(now time.Time, cmd Report) {
 }
 
 // answerRefer says whether a subscription comes of the REFER.
-func (l *Leg) answerRefer(now time.Time, r *referral, code int) bool {
+func (l *Leg) answerRefer(now time.Time, r *referral, cmd Report) bool {
 	server, packet := l.serverOf(r.Server), r.Refer.packet()
 	r.Server, r.Refer = txn.Key{}, received{}
-	if code >= 300 {
-		l.refuse(now, server, packet, code)
+	if cmd.Code >= 300 {
+		res := l.plain(packet, cmd.Code)
+		res.Reason = cmp.Or(cmd.Phrase, res.Reason)
+		l.respond(now, server, res)
 		return false
 	}
 	res := Reply(packet, 202, "", l.Dialog.LocalTag)
