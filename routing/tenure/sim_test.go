@@ -25,10 +25,11 @@ const (
 	tickWait = 40 * ms
 )
 
-// In no world do two act at once, and when the faults are over the one acts that has the address. The faults: the
-// network between the two, each way alone, for VRRP and the stream apart; the ways to the witness; delays; machines and
-// processes that stand still for longer than a lease, or end and come again; links that go down; clocks that run up to
-// a twentieth too fast or too slow.
+// In no world do two act at once, or is an entry lost or written by both, and when the faults are over the one acts
+// that has the address. The faults: the network between the two, each way alone, for VRRP and the stream apart; the
+// ways to the witness, which is Redis; delays; machines and processes that stand still for longer than a lease, or end
+// and come again, a machine now and then without its disk; links that go down; clocks that run up to a twentieth too
+// fast or too slow. None of them is a wall clock: one that is set changes nothing.
 func TestNeverTwo(t *testing.T) {
 	if *world >= 0 {
 		if err := simulate(*world, t.Logf); err != nil {
@@ -87,7 +88,10 @@ type sim struct {
 	cut   [ways][2]bool // what lets nothing through, by the node that speaks
 	slow  bool
 	turns int
-	err   error
+
+	redis   set
+	entries [dues]entry
+	err     error
 }
 
 // The ways.
@@ -115,6 +119,7 @@ type node struct {
 	heardV  time.Duration // VRRP's last message of the other one
 	saved   uint64
 	savedTo time.Duration // by the node's own clock
+	books
 }
 
 func newSim(seed int, log func(string, ...any)) *sim {
@@ -197,6 +202,9 @@ func (s *sim) run() error {
 	if s.err == nil {
 		s.err = s.alive()
 	}
+	if s.err == nil {
+		s.err = s.told()
+	}
 	return s.err
 }
 
@@ -246,11 +254,13 @@ func (s *sim) tick(n *node, life int) {
 			n.copied = false
 		} else if o.m.Epoch() != 0 && s.rng.IntN(4) == 0 {
 			n.copied = true
+			s.whole(o, n)
 		}
 		if n.m.Epoch() == 0 && (n.copied || n.m.Alone(s.clock(n))) {
 			n.yields = false
 		}
 		s.do(n, n.m.Addressed(s.clock(n), n.master, flows && o.copied)) // it looks at its interfaces
+		s.work(n)
 		s.after(tickWait/2+s.upTo(tickWait), func() { s.tick(n, life) })
 	})
 }
@@ -286,6 +296,7 @@ func (s *sim) do(n *node, list []Effect) {
 		switch {
 		case e.Begin:
 			s.turns++
+			n.box.join(n.theirs)
 			s.tell("%d begins turn %d: %s", n.id, n.m.Epoch(), e.Why)
 		case e.Cease:
 			s.tell("%d ceases: %s", n.id, e.Why)
@@ -297,7 +308,12 @@ func (s *sim) do(n *node, list []Effect) {
 			s.after(long, func() {
 				s.awake(n, life, func() {
 					n.yields, n.copied = true, false
-					s.do(n, n.m.Ceased(s.clock(n), s.rng.IntN(2) == 0))
+					o := s.nodes[1-n.id]
+					all := s.rng.IntN(2) == 0 && s.passes(stream, n, o) && !o.off && o.m.Epoch() == 0
+					if all {
+						s.whole(n, o)
+					}
+					s.do(n, n.m.Ceased(s.clock(n), all))
 				})
 			})
 		case e.Say != nil:
@@ -405,7 +421,7 @@ func (s *sim) fault() {
 	if s.now+long > faulty {
 		long = faulty - s.now
 	}
-	switch s.rng.IntN(8) {
+	switch s.rng.IntN(9) {
 	case 0: // one way of the stream
 		s.sever(long, way{stream, n.id})
 	case 1:
@@ -432,14 +448,18 @@ func (s *sim) fault() {
 		s.tell("%d has no link for %v", n.id, long)
 		n.down = true
 		s.after(long, func() { n.down, n.heardV = false, s.now })
-	case 7:
+	case 7: // Redis is away
+		s.sever(long, way{quorum, 0}, way{quorum, 1})
+	case 8:
 		if n.life == 0 {
 			return
 		}
 		s.tell("the process of %d ends for %v", n.id, long)
 		n.off = true
+		s.ends(n)
 		life := n.life
 		if s.rng.IntN(3) == 0 { // and the machine
+			s.dies(n)
 			n.saved, n.down, n.master = 0, true, false
 		}
 		s.after(long, func() {
