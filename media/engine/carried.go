@@ -16,11 +16,12 @@ import (
 // and goes on here, at the number and the time at which it has come to be there.
 
 const (
-	steadyCourse  = 25          // packets in a row that are regular: half a second
-	longestCourse = 32 * 25     // that are waited for, when the kernel soon had to give it back
-	shortStay     = 100         // packets
-	leads         = 10          // looks at how far a carried stream is ahead, before its lead is judged
-	inheritance   = time.Second // is waited for until a party hears again what the process before had it hear
+	steadyCourse  = 25            // packets in a row that are regular: half a second
+	longestCourse = 32 * 25       // that are waited for, when the kernel soon had to give it back
+	shortStay     = 100           // packets
+	leads         = 10            // looks at how far a carried stream is ahead, before its lead is judged
+	inheritance   = time.Second   // is waited for until a party hears again what the process before had it hear
+	carriedRest   = 4 * phaseTime // ticks wait for others when the kernel has all calls of a shard: none sends
 	routesEvery   = 100 * time.Millisecond
 	sweepAfter    = 10 * time.Second // more than a process takes to go on with all calls
 	carriedClock  = 8                // kHz: G.711 and G.722, whose packets are all of one size

@@ -135,7 +135,8 @@ func (c *limitCase) String() string {
 	line := fmt.Sprintf("%-22s %6.2f µs a packet in and out (%.2f with the parties'), %4.1f %% of a core", c.name,
 		median(c.costs), median(c.whole), 100*c.last.load)
 	if c.order.Kernel {
-		line += fmt.Sprintf(", %d of %d parties carried", c.last.end.Carried, c.order.Legs)
+		line += fmt.Sprintf(", %d of %d parties carried, %.2f µs of the last round in the program", c.last.end.Carried,
+			c.order.Legs, float64(c.last.program.Nanoseconds())/1000/float64(c.last.packets))
 	}
 	if c.order.Parties == 3 {
 		line += fmt.Sprintf(", %.2f ms a conference-second, %.2f × limit", 0.15*median(c.costs), median(c.ratios))
@@ -174,6 +175,7 @@ func loadedLegs(b *testing.B) int {
 type measurement struct {
 	cpu     time.Duration
 	parties time.Duration // CPU of who plays them
+	program time.Duration // of the CPU, in the kernel's program
 	packets int
 	load    float64 // of a core
 	peer    *peer
@@ -197,7 +199,7 @@ func measure(b *testing.B, o serverOrder, d time.Duration) measurement {
 	after := s.report()
 	m := measurement{
 		cpu: after.CPU - before.CPU, parties: own - (after.Programs - before.Programs), packets: p.got,
-		peer: p, end: after, skipped: after.Skipped - before.Skipped,
+		program: after.Programs - before.Programs, peer: p, end: after, skipped: after.Skipped - before.Skipped,
 	}
 	m.load = m.cpu.Seconds() / time.Since(start).Seconds()
 	if p.late > 20*time.Millisecond {

@@ -137,6 +137,9 @@ func (s *shard) idle() time.Duration {
 		}
 		until = until.Add(phaseTime)
 	}
+	if n := s.count.carried.Load(); n > 0 && n == s.count.legs.Load() {
+		until = until.Add(carriedRest)
+	}
 	return time.Until(until)
 }
 
