@@ -73,10 +73,14 @@ type registrar struct {
 	mu    sync.Mutex
 	users map[string][]record // guarded by mu; newest first, slices never changed in place
 	flows map[flowKey]int     // guarded by mu; bindings on each flow, those lost left out
+
+	// gone, by user, is what other switches are to know that it answers no more, the latest last. Guarded by mu.
+	gone map[string][]location.Binding
 }
 
 func newRegistrar(maxContacts int) *registrar {
-	return &registrar{max: maxContacts, users: map[string][]record{}, flows: map[flowKey]int{}}
+	return &registrar{max: maxContacts, users: map[string][]record{}, flows: map[flowKey]int{},
+		gone: map[string][]location.Binding{}}
 }
 
 // apply carries out one REGISTER as a whole or, out of order, not at all.
@@ -114,10 +118,14 @@ func (r *registrar) apply(now time.Time, reg registration) (changed bool, err er
 	}
 	next = append(next, lost...) // these give way first
 	next = next[:min(len(next), r.max)]
-	r.change(reg.user, next)
-	if r.share != nil {
-		r.share(reg.shares(now, r.node, r.longest, list, next))
+	if r.share == nil {
+		r.change(reg.user, next)
+		return true, nil
 	}
+	shares := reg.shares(now, r.node, r.longest, list, next)
+	r.bury(now, reg.user, shares)
+	r.change(reg.user, next)
+	r.share(shares)
 	return true, nil
 }
 
@@ -186,9 +194,12 @@ func (r *registrar) change(user string, list []record) {
 }
 
 // restore takes a user's list of before a restart.
-func (r *registrar) restore(user string, list []record) {
+func (r *registrar) restore(user string, list []record, gone []location.Binding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(gone) > 0 {
+		r.gone[user] = gone
+	}
 	r.change(user, list)
 }
 

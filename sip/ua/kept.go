@@ -18,6 +18,7 @@ import (
 
 	"liandong/sip/auth"
 	"liandong/sip/leg"
+	"liandong/sip/location"
 )
 
 // What outlives the process is told to Config.Keep as it changes, by keys of these kinds, and read by [UA.Restore].
@@ -35,6 +36,16 @@ const (
 type keptRecords struct {
 	Version int
 	Records []keptRecord
+	Gone    []keptGone `cbor:",omitempty"`
+}
+
+// keptGone is a phone that answers no more, of which other switches may not know yet.
+type keptGone struct {
+	Key     string
+	CallID  string
+	CSeq    uint32
+	Since   int64
+	Expires int64
 }
 
 type keptRecord struct {
@@ -89,11 +100,15 @@ func (u *UA) keepRecords(user string, list []record) {
 	if u.cfg.Keep == nil {
 		return
 	}
-	if len(list) == 0 {
+	gone := u.registrar.gone[user]
+	if len(list)+len(gone) == 0 {
 		u.keep(keptUser+user, nil)
 		return
 	}
 	k := keptRecords{Version: keptVersion}
+	for _, b := range gone {
+		k.Gone = append(k.Gone, keptGone{b.Key, b.CallID, b.CSeq, b.Since.UnixNano(), b.Expires.UnixNano()})
+	}
 	for _, r := range list {
 		k.Records = append(k.Records, r.kept())
 	}
@@ -170,13 +185,20 @@ func (u *UA) restoreRecords(user string, value []byte) error {
 	if err := cbor.Unmarshal(value, &k); err != nil {
 		return err
 	}
+	var gone []location.Binding
+	for _, g := range k.Gone {
+		if b := (location.Binding{User: user, Key: g.Key, CallID: g.CallID, CSeq: g.CSeq, Gone: true, Node: u.cfg.Node,
+			Since: time.Unix(0, g.Since), Expires: time.Unix(0, g.Expires)}); u.now().Before(b.Expires) {
+			gone = append(gone, b)
+		}
+	}
 	var list []record
 	for _, r := range k.Records {
 		if u.origins.Load().user(r.Flow.Network, user) && u.now().Before(time.Unix(0, r.Expires)) {
 			list = append(list, r.record(user))
 		}
 	}
-	u.registrar.restore(user, list[:min(len(list), u.cfg.MaxContacts)])
+	u.registrar.restore(user, list[:min(len(list), u.cfg.MaxContacts)], gone)
 	return nil
 }
 

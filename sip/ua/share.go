@@ -74,7 +74,26 @@ func (reg *registration) shares(now time.Time, node string, longest time.Duratio
 	return slices.DeleteFunc(all, func(b location.Binding) bool { return !sharable(b) })
 }
 
-// Shared are the registrations as other switches are to know them.
+// bury notes phones that answer no more until all that is older has ended: another process may have to tell of them.
+// Caller holds mu.
+func (r *registrar) bury(now time.Time, user string, shares []location.Binding) {
+	list := slices.DeleteFunc(slices.Clone(r.gone[user]), func(had location.Binding) bool {
+		return !now.Before(had.Expires) ||
+			slices.ContainsFunc(shares, func(b location.Binding) bool { return b.Key == had.Key })
+	})
+	for _, b := range shares {
+		if b.Gone {
+			list = append(list, b)
+		}
+	}
+	if list = list[max(0, len(list)-location.Most):]; len(list) > 0 {
+		r.gone[user] = list
+	} else {
+		delete(r.gone, user)
+	}
+}
+
+// Shared are the registrations as other switches are to know them, and those that have ended.
 func (u *UA) Shared() (all []location.Binding) {
 	r := u.registrar
 	r.mu.Lock()
@@ -85,6 +104,9 @@ func (u *UA) Shared() (all []location.Binding) {
 				all = append(all, b)
 			}
 		}
+	}
+	for _, list := range r.gone {
+		all = append(all, list...)
 	}
 	return all
 }

@@ -242,3 +242,49 @@ func TestSharedNonsense(t *testing.T) {
 		t.Error("what is too long to be told was told")
 	}
 }
+
+// That a phone answers no more is told by the next process, too, if this one could not tell: until it registers again,
+// or all that is older has ended.
+func TestGoneIsToldByTheNextProcess(t *testing.T) {
+	var mu sync.Mutex
+	kept := map[string][]byte{}
+	r := newRig(t, func(c *Config) {
+		c.Share = func([]location.Binding) {} // Redis is away
+		c.Keep = func(key string, value []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			if kept[key] = value; value == nil {
+				delete(kept, key)
+			}
+		}
+	})
+	p := newPhone(r.udp("127.0.0.1"), "1101", "MD5")
+	wantCode(t, p.register("Contact: <sip:1101@10.1.2.3:5070>", "Path: <"+proxied+">"), 200)
+	wantCode(t, p.register("Contact: <sip:1101@10.1.2.3:5070>;expires=0"), 200)
+	next := func(after time.Duration) []location.Binding {
+		cfg := labConfig()
+		cfg.Now = func() time.Time { return r.clock.now().Add(after) }
+		cfg.Share = func([]location.Binding) {}
+		u, err := New(cfg, newInbox(), (&logged{}).logger())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(u.Stop)
+		mu.Lock()
+		defer mu.Unlock()
+		if err := u.Restore(maps.All(kept)); err != nil {
+			t.Fatal(err)
+		}
+		return u.Shared()
+	}
+	if all := next(0); len(all) != 1 || !all[0].Gone || all[0].CallID != p.callID || all[0].Key == "" {
+		t.Errorf("the next process tells of %+v", all)
+	}
+	if all := next(Default().MaxExpires + time.Second); len(all) != 0 {
+		t.Errorf("what is older has ended, and it still tells of %+v", all)
+	}
+	wantCode(t, p.register("Contact: <sip:1101@10.1.2.3:5070>", "Path: <"+proxied+">"), 200)
+	if all := next(0); len(all) != 1 || all[0].Gone {
+		t.Errorf("it has registered again, and the next process tells of %+v", all)
+	}
+}
