@@ -339,6 +339,21 @@ func TestKamailioSharedRegistrations(t *testing.T) {
 		free(t, n.lab, "1101")
 	}
 
+	stands := func(n int, state string) func() bool {
+		return func() bool {
+			_, body := e.nodes[n].get(t, "/v1/seats")
+			return strings.Contains(string(body), `"user":"1101","hotline":"110","state":"`+state+`"`)
+		}
+	}
+	for i, state := range []string{"not_ready", "ready"} {
+		res, body := e.nodes[i].post(t, "/v1/seats/1101/state?state="+state)
+		if res.StatusCode != 200 {
+			t.Fatalf("%d %s", res.StatusCode, body)
+		}
+		eventually(t, "what is said at one switch holds at the other", stands(1-i, map[string]string{
+			"not_ready": "not_ready", "ready": "free"}[state]))
+	}
+
 	e.nodes[at].die(t)
 	rings("when the switch is dead that it has registered with,")
 	redis.Kill()
