@@ -409,6 +409,9 @@ func allZero(p unsafe.Pointer, size uintptr) bool {
 			return false
 		}
 	}
+	if size%8 == 0 {
+		return true // behind the words there is nothing of the value that may be pointed to
+	}
 	for _, b := range unsafe.Slice((*byte)(unsafe.Add(p, words*8)), size%8) {
 		if b != 0 {
 			return false
