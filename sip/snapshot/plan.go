@@ -402,18 +402,18 @@ func blank(p unsafe.Pointer, size uintptr) bool {
 	return allZero(p, size)
 }
 
+// allZero points at nothing behind the value, not even without looking there.
 func allZero(p unsafe.Pointer, size uintptr) bool {
 	words := size / 8
-	for _, word := range unsafe.Slice((*uint64)(p), words) {
-		if word != 0 {
-			return false
+	if words > 0 {
+		for _, word := range unsafe.Slice((*uint64)(p), words) {
+			if word != 0 {
+				return false
+			}
 		}
 	}
-	if size%8 == 0 {
-		return true // behind the words there is nothing of the value that may be pointed to
-	}
-	for _, b := range unsafe.Slice((*byte)(unsafe.Add(p, words*8)), size%8) {
-		if b != 0 {
+	for at := words * 8; at < size; at++ {
+		if *(*byte)(unsafe.Add(p, at)) != 0 {
 			return false
 		}
 	}
