@@ -104,10 +104,16 @@ func (s *Seats) LongestWaiting(hotline string) string {
 	return ""
 }
 
-// enqueue puts a call in line, by the time it came; false when there is no room.
+// enqueue puts a call in line, by the time it came; false when there is no room. One that is in line keeps its place,
+// and what it wants now counts.
 func (s *Seats) enqueue(c Claim) bool {
 	line := s.waiting[c.Line.ID]
-	if slices.ContainsFunc(line, func(o Claim) bool { return o.Call == c.Call }) {
+	if i := slices.IndexFunc(line, func(o Claim) bool { return o.Call == c.Call }); i >= 0 {
+		same := slices.Equal(line[i].Tried, c.Tried)
+		c.asked = line[i].asked
+		if line[i] = c; !same {
+			s.shared.Queued(c.waiter())
+		}
 		return true
 	}
 	if most := c.Line.Queue.MaxCalls; most > 0 && len(line)+s.shared.Waiting(c.Line) >= most {
@@ -127,16 +133,15 @@ func (s *Seats) Release(ref, seat string, now time.Time) {
 	if s.busy[seat] != ref {
 		return
 	}
-	talked := s.talks[seat] && !s.apart[seat]
+	if s.talks[seat] && !s.apart[seat] { // before it is free: other switches are not to ring who has after-call work
+		s.callOver(seat, now)
+	}
 	s.idleSince(seat, now)
 	s.shared.Idle(seat, now)
 	s.given(seat)
 	delete(s.talks, seat)
 	delete(s.apart, seat)
 	s.last[seat] = ref
-	if talked {
-		s.callOver(seat, now)
-	}
 	s.changed(seat)
 	s.offer(seat)
 }

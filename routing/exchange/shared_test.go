@@ -233,6 +233,10 @@ func TestSharedQueue(t *testing.T) {
 	if w := shared.waits["a"]; w.Line != line || !w.Since.Equal(noon) || w.Last || !slices.Equal(w.Tried, []string{"1102"}) {
 		t.Errorf("%+v", w)
 	}
+	s.Find(Claim{Call: "a", Since: noon, Line: line, Tell: tell}, tell) // the next round, in which all have their turn
+	if w := shared.waits["a"]; len(w.Tried) > 0 || s.Waiting("110") != 1 {
+		t.Errorf("in the next round %+v, and %d wait", w, s.Waiting("110"))
+	}
 	shared.elsewhere = 1
 	found, _ := s.Find(Claim{Call: "b", Since: noon, Line: line, Tell: tell}, tell)
 	if !found.Full || len(shared.waits) != 1 {
@@ -241,6 +245,29 @@ func TestSharedQueue(t *testing.T) {
 	s.Leave("a", "110")
 	if len(shared.waits) > 0 {
 		t.Errorf("%v waits", shared.waits)
+	}
+}
+
+// onRelease notes how a seat stands by what other switches were told, when they are told that it is free.
+type onRelease struct {
+	*claims
+	as []AgentState
+}
+
+func (c *onRelease) Idle(seat string, _ time.Time) { c.as = append(c.as, c.stands[seat].State) }
+func (c *onRelease) Given(seat string)             { c.as = append(c.as, c.stands[seat].State) }
+
+// Other switches learn that a desk has after-call work no later than that it is free.
+func TestSharedSeatIsNotFreeBeforeItsAfterCallWork(t *testing.T) {
+	shared, s, line := &onRelease{claims: newClaims()}, seatsOf(), lineOf(desk.All, "1101")
+	line.AfterCall = time.Minute
+	s.lineOf = func(string) *desk.Hotline { return line }
+	s.Share(shared)
+	s.Take("a", "1101")
+	s.Answered("a", "1101")
+	s.Release("a", "1101", noon)
+	if !slices.Equal(shared.as, []AgentState{AfterCall, AfterCall}) {
+		t.Errorf("when it is free it is %q", shared.as)
 	}
 }
 
