@@ -5,7 +5,7 @@
 --          alike, and in the same slot
 -- KEYS[3]  the calls that wait, a hash: call → JSON {node, line, came, since, tried}: ms by the clocks of Redis and the switch
 -- KEYS[4]  a hash: seat → JSON {switch → {till, passed}}: it is kept for the calls there, or not for them
--- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, till, by}; '' → which hash it is
+-- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, over, till, by}; '' → which hash it is
 -- KEYS[6]  the same, a sorted set: what it is about → the number of its last change
 -- ARGV[1]  JSON, see request in machine.go
 --
@@ -180,7 +180,20 @@ for _, t in ipairs(req.take or {}) do
   end
 end
 
--- What is said of desks: the latest counts. What is of the future was said before Redis' clock was set back, and is old.
+-- What is said of desks: the latest counts, see Word.counts in words.go. What is of the future was said before Redis'
+-- clock was set back, and is old.
+local function counts(since, over, s, had)
+  local was, under = tonumber(had.since), tonumber(had.over)
+  if was > now then
+    return true
+  elseif over and not under and was > over + req.same then
+    return false
+  elseif under and not over and since > under + req.same then
+    return true
+  end
+  return since > was + (had.word == s.word and req.same or 0)
+end
+
 local epoch = redis.call('HGET', words, '')
 local top = tonumber(redis.call('ZREVRANGE', changes, 0, 0, 'WITHSCORES')[2]) or 0
 for _, s in ipairs(req.words or {}) do
@@ -188,13 +201,11 @@ for _, s in ipairs(req.words or {}) do
     epoch = req.process .. whole(now)
     redis.call('HSET', words, '', epoch)
   end
-  local since, had = now - s.age, redis.call('HGET', words, s.about)
-  had = had and cjson.decode(had)
-  local was = had and tonumber(had.since)
-  if not was or was > now or since > was + (had.word == s.word and req.same or 0) then
+  local since, over, had = now - s.age, s.over and now - s.over, redis.call('HGET', words, s.about)
+  if not had or counts(since, over, s, cjson.decode(had)) then
     top, changed = top + 1, true
     redis.call('HSET', words, s.about, cjson.encode({word = s.word, since = whole(since),
-      till = s.left and whole(now + s.left), by = req.process}))
+      over = over and whole(over), till = s.left and whole(now + s.left), by = req.process}))
     redis.call('ZADD', changes, whole(top), s.about)
     redis.call('PEXPIRE', words, 604800000)
     redis.call('PEXPIRE', changes, 604800000)
@@ -219,8 +230,8 @@ if req.all then
     local had = redis.call('HGET', words, about)
     had = had and cjson.decode(had)
     if had then
-      said[#said + 1] = {about = about, word = had.word, age = now - had.since, left = had.till and had.till - now,
-        own = had.by == req.process or nil}
+      said[#said + 1] = {about = about, word = had.word, age = now - had.since, over = had.over and now - had.over,
+        left = had.till and had.till - now, own = had.by == req.process or nil}
     end
   end
   reply.said, reply.top, reply.epoch = next(said) and said, top, epoch or ''

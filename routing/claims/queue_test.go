@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -139,4 +140,83 @@ func TestWords(t *testing.T) {
 	eventually(t, "who begins later learns it", func() bool {
 		return all["c"].word("1101").Word == "ready" && all["c"].word("1102").Word == "break"
 	})
+}
+
+// What a person says of a desk counts before what came about by itself afterwards at a switch that did not know it,
+// whichever of them Redis is told first.
+func TestWordsOfPersons(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "no")
+	all, now := map[string]*heard{}, time.Now()
+	begin := func(node string, says ...Word) {
+		h := &heard{all: map[string]Word{}}
+		all[node] = h
+		cfg := config(server.URL(), node)
+		cfg.Learn = h.learn
+		c, err := New(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range says { // while it does not hear the others
+			c.Say(w)
+		}
+		c.Start()
+		t.Cleanup(c.Stop)
+	}
+	ago := func(n int) time.Time { return now.Add(-time.Duration(n) * time.Second) }
+	itself := func(about string, over int) Word {
+		return Word{About: about, Word: "after_call", Since: ago(10), Over: ago(over), Until: now.Add(time.Hour)}
+	}
+	person := func(about string) Word { return Word{About: about, Word: "not_ready", Since: ago(20)} }
+	begin("a", person("1"), person("2"), itself("3", 30), itself("4", 15),
+		Word{About: "5", Word: "not_ready", Since: ago(20), Over: ago(25)})
+	eventually(t, "all is said", func() bool { return server.Do("HLEN", hears) == int64(6) })
+	begin("b", itself("1", 30), itself("2", 15), person("3"), person("4"), itself("5", 30))
+	begin("c")
+	for about, want := range map[string]string{"1": "not_ready", "2": "after_call", "3": "not_ready", "4": "after_call",
+		"5": "after_call"} {
+		eventually(t, about+" is "+want, func() bool { return all["c"].word(about).Word == want })
+	}
+	eventually(t, "a learns it", func() bool { return all["a"].word("3").Word == "not_ready" })
+	eventually(t, "b learns it", func() bool { return all["b"].word("1").Word == "not_ready" })
+	if w := all["c"].word("2"); w.Over.Sub(ago(15)).Abs() > time.Second {
+		t.Errorf("over what has been said before it: %+v", w)
+	}
+	for about, node := range map[string]string{"2": "b", "4": "a"} {
+		if w := all[node].word(about); w.Word != "" {
+			t.Errorf("%s takes %+v, which its own has replaced", node, w)
+		}
+	}
+}
+
+// A word that Redis is yet to be told is not replaced by one that does not count before it, and is by one that does.
+func TestUntoldWords(t *testing.T) {
+	at := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
+	person := func(n int) Word { return Word{About: "1", Word: "not_ready", Since: at(n)} }
+	itself := func(n, over int) Word { return Word{About: "1", Word: "after_call", Since: at(n), Over: at(over)} }
+	for _, c := range []struct {
+		what       string
+		mine, news Word
+		learnt     bool
+	}{
+		{"an older one of a person", person(20), person(10), false},
+		{"a newer one of a person", person(10), person(20), true},
+		{"what came about without it", person(10), itself(20, 5), false},
+		{"what came about with it", person(10), itself(20, 10), true},
+		{"a person's that was not known", itself(20, 5), person(10), true},
+		{"a person's that was", itself(20, 10), person(10), false},
+		{"a later one of itself", itself(10, 5), itself(20, 8), true},
+	} {
+		w := words{known: map[string]*word{}}
+		w.say(c.mine)
+		ms := func(at time.Time) *int64 { n := epoch.Add(time.Minute).Sub(at).Milliseconds(); return &n }
+		s := said{About: "1", Word: c.news.Word, Age: *ms(c.news.Since)}
+		if !c.news.Over.IsZero() {
+			s.Over = ms(c.news.Over)
+		}
+		news := w.took(epoch.Add(time.Minute), request{All: true}, reply{Said: []said{s}, Top: 1, Epoch: "e"})
+		if len(news) > 0 != c.learnt {
+			t.Errorf("%s: learnt %+v", c.what, news)
+		}
+	}
 }

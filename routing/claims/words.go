@@ -12,7 +12,20 @@ type Word struct {
 	About string // which desk, and what of it
 	Word  string
 	Since time.Time
+	Over  time.Time // of what came about by itself: since when a person's word before it holds; zero: a person says it
 	Until time.Time // zero: for ever
+}
+
+// counts says that a word holds, and not another about the same. What came about by itself yields to what a person had
+// said meanwhile, which its switch did not know.
+func (w Word) counts(o Word) bool {
+	switch {
+	case !w.Over.IsZero() && o.Over.IsZero() && o.Since.Sub(w.Over) > same:
+		return false
+	case w.Over.IsZero() && !o.Over.IsZero() && w.Since.Sub(o.Over) > same:
+		return true
+	}
+	return w.Since.After(o.Since)
 }
 
 const (
@@ -38,6 +51,7 @@ type said struct {
 	About string `json:"about"`
 	Word  string `json:"word"`
 	Age   int64  `json:"age"`
+	Over  *int64 `json:"over,omitempty"` // age as well
 	Left  *int64 `json:"left,omitempty"`
 	Own   bool   `json:"own,omitempty"` // this very process has said it
 }
@@ -59,6 +73,10 @@ func (w *words) change(r *request, now time.Time) {
 			continue
 		}
 		s := said{About: about, Word: k.Word.Word, Age: max(0, now.Sub(k.Since).Milliseconds())}
+		if !k.Over.IsZero() {
+			over := max(0, now.Sub(k.Over).Milliseconds())
+			s.Over = &over
+		}
 		if !k.Until.IsZero() {
 			left := k.Until.Sub(now).Milliseconds()
 			s.Left = &left
@@ -89,6 +107,9 @@ func (w *words) took(now time.Time, r request, a reply) (news []Word) {
 	w.seen, w.epoch = a.Top, a.Epoch
 	for _, s := range a.Said {
 		n := Word{About: s.About, Word: s.Word, Since: now.Add(-ms(s.Age))}
+		if s.Over != nil {
+			n.Over = now.Add(-ms(*s.Over))
+		}
 		if s.Left != nil {
 			n.Until = now.Add(ms(*s.Left))
 		}
@@ -96,7 +117,7 @@ func (w *words) took(now time.Time, r request, a reply) (news []Word) {
 		switch {
 		case s.Own:
 		case had != nil && (!had.told || had.Word.Word == n.Word) && n.Since.Sub(had.Since).Abs() < same,
-			had != nil && !had.told && had.Since.After(n.Since):
+			had != nil && !had.told && had.counts(n):
 		default:
 			w.known[s.About] = &word{n, true}
 			news = append(news, n)

@@ -32,6 +32,18 @@ type Agent struct {
 	Since  time.Time // zero: from the start
 	Until  time.Time // of AfterCall
 	Learnt bool      `cbor:",omitempty"` // by another switch, which tells of it
+
+	// Over: it came about by itself, and since then holds what a person had said of the seat; zero: a person says it.
+	Over time.Time
+}
+
+// unsaid is since when a seat stands of which no person has ever said anything.
+var unsaid = time.Unix(0, 0)
+
+// becomes is how a seat stands that by itself does so otherwise.
+func (a Agent) becomes(to Agent) Agent {
+	to.Over = cmp.Or(a.Over, a.Since, unsaid)
+	return to
 }
 
 // restingOrder is who is rung when nobody is ready: first who only writes up a call.
@@ -67,11 +79,15 @@ func (s *Seats) SetAgent(seat string, to AgentState, reason string, now time.Tim
 	return true
 }
 
-// stand notes how a seat stands. Caller holds mu.
+// stand notes how a seat stands, and tells the other switches. Caller holds mu, as of note.
 func (s *Seats) stand(seat string, a Agent) {
-	if s.agents[seat] = a; !a.Learnt {
-		s.shared.Stands(seat, a)
-	}
+	s.shared.Stands(seat, a)
+	s.note(seat, a)
+}
+
+// note is for what the other switches know, or see for themselves.
+func (s *Seats) note(seat string, a Agent) {
+	s.agents[seat] = a
 	s.keep(seat, a)
 	s.changed(seat)
 	if !slices.Contains(s.restless, seat) {
@@ -101,7 +117,7 @@ func (s *Seats) callOver(seat string, now time.Time) {
 	if line == nil || line.AfterCall <= 0 || s.agent(seat).State == NotReady {
 		return
 	}
-	s.stand(seat, Agent{State: AfterCall, Since: now, Until: now.Add(line.AfterCall)})
+	s.stand(seat, s.agent(seat).becomes(Agent{State: AfterCall, Since: now, Until: now.Add(line.AfterCall)}))
 }
 
 // Unanswered is the reason of a seat that has rung in vain too often.
@@ -122,9 +138,12 @@ func (s *Seats) RangInVain(ref, seat string, busy bool, now time.Time) {
 	}
 	if s.vain[seat]++; s.vain[seat] >= line.Unanswered && s.agent(seat).State == Ready {
 		delete(s.vain, seat)
-		s.stand(seat, Agent{State: NotReady, Reason: Unanswered, Since: now})
+		s.stand(seat, s.agent(seat).becomes(Agent{State: NotReady, Reason: Unanswered, Since: now}))
 	}
 }
+
+// over is how a seat stands after after-call work.
+func (a Agent) over() Agent { return a.becomes(Agent{State: Ready, Since: a.Until, Learnt: a.Learnt}) }
 
 // Tick ends the after-call work whose time is over.
 func (s *Seats) Tick(now time.Time) {
@@ -132,7 +151,7 @@ func (s *Seats) Tick(now time.Time) {
 	defer s.mu.Unlock()
 	for seat, a := range s.agents {
 		if a.State == AfterCall && !now.Before(a.Until) {
-			s.stand(seat, Agent{State: Ready, Since: a.Until, Learnt: a.Learnt})
+			s.note(seat, a.over())
 		}
 	}
 }

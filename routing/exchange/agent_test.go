@@ -237,7 +237,7 @@ func TestSeatThatRingsInVain(t *testing.T) {
 		t.Errorf("busy: %+v", s.Agent("1101"))
 	}
 	s.shared = none{}
-	if ring("in vain"); s.Agent("1101") != (Agent{State: NotReady, Reason: Unanswered, Since: noon}) {
+	if ring("in vain"); s.Agent("1101") != (Agent{State: NotReady, Reason: Unanswered, Since: noon, Over: unsaid}) {
 		t.Errorf("%+v", s.Agent("1101"))
 	}
 	s.SetAgent("1101", Ready, "", noon)

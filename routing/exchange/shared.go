@@ -201,11 +201,10 @@ func (x *Exchange) Idle(seat string, since time.Time) { x.seats.learnIdle(seat, 
 func (s *Seats) learn(seat string, a Agent, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.State == AfterCall && !now.Before(a.Until) {
-		a = Agent{State: Ready, Since: a.Until}
+	if a.Learnt = true; a.State == AfterCall && !now.Before(a.Until) {
+		a = a.over()
 	}
-	a.Learnt = true
-	s.stand(seat, a)
+	s.note(seat, a)
 }
 
 func (s *Seats) learnIdle(seat string, since time.Time) {

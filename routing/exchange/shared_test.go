@@ -248,6 +248,50 @@ func TestSharedQueue(t *testing.T) {
 	}
 }
 
+// A seat that stands otherwise by itself says so as what yields to a person's word that its switch has not heard; the
+// end of after-call work it does not say at all, since every switch sees it.
+func TestSharedStandingByItself(t *testing.T) {
+	shared, s, line := newClaims(), seatsOf(), lineOf(desk.All, "1101")
+	line.AfterCall, line.Unanswered = 20*time.Second, 1
+	s.lineOf = func(string) *desk.Hotline { return line }
+	s.Share(shared)
+	said := func(what string, want Agent) {
+		t.Helper()
+		if a, ok := shared.stands["1101"]; ok != (want.State != "") || a != want {
+			t.Errorf("%s: said %+v, want %+v", what, a, want)
+		}
+		clear(shared.stands)
+	}
+	talks := func(until time.Time) {
+		s.Take("a", "1101")
+		s.Answered("a", "1101")
+		s.Release("a", "1101", until)
+	}
+	at := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
+	talks(at(0))
+	said("nobody has said anything before", Agent{State: AfterCall, Since: at(0), Until: at(20), Over: unsaid})
+	s.Tick(at(21))
+	said("it ends", Agent{})
+	if a := s.Agent("1101"); a != (Agent{State: Ready, Since: at(20), Over: unsaid}) {
+		t.Errorf("it ends: %+v", a)
+	}
+	s.SetAgent("1101", NotReady, "break", at(30))
+	s.SetAgent("1101", Ready, "", at(40))
+	said("a person", Agent{State: Ready, Since: at(40)})
+	talks(at(50))
+	s.Tick(at(71))
+	said("the first call", Agent{State: AfterCall, Since: at(50), Until: at(70), Over: at(40)})
+	talks(at(80))
+	said("the second", Agent{State: AfterCall, Since: at(80), Until: at(100), Over: at(40)})
+	s.learn("1101", Agent{State: AfterCall, Since: at(85), Until: at(90), Over: at(30)}, at(95))
+	if a := s.Agent("1101"); a != (Agent{State: Ready, Since: at(90), Over: at(30), Learnt: true}) {
+		t.Errorf("learnt when it is over: %+v", a)
+	}
+	s.Take("b", "1101")
+	s.RangInVain("b", "1101", false, at(99))
+	said("rung in vain", Agent{State: NotReady, Reason: Unanswered, Since: at(99), Over: at(30)})
+}
+
 // onRelease notes how a seat stands by what other switches were told, when they are told that it is free.
 type onRelease struct {
 	*claims

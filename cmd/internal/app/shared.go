@@ -186,7 +186,7 @@ const (
 func (s *sharing) Stands(seat string, a exchange.Agent) {
 	if c := s.at(seat).seats; c != nil {
 		word := strings.TrimSpace(string(a.State) + " " + a.Reason)
-		c.Say(claims.Word{About: aboutAgent + seat, Word: word, Since: a.Since, Until: a.Until})
+		c.Say(claims.Word{About: aboutAgent + seat, Word: word, Since: a.Since, Over: a.Over, Until: a.Until})
 	}
 }
 
@@ -206,7 +206,8 @@ func (a *App) learnDesks(news []claims.Word) {
 			state, reason, _ := strings.Cut(w.Word, " ")
 			switch of := exchange.AgentState(state); of {
 			case exchange.Ready, exchange.NotReady, exchange.AfterCall:
-				a.exchange.Stands(seat, exchange.Agent{State: of, Reason: reason, Since: w.Since, Until: w.Until})
+				a.exchange.Stands(seat, exchange.Agent{State: of, Reason: reason, Since: w.Since, Over: w.Over,
+					Until: w.Until})
 			}
 		}
 	}
