@@ -28,6 +28,7 @@ type Keeper interface {
 	Take(name string) (fd int, ok bool) // what the process before had; it is the caller's from now on
 	Hold(name string, fd int)           // keeps a duplicate
 	Drop(name string)                   // forgets it
+	Kept(prefix string) []string        // names of what the process before had and nobody has taken
 }
 
 // Default takes every fast path that the process may take.

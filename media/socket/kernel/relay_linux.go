@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,16 +23,21 @@ import (
 	"liandong/media/socket"
 )
 
-// layout names what a keeper holds. It is another one with each change of the program, a slot or the key of a flow: a
-// process takes over only flows that it can read.
-const layout = "kernel/1/"
+// What a keeper holds has names. The layout is another one with each change of the program, a slot or the key of a
+// flow: a process takes over only flows that it can read.
+const (
+	anyLayout = "kernel/"
+	layout    = anyLayout + "1/"
+	linkName  = "link/" // and the interface's number
+)
 
 // Relay is the flows of a process. Its methods may be called by anyone, but those of one flow by one only.
 type Relay struct {
 	flows, states *ebpf.Map
 	program       *ebpf.Program
 	links         []link.Link
-	memory        []byte // of states
+	kept          []string // names that a keeper knows
+	memory        []byte   // of states
 	free          chan Slot
 	changes       []int // sockets: see watch
 	routes        atomic.Uint32
@@ -54,12 +60,14 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 	r = newRelay()
 	defer func() {
 		if err != nil {
+			r.forget(k)
 			r.Close()
 			r = nil
 		}
 	}()
 	_ = rlimit.RemoveMemlock() // older kernels count maps as locked memory; else the next step says so
 	if !r.take(k) {
+		r.forget(k)
 		if err := r.create(tables, k); err != nil {
 			return r, err
 		}
@@ -75,6 +83,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 			return r, err
 		}
 	}
+	forget(k, r.kept...) // flows that are not to be read here, and at interfaces that are not ours any more
 	return r, nil
 }
 
@@ -83,14 +92,61 @@ func newRelay() *Relay {
 }
 
 // End ends all that the kernel relays for the process before: it is not taken over.
-func End(k socket.Keeper) {
-	r := newRelay()
-	if !r.take(k) {
+func End(k socket.Keeper) { forget(k) }
+
+// forget ends all that the kernel relays by what a keeper has of the process before but what is ours, and has the
+// keeper hold it no longer.
+func forget(k socket.Keeper, ours ...string) {
+	if k == nil {
 		return
 	}
-	defer r.Close()
-	if r.share() == nil {
-		r.Drop()
+	for _, name := range k.Kept(anyLayout) {
+		if slices.Contains(ours, name) {
+			continue
+		}
+		if _, of, ok := strings.Cut(strings.TrimPrefix(name, anyLayout), "/"); ok && strings.HasPrefix(of, linkName) {
+			if l := takeLink(name, k); l != nil {
+				detach(l)
+				_ = l.Close()
+			}
+		}
+		k.Drop(name)
+	}
+}
+
+// forget does so with what was taken or made here, too.
+func (r *Relay) forget(k socket.Keeper) {
+	for _, l := range r.links {
+		detach(l)
+	}
+	for _, name := range r.kept {
+		k.Drop(name)
+	}
+	r.kept = nil
+	forget(k)
+}
+
+// detach ends a link whoever has it besides. It fails when the link has ended already.
+func detach(l link.Link) { _ = l.Detach() }
+
+// takeLink is nil when there is none.
+func takeLink(name string, k socket.Keeper) link.Link {
+	fd, ok := k.Take(name)
+	if !ok {
+		return nil
+	}
+	l, err := link.NewFromFD(fd) // closes it when it fails
+	if err != nil {
+		return nil
+	}
+	return l
+}
+
+// hold has a keeper, if there is one, hold what was made here.
+func (r *Relay) hold(k socket.Keeper, name string, fd int) {
+	if k != nil {
+		k.Hold(name, fd)
+		r.kept = append(r.kept, name)
 	}
 }
 
@@ -118,6 +174,7 @@ func (r *Relay) take(k socket.Keeper) bool {
 	}
 	fd := func(name string) int {
 		if fd, ok := k.Take(layout + name); ok {
+			r.kept = append(r.kept, layout+name)
 			return fd
 		}
 		return -1
@@ -172,23 +229,19 @@ func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
 	if err != nil {
 		return fmt.Errorf("kernel: the program is not taken: %w", err)
 	}
-	if k != nil {
-		k.Hold(layout+"flows", r.flows.FD())
-		k.Hold(layout+"states", r.states.FD())
-		k.Hold(layout+"program", r.program.FD())
-	}
+	r.hold(k, layout+"flows", r.flows.FD())
+	r.hold(k, layout+"states", r.states.FD())
+	r.hold(k, layout+"program", r.program.FD())
 	return nil
 }
 
 // attach has the program see what comes in at an interface.
 func (r *Relay) attach(at int, k socket.Keeper) error {
-	name := layout + "link/" + strconv.Itoa(at)
+	name := layout + linkName + strconv.Itoa(at)
 	if k != nil {
-		if fd, ok := k.Take(name); ok {
-			if l, err := link.NewFromFD(fd); err == nil {
-				r.links = append(r.links, l)
-				return nil
-			}
+		if l := takeLink(name, k); l != nil {
+			r.links, r.kept = append(r.links, l), append(r.kept, name)
+			return nil
 		}
 	}
 	l, err := link.AttachTCX(link.TCXOptions{Interface: at, Program: r.program, Attach: ebpf.AttachTCXIngress})
@@ -196,8 +249,8 @@ func (r *Relay) attach(at int, k socket.Keeper) error {
 		return fmt.Errorf("kernel: not at interface %d: %w", at, err)
 	}
 	r.links = append(r.links, l)
-	if held, ok := l.(interface{ FD() int }); ok && k != nil {
-		k.Hold(name, held.FD())
+	if held, ok := l.(interface{ FD() int }); ok {
+		r.hold(k, name, held.FD())
 	}
 	return nil
 }

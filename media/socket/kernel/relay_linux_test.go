@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"liandong/media/socket/sockettest"
 )
 
@@ -298,6 +300,48 @@ func TestFlowsGoOn(t *testing.T) {
 	c.comesUp(c.packet())
 	if n := len(next.free); n != MostFlows {
 		t.Errorf("%d places are free, want all %d", n, MostFlows)
+	}
+}
+
+// What is relayed for the process before ends with End, and when its layout is not to be read here.
+func TestForgotten(t *testing.T) {
+	for name, next := range map[string]func(k *sockettest.Keeper){
+		"end": func(k *sockettest.Keeper) { End(k) },
+		"another layout": func(k *sockettest.Keeper) {
+			for _, name := range k.Kept(layout) {
+				fd, _ := k.Take(name)
+				k.Drop(name)
+				k.Hold(anyLayout+"0/"+name[len(layout):], fd)
+				_ = unix.Close(fd)
+			}
+			open(t, k, loopback)
+			if old := k.Kept(anyLayout + "0/"); len(old) != 0 {
+				t.Errorf("%q are held still", old)
+			}
+			End(k)
+		},
+		"half of it": func(k *sockettest.Keeper) { // the links that there are have another program than the new one
+			k.Drop(layout + "states")
+			r := open(t, k, loopback)
+			c := onLoopback(t, r).put()
+			c.passes()
+			r.Close()
+			c.passes()
+			End(k)
+			c.comesUp(c.packet())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keeper := sockettest.NewKeeper()
+			c := onLoopback(t, open(t, keeper, loopback)).put()
+			c.passes() // the process before is there still: also what it has must not go on
+			keeper.Hold("another's", 0)
+			next(keeper)
+			c.comesUp(c.packet())
+			if left := keeper.Kept(""); !slices.Equal(left, []string{"another's"}) {
+				t.Errorf("the keeper has %q", left)
+			}
+		})
 	}
 }
 

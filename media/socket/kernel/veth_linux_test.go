@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"liandong/media/socket/sockettest"
@@ -191,4 +195,60 @@ func TestBetweenInterfacesWithout(t *testing.T) {
 		t.Errorf("the keeper has %d more", keeper.Len())
 	}
 	c.comesUp(c.packet())
+}
+
+// full has as many programs at an interface as there can be.
+func full(t *testing.T, at int) {
+	t.Helper()
+	for {
+		p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0",
+			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, noneOfMe), asm.Return()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		l, err := link.AttachTCX(link.TCXOptions{Interface: at, Program: p, Attach: ebpf.AttachTCXIngress})
+		if errors.Is(err, unix.ERANGE) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+	}
+}
+
+// When the program does not get to an interface nothing is left in the kernel and at the keeper: neither of what the
+// process before has left, nor of what was made.
+func TestAnInterfaceIsRefused(t *testing.T) {
+	n := newNetwork(t)
+	keeper := sockettest.NewKeeper()
+	refused := func() {
+		t.Helper()
+		if r, err := Open([]netip.Addr{n.toLeft, n.toRight}, testTables(), keeper); err == nil {
+			r.Close()
+			t.Error("an interface that is full has taken the program")
+		}
+		if keeper.Len() != 0 {
+			t.Errorf("the keeper has %q", keeper.Kept(""))
+		}
+	}
+	var r *Relay
+	n.middle.in(func() { r = open(t, keeper, n.toLeft) })
+	if r == nil {
+		t.SkipNow()
+	}
+	c := newCall(t, r, n.from, n.at, n.by, n.to)
+	n.middle.in(func() { c.put() })
+	c.passes()
+	n.middle.in(func() {
+		right, err := net.InterfaceByName("right")
+		if err != nil {
+			t.Fatal(err)
+		}
+		full(t, right.Index)
+		refused()
+	})
+	c.comesUp(c.packet())
+	n.middle.in(refused)
 }

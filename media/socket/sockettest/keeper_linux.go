@@ -1,6 +1,8 @@
 package sockettest
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -42,6 +44,19 @@ func (k *Keeper) Drop(name string) {
 		_ = unix.Close(fd)
 		delete(k.held, name)
 	}
+}
+
+// Kept names all that is held.
+func (k *Keeper) Kept(prefix string) (names []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for name := range k.held {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Len is how many are held.
