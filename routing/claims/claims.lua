@@ -5,7 +5,8 @@
 --          alike, and in the same slot
 -- KEYS[3]  the calls that wait, a hash: call → JSON {node, line, came, since, tried}: ms by the clocks of Redis and the switch
 -- KEYS[4]  a hash: seat → JSON {switch → {till, passed}}: it is kept for the calls there, or not for them
--- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, over, till, by}; '' → which hash it is
+-- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, over, till, by};
+--          '' → which hash it is, 'lost' → ms, when it was found that this one has begun anew
 -- KEYS[6]  the same, a sorted set: what it is about → the number of its last change
 -- ARGV[1]  JSON, see request in machine.go
 --
@@ -36,10 +37,54 @@ end
 -- ms as JSON has them: cjson would write a large one with an exponent.
 local function whole(n) return string.format('%.0f', n) end
 
-local function came(call, age) -- a call keeps its place however often it is told of
-  local had = redis.call('HGET', waits, call)
-  had = had and cjson.decode(had)
-  return had and had.node == me and tonumber(had.came) or now - age
+-- Which of the hashes this is, and when it began. For half a lease there is no word then about what a call asks for, as
+-- switches that have it may yet have to say so; and for a lease from when the first comes that has known another hash.
+local epoch = redis.call('HGET', words, '')
+if not epoch then
+  epoch = req.process .. ' ' .. whole(now)
+  redis.call('HSET', words, '', epoch)
+end
+local lost = tonumber(redis.call('HGET', words, 'lost') or '')
+if not lost and (req.epoch or '') ~= '' and req.epoch ~= epoch then
+  lost = now
+  redis.call('HSET', words, 'lost', whole(now))
+end
+local begun = tonumber(string.match(epoch, ' (%d+)$') or '')
+lost = lost and lost <= now and now < lost + req.lease or begun and begun <= now and now < begun + req.lease / 2
+
+local places -- call → what is known of it
+local function entries()
+  if not places then
+    places = {}
+    local raw = redis.call('HGETALL', waits)
+    for i = 1, #raw, 2 do
+      local w = cjson.decode(raw[i + 1])
+      w.call, w.came, places[raw[i]] = raw[i], tonumber(w.came), w
+    end
+  end
+  return places
+end
+
+-- came is a call's place. It keeps that however often it is told of, unless Redis' clock has been set back since.
+local function came(call, age)
+  local had = entries()[call]
+  return had and had.node == me and had.came <= now - age + 2000 and had.came or now - age
+end
+
+local ours = {} -- line → what waits here, by since
+local function queue(line)
+  local list = ours[line]
+  if not list then
+    list = {}
+    for _, w in pairs(entries()) do
+      if w.node == me and w.line == line then
+        list[#list + 1] = w
+      end
+    end
+    table.sort(list, function(a, b) return a.since < b.since end)
+    ours[line] = list
+  end
+  return list
 end
 
 for _, call in ipairs(req.leave or {}) do
@@ -50,22 +95,46 @@ for _, call in ipairs(req.leave or {}) do
   end
 end
 for _, w in ipairs(req.wait or {}) do
-  local at, raw = came(w.call, w.age), redis.call('HGETALL', waits)
-  local after, before
-  for i = 2, #raw, 2 do -- what was late on its way here is as before or behind the others as it is there
-    local o = cjson.decode(raw[i])
-    if o.node == me and o.line == w.line and raw[i - 1] ~= w.call then
-      if o.since > w.since then
-        before = math.min(before or o.came, o.came)
-      elseif o.since < w.since then
-        after = math.max(after or o.came, o.came)
+  local at, list, had = came(w.call, w.age), queue(w.line), entries()[w.call]
+  if had and had.node == me then
+    local old = queue(had.line)
+    for i = #old, 1, -1 do
+      if old[i] == had then
+        table.remove(old, i)
       end
     end
   end
+  local lo, hi = 1, #list + 1 -- where the first is that has come here later
+  while lo < hi do
+    local mid = math.floor((lo + hi) / 2)
+    if list[mid].since > w.since then
+      hi = mid
+    else
+      lo = mid + 1
+    end
+  end
+  -- what was late on its way here is as before or behind the others as it is there
+  local before, after, i = nil, nil, lo
+  while list[i] and list[i].since == list[lo].since do
+    before, i = math.min(before or list[i].came, list[i].came), i + 1
+  end
+  i = lo - 1
+  while list[i] and list[i].since == w.since do
+    i = i - 1
+  end
+  local last = list[i]
+  while last and list[i] and list[i].since == last.since do
+    after, i = math.max(after or list[i].came, list[i].came), i - 1
+  end
   at = before and math.min(at, before - 0.001) or at
   at = after and math.max(at, after + 0.001) or at
+  local place = {call = w.call, node = me, line = w.line, came = at, since = w.since, tried = w.tried}
+  table.insert(list, lo, place)
+  places[w.call] = place
   redis.call('HSET', waits, w.call, cjson.encode({node = me, line = w.line, came = string.format('%.3f', at),
     since = w.since, tried = w.tried}))
+end
+if req.wait then
   redis.call('PEXPIRE', waits, 86400000)
 end
 
@@ -75,13 +144,11 @@ local function all()
     return waiting
   end
   waiting = {}
-  local raw = redis.call('HGETALL', waits)
-  for i = 1, #raw, 2 do
-    local w = cjson.decode(raw[i + 1])
+  for call, w in pairs(entries()) do
     if lives(w.node) then
-      w.call, w.came, waiting[#waiting + 1] = raw[i], tonumber(w.came), w
+      waiting[#waiting + 1] = w
     else
-      redis.call('HDEL', waits, raw[i])
+      redis.call('HDEL', waits, call)
     end
   end
   return waiting
@@ -168,7 +235,9 @@ for _, t in ipairs(req.take or {}) do
   if holder and holder ~= me and not lives(holder) then
     holder = false
   end
-  if not holder and t['for'] and first(t.seat, t['for'], came(t['for'].call, t['for'].age)) then
+  if not holder and t.asked and lost then
+    -- no word
+  elseif not holder and t['for'] and first(t.seat, t['for'], came(t['for'].call, t['for'].age)) then
     later[#later + 1] = t.seat
   elseif not holder then
     redis.call('HSET', held, t.seat, me)
@@ -194,21 +263,14 @@ local function counts(since, over, s, had)
   return since > was + (had.word == s.word and req.same or 0)
 end
 
-local epoch = redis.call('HGET', words, '')
 local top = tonumber(redis.call('ZREVRANGE', changes, 0, 0, 'WITHSCORES')[2]) or 0
 for _, s in ipairs(req.words or {}) do
-  if not epoch then
-    epoch = req.process .. whole(now)
-    redis.call('HSET', words, '', epoch)
-  end
   local since, over, had = now - s.age, s.over and now - s.over, redis.call('HGET', words, s.about)
   if not had or counts(since, over, s, cjson.decode(had)) then
     top, changed = top + 1, true
     redis.call('HSET', words, s.about, cjson.encode({word = s.word, since = whole(since),
       over = over and whole(over), till = s.left and whole(now + s.left), by = req.process}))
     redis.call('ZADD', changes, whole(top), s.about)
-    redis.call('PEXPIRE', words, 604800000)
-    redis.call('PEXPIRE', changes, 604800000)
   end
 end
 
@@ -222,7 +284,8 @@ if req.all then
   end
   local list = {}
   for _, w in ipairs(all()) do
-    list[#list + 1] = {call = w.call, node = w.node, line = w.line}
+    list[#list + 1] = {call = w.call, node = w.node, line = w.line,
+      age = w.node == me and math.floor(now - w.came) or nil}
   end
   reply.waiting = next(list) and list
   local seen, said = req.epoch == epoch and req.seen <= top and req.seen or 0, {}
@@ -234,10 +297,13 @@ if req.all then
         left = had.till and had.till - now, own = had.by == req.process or nil}
     end
   end
-  reply.said, reply.top, reply.epoch = next(said) and said, top, epoch or ''
+  reply.said, reply.top, reply.epoch = next(said) and said, top, epoch
+  redis.call('PEXPIRE', words, 604800000)
+  redis.call('PEXPIRE', changes, 604800000)
 end
 if changed then
   redis.call('PUBLISH', req.channel, me)
 end
+reply.lost = lost or nil
 reply.whose, reply.later = next(whose) and whose, next(later) and later
 return cjson.encode(reply)

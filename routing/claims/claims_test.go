@@ -38,6 +38,9 @@ func startAs(t *testing.T, cfg Config) *Claims {
 	return c
 }
 
+// settled has switches have been there for long: Redis knows all that they have.
+func settled(server *redistest.Server) { server.Do("HSET", hears, "", "before 1") }
+
 // wants takes seats whoever waits, and says which it is denied.
 func wants(t *testing.T, c *Claims, seats ...string) []string {
 	t.Helper()
@@ -88,6 +91,7 @@ func TestRealRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := redistest.Start(t, "--appendonly", "no")
+	settled(server)
 	server.Do(append([]string{"ACL", "SETUSER"}, strings.Fields(string(acl))[1:]...)...)
 	url, changed := "redis://liandong:change-me@"+server.Addr()+"/0", make(chan []string, 100)
 	a := start(t, url, "a", func([]string) {})
@@ -131,6 +135,7 @@ func TestRealRedis(t *testing.T) {
 func TestScript(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "no")
+	settled(server)
 	server.Do("HSET", held, "1101", "a", "1102", "gone")
 	a := start(t, server.URL(), "a", func([]string) {})
 	eventually(t, "given back", func() bool { return server.Do("HGET", held, "1101") == nil })

@@ -5,6 +5,7 @@
 package claims
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ const (
 	// does not take it. Pass is for how long then it is not kept for the calls of that switch again.
 	Keep = time.Second
 	Pass = 30 * time.Second
+
+	wrong = 2 * time.Second // so much later than it came, a call has not the place that it should
 )
 
 // Waiter is a call that waits for a seat of a line, or wants one at once. Immutable.
@@ -32,6 +35,7 @@ type Waiter struct {
 // machine is one switch's part, without a clock and a connection.
 type machine struct {
 	mine  map[string]bool   // seats that its calls have; true: Redis says so, too
+	open  map[string]bool   // those of them that Redis is yet to say something about
 	want  map[string]Waiter // of those not in Redis yet: by whose call, while that waits for an answer
 	freed map[string]bool   // seats that they had, which Redis is yet to be told
 	other map[string]string // seats of other switches → switch
@@ -41,6 +45,7 @@ type machine struct {
 	asks  []*ask
 
 	waits  map[string]*place // calls that wait here
+	queue  map[string]bool   // those that Redis is yet to be told
 	left   map[string]bool   // calls that waited, which Redis is yet to be told
 	others map[string]int    // by line, how many wait at other switches
 
@@ -50,7 +55,7 @@ type machine struct {
 // place is a call that waits.
 type place struct {
 	Waiter
-	told bool // Redis knows
+	told bool // Redis knows, or is being told
 }
 
 // ask is a call that waits for Redis' word about seats.
@@ -67,7 +72,7 @@ type answer struct {
 }
 
 func newMachine() *machine {
-	return &machine{mine: map[string]bool{}, want: map[string]Waiter{}, freed: map[string]bool{},
+	return &machine{mine: map[string]bool{}, open: map[string]bool{}, queue: map[string]bool{}, want: map[string]Waiter{}, freed: map[string]bool{},
 		other: map[string]string{}, kept: map[string]bool{}, waits: map[string]*place{}, left: map[string]bool{},
 		others: map[string]int{}, said: words{known: map[string]*word{}}}
 }
@@ -77,6 +82,7 @@ func (m *machine) taken(seat string, by Waiter) {
 	if _, has := m.mine[seat]; has {
 		return
 	}
+	m.open[seat] = true
 	if m.mine[seat] = false; by.Call != "" {
 		m.want[seat] = by // and it is given back first: another call's turn may have come
 	} else {
@@ -88,6 +94,7 @@ func (m *machine) taken(seat string, by Waiter) {
 func (m *machine) given(seat string) {
 	if _, has := m.mine[seat]; has {
 		delete(m.mine, seat)
+		delete(m.open, seat)
 		delete(m.want, seat)
 		m.freed[seat] = true
 	}
@@ -95,15 +102,20 @@ func (m *machine) given(seat string) {
 
 // queued: a call waits.
 func (m *machine) queued(w Waiter) {
-	m.waits[w.Call] = &place{Waiter: w}
+	had := m.waits[w.Call]
+	m.waits[w.Call] = &place{Waiter: w, told: had != nil && had.told || m.left[w.Call]}
+	m.queue[w.Call] = true
 	delete(m.left, w.Call)
 }
 
 // unqueued: it waits no more.
 func (m *machine) unqueued(call string) {
-	if m.waits[call] != nil {
+	if p := m.waits[call]; p != nil {
 		delete(m.waits, call)
-		m.left[call] = true
+		delete(m.queue, call)
+		if p.told {
+			m.left[call] = true
+		}
 	}
 }
 
@@ -137,13 +149,17 @@ type request struct {
 	Seen    int64    `json:"seen"` // the last change of words that is known
 	Epoch   string   `json:"epoch"`
 	asked   time.Time
+	steady  time.Time
 	told    []*word
+	more    bool // there is more to be told
 }
 
 // take is a seat that is wanted.
 type take struct {
 	Seat string  `json:"seat"`
 	For  *waiter `json:"for,omitempty"` // nil: whoever waits
+
+	Asked bool `json:"asked,omitempty"` // a call waits for the answer; else it has the seat
 }
 
 type waiter struct {
@@ -163,47 +179,92 @@ type reply struct {
 	Said    []said    `json:"said"`
 	Top     int64     `json:"top"` // the last change of words
 	Epoch   string    `json:"epoch"`
+	Lost    bool      `json:"lost"` // Redis has lost what it knew, and is being told again
 }
 
 type waiting struct {
 	Call string `json:"call"`
 	Node string `json:"node"`
 	Line string `json:"line"`
+	Age  int64  `json:"age"` // of a call of the switch that asks: since it came, by Redis' clock
 }
 
 func (w Waiter) at(now time.Time) *waiter {
 	return &waiter{w.Call, w.Line, max(0, now.Sub(w.Since).Milliseconds()), w.Since.UnixMilli(), w.Last, w.Tried}
 }
 
-// change is what Redis is to be told; false: nothing. all: also the seats that it has said to be ours, in case it has
+// change is what Redis is to be told; false: nothing. all: also seats that it has said to be ours, in case it has
 // lost them. steady is the time by which calls came, and words were said.
 func (m *machine) change(now, steady time.Time, all bool) (r request, some bool) {
-	r = request{All: all, asked: now, Free: slices.Sorted(maps.Keys(m.freed)), Leave: slices.Sorted(maps.Keys(m.left)),
+	r = request{All: all, asked: now, steady: steady, Free: slices.Sorted(maps.Keys(m.freed)),
 		Keep: Keep.Milliseconds(), Pass: Pass.Milliseconds(), Same: same.Milliseconds(), Lease: Lease.Milliseconds()}
-	for _, seat := range slices.Sorted(maps.Keys(m.mine)) {
-		if all || !m.mine[seat] {
-			t := take{Seat: seat}
-			if by, ok := m.want[seat]; ok {
-				t.For = by.at(steady)
-			}
-			r.Take = append(r.Take, t)
-		}
-	}
-	for _, call := range slices.Sorted(maps.Keys(m.waits)) {
-		if p := m.waits[call]; !p.told {
-			p.told = true
-			r.Wait = append(r.Wait, *p.at(steady))
-		}
+	m.takes(&r)
+	r.Leave = r.most(slices.Sorted(maps.Keys(m.left)))
+	for _, call := range r.most(slices.SortedFunc(maps.Keys(m.queue), m.earlier)) {
+		p := m.waits[call]
+		p.told = true
+		delete(m.queue, call)
+		r.Wait = append(r.Wait, *p.at(steady))
 	}
 	m.said.change(&r, steady)
 	return r, all || len(r.Take)+len(r.Free)+len(r.Wait)+len(r.Leave)+len(r.Words) > 0
 }
 
-// failed: it is not known whether Redis has been told.
+// takes adds the seats to a request: those that somebody waits for come first, those that Redis has granted last.
+func (m *machine) takes(r *request) {
+	asked := map[string]bool{}
+	for _, a := range m.asks {
+		for _, seat := range a.seats {
+			asked[seat] = m.open[seat]
+		}
+	}
+	rank := func(seat string) int {
+		switch {
+		case asked[seat]:
+			return 0
+		case m.open[seat]:
+			return 1
+		}
+		return 2
+	}
+	list := slices.Collect(maps.Keys(m.open))
+	if r.All {
+		list = slices.Collect(maps.Keys(m.mine))
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	more := len(list) > most && m.open[list[most]]
+	for _, seat := range list[:min(most, len(list))] {
+		t := take{Seat: seat, Asked: asked[seat]}
+		if by, ok := m.want[seat]; ok {
+			t.For, t.Asked = by.at(r.steady), true
+		}
+		r.Take = append(r.Take, t)
+	}
+	r.more = r.more || more
+}
+
+// most is how much of one kind there is in a request: none keeps Redis from the others for long.
+const most = 200
+
+func (r *request) most(list []string) []string {
+	if len(list) > most {
+		r.more, list = true, list[:most]
+	}
+	return list
+}
+
+// earlier orders calls that wait here.
+func (m *machine) earlier(a, b string) int {
+	return cmp.Or(m.waits[a].Since.Compare(m.waits[b].Since), cmp.Compare(a, b))
+}
+
+// failed: it is not known whether Redis has been told. What it knows of calls that wait no more it says when it is read.
 func (m *machine) failed(r request) {
 	for _, w := range r.Wait {
 		if p := m.waits[w.Call]; p != nil {
-			p.told = false
+			p.told, m.queue[w.Call] = false, true
+		} else {
+			delete(m.left, w.Call)
 		}
 	}
 }
@@ -213,9 +274,11 @@ func (m *machine) failed(r request) {
 func (m *machine) told(me string, r request, a reply) (answers []answer, changed []string) {
 	was := m.barred()
 	if r.All {
-		m.other, m.till = map[string]string{}, r.asked.Add(Lease)
+		if m.till = r.asked.Add(Lease); !a.Lost { // else what others had they have until they can have said so
+			clear(m.other)
+		}
 		clear(m.kept)
-		m.places(me, a.Waiting)
+		m.places(me, r.steady, a.Waiting)
 	}
 	for _, seat := range r.Free {
 		delete(m.freed, seat)
@@ -236,17 +299,31 @@ func (m *machine) told(me string, r request, a reply) (answers []answer, changed
 			m.freed[seat] = true // it was a call's of the process before, or is none's any more
 		}
 	}
-	asked := map[string]bool{}
+	asked, later := map[string]bool{}, map[string]bool{}
+	for _, seat := range a.Later {
+		later[seat] = true
+	}
 	for _, t := range r.Take {
 		if by, ok := m.want[t.Seat]; ok && (t.For == nil || t.For.Call != by.Call) {
 			continue // another call wants it meanwhile
 		}
-		if slices.Contains(a.Later, t.Seat) {
+		if later[t.Seat] {
 			m.kept[t.Seat], m.again = true, r.asked.Add(Keep+Patience)
+		} else if whose[t.Seat] == "" {
+			continue // Redis cannot say yet
 		}
 		asked[t.Seat] = true
 		if _, has := m.mine[t.Seat]; has {
-			m.mine[t.Seat] = whose[t.Seat] == me
+			if m.mine[t.Seat] = whose[t.Seat] == me; !later[t.Seat] {
+				delete(m.open, t.Seat)
+			}
+		}
+	}
+	if r.All {
+		for seat, is := range m.mine {
+			if m.mine[seat] = is && whose[seat] == me; whose[seat] == "" && !later[seat] {
+				m.open[seat] = true // Redis has lost it, or another switch has no more
+			}
 		}
 	}
 	answers = m.answers(func(a *ask) bool {
@@ -260,7 +337,7 @@ func (m *machine) told(me string, r request, a reply) (answers []answer, changed
 
 // places compares the calls that wait with those that Redis knows of: it may have lost some, or know of some that the
 // process before had.
-func (m *machine) places(me string, all []waiting) {
+func (m *machine) places(me string, now time.Time, all []waiting) {
 	clear(m.others)
 	there := map[string]bool{}
 	for _, w := range all {
@@ -269,12 +346,14 @@ func (m *machine) places(me string, all []waiting) {
 			m.others[w.Line]++
 		case m.waits[w.Call] == nil:
 			m.left[w.Call] = true
-		default:
-			there[w.Call] = true
+		default: // as far as Redis' clock has not been set back since
+			there[w.Call] = now.Sub(m.waits[w.Call].Since)-ms(w.Age) <= wrong
 		}
 	}
-	for call, p := range m.waits {
-		p.told = there[call]
+	for call := range m.waits {
+		if !there[call] {
+			m.queue[call] = true
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ var (
 )
 
 // In no world do two switches that hear Redis in time have one seat, also when answers are late or lost, a switch ends,
-// or stands still; whoever asks is answered within his patience and a beat; seats of a switch that has ended are to be
+// or stands still, or Redis loses all; whoever asks is answered within his patience and a beat; seats of a switch that has ended are to be
 // had after its lease, and all that is given back is, when the faults are over.
 func TestNeverTwoAtOneDesk(t *testing.T) {
 	if *world >= 0 {
@@ -90,6 +90,10 @@ func (w *sim) begin(n *node) {
 
 func (w *sim) run() error {
 	for w.now = epoch; w.now.Before(epoch.Add(lasts)) && w.err == nil; w.now = w.now.Add(step) {
+		if w.now.Before(epoch.Add(faulty)) && w.rng.IntN(800) == 0 {
+			w.log("%v Redis loses all", w.now.Sub(epoch))
+			w.store.flush()
+		}
 		for _, n := range w.nodes {
 			if w.now.After(n.dead) {
 				w.step(n)
@@ -205,7 +209,7 @@ func (w *sim) answer(list []answer) {
 
 // unsure: a switch that has not heard Redis for long may have lost its lease, and goes by what it knows.
 func (w *sim) unsure(n *node) {
-	if w.now.Sub(w.store.lease[n.name].Add(-Lease)) > Lease/2 {
+	if w.now.Sub(w.store.last[n.name]) > Lease/2 {
 		clear(n.sure)
 	}
 }

@@ -24,6 +24,7 @@ func asks(t *testing.T, c *Claims, by Waiter, seats ...string) []string {
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "no")
+	settled(server)
 	quiet := func([]string) {}
 	a, b := start(t, server.URL(), "a", quiet), start(t, server.URL(), "b", quiet)
 	now := time.Now()
@@ -110,6 +111,7 @@ func (h *heard) word(about string) Word {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "no")
+	settled(server)
 	all := map[string]*heard{}
 	begin := func(node string) *Claims {
 		h := &heard{all: map[string]Word{}}

@@ -2,6 +2,7 @@ package claims
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -54,6 +55,7 @@ func (n *wire) exchanges(now time.Time, rng *rand.Rand, st *store, faults, away 
 		case !r.back.IsZero() && !now.Before(r.back) && r.done && now.Sub(r.r.asked) <= old:
 			n.busy = nil
 			answers, changed = n.m.told(n.name, r.r, r.a)
+			n.m.said.took(now, r.r, r.a)
 		case now.Sub(r.r.asked) > Lease/4:
 			n.busy, lost = nil, true
 			n.m.failed(r.r)
@@ -87,6 +89,10 @@ type store struct {
 	lease map[string]time.Time
 	waits map[string]queued
 
+	last    map[string]time.Time          // when a switch was here, also before all was lost
+	flushed int                           // how often all was lost
+	begun   time.Time                     // when somebody has come since; zero: nobody yet
+	lost    time.Time                     // when that was found; zero: not
 	changed int                           // how often
 	kept    map[string]map[string]keeping // by seat and switch
 }
@@ -103,12 +109,29 @@ type keeping struct {
 }
 
 func newStore() *store {
-	return &store{held: map[string]string{}, lease: map[string]time.Time{}, waits: map[string]queued{},
+	return &store{begun: epoch.Add(-time.Hour), last: map[string]time.Time{}, held: map[string]string{}, lease: map[string]time.Time{}, waits: map[string]queued{},
 		kept: map[string]map[string]keeping{}}
 }
 
+// flush loses all.
+func (st *store) flush() {
+	clear(st.held)
+	clear(st.lease)
+	clear(st.waits)
+	clear(st.kept)
+	st.flushed, st.lost = st.flushed+1, time.Time{}
+	st.begun = time.Time{}
+}
+
 func (st *store) run(now time.Time, me string, r request) (a reply) {
-	st.lease[me] = now.Add(Lease)
+	st.lease[me], st.last[me] = now.Add(Lease), now
+	if a.Epoch = fmt.Sprint(st.flushed); st.lost.IsZero() && r.Epoch != "" && r.Epoch != a.Epoch {
+		st.lost = now
+	}
+	if st.begun.IsZero() {
+		st.begun = now
+	}
+	a.Lost = now.Before(st.lost.Add(Lease)) || now.Before(st.begun.Add(Lease/2))
 	for _, call := range r.Leave {
 		if st.waits[call].node == me {
 			delete(st.waits, call)
@@ -140,6 +163,8 @@ func (st *store) run(now time.Time, me string, r request) (a reply) {
 		}
 		switch {
 		case ok:
+		case t.Asked && a.Lost:
+			continue
 		case t.For != nil && st.first(now, me, t.Seat, *t.For):
 			a.Later = append(a.Later, t.Seat)
 			continue
@@ -157,7 +182,7 @@ func (st *store) run(now time.Time, me string, r request) (a reply) {
 			}
 		}
 		for _, w := range st.waiting(now, me) {
-			a.Waiting = append(a.Waiting, waiting{w.Call, w.node, w.Line})
+			a.Waiting = append(a.Waiting, waiting{w.Call, w.node, w.Line, now.Sub(w.came).Milliseconds()})
 		}
 	}
 	return a
