@@ -72,7 +72,8 @@ type answer struct {
 }
 
 func newMachine() *machine {
-	return &machine{mine: map[string]bool{}, open: map[string]bool{}, queue: map[string]bool{}, want: map[string]Waiter{}, freed: map[string]bool{},
+	return &machine{mine: map[string]bool{}, open: map[string]bool{}, queue: map[string]bool{},
+		want: map[string]Waiter{}, freed: map[string]bool{},
 		other: map[string]string{}, kept: map[string]bool{}, waits: map[string]*place{}, left: map[string]bool{},
 		others: map[string]int{}, said: words{known: map[string]*word{}}}
 }
@@ -258,7 +259,7 @@ func (m *machine) earlier(a, b string) int {
 	return cmp.Or(m.waits[a].Since.Compare(m.waits[b].Since), cmp.Compare(a, b))
 }
 
-// failed: it is not known whether Redis has been told. What it knows of calls that wait no more it says when it is read.
+// failed: it is not known whether Redis has been told. Of calls that wait no more it says when it is read.
 func (m *machine) failed(r request) {
 	for _, w := range r.Wait {
 		if p := m.waits[w.Call]; p != nil {

@@ -16,8 +16,8 @@ var (
 )
 
 // In no world do two switches that hear Redis in time have one seat, also when answers are late or lost, a switch ends,
-// or stands still, or Redis loses all; whoever asks is answered within his patience and a beat; seats of a switch that has ended are to be
-// had after its lease, and all that is given back is, when the faults are over.
+// or stands still, or Redis loses all; whoever asks is answered within his patience and a beat; seats of a switch that
+// has ended are to be had after its lease, and all that is given back is, when the faults are over.
 func TestNeverTwoAtOneDesk(t *testing.T) {
 	if *world >= 0 {
 		if err := newSim(*world, t.Logf).run(); err != nil {

@@ -109,8 +109,8 @@ type keeping struct {
 }
 
 func newStore() *store {
-	return &store{begun: epoch.Add(-time.Hour), last: map[string]time.Time{}, held: map[string]string{}, lease: map[string]time.Time{}, waits: map[string]queued{},
-		kept: map[string]map[string]keeping{}}
+	return &store{begun: epoch.Add(-time.Hour), last: map[string]time.Time{}, held: map[string]string{},
+		lease: map[string]time.Time{}, waits: map[string]queued{}, kept: map[string]map[string]keeping{}}
 }
 
 // flush loses all.
