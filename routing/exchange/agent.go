@@ -182,6 +182,7 @@ func (s *Seats) restore(agents map[string]Agent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for seat, a := range agents {
+		a.Learnt = a.Learnt && !s.alone()
 		s.agents[seat] = a
 		s.shared.Stands(seat, a)
 		if a.State == Ready {

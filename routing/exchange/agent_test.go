@@ -236,6 +236,10 @@ func TestSeatThatRingsInVain(t *testing.T) {
 	if s.Agent("1101").State != Ready {
 		t.Errorf("busy: %+v", s.Agent("1101"))
 	}
+	s.learn("1101", Agent{State: AfterCall, Since: noon, Over: unsaid, Until: noon}, noon)
+	if ring("in vain"); s.Agent("1101").State != Ready {
+		t.Errorf("it has talked by another switch: %+v", s.Agent("1101"))
+	}
 	s.shared = none{}
 	if ring("in vain"); s.Agent("1101") != (Agent{State: NotReady, Reason: Unanswered, Since: noon, Over: unsaid}) {
 		t.Errorf("%+v", s.Agent("1101"))

@@ -80,7 +80,9 @@ func (x *Exchange) Restore() {
 	x.restored.Store(uint64(len(calls)))
 	x.subs.bind()
 	all.Wait()
-	if !x.seats.alone() {
+	if x.seats.alone() {
+		x.seats.changeHands(nil) // what other switches had is theirs no more
+	} else {
 		x.seats.OfferAgain()
 	}
 	x.begin() // not before all lamps shine that did

@@ -31,6 +31,7 @@ type lives struct {
 	late    []LateKey          // pressed when the process had left its calls
 	known   []engine.Know
 	renew   bool // the next process has been away for a while
+	shared  Shared
 }
 
 func live(t *testing.T) *lives {
@@ -58,7 +59,7 @@ func (l *lives) begin() {
 	}
 	l.t.Cleanup(func() { _ = j.Close() })
 	l.x = exchangeOf(l.wire, func(c *Config) {
-		c.Renew = l.renew
+		c.Renew, c.Shared = l.renew, l.shared
 		c.Journal, c.Tickets, c.Turns = j, l.tickets, admission.NewTurns(1)
 		c.Clock = journal.NewClock(time.Now) // the machine's own clock knows nothing of the bubble
 		c.Late = func(k LateKey) { l.late = append(l.late, k) }

@@ -151,6 +151,32 @@ func (s *Seats) OfferAgain() {
 	}
 }
 
+// ShareAgain tells other switches all about some seats, of which those that hear it now know nothing yet.
+func (x *Exchange) ShareAgain(seats []string) { x.seats.shareAgain(seats) }
+
+func (s *Seats) shareAgain(seats []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seat := range seats {
+		if _, taken := s.busy[seat]; taken {
+			s.shared.Taken(seat, Waiter{})
+		}
+		if a, ok := s.agents[seat]; ok {
+			s.shared.Stands(seat, a)
+		}
+		if since, ok := s.idle[seat]; ok {
+			s.shared.Idle(seat, since)
+		}
+	}
+	for _, line := range s.waiting {
+		for _, w := range line {
+			if len(w.Line.Seats) > 0 && slices.Contains(seats, w.Line.Seats[0]) {
+				s.shared.Queued(w.waiter())
+			}
+		}
+	}
+}
+
 // SeatsElsewhere is told of seats that other switches have now, or have no more, and when that begins to be known.
 // Those that are free again are offered to calls that wait.
 func (x *Exchange) SeatsElsewhere(seats []string) {
@@ -188,12 +214,8 @@ func (x *Exchange) showHeld(seat string) {
 	}
 }
 
-// Stands takes how a seat stands by another switch.
-func (x *Exchange) Stands(seat string, a Agent) {
-	if _, ok := x.directory().At(seat); ok {
-		x.seats.learn(seat, a, x.now())
-	}
-}
+// Stands takes how a seat stands by another switch, also one that a reload is yet to bring: it is told once.
+func (x *Exchange) Stands(seat string, a Agent) { x.seats.learn(seat, a, x.now()) }
 
 // Idle takes since when a seat has nothing to do, by another switch.
 func (x *Exchange) Idle(seat string, since time.Time) { x.seats.learnIdle(seat, since) }
@@ -201,6 +223,9 @@ func (x *Exchange) Idle(seat string, since time.Time) { x.seats.learnIdle(seat, 
 func (s *Seats) learn(seat string, a Agent, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a.State == AfterCall { // it has talked there
+		delete(s.vain, seat)
+	}
 	if a.Learnt = true; a.State == AfterCall && !now.Before(a.Until) {
 		a = a.over()
 	}

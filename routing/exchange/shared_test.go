@@ -198,7 +198,7 @@ func TestHeldElsewhereIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := live(t)
 		shared := newClaims("1102")
-		l.x.seats.shared = shared
+		l.shared, l.x.seats.shared = shared, shared
 		lit := func() bool { lamp, ok := l.x.lamps.Best(seatLamp("1102")); return ok && lamp.State == event.Confirmed }
 		l.x.SeatsElsewhere([]string{"1102"})
 		synctest.Wait()
@@ -207,7 +207,6 @@ func TestHeldElsewhereIsShown(t *testing.T) {
 		}
 		l.dies()
 		l.begin()
-		l.x.seats.shared = shared
 		if !lit() {
 			t.Error("the next process does not know what phones were told")
 		}
@@ -221,6 +220,55 @@ func TestHeldElsewhereIsShown(t *testing.T) {
 		}
 		l.x.Stop()
 	})
+}
+
+// A process that shares nothing any more shows what other switches had as free, and tells itself of how seats stand.
+func TestSharingIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := live(t)
+		l.dies()
+		l.shared = newClaims("1102")
+		l.begin()
+		l.x.SeatsElsewhere([]string{"1102"})
+		l.x.Stands("1101", Agent{State: AfterCall, Since: l.x.now(), Until: l.x.now().Add(time.Minute)})
+		l.x.Stands("new", Agent{State: NotReady, Since: l.x.now()})
+		synctest.Wait()
+		l.dies()
+		l.shared = nil
+		l.begin()
+		if lamp, ok := l.x.lamps.Best(seatLamp("1102")); ok || len(l.x.cfg.Journal.All(journal.Held)) > 0 {
+			t.Errorf("what another switch had: %+v", lamp)
+		}
+		if a := l.x.Agent("1101"); a.State != AfterCall || a.Learnt {
+			t.Errorf("%+v", a)
+		}
+		if a := l.x.Agent("new"); a.State != NotReady {
+			t.Errorf("a desk that was not known when it was told of: %+v", a)
+		}
+		l.x.Stop()
+	})
+}
+
+// What moves to where other switches do not know it is told again: whose seats are, how they stand, and who waits.
+func TestSharedAgain(t *testing.T) {
+	shared, s, line := newClaims(), seatsOf(), lineOf(desk.All, "1101", "1102")
+	s.Share(shared)
+	s.Take("a", "1101")
+	s.SetAgent("1102", NotReady, "break", noon)
+	s.idleSince("1102", noon)
+	tell := func(call.SeatsFound) bool { return true }
+	s.Find(Claim{Call: "w", Since: noon, Line: line, Tell: tell}, tell)
+	elsewhere := newClaims()
+	s.Share(elsewhere)
+	s.shareAgain([]string{"1103"})
+	if len(elsewhere.mine)+len(elsewhere.stands)+len(elsewhere.waits)+len(elsewhere.idle) > 0 {
+		t.Errorf("of another seat: %+v", elsewhere)
+	}
+	s.shareAgain(line.Seats)
+	if !elsewhere.mine["1101"] || len(elsewhere.mine) > 1 || elsewhere.stands["1102"].Reason != "break" ||
+		!elsewhere.idle["1102"].Equal(noon) || elsewhere.waits["w"].Line != line {
+		t.Errorf("told %+v", elsewhere)
+	}
 }
 
 // Who waits is known to other switches for as long as he does, and a line that is full of those who wait there is full.

@@ -80,12 +80,13 @@ func (a *App) take(cfg *configs.Config) error {
 		return err
 	}
 	d := cfg.Directory()
-	a.sharing.users(cfg)
+	moved := a.sharing.users(cfg)
 	a.trunks.take(neighbours(cfg))
 	a.engine.SetPrompts(cfg.Engine().Prompts)
 	a.directory.Store(d)
 	a.business.Lines(slices.Sorted(maps.Keys(d.Hotlines)))
 	a.exchange.SetDirectory(d, legs(cfg))
+	a.exchange.ShareAgain(moved)
 	a.api.SetConfig(cfg.API())
 	a.console.SetConfig(cfg.API())
 	for user := range d.Seats {

@@ -76,10 +76,14 @@ func (a *App) openSharing(cfg *configs.Config, now func() time.Time) error {
 	return nil
 }
 
-// users says whose phones there are.
-func (s *sharing) users(cfg *configs.Config) {
+// users says whose phones there are. moved are those that are told of in another Redis than before.
+func (s *sharing) users(cfg *configs.Config) (moved []string) {
 	if s == nil {
-		return
+		return nil
+	}
+	var before map[string]shared
+	if was := s.of.Load(); was != nil {
+		before = *was
 	}
 	of := map[string]shared{}
 	stores := cfg.Stores()
@@ -92,10 +96,13 @@ func (s *sharing) users(cfg *configs.Config) {
 			known.phones.SetUsers(stores[j].Users)
 		}
 		for _, user := range s.all[i].users {
-			of[user] = s.all[i]
+			if of[user] = s.all[i]; before[user].seats != known.seats {
+				moved = append(moved, user)
+			}
 		}
 	}
 	s.of.Store(&of)
+	return moved
 }
 
 // changed is a REGISTER that was accepted: all it changes is one user's.
