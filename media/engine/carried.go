@@ -18,6 +18,7 @@ import (
 const (
 	steadyCourse  = 25            // packets in a row that are regular: half a second
 	longestCourse = 32 * 25       // that are waited for, when the kernel soon had to give it back
+	farCourse     = 1 << 20       // that are waited for, when packets go around the kernel's program: hours
 	shortStay     = 100           // packets
 	leads         = 10            // looks at how far a carried stream is ahead, before its lead is judged
 	inheritance   = time.Second   // is waited for until a party hears again what the process before had it hear
@@ -59,6 +60,9 @@ func (c *course) ended(p kernel.Progress) {
 		c.wanted = min(2*max(c.wanted, steadyCourse), longestCourse)
 	}
 }
+
+// around notes that the packets do not come by the kernel's program, whose flow runs on without any.
+func (c *course) around() { c.wanted = min(2*max(c.wanted, steadyCourse), farCourse) }
 
 // steady says that the kernel may have it.
 func (c *course) steady() bool { return c.row >= max(c.wanted, steadyCourse) }
@@ -226,7 +230,11 @@ func (l *leg) comesUp(from netip.AddrPort) {
 	switch {
 	case l.feeds == nil:
 	case from == l.latch.remote:
-		l.feeds.takeBack()
+		to := l.feeds
+		if p := to.look(); p.Runs && p.Packets == 0 {
+			to.course.around()
+		}
+		to.takeBack()
 	default:
 		l.feeds.look()
 	}
@@ -245,6 +253,9 @@ func (s *shard) askRoutes(now time.Time) {
 	for _, rooms := range s.groups {
 		for _, r := range rooms {
 			r.takeBack()
+			for _, l := range r.legs {
+				l.course.wanted = 0
+			}
 		}
 	}
 }

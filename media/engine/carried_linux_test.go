@@ -3,6 +3,7 @@ package engine
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/media/socket"
+	"liandong/media/socket/kernel"
 	"liandong/media/socket/sockettest"
 )
 
@@ -24,12 +26,30 @@ func carriedBy(t *testing.T, cfg Config, sockets socket.Config) *Engine {
 	}
 	t.Cleanup(e.Stop)
 	if e.look.Do(e.openKernel); e.kernel.Load() == nil {
-		if os.Getuid() == 0 && os.Getenv("LIANDONG_PEERS") == "required" {
-			t.Fatal("the kernel relays nothing here")
-		}
-		t.Skip("the kernel relays nothing here")
+		notHere(t)
 	}
 	return e
+}
+
+func notHere(t *testing.T) {
+	t.Helper()
+	if os.Getuid() == 0 && os.Getenv("LIANDONG_PEERS") == "required" {
+		t.Fatal("the kernel relays nothing here")
+	}
+	t.Skip("the kernel relays nothing here")
+}
+
+// aside is a rig whose shard has the kernel's relay, which sees none of its packets: they go around the program.
+func aside(t *testing.T) *rig {
+	t.Helper()
+	relay, err := kernel.Open([]netip.Addr{labNetwork.Address}, kernelTables(), nil)
+	if err != nil {
+		notHere(t)
+	}
+	t.Cleanup(relay.Close)
+	r := newRig(t, labConfig(nil))
+	r.shard.kernel, r.shard.routes = relay, relay.Routes()
+	return r
 }
 
 // inShard runs f on the thread of a session.
@@ -249,4 +269,38 @@ func TestCarriedDrift(t *testing.T) {
 		return ok
 	})
 	b.inOrder()
+}
+
+// TestCarriedAround: where packets go around the kernel's program it is tried ever less often, and anew with other
+// routes.
+func TestCarriedAround(t *testing.T) {
+	r := aside(t)
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.hears(Playlist{}, b)
+	b.hears(Playlist{}, a)
+	tries := func(frames int) (n int) {
+		var was *carried
+		for range frames {
+			r.step()
+			if now := r.session.room.legs[1].carried; now != nil && now != was {
+				n++
+			}
+			was = r.session.room.legs[1].carried
+		}
+		return n
+	}
+	const minute = 3000 // frames
+	if n := tries(minute); n < 2 || n > 10 {
+		t.Errorf("tried %d times in the first minute, want at least 2 and at most 10", n)
+	}
+	if n := tries(minute); n > 2 {
+		t.Errorf("tried %d times in the second minute, want at most 2", n)
+	}
+	if n := len(b.got); n < 2*minute-50 {
+		t.Errorf("%d packets of %d have come through", n, 2*minute)
+	}
+	r.shard.routes--
+	if n := tries(100); n == 0 {
+		t.Error("not tried by other routes")
+	}
 }

@@ -3,10 +3,11 @@
 // which sound comes in rewrite what belongs to a Flow and send it out again.
 //
 // The kernel carries what is regular and nothing else: packets of IPv4 with neither options nor fragments, of the one
-// source, RTP of version 2 without padding, extension, contributing sources or marker, of one SSRC, payload type and
-// size, each the very next in number and in time, as far ahead of real time or behind it as the flow allows. The
-// first packet that is anything else ends the flow: it comes up to the port's own socket, and so does all that
-// follows, in the order in which it came. Who gave the flow reads where it has ended and goes on from there.
+// source and by the interface that leads to it, RTP of version 2 without padding, extension, contributing sources or
+// marker, of one SSRC, payload type and size, each the very next in number and in time, as far ahead of real time or
+// behind it as the flow allows. The first packet that is anything else ends the flow: it comes up to the port's own
+// socket, and so does all that follows, in the order in which it came. Who gave the flow reads where it has ended and
+// goes on from there. Others' packets, and what comes in by other interfaces, come up beside it.
 //
 // What has passed is counted in memory that the kernel shares with the process (BPF_F_MMAPABLE): reading it is no
 // system call either. Maps, program and links can be held by a keeper: flows go on while there is no process.

@@ -12,6 +12,7 @@ const (
 	skbType    = 4
 	skbProto   = 16
 	skbVLAN    = 20
+	skbIndex   = 40 // of the interface
 	skbData    = 76
 	skbDataEnd = 80
 )
@@ -64,6 +65,7 @@ const (
 	slotSamples = 136
 	slotKey     = 144 // 12 bytes, wire
 	slotLast    = 156
+	slotIn      = 160 // interface on which it comes in
 	slotBytes   = 192 // whole cache lines
 	keyBytes    = 12
 )
@@ -168,6 +170,10 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "other"),
 		asm.Mov.Reg(asm.R8, asm.R0),
+		// Who sends from elsewhere under the party's address is for rp_filter to judge.
+		asm.LoadMem(asm.R2, asm.R6, skbIndex, asm.Word),
+		asm.LoadMem(asm.R3, asm.R8, slotIn, asm.Word),
+		asm.JNE.Reg(asm.R2, asm.R3, "other"),
 		// RTCP on the port, RFC 5761 §4: it comes up, and the flow goes on.
 		asm.LoadMem(asm.R2, asm.R7, atRTP+1, asm.Byte),
 		asm.Sub.Imm(asm.R2, 192),

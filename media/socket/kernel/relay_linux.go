@@ -27,7 +27,7 @@ import (
 // flow: a process takes over only flows that it can read.
 const (
 	anyLayout = "kernel/"
-	layout    = anyLayout + "1/"
+	layout    = anyLayout + "2/"
 	linkName  = "link/" // and the interface's number
 )
 
@@ -382,7 +382,7 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 	if err := f.validate(); err != nil {
 		return 0, err
 	}
-	out, err := way(f)
+	in, out, err := way(f)
 	if err != nil {
 		return 0, err
 	}
@@ -394,7 +394,7 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 		return 0, ErrFull
 	}
 	m := r.state(s)
-	m.write(f, r, out)
+	m.write(f, r, in, out)
 	m.store(slotOwned, 1)
 	if err := r.flows.Update(f.key(), uint32(s), ebpf.UpdateNoExist); err != nil {
 		m.store(slotOwned, 0)
@@ -405,23 +405,26 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 	return s, nil
 }
 
-// way is the interface by which a flow leaves; 0: it stays on this machine. Both parties have to be on the same side.
-func way(f Flow) (int, error) {
+// way is the interfaces by which a flow comes in, as what is sent to its party leaves, and leaves; out is 0 when it
+// stays on this machine. Both parties have to be on the same side.
+func way(f Flow) (in, out int, err error) {
 	switch sealed, err := seals(); {
 	case err != nil:
-		return 0, err
+		return 0, 0, err
 	case sealed:
-		return 0, errSeal
+		return 0, 0, errSeal
 	}
-	in, err := route(f.At.Addr(), f.From.Addr())
-	if err != nil {
-		return 0, err
+	if in, err = route(f.At.Addr(), f.From.Addr()); err != nil {
+		return 0, 0, err
 	}
-	out, err := route(f.By.Addr(), f.To.Addr())
+	out, err = route(f.By.Addr(), f.To.Addr())
 	if err == nil && (in == 0) != (out == 0) {
 		err = errWay
 	}
-	return out, err
+	if in == 0 {
+		in = lo
+	}
+	return in, out, err
 }
 
 func (r *Relay) nanoseconds(t time.Time) int64 { return r.beganAt + int64(t.Sub(r.began)) }
@@ -429,7 +432,7 @@ func (r *Relay) nanoseconds(t time.Time) int64 { return r.beganAt + int64(t.Sub(
 func (r *Relay) time(ns uint64) time.Time { return r.began.Add(time.Duration(int64(ns) - r.beganAt)) }
 
 // write fills a slot that nobody looks at.
-func (m state) write(f Flow, r *Relay, out int) {
+func (m state) write(f Flow, r *Relay, in, out int) {
 	clear(m)
 	order, wire := binary.NativeEndian, binary.BigEndian
 	wire.PutUint32(m[slotSSRC:], f.SSRC)
@@ -451,6 +454,7 @@ func (m state) write(f Flow, r *Relay, out int) {
 	order.PutUint32(m[slotJitter:], f.Jitter)
 	order.PutUint32(m[slotLeast:], f.Earliest)
 	order.PutUint32(m[slotMost:], f.Latest)
+	order.PutUint32(m[slotIn:], uint32(in))
 	order.PutUint32(m[slotOut:], uint32(out))
 	order.PutUint32(m[slotLoud:], uint32(f.Loud))
 	m.headers(f, udp)
@@ -559,7 +563,7 @@ func (r *Relay) Adopt(by netip.AddrPort) (s Slot, f Flow, ok bool) {
 	delete(r.orphans, by)
 	m := r.state(s)
 	f = m.flow(r)
-	if out, err := way(f); err != nil || uint32(out) != m.load(slotOut) {
+	if in, out, err := way(f); err != nil || uint32(in) != m.load(slotIn) || uint32(out) != m.load(slotOut) {
 		r.Stop(s) // the route has changed meanwhile
 	}
 	return s, f, true

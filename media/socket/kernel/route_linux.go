@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lo is the number of the interface lo in each network.
+const lo = 1
+
 // route is the interface by which packets from one address of this machine to another address leave; 0: they stay.
 // rtnetlink(7).
 func route(from, to netip.Addr) (int, error) {

@@ -197,6 +197,30 @@ func TestBetweenInterfacesWithout(t *testing.T) {
 	c.comesUp(c.packet())
 }
 
+// What comes in under the party's address by another interface than the one that leads to it comes up, where rp_filter
+// judges it (ip-sysctl.rst), and the flow goes on.
+func TestFromElsewhere(t *testing.T) {
+	n := newNetwork(t)
+	var r *Relay
+	n.middle.in(func() { r = open(t, nil, n.toLeft, n.toRight) })
+	if r == nil {
+		t.SkipNow()
+	}
+	c := newCall(t, r, n.from, n.at, n.by, n.to)
+	n.middle.in(func() { c.put() })
+	c.passes()
+	n.right.ip(t, "route add 10.1.0.0/24 via 10.2.0.1")
+	var forger raw
+	n.right.in(func() { forger = newRaw(t) })
+	forged := rtp(0x80, 8, c.seq, c.stamp, ssrc)
+	forger.send(datagram(c.from.addr, c.at.addr, forged))
+	c.passes()
+	c.has(forged) // where rp_filter is off
+	if got := r.Read(c.slot); got.Packets != 2 || !got.Runs {
+		t.Errorf("%+v", got)
+	}
+}
+
 // full has as many programs at an interface as there can be.
 func full(t *testing.T, at int) {
 	t.Helper()
@@ -251,4 +275,17 @@ func TestAnInterfaceIsRefused(t *testing.T) {
 	})
 	c.comesUp(c.packet())
 	n.middle.in(refused)
+}
+
+// At an interface that is the switch's no more there is nothing of the process before.
+func TestAnInterfaceLess(t *testing.T) {
+	n := newNetwork(t)
+	keeper := sockettest.NewKeeper()
+	n.middle.in(func() {
+		open(t, keeper, n.toLeft, n.toRight)
+		open(t, keeper, n.toLeft)
+	})
+	if got := keeper.Kept(layout + linkName); len(got) != 1 {
+		t.Errorf("the keeper has %q", got)
+	}
 }
