@@ -15,8 +15,9 @@ import (
 
 // In no world do two citizens have one seat by Redis' word, nor does a citizen have what another one has; while all
 // switches and Redis are there and hear each other nobody is given a seat that an earlier one waits for at another
-// switch; a seat that is free does not stay so for long while somebody waits whom his switch can bring to it, whichever
-// switch or Redis is dead, stands still, or has been cut off; and in the end all have been served.
+// switch, also when nobody has answered him before; a seat that is free does not stay so for long while somebody waits
+// whom his switch can bring to it, whichever switch or Redis is dead, stands still, or has been cut off; and in the end
+// all have been served.
 func TestOrderOverSwitches(t *testing.T) {
 	if *world >= 0 {
 		if err := newRoom(*world, t.Logf).run(); err != nil {
@@ -86,6 +87,10 @@ type citizen struct {
 	until time.Time
 	retry time.Time
 	over  bool
+
+	vain  bool     // nobody is to answer in his next round
+	rings []string // seats at which nobody will
+	tried []string // in this round
 }
 
 func newRoom(seed int, log func(string, ...any)) *room {
@@ -181,19 +186,26 @@ func (w *room) step(n *switching, faults bool) {
 		return
 	}
 	if w.now.Before(epoch.Add(faulty)) && w.rng.IntN(250) == 0 {
-		c := &citizen{ref: fmt.Sprint("c", len(w.calls)), at: n, came: w.now}
+		c := &citizen{ref: fmt.Sprint("c", len(w.calls)), at: n, came: w.now, vain: w.rng.IntN(4) == 0}
 		w.calls = append(w.calls, c)
 		w.seek(c)
 	}
 	for _, c := range w.calls {
 		switch {
 		case c.at != n || c.over:
+		case len(c.rings) > 0:
+			if w.now.After(c.until) {
+				w.inVain(c)
+			}
 		case c.seat != "" && w.now.After(c.until):
 			c.over = true
 			w.served++
 			w.log("%v %s gives %s back by %s", w.now.Sub(epoch), c.ref, c.seat, n.name)
 			n.seats.Release(c.ref, c.seat, w.now)
-		case c.seat == "" && w.now.After(c.retry), c.seat == "" && !c.since.IsZero() && w.rng.IntN(4000) == 0:
+		case c.seat == "" && w.now.After(c.retry):
+			c.tried = nil
+			w.seek(c)
+		case c.seat == "" && !c.since.IsZero() && w.rng.IntN(4000) == 0:
 			w.seek(c)
 		}
 	}
@@ -230,7 +242,7 @@ func (w *room) unsure(n *switching) {
 // seek is what a call does that wants a desk.
 func (w *room) seek(c *citizen) {
 	c.retry = w.now.Add(2 * time.Second)
-	claim := exchange.Claim{Call: c.ref, Since: c.came, Line: w.line,
+	claim := exchange.Claim{Call: c.ref, Since: c.came, Line: w.line, Tried: slices.Clone(c.tried),
 		Tell: func(f call.SeatsFound) bool { return w.told(c, f) }}
 	if w.line.Ring != desk.All {
 		claim.Max = 1
@@ -247,14 +259,14 @@ func (w *room) told(c *citizen, f call.SeatsFound) bool {
 	w.log("%v %s by %s is told %+v", w.now.Sub(epoch), c.ref, c.at.name, f)
 	c.at.later = append(c.at.later, func() {
 		switch {
-		case c.over || c.seat != "":
+		case c.over || c.seat != "" || len(c.rings) > 0:
 			for _, seat := range f.Seats {
 				c.at.seats.Release(c.ref, seat, w.now)
 			}
 		case f.Denied:
 			w.seek(c)
 		case len(f.Seats) == 0:
-			if c.since.IsZero() {
+			if c.since.IsZero() && len(c.tried) == 0 {
 				c.since = w.now
 				w.waited++
 			}
@@ -265,8 +277,23 @@ func (w *room) told(c *citizen, f call.SeatsFound) bool {
 	return true
 }
 
+// inVain: nobody has answered. He waits, and all seats have their turn again in the next round.
+func (w *room) inVain(c *citizen) {
+	seats := c.rings
+	c.tried, c.rings = slices.Concat(c.tried, seats), nil
+	w.log("%v %s has rung %v in vain by %s", w.now.Sub(epoch), c.ref, seats, c.at.name)
+	for _, seat := range seats {
+		c.at.seats.Release(c.ref, seat, w.now)
+	}
+	w.seek(c)
+}
+
 // sits: one of the seats answers.
 func (w *room) sits(c *citizen, seats []string) {
+	if c.vain {
+		c.vain, c.rings, c.since, c.until = false, seats, time.Time{}, w.now.Add(time.Second)
+		return
+	}
 	c.seat = seats[w.rng.IntN(len(seats))]
 	c.sure = c.at.m.mine[c.seat]
 	c.until = w.now.Add(time.Duration(500+w.rng.IntN(4000)) * time.Millisecond)
@@ -292,6 +319,9 @@ func (w *room) sits(c *citizen, seats []string) {
 func (w *room) check() {
 	has, busy := map[string]string{}, map[string]bool{}
 	for _, c := range w.calls {
+		for _, seat := range c.rings {
+			busy[seat] = busy[seat] || !c.over
+		}
 		if c.over || c.seat == "" {
 			continue
 		}
