@@ -269,7 +269,7 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 	if err == nil {
 		answers, changed = c.machine.told(c.cfg.Node, r, a)
 		news = c.machine.said.took(steady, r, a)
-		if r.more || all && len(c.machine.open)+len(c.machine.queue) > 0 {
+		if r.more || a.More || all && len(c.machine.open)+len(c.machine.queue) > 0 {
 			c.nudge() // the rest, or what Redis has lost
 		}
 	} else {

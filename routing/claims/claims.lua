@@ -288,18 +288,32 @@ if req.all then
       age = w.node == me and math.floor(now - w.came) or nil}
   end
   reply.waiting = next(list) and list
-  local seen, said = req.epoch == epoch and req.seen <= top and req.seen or 0, {}
-  for _, about in ipairs(redis.call('ZRANGEBYSCORE', changes, '(' .. whole(seen), '+inf')) do
-    local had = redis.call('HGET', words, about)
-    had = had and cjson.decode(had)
-    if had then
-      said[#said + 1] = {about = about, word = had.word, age = now - had.since, over = had.over and now - had.over,
-        left = had.till and had.till - now, own = had.by == req.process or nil}
-    end
-  end
-  reply.said, reply.top, reply.epoch = next(said) and said, top, epoch
   redis.call('PEXPIRE', words, 604800000)
   redis.call('PEXPIRE', changes, 604800000)
+end
+if req.read then
+  local said = {}
+  local function read(after, many) -- the last change that was read
+    local list = redis.call('ZRANGEBYSCORE', changes, '(' .. whole(after), '+inf', 'WITHSCORES', 'LIMIT', 0, many)
+    for i = 1, #list, 2 do
+      local about, had = list[i], redis.call('HGET', words, list[i])
+      had = had and cjson.decode(had)
+      if had then
+        said[#said + 1] = {about = about, word = had.word, age = now - had.since, over = had.over and now - had.over,
+          left = had.till and had.till - now, own = had.by == req.process or nil}
+      end
+      after = tonumber(list[i + 1])
+    end
+    return after, #list == 2 * many
+  end
+  reply.top, reply.more = read(req.epoch == epoch and req.seen <= top and req.seen or 0, req.page)
+  if (req.part or 0) > 0 then
+    local last, more = read(req.again, math.min(req.part, req.page))
+    reply.again = more and last or 0
+  else
+    reply.again = req.again
+  end
+  reply.said, reply.epoch = next(said) and said, epoch
 end
 if changed then
   redis.call('PUBLISH', req.channel, me)

@@ -75,7 +75,7 @@ func newMachine() *machine {
 	return &machine{mine: map[string]bool{}, open: map[string]bool{}, queue: map[string]bool{},
 		want: map[string]Waiter{}, freed: map[string]bool{},
 		other: map[string]string{}, kept: map[string]bool{}, waits: map[string]*place{}, left: map[string]bool{},
-		others: map[string]int{}, said: words{known: map[string]*word{}}}
+		others: map[string]int{}, said: newWords()}
 }
 
 // taken: a call has the seat. by is a call that wants it in its turn; zero: its turn does not matter.
@@ -141,7 +141,7 @@ type request struct {
 	Keep    int64    `json:"keep"`
 	Pass    int64    `json:"pass"`
 	Same    int64    `json:"same"`
-	All     bool     `json:"all,omitempty"` // all seats, places and words are to be answered
+	All     bool     `json:"all,omitempty"` // all seats and places are to be answered
 	Take    []take   `json:"take,omitempty"`
 	Free    []string `json:"free,omitempty"`
 	Wait    []waiter `json:"wait,omitempty"`
@@ -149,6 +149,10 @@ type request struct {
 	Words   []said   `json:"words,omitempty"`
 	Seen    int64    `json:"seen"` // the last change of words that is known
 	Epoch   string   `json:"epoch"`
+	Read    bool     `json:"read,omitempty"` // changes after that are to be answered, no more than
+	Page    int      `json:"page"`
+	Again   int64    `json:"again"` // and so many after this one, which have been read before
+	Part    int      `json:"part"`
 	asked   time.Time
 	steady  time.Time
 	told    []*word
@@ -178,7 +182,9 @@ type reply struct {
 	Later   []string  `json:"later"` // of those that were to be taken: kept for others
 	Waiting []waiting `json:"waiting"`
 	Said    []said    `json:"said"`
-	Top     int64     `json:"top"` // the last change of words
+	Top     int64     `json:"top"` // the last change of words that is told of
+	More    bool      `json:"more"`
+	Again   int64     `json:"again"` // the last one of those read again; 0: there are no more
 	Epoch   string    `json:"epoch"`
 	Lost    bool      `json:"lost"` // Redis has lost what it knew, and is being told again
 }
@@ -208,7 +214,7 @@ func (m *machine) change(now, steady time.Time, all bool) (r request, some bool)
 		r.Wait = append(r.Wait, *p.at(steady))
 	}
 	m.said.change(&r, steady)
-	return r, all || len(r.Take)+len(r.Free)+len(r.Wait)+len(r.Leave)+len(r.Words) > 0
+	return r, r.Read || len(r.Take)+len(r.Free)+len(r.Wait)+len(r.Leave)+len(r.Words) > 0
 }
 
 // takes adds the seats to a request: those that somebody waits for come first, those that Redis has granted last.

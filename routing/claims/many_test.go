@@ -175,3 +175,57 @@ func TestClockSetBack(t *testing.T) {
 		return at[1] > 0 && at[0]-at[1] > 59000 && at[0]-at[1] < 61000 && at[0] < float64(now.UnixMilli())
 	})
 }
+
+// Twenty thousand words are told, and learnt by who begins later, in pages of which none keeps Redis from the others; each
+// is told again in its turn, also what Redis has lost without a trace.
+func TestManyWords(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "no", "--slowlog-log-slower-than", "100000")
+	settled(server)
+	const n = 20000
+	a, now := start(t, server.URL(), "a", func([]string) {}), time.Now()
+	for i := range n {
+		a.Say(Word{About: fmt.Sprint("agent ", i), Word: "not_ready", Since: now.Add(-time.Hour)})
+	}
+	eventually(t, "Redis has all", func() bool { return server.Do("ZCARD", changes) == int64(n) })
+	h := &heard{all: map[string]Word{}}
+	cfg := config(server.URL(), "b")
+	cfg.Learn = h.learn
+	b := startAs(t, cfg)
+	eventually(t, "who begins later learns all", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.all) == n
+	})
+	server.Do("HDEL", hears, "agent 7")
+	server.Do("ZREM", changes, "agent 7")
+	again := time.Now()
+	eventually(t, "it is told again", func() bool { return server.Do("HEXISTS", hears, "agent 7") == int64(1) })
+	t.Logf("told again after %v", time.Since(again).Round(time.Second))
+	if !a.Stats().Up || !b.Stats().Up {
+		t.Errorf("%+v %+v", a.Stats(), b.Stats())
+	}
+	if slow := server.Do("SLOWLOG", "LEN"); slow != int64(0) {
+		t.Errorf("%v exchanges have kept Redis for more than 0.1 s", slow)
+	}
+}
+
+// A page of words is no longer than it may be, and what a switch has read it is told of again in its turn: what it has
+// missed comes so.
+func TestWordsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "no")
+	settled(server)
+	h := &heard{all: map[string]Word{}}
+	cfg := config(server.URL(), "b")
+	cfg.Learn = h.learn
+	a, now := start(t, server.URL(), "a", func([]string) {}), time.Now()
+	startAs(t, cfg)
+	for i := range 100 {
+		a.Say(Word{About: fmt.Sprint("agent ", i), Word: "not_ready", Since: now})
+	}
+	eventually(t, "all are learnt", func() bool { return h.word("agent 99").Word != "" && h.word("agent 0").Word != "" })
+	since := now.Add(time.Minute).UnixMilli() // by a primary that another has replaced: no change of a number that is new
+	server.Do("HSET", hears, "agent 50", fmt.Sprintf(`{"word":"ready","since":"%d","by":"c"}`, since-59000))
+	eventually(t, "what was missed is learnt", func() bool { return h.word("agent 50").Word == "ready" })
+}

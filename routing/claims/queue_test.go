@@ -209,14 +209,14 @@ func TestUntoldWords(t *testing.T) {
 		{"a person's that was", itself(20, 10), person(10), false},
 		{"a later one of itself", itself(10, 5), itself(20, 8), true},
 	} {
-		w := words{known: map[string]*word{}}
+		w := newWords()
 		w.say(c.mine)
 		ms := func(at time.Time) *int64 { n := epoch.Add(time.Minute).Sub(at).Milliseconds(); return &n }
 		s := said{About: "1", Word: c.news.Word, Age: *ms(c.news.Since)}
 		if !c.news.Over.IsZero() {
 			s.Over = ms(c.news.Over)
 		}
-		news := w.took(epoch.Add(time.Minute), request{All: true}, reply{Said: []said{s}, Top: 1, Epoch: "e"})
+		news := w.took(epoch.Add(time.Minute), request{Read: true}, reply{Said: []said{s}, Top: 1, Epoch: "e"})
 		if len(news) > 0 != c.learnt {
 			t.Errorf("%s: learnt %+v", c.what, news)
 		}

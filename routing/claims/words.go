@@ -1,10 +1,6 @@
 package claims
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
 // Word is what a switch says of a desk: how it stands, when it had its last call. Of what is said about one thing the
 // latest counts, whichever switch says it. Immutable.
@@ -30,21 +26,27 @@ func (w Word) counts(o Word) bool {
 
 const (
 	same  = 500 * time.Millisecond // what is said again is no news before
-	round = 60                     // after so many beats all is told and read again
+	round = 60                     // in so many beats each word is told and read again
 )
 
 // words is what one switch knows of desks.
 type words struct {
-	known map[string]*word
-	seen  int64  // the last change that Redis has told of
-	epoch string // of which of its hashes that was
-	beats int
+	known  map[string]*word
+	untold map[string]bool // what Redis is yet to be told
+	turn   []string        // all that is known
+	next   int             // in turn: it is told again
+	seen   int64           // the last change that Redis has told of
+	again  int64           // the last one that was read again
+	epoch  string          // of which of its hashes that was
+	behind bool            // there is more to be read
 }
 
 type word struct {
 	Word
-	told bool
+	told bool // Redis knows
 }
+
+func newWords() words { return words{known: map[string]*word{}, untold: map[string]bool{}} }
 
 // said is a Word under way; times are ms from now.
 type said struct {
@@ -57,21 +59,37 @@ type said struct {
 }
 
 // say: this switch knows.
-func (w *words) say(s Word) { w.known[s.About] = &word{Word: s} }
+func (w *words) say(s Word) {
+	w.note(&word{Word: s})
+	w.untold[s.About] = true
+}
 
-// change adds to a request what Redis is to be told.
+// note takes what is known, by this switch or by Redis.
+func (w *words) note(s *word) {
+	if w.known[s.About] == nil {
+		w.turn = append(w.turn, s.About)
+	}
+	w.known[s.About] = s
+	delete(w.untold, s.About)
+}
+
+// change adds to a request what Redis is to be told, and which changes it is to tell of.
 func (w *words) change(r *request, now time.Time) {
 	if r.All {
-		if w.beats++; w.beats%round == 0 {
-			w.afresh()
+		r.Part = (len(w.turn) + round - 1) / round
+		for range r.Part {
+			w.untold[w.turn[w.next%len(w.turn)]] = true
+			w.next++
 		}
 	}
-	r.Seen, r.Epoch = w.seen, w.epoch
-	for _, about := range slices.Sorted(maps.Keys(w.known)) {
-		k := w.known[about]
-		if k.told {
-			continue
+	r.Seen, r.Again, r.Epoch, r.Page = w.seen, w.again, w.epoch, most
+	r.Read = r.All || w.behind
+	for about := range w.untold {
+		if len(r.Words) == most {
+			r.more = true
+			break
 		}
+		k := w.known[about]
 		s := said{About: about, Word: k.Word.Word, Age: max(0, now.Sub(k.Since).Milliseconds())}
 		if !k.Over.IsZero() {
 			over := max(0, now.Sub(k.Over).Milliseconds())
@@ -85,21 +103,26 @@ func (w *words) change(r *request, now time.Time) {
 	}
 }
 
-// afresh has all told and read again.
+// afresh has all told again.
 func (w *words) afresh() {
-	for _, k := range w.known {
-		k.told = false
+	for about, k := range w.known {
+		k.told, w.untold[about] = false, true
 	}
-	w.seen, w.epoch = 0, ""
 }
 
 // took is Redis' answer: what other switches have said since.
 func (w *words) took(now time.Time, r request, a reply) (news []Word) {
 	for _, k := range r.told {
-		k.told = true
+		if k.told = true; w.known[k.About] == k { // nothing else has been said since
+			delete(w.untold, k.About)
+		}
 	}
-	if !r.All {
+	if !r.Read {
 		return nil
+	}
+	w.behind = a.More
+	if w.again = a.Again; w.epoch != a.Epoch {
+		w.again = 0
 	}
 	if w.epoch != "" && (a.Epoch != w.epoch || a.Top < w.seen) { // it has lost what it knew
 		w.afresh()
@@ -119,7 +142,7 @@ func (w *words) took(now time.Time, r request, a reply) (news []Word) {
 		case had != nil && (!had.told || had.Word.Word == n.Word) && n.Since.Sub(had.Since).Abs() < same,
 			had != nil && !had.told && had.counts(n):
 		default:
-			w.known[s.About] = &word{n, true}
+			w.note(&word{n, true})
 			news = append(news, n)
 		}
 	}
