@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -90,9 +91,7 @@ func (s *Seats) note(seat string, a Agent) {
 	s.agents[seat] = a
 	s.keep(seat, a)
 	s.changed(seat)
-	if !slices.Contains(s.restless, seat) {
-		s.restless = append(s.restless, seat)
-	}
+	s.restless[seat] = true
 	s.stir()
 	if a.State != Ready {
 		return
@@ -173,7 +172,8 @@ func (s *Seats) Deadline() (at time.Time, ok bool) {
 func (s *Seats) takeRestless() (list, hands []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, hands, s.restless, s.changedHands = s.restless, s.changedHands, nil, nil
+	list, hands, s.changedHands = slices.Sorted(maps.Keys(s.restless)), s.changedHands, nil
+	clear(s.restless)
 	return list, hands
 }
 

@@ -30,7 +30,7 @@ type Seats struct {
 	lineOf   func(seat string) *desk.Hotline // whose rules hold for it; nil: no line's
 	keep     func(seat string, a Agent)      // stores that; under the lock: must not block
 	vain     map[string]int                  // how often in a row a seat has rung in vain
-	restless []string                        // seats whose state has changed and has not been reported
+	restless map[string]bool                 // seats whose state has changed and has not been reported
 	stirred  chan struct{}                   // holds a token while restless or changedHands is not empty
 
 	changedHands []string // seats that another switch has now, or has no more, which has not been shown
@@ -57,7 +57,8 @@ func NewSeats(online func(user string) bool) *Seats {
 		last: map[string]string{}, idle: map[string]time.Time{}, waiting: map[string][]Claim{},
 		free: map[string]*freeSeats{}, shared: none{},
 		changed: func(string) {}, agents: map[string]Agent{}, vain: map[string]int{}, keep: func(string, Agent) {},
-		lineOf: func(string) *desk.Hotline { return nil }, stirred: make(chan struct{}, 1)}
+		lineOf: func(string) *desk.Hotline { return nil }, stirred: make(chan struct{}, 1),
+		restless: map[string]bool{}}
 }
 
 // Take claims a seat for a call that its phone wants to come into. It must be free,
