@@ -14,7 +14,6 @@ import (
 
 // claims are those of another switch, which answers when the test says so.
 type claims struct {
-	none        // of what a test does not look at
 	mine, other map[string]bool
 	asked       []func()
 	waits       map[string]Waiter
