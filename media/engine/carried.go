@@ -20,6 +20,7 @@ const (
 	longestCourse = 32 * 25       // that are waited for, when the kernel soon had to give it back
 	farCourse     = 1 << 20       // that are waited for, when packets go around the kernel's program: hours
 	shortStay     = 100           // packets
+	mostGiven     = 4             // directions in a tick: after a change of routes all of a shard are to be given anew
 	leads         = 10            // looks at how far a carried stream is ahead, before its lead is judged
 	inheritance   = time.Second   // is waited for until a party hears again what the process before had it hear
 	carriedRest   = 4 * phaseTime // ticks wait for others when the kernel has all calls of a shard: none sends
@@ -83,7 +84,8 @@ func (r *room) carry(now time.Time) {
 		return
 	}
 	for _, l := range r.legs {
-		if l.carried == nil && l.course.steady() && l.plain(now) {
+		if r.shard.gives > 0 && l.carried == nil && l.course.steady() && l.plain(now) {
+			r.shard.gives--
 			l.shard.flush()
 			l.give(now)
 		}
@@ -131,7 +133,7 @@ func (l *leg) give(now time.Time) {
 		c.row, c.wanted = 0, longestCourse
 		return
 	}
-	l.begin(slot, f, s, kernel.Progress{})
+	l.begin(slot, f, s, kernel.Progress{Runs: true})
 }
 
 func (l *leg) begin(slot kernel.Slot, f kernel.Flow, source *leg, seen kernel.Progress) {
@@ -155,7 +157,10 @@ func kernelTables() [2][256]uint32 { return [2][256]uint32{squares[codec.PCMA], 
 
 // look counts what the kernel has relayed to the leg.
 func (l *leg) look() kernel.Progress {
-	p := l.shard.kernel.Read(l.carried.slot)
+	p, ok := l.shard.kernel.Read(l.carried.slot)
+	if !ok {
+		return l.carried.seen
+	}
 	l.tally(p)
 	return p
 }
@@ -328,7 +333,10 @@ func (l *leg) decide(now time.Time) {
 // keep goes on with what the kernel relays as if it had been given to it here.
 func (l *leg) keep(now time.Time) {
 	h, s := l.left, l.sources[0]
-	p := l.shard.kernel.Read(h.slot)
+	p, ok := l.shard.kernel.Read(h.slot)
+	if !ok {
+		return // it is decided with the next tick
+	}
 	before := s.reception
 	since := h.flow.Start
 	s.reception.Resume(&rtp.Header{SSRC: h.flow.SSRC, SequenceNumber: p.Seq, Timestamp: p.Timestamp},
@@ -353,6 +361,15 @@ func (l *leg) succeed() {
 	l.left, l.crossfade.due = nil, true
 	for _, s := range l.room.legs { // nothing waits in the socket of whom the kernel had until now
 		s.checkpoints.restored = s.checkpoints.restored && !(p.Runs && s.local() == h.flow.At)
+	}
+}
+
+// succeed takes over all that the kernel relays for the process before to a party or of what it says; nil: to any.
+func (r *room) succeed(party *leg) {
+	for _, l := range r.legs {
+		if l.left != nil && (party == nil || l == party || l.left.flow.At == party.local()) {
+			l.succeed()
+		}
 	}
 }
 

@@ -180,6 +180,43 @@ func TestCarriedGoesOn(t *testing.T) {
 	}
 }
 
+// TestCarriedEnds: what the kernel relays for the process before is taken over at once when it is to be recorded or
+// looked at here, and when one of the parties leaves.
+func TestCarriedEnds(t *testing.T) {
+	sockets := socket.Default()
+	sockets.Keeper = sockettest.NewKeeper()
+	cfg := loopbackConfig(t, 12)
+	first := carriedBy(t, cfg, sockets)
+	commands := map[string]Command{"record": Record{Leg: 1, Tap: &tape{}, Channel: 1}, "sniff": Sniff{To: &heads{}},
+		"close": Close{Leg: 1}}
+	reported := map[string]*states{}
+	for ref := range commands {
+		reported[ref] = &states{known: map[LegID]LegState{}}
+		s := first.NewSession(ref, reported[ref].sink)
+		pickUp(t, s, 1, codec.PCMA)
+		pickUp(t, s, 2, codec.PCMA)
+		hear(s, 1, 2)
+		hear(s, 2, 1)
+		eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+	}
+	first.Leave()
+	second := carriedBy(t, cfg, sockets)
+	for ref, c := range commands {
+		s, err := second.Restore(ref, reported[ref].sink, reported[ref].list())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Do(c)
+		inShard(s, func() {
+			for _, l := range s.room.legs {
+				if l.left != nil {
+					t.Errorf("%s: the kernel goes on with leg %d", ref, l.id)
+				}
+			}
+		})
+	}
+}
+
 // TestCarriedSilence: a party that falls silent is missed, its partner gets comfort noise, and it is heard again when
 // it is back.
 func TestCarriedSilence(t *testing.T) {
@@ -219,8 +256,6 @@ func TestCarriedStranger(t *testing.T) {
 	hear(s, 1, 2)
 	hear(s, 2, 1)
 	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
-	var slots [2]*carried
-	inShard(s, func() { slots = [2]*carried{s.room.legs[0].carried, s.room.legs[1].carried} })
 	was := a.count()
 	eventually(t, "a while goes by", func() bool { return a.count() > was+110 }) // longer than movedAfter
 	stranger, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(a.engine))
@@ -233,14 +268,19 @@ func TestCarriedStranger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 20 {
-		_, _ = stranger.Write(data)
+	has := func() (slots [2]*carried) {
+		inShard(s, func() { slots = [2]*carried{s.room.legs[0].carried, s.room.legs[1].carried} })
+		return slots
 	}
-	eventually(t, "they are counted", func() bool { return e.Stats().Strangers == 20 })
-	inShard(s, func() {
-		if now := [2]*carried{s.room.legs[0].carried, s.room.legs[1].carried}; now != slots {
-			t.Error("a stranger has ended what the kernel does")
+	sent := uint64(0)
+	eventually(t, "a stranger ends nothing that the kernel does", func() bool { // a party that is late does
+		before := has()
+		for range 20 {
+			_, _ = stranger.Write(data)
 		}
+		sent += 20
+		eventually(t, "they are counted", func() bool { return e.Stats().Strangers == sent })
+		return before[0] != nil && before[1] != nil && has() == before
 	})
 	if !a.hears(b) || !b.hears(a) {
 		t.Error("they do not hear each other")
@@ -302,5 +342,32 @@ func TestCarriedAround(t *testing.T) {
 	r.shard.routes--
 	if n := tries(100); n == 0 {
 		t.Error("not tried by other routes")
+	}
+}
+
+// TestCarriedInTurn: when many directions are to be given to the kernel at once it gets some of them with each tick.
+func TestCarriedInTurn(t *testing.T) {
+	r := aside(t)
+	for leg := LegID(1); leg < 12; leg += 2 {
+		a, b := r.phone(leg, codec.PCMA), r.phone(leg+1, codec.PCMA)
+		a.hears(Playlist{}, b)
+		b.hears(Playlist{}, a)
+	}
+	all := map[LegID]bool{}
+	for range 100 {
+		r.step()
+		n := 0
+		for _, l := range r.session.room.legs {
+			if l.carried != nil {
+				n++
+				all[l.id] = true
+			}
+		}
+		if n > mostGiven {
+			t.Fatalf("%d directions with a tick, want at most %d", n, mostGiven)
+		}
+	}
+	if len(all) != 12 {
+		t.Errorf("the kernel has had only %d of 12 directions", len(all))
 	}
 }

@@ -56,9 +56,15 @@ func (r *room) do(c Command) {
 		}
 	case Sniff:
 		r.sniffer = c.To
+		if c.To != nil {
+			r.succeed(nil)
+		}
 	case Record:
 		if l := r.leg(c.Leg); l != nil {
 			l.record = c
+			if c.Tap != nil {
+				r.succeed(nil)
+			}
 		}
 	case Close:
 		if l := r.leg(c.Leg); l != nil {

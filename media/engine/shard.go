@@ -47,6 +47,7 @@ type shard struct {
 	stopping bool
 	routes   uint32              // kernel.Relay.Routes
 	routesAt time.Time           // when it was asked for
+	gives    int                 // so many directions the kernel may still be given in this tick
 	sweepAt  time.Time           // what the process before has left to the kernel is over then; zero: not this shard's
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
@@ -169,6 +170,7 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 		return
 	}
 	s.count.ticks.Add(1)
+	s.gives = mostGiven
 	if now.Sub(due) > frameTime/2 {
 		s.count.late.Add(1)
 	}
@@ -265,8 +267,9 @@ func (s *shard) end(r *room) {
 
 func (s *shard) close(l *leg) {
 	l.room.takeBack()
-	if l.left != nil {
-		l.succeed()
+	l.room.succeed(l)
+	if s.kernel != nil {
+		s.kernel.Drop(l.local()) // to whom does not go on here
 	}
 	l.goodbye(s.now)
 	l.room.emit(l.closed())

@@ -44,9 +44,14 @@ type Relay struct {
 	began         time.Time
 	beganAt       int64 // the same as CLOCK_MONOTONIC has it
 
+	used sync.Map // interfaces by which flows come in and leave
+
 	look    sync.Once
-	mu      sync.Mutex
-	orphans map[netip.AddrPort]Slot // guarded by mu: of the process before, by the port that they leave by
+	mu      sync.Mutex              // guards all below
+	orphans map[netip.AddrPort]Slot // of the process before, by the port that they leave by
+	ways    map[[2]netip.Addr]int   // what route has answered at waysAt
+	sealed  bool                    // what seals has
+	waysAt  uint32                  // Routes
 }
 
 // Open puts the program into the kernel for sound that comes in at the addresses; tables have the square of what each
@@ -79,6 +84,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 		return r, err
 	}
 	for _, at := range places {
+		r.used.Store(at, nil)
 		if err := r.attach(at, k); err != nil {
 			return r, err
 		}
@@ -382,7 +388,7 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 	if err := f.validate(); err != nil {
 		return 0, err
 	}
-	in, out, err := way(f)
+	in, out, err := r.way(f)
 	if err != nil {
 		return 0, err
 	}
@@ -407,17 +413,23 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 
 // way is the interfaces by which a flow comes in, as what is sent to its party leaves, and leaves; out is 0 when it
 // stays on this machine. Both parties have to be on the same side.
-func way(f Flow) (in, out int, err error) {
-	switch sealed, err := seals(); {
-	case err != nil:
-		return 0, 0, err
-	case sealed:
+func (r *Relay) way(f Flow) (in, out int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.Routes(); r.ways == nil || r.waysAt != now || len(r.ways) > 2*MostFlows {
+		sealed, err := seals()
+		if err != nil {
+			return 0, 0, err
+		}
+		r.ways, r.sealed, r.waysAt = map[[2]netip.Addr]int{}, sealed, now
+	}
+	if r.sealed {
 		return 0, 0, errSeal
 	}
-	if in, err = route(f.At.Addr(), f.From.Addr()); err != nil {
+	if in, err = r.route(f.At.Addr(), f.From.Addr()); err != nil {
 		return 0, 0, err
 	}
-	out, err = route(f.By.Addr(), f.To.Addr())
+	out, err = r.route(f.By.Addr(), f.To.Addr())
 	if err == nil && (in == 0) != (out == 0) {
 		err = errWay
 	}
@@ -425,6 +437,20 @@ func way(f Flow) (in, out int, err error) {
 		in = lo
 	}
 	return in, out, err
+}
+
+// route asks each thing once for as long as nothing changes. It needs mu.
+func (r *Relay) route(from, to netip.Addr) (int, error) {
+	at, ok := r.ways[[2]netip.Addr{from, to}]
+	if ok {
+		return at, nil
+	}
+	at, err := route(from, to)
+	if err == nil {
+		r.ways[[2]netip.Addr{from, to}] = at
+		r.used.Store(at, nil)
+	}
+	return at, err
 }
 
 func (r *Relay) nanoseconds(t time.Time) int64 { return r.beganAt + int64(t.Sub(r.began)) }
@@ -512,34 +538,46 @@ func (m state) flow(r *Relay) Flow {
 	}
 }
 
-// Read is how far a flow has come.
-func (r *Relay) Read(s Slot) Progress {
-	m := r.state(s)
-	for {
-		before := atomic.LoadUint64(m.double(slotPackets))
-		if m.load(slotState)&busy != 0 {
-			runtime.Gosched() // it is at work on a packet: a microsecond
-			continue
+// mostRounds are tried until a flow is found at rest: the program may have been interrupted at its work.
+const mostRounds = 100
+
+// Read is how far a flow has come; false: it is at work on a packet and does not come to an end.
+func (r *Relay) Read(s Slot) (p Progress, ok bool) {
+	for range mostRounds {
+		if p, ok = r.read(s); ok {
+			break
 		}
-		p := Progress{
-			Packets: before, Seq: uint16(m.load(slotSeq)), Timestamp: m.load(slotStamp),
-			At:      r.time(atomic.LoadUint64(m.double(slotAt))),
-			Transit: m.load(slotTransit), Jitter: m.load(slotJitter),
-			Squares: atomic.LoadUint64(m.double(slotSquares)), Samples: m.load(slotSamples),
-			Last: byte(m.load(slotLast)),
-		}
-		state := m.load(slotState)
-		p.Runs = state&runs != 0
-		if state&busy == 0 && atomic.LoadUint64(m.double(slotPackets)) == before {
-			return p
-		}
+		runtime.Gosched() // a packet takes a microsecond
 	}
+	return p, ok
 }
 
-// Stop ends a flow: what comes from now on comes up. It gives how far it has come; Runs is how it was until now.
+func (r *Relay) read(s Slot) (p Progress, ok bool) {
+	m := r.state(s)
+	before := atomic.LoadUint64(m.double(slotPackets))
+	if m.load(slotState)&busy != 0 {
+		return Progress{}, false
+	}
+	p = Progress{
+		Packets: before, Seq: uint16(m.load(slotSeq)), Timestamp: m.load(slotStamp),
+		At:      r.time(atomic.LoadUint64(m.double(slotAt))),
+		Transit: m.load(slotTransit), Jitter: m.load(slotJitter),
+		Squares: atomic.LoadUint64(m.double(slotSquares)), Samples: m.load(slotSamples),
+		Last: byte(m.load(slotLast)),
+	}
+	state := m.load(slotState)
+	p.Runs = state&runs != 0
+	return p, state&busy == 0 && atomic.LoadUint64(m.double(slotPackets)) == before
+}
+
+// Stop ends a flow, and waits for the packet that it is at work on: what comes from now on comes up. It gives how far
+// it has come; Runs is how it was until now.
 func (r *Relay) Stop(s Slot) Progress {
 	before := atomic.AndUint32(r.state(s).word(slotState), ^uint32(runs))
-	p := r.Read(s)
+	p, ok := r.read(s)
+	for ; !ok; p, ok = r.read(s) {
+		runtime.Gosched()
+	}
 	p.Runs = before&runs != 0
 	return p
 }
@@ -556,14 +594,15 @@ func (r *Relay) Free(s Slot) {
 func (r *Relay) Adopt(by netip.AddrPort) (s Slot, f Flow, ok bool) {
 	r.first()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s, ok = r.orphans[by]; !ok {
+	s, ok = r.orphans[by]
+	delete(r.orphans, by)
+	r.mu.Unlock()
+	if !ok {
 		return 0, Flow{}, false
 	}
-	delete(r.orphans, by)
 	m := r.state(s)
 	f = m.flow(r)
-	if in, out, err := way(f); err != nil || uint32(in) != m.load(slotIn) || uint32(out) != m.load(slotOut) {
+	if in, out, err := r.way(f); err != nil || uint32(in) != m.load(slotIn) || uint32(out) != m.load(slotOut) {
 		r.Stop(s) // the route has changed meanwhile
 	}
 	return s, f, true

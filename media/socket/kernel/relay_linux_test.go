@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ func TestCarries(t *testing.T) {
 			squares += uint64(table[p[12+lookedAt(i)]])
 			samples++
 		}
-		got := c.r.Read(c.slot)
+		got := c.read()
 		ticks := uint32(got.At.Sub(c.flow.Start)/(time.Millisecond/8)) - got.Timestamp // RFC 3550 §A.8
 		d := int32(ticks - transit)
 		transit = ticks
@@ -171,6 +173,33 @@ func TestOddDatagrams(t *testing.T) {
 	}
 }
 
+// Who reads does not wait for a packet that is never done with; who stops the flow does.
+func TestAtWork(t *testing.T) {
+	c := onLoopback(t, open(t, nil, loopback)).put()
+	c.passes()
+	word := c.r.state(c.slot).word(slotState)
+	atomic.OrUint32(word, busy)
+	if got, ok := c.r.Read(c.slot); ok {
+		t.Errorf("%+v while it is at work", got)
+	}
+	stopped := make(chan Progress, 1)
+	go func() { stopped <- c.r.Stop(c.slot) }()
+	for atomic.LoadUint32(word)&runs != 0 {
+		runtime.Gosched()
+	}
+	atomic.StoreUint64(c.r.state(c.slot).double(slotPackets), 7)
+	select {
+	case got := <-stopped:
+		t.Errorf("%+v while it is at work", got)
+	default:
+	}
+	atomic.AndUint32(word, ^uint32(busy))
+	if got := <-stopped; got.Packets != 7 || !got.Runs {
+		t.Errorf("%+v", got)
+	}
+	c.r.Free(c.slot)
+}
+
 // A flow takes what is as far ahead of real time, or behind it, as it was told, and no more.
 func TestBounds(t *testing.T) {
 	r := open(t, nil, loopback)
@@ -284,7 +313,7 @@ func TestFlowsGoOn(t *testing.T) {
 	}
 	c.r, c.slot = next, slot
 	c.passes()
-	if got := next.Read(slot); got.Packets != 4 || !got.Runs || got.Seq != c.seq-1 {
+	if got := c.read(); got.Packets != 4 || !got.Runs || got.Seq != c.seq-1 {
 		t.Errorf("%+v", got)
 	}
 	if _, _, ok := next.Adopt(c.by.addr); ok {

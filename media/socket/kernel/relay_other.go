@@ -23,7 +23,7 @@ func End(socket.Keeper) {}
 func (*Relay) Routes() uint32                          { return 0 }
 func (*Relay) Close()                                  {}
 func (*Relay) Put(Flow) (Slot, error)                  { return 0, errors.ErrUnsupported }
-func (*Relay) Read(Slot) Progress                      { return Progress{} }
+func (*Relay) Read(Slot) (Progress, bool)              { return Progress{}, false }
 func (*Relay) Stop(Slot) Progress                      { return Progress{} }
 func (*Relay) Free(Slot)                               {}
 func (*Relay) Adopt(netip.AddrPort) (Slot, Flow, bool) { return 0, Flow{}, false }

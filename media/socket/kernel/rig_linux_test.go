@@ -192,6 +192,18 @@ func (c *call) has(p []byte) {
 	}
 }
 
+// read waits until the flow is at rest.
+func (c *call) read() Progress {
+	c.t.Helper()
+	for start := time.Now(); time.Since(start) < patience; {
+		if p, ok := c.r.Read(c.slot); ok {
+			return p
+		}
+	}
+	c.t.Fatal("the flow is at work for ever")
+	return Progress{}
+}
+
 func (c *call) free() Progress {
 	p := c.r.Stop(c.slot)
 	c.r.Free(c.slot)

@@ -43,11 +43,11 @@ func ask(family int, question []byte) ([]byte, error) {
 // Of linux/xfrm.h.
 const (
 	getPolicies  = 0x25 // XFRM_MSG_GETSPDINFO
-	policyCounts = 1    // XFRMA_SPD_INFO: incnt, outcnt …
+	policyCounts = 1    // XFRMA_SPD_INFO, a struct xfrmu_spdinfo: incnt, outcnt …
 	policyGroup  = 4    // XFRMNLGRP_POLICY
 )
 
-// seals says that IPsec has a policy for what leaves, which a flow would go around.
+// seals says that IPsec has a policy for what comes in or leaves, which a flow would go around.
 func seals() (bool, error) {
 	order := binary.NativeEndian
 	var q []byte
@@ -66,7 +66,8 @@ func seals() (bool, error) {
 	if len(m) < head+unix.SizeofRtAttr+8 || order.Uint16(m[head+2:]) != policyCounts {
 		return false, fmt.Errorf("kernel: policies of IPsec: %w", unix.EBADMSG)
 	}
-	return order.Uint32(m[head+unix.SizeofRtAttr+4:]) > 0, nil
+	in, out := order.Uint32(m[head+unix.SizeofRtAttr:]), order.Uint32(m[head+unix.SizeofRtAttr+4:])
+	return in > 0 || out > 0, nil
 }
 
 func routeQuestion(from, to netip.Addr) []byte {
@@ -117,10 +118,11 @@ func routeAnswer(m []byte) (int, error) {
 	return 0, unix.EBADMSG
 }
 
-// watch is sockets that hear of each change of links, addresses, routes, rules, and policies of IPsec.
+// watch is sockets that hear of each change of links, routes, rules, and policies of IPsec. An address that comes or
+// goes has a route of its own, in the table local; one whose lifetime is renewed changes nothing.
 func watch() (fds []int, err error) {
 	for family, groups := range map[int]uint32{
-		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE,
+		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE,
 		unix.NETLINK_XFRM:  1 << (policyGroup - 1),
 	} {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, family)
@@ -142,16 +144,32 @@ func watch() (fds []int, err error) {
 // by the interface that they were put by, and are lost where that is wrong. It never waits.
 func (r *Relay) Routes() uint32 {
 	for _, fd := range r.changes {
-		for heard(fd) {
-			r.routes.Add(1)
+		for more := true; more; {
+			var matters bool
+			if more, matters = r.heard(fd); matters {
+				r.routes.Add(1)
+			}
 		}
 	}
 	return r.routes.Load()
 }
 
-// heard takes a message; ENOBUFS: there were more than it has room for.
-func heard(fd int) bool {
+// heard takes a message, if there is one. An interface by which nothing of ours comes in or leaves does not matter: its
+// routes have messages of their own.
+func (r *Relay) heard(fd int) (more, matters bool) {
 	var m [4096]byte
-	_, _, err := unix.Recvfrom(fd, m[:], 0)
-	return err == nil || err == unix.ENOBUFS
+	n, _, err := unix.Recvfrom(fd, m[:], 0)
+	if err == unix.ENOBUFS { // there were more than it has room for
+		return true, true
+	}
+	if err != nil {
+		return false, false
+	}
+	order := binary.NativeEndian
+	const head = unix.SizeofNlMsghdr + 8 // up to ifi_index of struct ifinfomsg
+	if kind := order.Uint16(m[4:]); n < head || kind != unix.RTM_NEWLINK && kind != unix.RTM_DELLINK {
+		return true, true // no message of XFRMNLGRP_POLICY has one of these numbers
+	}
+	_, used := r.used.Load(int(order.Uint32(m[head-4:])))
+	return true, used
 }

@@ -134,7 +134,7 @@ func TestBetweenInterfaces(t *testing.T) {
 	broken[150] ^= 16
 	wire.send(broken)
 	c.passes()
-	if got := r.Read(c.slot); got.Packets != 43 || !got.Runs {
+	if got := c.read(); got.Packets != 43 || !got.Runs {
 		t.Errorf("%+v", got)
 	}
 	c.comesUp(rtp(0x80, 101, c.seq, c.stamp, ssrc))
@@ -148,6 +148,48 @@ func TestBetweenInterfaces(t *testing.T) {
 	if r.Routes() == routes {
 		t.Error("a route has changed, and nothing was told")
 	}
+	for _, change := range []struct {
+		commands []string
+		matters  bool
+	}{
+		{[]string{"addr add 10.3.0.1/24 dev left valid_lft 1000 preferred_lft 1000"}, true},
+		{[]string{"addr change 10.3.0.1/24 dev left valid_lft 2000 preferred_lft 2000"}, false},
+		{[]string{"link add other type veth peer name another"}, false},
+		{[]string{"link set other up", "link del other"}, false},
+		{[]string{"link set right mtu 1400"}, true},
+		{[]string{"addr del 10.3.0.1/24 dev left"}, true},
+		{[]string{"rule add from 10.3.0.1 lookup main"}, true},
+	} {
+		r.Routes()
+		routes = r.Routes()
+		if n.middle.ip(t, change.commands...); (r.Routes() != routes) != change.matters {
+			t.Errorf("%q: it is told: %v, want %v", change.commands, !change.matters, change.matters)
+		}
+	}
+	turned := newCall(t, r, n.to, n.by, n.at, n.from)
+	put := func(want uint32) {
+		t.Helper()
+		n.middle.in(func() { turned.put() })
+		if out := r.state(turned.slot).load(slotOut); out != want {
+			t.Errorf("leaves by interface %d, want %d", out, want)
+		}
+		turned.free()
+	}
+	left := r.state(c.slot).load(slotIn)
+	put(left)
+	n.middle.ip(t, "route add 10.1.0.2/32 via 10.2.0.2")
+	put(r.state(c.slot).load(slotOut)) // what was known of routes is so no longer
+	n.middle.ip(t, "route del 10.1.0.2/32")
+	put(left)
+
+	n.middle.ip(t, "xfrm policy add src 10.1.0.2/32 dst 10.1.0.1/32 dir in "+
+		"tmpl src 10.1.0.2 dst 10.1.0.1 proto esp mode tunnel")
+	n.middle.in(func() {
+		if _, err := r.Put(turned.flow); !errors.Is(err, errSeal) {
+			t.Errorf("where IPsec has a policy for what comes in: %v", err)
+		}
+	})
+	n.middle.ip(t, "xfrm policy flush")
 	routes = r.Routes()
 	sealed := newCall(t, r, n.to, n.by, n.at, n.from)
 	n.middle.ip(t, "xfrm policy add src 10.1.0.1/32 dst 10.1.0.2/32 dir out "+
@@ -216,7 +258,7 @@ func TestFromElsewhere(t *testing.T) {
 	forger.send(datagram(c.from.addr, c.at.addr, forged))
 	c.passes()
 	c.has(forged) // where rp_filter is off
-	if got := r.Read(c.slot); got.Packets != 2 || !got.Runs {
+	if got := c.read(); got.Packets != 2 || !got.Runs {
 		t.Errorf("%+v", got)
 	}
 }
