@@ -7,7 +7,8 @@ import (
 	"liandong/routing/desk"
 )
 
-// However often its desks have refused, a citizen whom another switch was ahead of seeks again soon.
+// However often its desks have refused, a citizen whom another switch was ahead of seeks again soon, and any other
+// before long.
 func TestDeniedSeeksAgainSoon(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	dir := &desk.Directory{Hotlines: map[string]*desk.Hotline{"110": {ID: "110", Seats: []string{"1101"},
@@ -15,7 +16,7 @@ func TestDeniedSeeksAgainSoon(t *testing.T) {
 	for _, c := range []struct {
 		denied bool
 		want   time.Duration
-	}{{false, longestPause}, {true, retryPause}} {
+	}{{false, 8 * time.Second}, {true, retryPause}} {
 		m := &machine{Call: Call{Phase: Ringing, Hunt: &Hunt{Hotline: "110", Since: now, Rounds: 9, Queued: true}},
 			dir: dir, now: now}
 		if c.denied {

@@ -13,8 +13,8 @@ import (
 const retryPause = 2 * time.Second
 
 // longestPause is what the pause between two rounds grows to. Whoever becomes free meanwhile
-// is offered by the queue at once.
-const longestPause = 16 * time.Second
+// is offered by the queue at once; but of the seats that have had their turn other switches keep none for the caller.
+const longestPause = 8 * time.Second
 
 // longestRing ends the ringing of a desk for which no time is configured: a
 // phone that answers 180 and then nothing must not hold a call for ever.
