@@ -231,3 +231,20 @@ func TestWordsAreReadAgain(t *testing.T) {
 	server.Do("HSET", hears, "agent 50", word) // and no change has a new number
 	eventually(t, "what was missed is learnt", func() bool { return h.word("agent 50").Word == "ready" })
 }
+
+// What others were known to have, a Redis that has lost it does not make free, before they can have said so again.
+func TestWhatWasKnownCounts(t *testing.T) {
+	m := newMachine()
+	read := func(a reply) {
+		r, _ := m.change(epoch, epoch, true)
+		m.told("b", r, a)
+	}
+	read(reply{Whose: []string{"1101", "a", "1102", "a"}})
+	read(reply{Lost: true, Whose: []string{"1102", "c"}})
+	if m.other["1101"] != "a" || m.other["1102"] != "c" || !m.bars("1101") {
+		t.Errorf("known are %v", m.other)
+	}
+	if read(reply{}); m.bars("1101") || m.bars("1102") {
+		t.Errorf("they have %v for ever", m.other)
+	}
+}
