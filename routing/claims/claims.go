@@ -219,12 +219,13 @@ func (c *Claims) watch(ctx context.Context) {
 			c.mu.Lock()
 			answers, changed := c.machine.late(time.Now())
 			c.mu.Unlock()
-			c.say(answers, changed)
+			c.deliver(answers, changed)
 		}
 	}
 }
 
-func (c *Claims) say(answers []answer, changed []string) {
+// deliver gives those who wait the answers, and tells whose seats have changed.
+func (c *Claims) deliver(answers []answer, changed []string) {
 	for _, a := range answers {
 		a.done(a.denied)
 	}
@@ -290,7 +291,7 @@ func (c *Claims) exchange(ctx context.Context, all bool) {
 		c.log.Info("seats are shared again")
 	}
 	c.failing = err != nil
-	if c.say(answers, changed); first && len(changed) == 0 {
+	if c.deliver(answers, changed); first && len(changed) == 0 {
 		c.cfg.Changed(nil)
 	}
 }

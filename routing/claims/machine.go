@@ -147,12 +147,12 @@ type request struct {
 	Wait    []waiter `json:"wait,omitempty"`
 	Leave   []string `json:"leave,omitempty"`
 	Words   []said   `json:"words,omitempty"`
-	Seen    int64    `json:"seen"` // the last change of words that is known
-	Epoch   string   `json:"epoch"`
-	Read    bool     `json:"read,omitempty"` // changes after that are to be answered, no more than
-	Page    int      `json:"page"`
-	Again   int64    `json:"again"` // and so many after this one, which have been read before
-	Part    int      `json:"part"`
+	Seen    int64    `json:"seen"`           // the last change of words that is known
+	Epoch   string   `json:"epoch"`          // which hash of words Seen is a number of; "": none is known yet
+	Read    bool     `json:"read,omitempty"` // changes after Seen are to be answered
+	Page    int      `json:"page"`           // most of them in one answer
+	Again   int64    `json:"again"`          // the last change that has been read again
+	Part    int      `json:"part"`           // so many after Again are to be answered as well
 	asked   time.Time
 	steady  time.Time
 	told    []*word

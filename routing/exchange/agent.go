@@ -34,7 +34,8 @@ type Agent struct {
 	Until  time.Time // of AfterCall
 	Learnt bool      `cbor:",omitempty"` // by another switch, which tells of it
 
-	// Over: it came about by itself, and since then holds what a person had said of the seat; zero: a person says it.
+	// Over is since when what this state replaces has held, which a person had said, where it came about by itself; zero:
+	// a person has said this one.
 	Over time.Time
 }
 

@@ -168,7 +168,7 @@ func (b *Business) Collect(out chan<- prometheus.Metric) {
 // The states of a seat.
 var seatStates = []string{"free", "ringing", "talking", "busy", "after_call", "not_ready", "unregistered"}
 
-// countSeats counts the seats of each line by state: a line of which none is free or talking has nobody.
+// countSeats counts the seats of each line by state: a line of which none is free, talking or busy has nobody.
 func (s *Server) countSeats(out chan<- prometheus.Metric) {
 	count := map[[2]string]int{}
 	for user, seat := range s.conf().Seats {

@@ -325,7 +325,7 @@ func (k *Keeper) died(c *child, err error) {
 		k.worker = nil
 		k.workerDied(c, err)
 	case k.sounder:
-		k.hushed("")
+		k.hushed(false)
 	case k.spare:
 		k.spare = nil
 		k.spareDied(c, err)

@@ -58,11 +58,12 @@ func (k *Keeper) asksForSound(c *child) {
 const mostWords = 1024
 
 // passOn brings what one that has left says to the worker that asks for the sound: one that dies before has lost none.
+// Beyond mostWords, which nobody presses in seconds, keys are lost.
 func (k *Keeper) passOn(c *child, m message) {
 	switch {
 	case c != k.sounder:
 	case m.kind == soundStopped:
-		k.hushed(lasting)
+		k.hushed(true)
 	case k.worker != nil && !k.worker.asked.IsZero():
 		_ = k.worker.wire.send(m) // one that does not read is found by its pings
 	case len(k.words) < mostWords:
@@ -71,9 +72,13 @@ func (k *Keeper) passOn(c *child, m message) {
 	}
 }
 
-// hushed: nobody carries the sound any more, and the worker may. until says whether it has been carried until now.
-func (k *Keeper) hushed(until string) {
+// hushed: nobody carries the sound any more, and the worker may. seamless says that it has been carried until now.
+func (k *Keeper) hushed(seamless bool) {
 	k.sounder = nil
+	until := ""
+	if seamless {
+		until = lasting
+	}
 	if c := k.worker; c != nil && !c.asked.IsZero() {
 		_ = c.wire.send(message{kind: soundStopped, body: []byte(until)})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"runtime"
@@ -162,9 +163,21 @@ func (r *Relay) share() (err error) {
 	if err != nil {
 		return fmt.Errorf("kernel: the memory of the flows: %w", err)
 	}
-	r.began = time.Now()
-	r.beganAt = monotonic() - int64(time.Since(r.began))
+	r.began, r.beganAt = bothClocks()
 	return nil
+}
+
+// bothClocks are Go's and the kernel's time of one moment, as exactly as of several tries: a thread may stand still
+// between two readings.
+func bothClocks() (at time.Time, kernel int64) {
+	best := int64(math.MaxInt64)
+	for range 5 {
+		before, now, after := monotonic(), time.Now(), monotonic()
+		if after-before < best {
+			best, at, kernel = after-before, now, before+(after-before)/2
+		}
+	}
+	return at, kernel
 }
 
 func monotonic() int64 {
