@@ -250,12 +250,12 @@ for _, t in ipairs(req.take or {}) do
 end
 
 -- What is said of desks: the latest counts, see Word.counts in words.go. What is of the future was said before Redis'
--- clock was set back, and is old.
+-- clock was set back, and is old. A process knows what it has said itself, whatever the clock has made of it.
 local function counts(since, over, s, had)
   local was, under = tonumber(had.since), tonumber(had.over)
   if was > now then
     return true
-  elseif over and not under and was > over + req.same then
+  elseif over and not under and had.by ~= req.process and was > over + req.same then
     return false
   elseif under and not over and since > under + req.same then
     return true

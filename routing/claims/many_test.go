@@ -174,6 +174,32 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// Redis' clock was set back after a person's word: what comes about by itself at the same switch later counts all the
+// same.
+func TestOwnWordsAfterClockSetBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "no")
+	a, said := start(t, server.URL(), "a", func([]string) {}), time.Now().Add(-time.Hour)
+	is := func(word string) func() bool {
+		return func() bool {
+			text, _ := server.Do("HGET", hears, "agent 1101").(string)
+			return strings.Contains(text, `"`+word+`"`)
+		}
+	}
+	a.Say(Word{About: "agent 1101", Word: "ready", Since: said})
+	eventually(t, "it is told", is("ready"))
+	text := server.Do("HGET", hears, "agent 1101").(string)
+	before, rest, _ := strings.Cut(text, `"since":"`)
+	number, rest, _ := strings.Cut(rest, `"`)
+	since, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		t.Fatal(err, text)
+	}
+	server.Do("HSET", hears, "agent 1101", fmt.Sprintf(`%s"since":"%d"%s`, before, since+5000, rest))
+	a.Say(Word{About: "agent 1101", Word: "after_call", Since: time.Now(), Over: said})
+	eventually(t, "it is told", is("after_call"))
+}
+
 // Twenty thousand words are told, and learnt by who begins later, in pages of which none keeps Redis from the others;
 // each is told again in its turn, also what Redis has lost without a trace.
 func TestManyWords(t *testing.T) {

@@ -97,7 +97,9 @@ func (s *Seats) note(seat string, a Agent) {
 	if a.State != Ready {
 		return
 	}
-	s.idleSince(seat, a.Since)
+	if a.Since.After(s.idle[seat]) {
+		s.idleSince(seat, a.Since)
+	}
 	if _, taken := s.busy[seat]; !taken {
 		s.offer(seat)
 	}

@@ -223,6 +223,9 @@ func (x *Exchange) Idle(seat string, since time.Time) { x.seats.learnIdle(seat, 
 func (s *Seats) learn(seat string, a Agent, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if is := s.agents[seat]; !is.Learnt && is.Over.IsZero() && is.Since.After(a.Since) {
+		return // a person has said so here since this was read
+	}
 	if a.State == AfterCall { // it has talked there
 		delete(s.vain, seat)
 	}
