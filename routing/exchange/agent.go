@@ -34,8 +34,8 @@ type Agent struct {
 	Until  time.Time // of AfterCall
 	Learnt bool      `cbor:",omitempty"` // by another switch, which tells of it
 
-	// Over is since when what this state replaces has held, which a person had said, where it came about by itself; zero:
-	// a person has said this one.
+	// Over is since when what this state replaces has held, which a person had said, where it came about by itself;
+	// zero: a person has said this one.
 	Over time.Time
 }
 
