@@ -101,6 +101,9 @@ func newRig(t *testing.T, sets ...string) *rig {
 	return r
 }
 
+// given are the ports that freePort has given: the system would give one again.
+var given sync.Map
+
 // freePort is a port of loopback that is free for UDP and TCP.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
@@ -114,7 +117,9 @@ func freePort(t *testing.T) netip.AddrPort {
 		_ = l.Close()
 		if err == nil {
 			_ = u.Close()
-			return at
+			if _, twice := given.LoadOrStore(at, true); !twice {
+				return at
+			}
 		}
 	}
 	t.Fatal("no port is free")
