@@ -3,7 +3,8 @@
 -- KEYS[1]  the seats that switches have, a hash: seat → switch
 -- KEYS[2]  the lease of this switch: a key of its own, which ends when it is not renewed. Those of the others are named
 --          alike, and in the same slot
--- KEYS[3]  the calls that wait, a hash: call → JSON {node, line, came, since, tried}: ms by the clocks of Redis and the switch
+-- KEYS[3]  the calls that wait, a hash: call → JSON {node, line, came, since, tried}: ms by the clocks of Redis and of
+--          the switch
 -- KEYS[4]  a hash: seat → JSON {switch → {till, passed}}: it is kept for the calls there, or not for them
 -- KEYS[5]  what is known of desks, a hash: what it is about → JSON {word, since, over, till, by};
 --          '' → which hash it is, 'lost' → ms, when it was found that this one has begun anew
@@ -177,8 +178,9 @@ local function keep(seat, list)
   end
 end
 
--- first says that a seat is kept for a call that waits at another switch: for so long, and when it has not been taken by
--- then although that call waits there since, for a while not for those of that switch. at is when the call came that wants it.
+-- first says that a seat is kept for a call that waits at another switch: for so long, and when it has not been taken
+-- by then although that call waits there since, for a while not for those of that switch. at is when the call came that
+-- wants it.
 local function first(seat, want, at)
   local before, later = {}, false
   for _, w in ipairs(all()) do

@@ -99,30 +99,62 @@ func onState(op asm.AtomicOp) asm.Instruction {
 	return i
 }
 
+// Where things lie on the program's stack.
+const (
+	fpKey     = -16 // 12 bytes
+	fpSlot    = -20
+	fpNow     = -32
+	fpTransit = -36
+	fpBefore  = -56 // 16 bytes: ports and RTP header as they came
+	fpAfter   = -72 // and as they leave
+	fpLast    = -76
+	fpZero    = -80
+)
+
 // program is what looks at each packet that comes in at an interface. R6 is the context, R7 the packet, R8 the slot,
 // R9 the packet's end and then the time.
 func program(flows, states, tables int) asm.Instructions {
-	const (
-		key     = -16 // 12 bytes
-		slot    = -20
-		now     = -32
-		transit = -36
-		before  = -56 // 16 bytes: ports and RTP header as they came
-		after   = -72 // and as they leave
-		last    = -76
-		zero    = -80
+	var p builder
+	p.finds(flows, states)
+	p.takes()
+	p.notes(tables)
+	p.rewrites()
+	p.counts()
+	p.leaves()
+	return p.all
+}
+
+// builder is a program of which a part is written.
+type builder struct{ all asm.Instructions }
+
+func (p *builder) add(more ...asm.Instruction) { p.all = append(p.all, more...) }
+
+// packet has R7 and R9 be the packet's ends, and R2 the end of its headers.
+func (p *builder) packet() {
+	p.add(
+		asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
+		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
+		asm.Mov.Reg(asm.R2, asm.R7),
+		asm.Add.Imm(asm.R2, atPayload),
 	)
-	var p asm.Instructions
-	add := func(all ...asm.Instruction) { p = append(p, all...) }
-	packet := func() { // with its first bytes in reach
-		add(
-			asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
-			asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
-			asm.Mov.Reg(asm.R2, asm.R7),
-			asm.Add.Imm(asm.R2, atPayload),
-		)
-	}
-	add(
+}
+
+// same is that what the packet has is what the slot says.
+func (p *builder) same(at, of int16, size asm.Size) {
+	p.add(asm.LoadMem(asm.R2, asm.R7, at, size), asm.LoadMem(asm.R3, asm.R8, of, size),
+		asm.JNE.Reg(asm.R2, asm.R3, "odd"))
+}
+
+// stamp has a register be the packet's timestamp. It uses R4.
+func (p *builder) stamp(to asm.Register) {
+	p.add(asm.LoadMem(to, asm.R7, atStamp, asm.Half), asm.HostTo(asm.BE, to, asm.Half), asm.LSh.Imm(to, 16),
+		asm.LoadMem(asm.R4, asm.R7, atStamp+2, asm.Half), asm.HostTo(asm.BE, asm.R4, asm.Half),
+		asm.Or.Reg(to, asm.R4))
+}
+
+// finds is whose packet it is: one of no flow comes up.
+func (p *builder) finds(flows, states int) {
+	p.add(
 		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
 		asm.JNE.Imm(asm.R2, wire16(8, 0), "other"), // ETH_P_IP
@@ -131,15 +163,15 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.LoadMem(asm.R2, asm.R6, skbType, asm.Word),
 		asm.JNE.Imm(asm.R2, 0, "other"), // PACKET_HOST
 	)
-	packet()
-	add(
+	p.packet()
+	p.add(
 		asm.JLE.Reg(asm.R2, asm.R9, "short"),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Imm(asm.R2, atPayload),
 		asm.FnSkbPullData.Call(),
 	)
-	packet()
-	add(
+	p.packet()
+	p.add(
 		asm.JGT.Reg(asm.R2, asm.R9, "other"),
 		// Which flow is it?
 		asm.LoadMem(asm.R2, asm.R7, atIP, asm.Byte).WithSymbol("short"),
@@ -151,22 +183,22 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.JNE.Imm(asm.R2, 0, "other"),
 	)
 	for i := int16(0); i < keyBytes; i += 4 {
-		add(asm.LoadMem(asm.R2, asm.R7, atSource+i, asm.Half), // 2 bytes of alignment are all that is promised
-			asm.StoreMem(asm.RFP, key+i, asm.R2, asm.Half),
+		p.add(asm.LoadMem(asm.R2, asm.R7, atSource+i, asm.Half), // 2 bytes of alignment are all that is promised
+			asm.StoreMem(asm.RFP, fpKey+i, asm.R2, asm.Half),
 			asm.LoadMem(asm.R2, asm.R7, atSource+i+2, asm.Half),
-			asm.StoreMem(asm.RFP, key+i+2, asm.R2, asm.Half))
+			asm.StoreMem(asm.RFP, fpKey+i+2, asm.R2, asm.Half))
 	}
-	add(
+	p.add(
 		asm.LoadMapPtr(asm.R1, flows),
 		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, key),
+		asm.Add.Imm(asm.R2, fpKey),
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "other"),
 		asm.LoadMem(asm.R2, asm.R0, 0, asm.Word),
-		asm.StoreMem(asm.RFP, slot, asm.R2, asm.Word),
+		asm.StoreMem(asm.RFP, fpSlot, asm.R2, asm.Word),
 		asm.LoadMapPtr(asm.R1, states),
 		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, slot),
+		asm.Add.Imm(asm.R2, fpSlot),
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "other"),
 		asm.Mov.Reg(asm.R8, asm.R0),
@@ -183,8 +215,12 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
 		asm.FnSkbPullData.Call(),
 	)
-	packet()
-	add(
+	p.packet()
+}
+
+// takes is that nobody else is at work on the flow, and that the packet is the very next one of it.
+func (p *builder) takes() {
+	p.add(
 		// Nobody else is at work on the flow.
 		asm.Mov.Imm(asm.R0, runs),
 		asm.Mov.Imm(asm.R1, runs|busy),
@@ -200,16 +236,12 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.LoadMem(asm.R3, asm.R8, slotSize, asm.Word),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
 	)
-	same := func(at, of int16, size asm.Size) { // what the packet has is what the slot says
-		add(asm.LoadMem(asm.R2, asm.R7, at, size), asm.LoadMem(asm.R3, asm.R8, of, size),
-			asm.JNE.Reg(asm.R2, asm.R3, "odd"))
-	}
-	same(atTotal, slotIP+2, asm.Half)
-	same(atUDPLen, slotUDPLen, asm.Half)
-	same(atRTP, slotFirst, asm.Half)
-	same(atSSRC, slotSSRC, asm.Half)
-	same(atSSRC+2, slotSSRC+2, asm.Half)
-	add(
+	p.same(atTotal, slotIP+2, asm.Half)
+	p.same(atUDPLen, slotUDPLen, asm.Half)
+	p.same(atRTP, slotFirst, asm.Half)
+	p.same(atSSRC, slotSSRC, asm.Half)
+	p.same(atSSRC+2, slotSSRC+2, asm.Half)
+	p.add(
 		asm.LoadMem(asm.R2, asm.R7, atUDPSum, asm.Half),
 		asm.JEq.Imm(asm.R2, 0, "odd"), // without a checksum: RFC 768
 		asm.LoadMem(asm.R2, asm.R7, atRTP+2, asm.Half),
@@ -219,30 +251,25 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.And.Imm(asm.R3, 0xffff),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
 	)
-	stamp := func(to asm.Register) { // the packet's timestamp, into R2 or R3
-		add(asm.LoadMem(to, asm.R7, atStamp, asm.Half), asm.HostTo(asm.BE, to, asm.Half), asm.LSh.Imm(to, 16),
-			asm.LoadMem(asm.R4, asm.R7, atStamp+2, asm.Half), asm.HostTo(asm.BE, asm.R4, asm.Half),
-			asm.Or.Reg(to, asm.R4))
-	}
-	stamp(asm.R2)
-	add(
+	p.stamp(asm.R2)
+	p.add(
 		asm.LoadMem(asm.R3, asm.R8, slotStamp, asm.Word),
 		asm.LoadMem(asm.R4, asm.R8, slotSpan, asm.Word),
 		asm.Add.Reg32(asm.R3, asm.R4),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
 		// When is it? R9 is the time from here on, R3 the transit.
 		asm.FnKtimeGetNs.Call(),
-		asm.StoreMem(asm.RFP, now, asm.R0, asm.DWord),
+		asm.StoreMem(asm.RFP, fpNow, asm.R0, asm.DWord),
 		asm.Mov.Reg(asm.R3, asm.R0),
 		asm.LoadMem(asm.R2, asm.R8, slotStart, asm.DWord),
 		asm.Sub.Reg(asm.R3, asm.R2),
 		asm.LoadMem(asm.R2, asm.R8, slotTick, asm.Word),
 		asm.Div.Reg(asm.R3, asm.R2),
 	)
-	stamp(asm.R5)
-	add(
+	p.stamp(asm.R5)
+	p.add(
 		asm.Sub.Reg32(asm.R3, asm.R5),
-		asm.StoreMem(asm.RFP, transit, asm.R3, asm.Word),
+		asm.StoreMem(asm.RFP, fpTransit, asm.R3, asm.Word),
 		asm.Mov.Reg32(asm.R2, asm.R3),
 		asm.LoadMem(asm.R4, asm.R8, slotLeast, asm.Word),
 		asm.Sub.Reg32(asm.R2, asm.R4),
@@ -251,29 +278,37 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.Sub.Reg32(asm.R4, asm.R3),
 		asm.JSLT.Imm32(asm.R4, 0, "odd"),
 	)
-	add(loudness(tables, zero)...)
+}
+
+// notes is what is kept of the sound: how loud it is, and its last byte.
+func (p *builder) notes(tables int) {
+	p.add(loudness(tables, fpZero)...)
 	// The last byte is what a crossfade begins at.
-	add(
+	p.add(
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.LoadMem(asm.R2, asm.R8, slotSize, asm.Word),
 		asm.Sub.Imm(asm.R2, 1),
 		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, last),
+		asm.Add.Imm(asm.R3, fpLast),
 		asm.Mov.Imm(asm.R4, 1),
 		asm.FnSkbLoadBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, "odd"),
-		asm.LoadMem(asm.R2, asm.RFP, last, asm.Byte),
+		asm.LoadMem(asm.R2, asm.RFP, fpLast, asm.Byte),
 		asm.StoreMem(asm.R8, slotLast, asm.R2, asm.Word),
 	)
+}
+
+// rewrites is that it leaves as the hearer's.
+func (p *builder) rewrites() {
 	// Ports and RTP header, as they are and as they will be.
 	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
-		add(asm.LoadMem(asm.R2, asm.R7, at, asm.Half), asm.StoreMem(asm.RFP, before+2*int16(i), asm.R2, asm.Half))
+		p.add(asm.LoadMem(asm.R2, asm.R7, at, asm.Half), asm.StoreMem(asm.RFP, fpBefore+2*int16(i), asm.R2, asm.Half))
 	}
-	add(
+	p.add(
 		asm.LoadMem(asm.R2, asm.R8, slotPorts, asm.Word),
-		asm.StoreMem(asm.RFP, after, asm.R2, asm.Word),
+		asm.StoreMem(asm.RFP, fpAfter, asm.R2, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, slotNew, asm.Half),
-		asm.StoreMem(asm.RFP, after+4, asm.R2, asm.Half),
+		asm.StoreMem(asm.RFP, fpAfter+4, asm.R2, asm.Half),
 		asm.LoadMem(asm.R2, asm.R8, slotSeq, asm.Word),
 		asm.Add.Imm(asm.R2, 1),
 		asm.And.Imm(asm.R2, 0xffff),
@@ -281,7 +316,7 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.LoadMem(asm.R3, asm.R8, slotAddSeq, asm.Word),
 		asm.Add.Reg(asm.R2, asm.R3),
 		asm.HostTo(asm.BE, asm.R2, asm.Half),
-		asm.StoreMem(asm.RFP, after+6, asm.R2, asm.Half),
+		asm.StoreMem(asm.RFP, fpAfter+6, asm.R2, asm.Half),
 		asm.LoadMem(asm.R2, asm.R8, slotStamp, asm.Word),
 		asm.LoadMem(asm.R3, asm.R8, slotSpan, asm.Word),
 		asm.Add.Reg32(asm.R2, asm.R3),
@@ -289,24 +324,28 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.LoadMem(asm.R3, asm.R8, slotAddTime, asm.Word),
 		asm.Add.Reg32(asm.R2, asm.R3),
 		asm.HostTo(asm.BE, asm.R2, asm.Word),
-		asm.StoreMem(asm.RFP, after+8, asm.R2, asm.Word),
+		asm.StoreMem(asm.RFP, fpAfter+8, asm.R2, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, slotNewSSRC, asm.Word),
-		asm.StoreMem(asm.RFP, after+12, asm.R2, asm.Word),
+		asm.StoreMem(asm.RFP, fpAfter+12, asm.R2, asm.Word),
 	)
 	for i := int16(0); i < 20; i += 2 {
-		add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R7, atIP+i, asm.R2, asm.Half))
+		p.add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R7, atIP+i, asm.R2, asm.Half))
 	}
 	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
-		add(asm.LoadMem(asm.R2, asm.RFP, after+2*int16(i), asm.Half), asm.StoreMem(asm.R7, at, asm.R2, asm.Half))
+		p.add(asm.LoadMem(asm.R2, asm.RFP, fpAfter+2*int16(i), asm.Half), asm.StoreMem(asm.R7, at, asm.R2, asm.Half))
 	}
+}
+
+// counts is what reports are made of.
+func (p *builder) counts() {
 	// What is counted: RFC 3550 §A.8 for the jitter.
-	add(
-		asm.LoadMem(asm.R2, asm.RFP, now, asm.DWord),
+	p.add(
+		asm.LoadMem(asm.R2, asm.RFP, fpNow, asm.DWord),
 		asm.StoreMem(asm.R8, slotAt, asm.R2, asm.DWord),
 		asm.LoadMem(asm.R2, asm.R8, slotPackets, asm.DWord),
 		asm.Add.Imm(asm.R2, 1),
 		asm.StoreMem(asm.R8, slotPackets, asm.R2, asm.DWord),
-		asm.LoadMem(asm.R2, asm.RFP, transit, asm.Word),
+		asm.LoadMem(asm.R2, asm.RFP, fpTransit, asm.Word),
 		asm.LoadMem(asm.R3, asm.R8, slotTransit, asm.Word),
 		asm.StoreMem(asm.R8, slotTransit, asm.R2, asm.Word),
 		asm.Sub.Reg32(asm.R2, asm.R3),
@@ -319,13 +358,17 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.Sub.Reg32(asm.R2, asm.R3),
 		asm.StoreMem(asm.R8, slotJitter, asm.R2, asm.Word),
 	)
+}
+
+// leaves is the way out, and that of what stays.
+func (p *builder) leaves() {
 	// The checksum, which a packet of this machine has only begun: bpf_l4_csum_replace knows.
-	add(
+	p.add(
 		asm.Mov.Reg(asm.R1, asm.RFP),
-		asm.Add.Imm(asm.R1, before),
+		asm.Add.Imm(asm.R1, fpBefore),
 		asm.Mov.Imm(asm.R2, 16),
 		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, after),
+		asm.Add.Imm(asm.R3, fpAfter),
 		asm.Mov.Imm(asm.R4, 16),
 		asm.Mov.Imm(asm.R5, 0),
 		asm.FnCsumDiff.Call(),
@@ -359,7 +402,6 @@ func program(flows, states, tables int) asm.Instructions {
 		asm.Mov.Imm(asm.R0, noneOfMe).WithSymbol("other"),
 		asm.Return(),
 	)
-	return p
 }
 
 // lookedAt is where the i-th byte of a payload is that is looked at for its loudness: so spread that no tone hides
