@@ -294,3 +294,32 @@ func TestLoadSoak(t *testing.T) {
 	}
 	l.empty(t)
 }
+
+// A media proxy that others wrote, which is asked for each call's ports.
+func TestLoadMeasuresRtpengine(t *testing.T) {
+	t.Parallel()
+	path := program(t, "rtpengine", "rtpengine-daemon")
+	at := freePort(t, netip.MustParseAddr("127.0.0.77"))
+	cmd := exec.Command(path, "--config-file=none", "--table=-1", "--interface="+at.Addr().String(),
+		"--listen-ng="+at.String(), "--foreground", "--log-stderr", "--log-level=3", "--num-threads=1")
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	l := lab{server: at}
+	relay := load.Relay{Target: l.target(), Calls: 2, Duration: time.Second, NG: at}
+	relay.From = here
+	relay.PID = cmd.Process.Pid
+	r := measure(t, t.Context(), relay)
+	if r.Calls.Up != 2 || r.Process == nil || len(r.Directions) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	for _, d := range r.Directions {
+		if d.Legs != 2 || d.Out < 80 || d.In < 80 || d.Strange+d.Unmarked != 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+
+	relay.NG = freePort(t, here) // where nobody answers
+	if _, err := relay.Measure(t.Context()); !errors.Is(err, load.ErrProxy) {
+		t.Errorf("a proxy that is not there: %v", err)
+	}
+}

@@ -53,7 +53,7 @@ func (c soak) Help() string { return load.Legend }
 func (c soak) Run(ctx context.Context, w io.Writer) error { return measured(ctx, w, c, c.JSON) }
 
 type lab struct {
-	Seats int `placeholder:"N" default:"50" help:"Seats on each line, at most 900 (default: ${default})."`
+	Seats int `placeholder:"N" default:"50" help:"Seats on each line, at most 9999; of more than 900 the users begin at 11001 and 21001 (default: ${default})."`
 }
 
 func (l lab) Run(w io.Writer) error {

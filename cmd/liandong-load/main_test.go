@@ -52,7 +52,7 @@ func TestUsage(t *testing.T) {
 		{"conf --key 3x", []string{"--key", "0123456789*#ABCD"}},
 		{"handover --by shouting", []string{"--by", "key", "refer"}},
 		{"dance", []string{"dance"}},
-		{"lab --seats 901", []string{"--seats", "1 to 900"}},
+		{"lab --seats 10000", []string{"--seats", "1 to 9999"}},
 	} {
 		out, errs, code := told(t, strings.Fields(tt.args)...)
 		if code != cli.Misused || out != "" {

@@ -9,14 +9,19 @@ import (
 	"liandong/configs"
 )
 
-// MaxLabSeats keeps the users of the two lines apart: 1101 to 2000, and 2101 to 3000.
-const MaxLabSeats = 900
+// Of so many seats the users of the two lines stay apart: 1101 to 2000 and 2101 to 3000, of more 11001 to 20999 and
+// 21001 to 30999.
+const (
+	MaxLabSeats = 9999
+	shortUsers  = 900
+)
 
 // ErrLab is returned when the lab's config no longer has the shape that a larger one is made from.
 var ErrLab = errors.New("load: configs/lab.yaml has changed its shape")
 
-// Lab is the lab's config with n seats on each line: users from 1101 and from 2101, password lab-<user>, rung one after
-// the other by who has been idle longest. The rest is as in configs/lab.yaml.
+// Lab is the lab's config with n seats on each line: users from 1101 and from 2101, for more than 900 from 11001 and
+// from 21001, password lab-<user>, rung one after the other by who has been idle longest. The rest is as in
+// configs/lab.yaml.
 func Lab(n int) (string, error) {
 	if err := allowed(n > 0 && n <= MaxLabSeats, "seats", n, fmt.Sprintf("1 to %d", MaxLabSeats)); err != nil {
 		return "", err
@@ -43,7 +48,11 @@ func Lab(n int) (string, error) {
 func labPhones(n int) string {
 	var b strings.Builder
 	b.WriteString("phones:\n")
-	for _, line := range []struct{ first, hotline int }{{1101, 110}, {2101, 12345}} {
+	desk, partner := 1101, 2101
+	if n > shortUsers {
+		desk, partner = 11001, 21001
+	}
+	for _, line := range []struct{ first, hotline int }{{desk, 110}, {partner, 12345}} {
 		for user := line.first; user < line.first+n; user++ {
 			fmt.Fprintf(&b, "  %d: {hotline: %d, password: lab-%d}\n", user, line.hotline, user)
 		}

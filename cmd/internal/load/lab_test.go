@@ -2,14 +2,13 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 
 	"liandong/configs"
 )
 
 func TestLab(t *testing.T) {
-	for _, n := range []int{1, 200, MaxLabSeats} {
+	for n, last := range map[int]string{1: "2101", 200: "2300", 900: "3000", 901: "21901", MaxLabSeats: "30999"} {
 		text, err := Lab(n)
 		if err != nil {
 			t.Fatal(err)
@@ -21,7 +20,6 @@ func TestLab(t *testing.T) {
 		if len(cfg.Phones) != 2*n {
 			t.Errorf("%d phones, want %d", len(cfg.Phones), 2*n)
 		}
-		last := fmt.Sprint(2100 + n)
 		if p := cfg.Phones[last]; p == nil || p.Hotline != "12345" || cfg.Hotlines["110"].Ring != "longest_idle" {
 			t.Errorf("%d seats: %+v rings %s", n, p, cfg.Hotlines["110"].Ring)
 		}

@@ -200,6 +200,9 @@ func (r *run) remarks() {
 
 // watchLoops asks the phones' loops ten times a second how long a message has to wait. The function given back ends it.
 func (w *world) watchLoops() (stop func()) {
+	if len(w.callers) == 0 {
+		return func() {}
+	}
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

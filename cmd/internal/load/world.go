@@ -47,6 +47,7 @@ type world struct {
 type needs struct {
 	desks, partners int
 	sound           bool // false: calls are signalling alone
+	unsignalled     bool // calls are sound alone
 	room            bool // three phones that call
 	far             netip.AddrPort
 	streams         int
@@ -61,6 +62,9 @@ func raise(ctx context.Context, t Target, n needs) (_ *world, err error) {
 	}()
 	if err := w.soundFor(n); err != nil {
 		return nil, err
+	}
+	if n.unsignalled {
+		return w, nil
 	}
 	callers := 1
 	if n.room {
