@@ -120,8 +120,8 @@ func (e *plainEncoder) split(first, second int32) (low, high int32) {
 	e.past[22], e.past[23] = first, second
 	var even, odd int32
 	for i, h := range mirror {
-		odd += h * e.past[2*i]
-		even += h * e.past[23-2*i]
+		odd += int32(h) * e.past[2*i]
+		even += int32(h) * e.past[23-2*i]
 	}
 	return limited((even + odd) >> 14), limited((even - odd) >> 14)
 }
@@ -155,8 +155,8 @@ func (d *plainDecoder) join(low, high int32) (first, second int16) {
 	d.diff[11], d.sum[11] = low-high, low+high
 	var x, y int32
 	for i, h := range mirror {
-		x += h * d.diff[11-i]
-		y += h * d.sum[i]
+		x += int32(h) * d.diff[11-i]
+		y += int32(h) * d.sum[i]
 	}
 	places := 11 - d.headroom
 	return int16(saturated(x >> places)), int16(saturated(y >> places))
@@ -225,7 +225,7 @@ func (p *plainPredictor) adaptZeros(d int32) {
 	for i := 6; i > 0; i-- {
 		b := times(p.b[i-1], 32640) + signed(lean, signsDiffer(d, p.d[i]))
 		p.b[i-1], p.d[i] = b, p.d[i-1]
-		sum = saturated(sum + times(saturated(2*p.d[i]), b))
+		sum = saturated(sum + saturated(times(saturated(2*p.d[i]), b)))
 	}
 	p.zeros = sum
 }

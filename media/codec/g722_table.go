@@ -58,9 +58,19 @@ var powers = [32]int32{
 
 // The quadrature mirror filter, §5.2.1 table 11, at 1<<13: every other
 // coefficient. Those between are the same backwards.
-var mirror = [12]int32{3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11}
+var mirror = [12]int16{3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11}
 
 // What follows is made of the tables above.
+
+// splitter makes the lower and the higher band of samples, joiner samples of the difference and the sum of the bands.
+var splitter, joiner = func() (split, join [2][taps]int16) {
+	for i, h := range mirror {
+		split[0][2*i], split[0][taps-1-2*i] = h, h
+		split[1][2*i], split[1][taps-1-2*i] = -h, h
+		join[0][taps-2-2*i], join[1][2*i+1] = h, h
+	}
+	return split, join
+}()
 
 // The quantizers' steps by the logarithm, five binary places of it.
 var (

@@ -62,7 +62,7 @@ func TestG722SequencesEncode(t *testing.T) {
 				continue
 			}
 			x := int32(int16(in[i]) >> 1)
-			got = append(got, e.higher.encode(x)<<6|e.lower.encode(x))
+			got = append(got, e.encode(x, x))
 			want = append(want, byte(code>>8))
 		}
 		same(t, test.in, got, want)
@@ -92,7 +92,8 @@ func decodeBands(codes []uint16, d *g722Decoder, mode int) (lower, higher []int3
 			continue
 		}
 		b := byte(code >> 8)
-		lower, higher = append(lower, d.lower.decode(b&0x3f, mode)), append(higher, d.higher.decode(b>>6))
+		low, high := d.decode(b, mode)
+		lower, higher = append(lower, low), append(higher, high)
 	}
 	return lower, higher
 }
@@ -201,14 +202,9 @@ func FuzzG722Decode(f *testing.F) {
 		if n := d.Decode(samples, payload); n != len(samples) {
 			t.Fatalf("%d samples of %d bytes", n, len(payload))
 		}
-		for _, b := range []band{d.lower.band, d.higher.band} {
-			for _, x := range append(append(b.d[:], b.b[:]...), b.a1, b.a2, b.r1, b.p1, b.next, b.zeros, b.step) {
-				if x != saturated(x) {
-					t.Fatalf("beyond 16 bits: %+v", b)
-				}
-			}
-			if b.step <= 0 || b.log < 0 {
-				t.Fatalf("scale %+v", b)
+		for _, s := range []scale{d.lower, d.higher} {
+			if s.step <= 0 || s.log < 0 || s.step != saturated(s.step) {
+				t.Fatalf("scale %+v", s)
 			}
 		}
 		back := make([]byte, len(payload))
@@ -260,13 +256,59 @@ func TestG722AsThePlainOne(t *testing.T) {
 	}
 }
 
+// TestG722InstructionsAsPlain: what a machine has instructions for is to the bit what is done without, from any state.
+func TestG722InstructionsAsPlain(t *testing.T) {
+	dice := rand.New(rand.NewPCG(7, 22))
+	edge := []int16{0, 1, -1, math.MaxInt16, math.MinInt16, math.MinInt16 + 1}
+	word := func() int16 {
+		if dice.IntN(3) == 0 {
+			return edge[dice.IntN(len(edge))]
+		}
+		return int16(dice.Uint32()) >> dice.IntN(15)
+	}
+	words := func(of []int16) {
+		for i := range of {
+			of[i] = word()
+		}
+	}
+	for range 2000 {
+		var p predictor
+		for _, of := range [][]int16{p.b[:], p.d[:], p.p[:], p.r[:], p.zeros[:], p.next[:]} {
+			words(of)
+		}
+		for i := range p.b {
+			p.b[i] = min(p.b[i], math.MaxInt16-255) // what 255/256 and 128 more are kept below
+		}
+		for range 50 {
+			was, plain, low, high := p, p, int32(word()), int32(word())
+			p.follow(low, high)
+			if plain.followPlain(low, high); p != plain {
+				t.Fatalf("%+v and %d, %d:\n%+v, want\n%+v", was, low, high, p, plain)
+			}
+		}
+	}
+	for range 2000 {
+		var x [taps - 2 + 2*block]int16
+		words(x[:])
+		var got, want [block][2]int16
+		n, c, places := dice.IntN(block+1), &splitter, uint64(14)
+		if dice.IntN(2) == 0 {
+			c, places = &joiner, 10
+		}
+		filter(got[:n], &x, c, places)
+		if filterPlain(want[:n], &x, c, places); got != want {
+			t.Fatalf("%d pairs of %v: %v, want %v", n, x, got, want)
+		}
+	}
+}
+
 // TestG722Steps: all magnitudes at all steps.
 func TestG722Steps(t *testing.T) {
 	for i, step := range lowerSteps {
-		quick, plain := lowerBand{band{log: int32(i) << 6, step: step}}, newPlainLower()
+		quick, plain := scale{log: int32(i) << 6, step: step}, newPlainLower()
 		plain.step = step
 		for m := int32(0); m < 1<<15; m += 1 + m>>8 {
-			if got, want := quick.steps(m), plain.steps(m); got != want {
+			if got, want := quick.levels(m), plain.steps(m); got != want {
 				t.Fatalf("a magnitude of %d reaches %d levels of a step of %d, want %d", m, got, step, want)
 			}
 		}
