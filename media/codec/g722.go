@@ -1,46 +1,53 @@
 package codec
 
+import "math"
+
 // G.722 cuts the sound into two bands of 4 kHz by a quadrature mirror filter
 // and codes the difference of each from what was predicted: the lower band by
 // 6 bits, the higher by 2. A byte has the higher band's in front (RFC 3551 §4.5.2).
 //
 // Each step of the Recommendation is here, to the bit, but not always as it
-// stands there: see split, follow and steps.
+// stands there: see levels and, for a machine with SSE2, g722_amd64.s.
 
-// encode gives the code of a sample of each band.
-func (b *bands) encode(low, high int32) byte {
-	e := saturated(low - int32(b.next[0])) // SUBTRA, QUANTL
-	code := lowerCodes[b.lower.levels(magnitude(e))<<1|int(uint32(e)>>31)]
-	e = saturated(high - int32(b.next[1]))                                 // QUANTH
-	upper := 3 + (times(higherLevel<<3, b.higher.step)-1-magnitude(e))>>31 // 2 when the magnitude is as large
-	code |= byte(upper-2*int32(uint32(e)>>31)) << 6
+// encodePlain is encode where there are no instructions for many numbers at once.
+func (b *bands) encodePlain(low, high int32) byte {
+	code := b.quantize(low, high)
 	b.adapt(code)
 	return code
+}
+
+func (b *bands) quantize(low, high int32) byte {
+	e := saturated(low - int32(b.next[0])) // SUBTRA, QUANTL
+	code := lowerCodes[b.lower.levels(magnitude(e))<<1|int(uint32(e)>>31)]
+	e = saturated(high - int32(b.next[1]))                               // QUANTH
+	two := 3 + (times(higherLevel<<3, b.higher.step)-1-magnitude(e))>>31 // 2 when the magnitude is as large
+	return code | byte(two-2*int32(uint32(e)>>31))<<6
 }
 
 // levels is the number of decision levels of the lower band that a magnitude reaches. All are multiples of the step; so
 // how many steps it has says it but for one level, which is looked at exactly. Levels are cut off: one less is above
 // them.
 func (s *scale) levels(magnitude int32) int {
-	bin := min(lowerBins-1, uint64(magnitude+1)*lowerInverse[s.log>>6]>>32)
+	bin := min(lowerBins-1, uint64(magnitude+1)*lowerInverse[s.log>>6&511]>>32)
 	n := lowerReached[bin]
-	if magnitude >= times(lowerLevels[n]<<3, s.step) {
-		n++
-	}
-	return int(n)
+	return int(n + 1 + (magnitude-times(lowerLevels[n&31]<<3, s.step))>>31)
 }
 
 // adapt follows a code, of the lower band's six bits by the upper four alone, so that both sides agree whichever of the
 // lower two is lost. It gives the difference that the higher band's stood for.
 func (b *bands) adapt(code byte) (high int32) {
-	four, two := code>>2&15, code>>6
-	high = times(b.higher.step, higherSteps[two])
-	b.follow(times(b.lower.step, lowerSteps4[four]), high)
-	l, h := &b.lower, &b.higher
-	l.log = max(0, min(18432, l.log+(-l.log)>>7+lowerGrowth[four])) // LOGSCL: 127/128 of it
-	h.log = max(0, min(22528, h.log+(-h.log)>>7+higherGrowth[two])) // LOGSCH
-	l.step, h.step = lowerSteps[l.log>>6], higherStep[h.log>>6]     // SCALEL, SCALEH
+	high = times(b.higher.step, higherSteps[code>>6])
+	b.predict(times(b.lower.step, lowerSteps4[code>>2&15]), high)
+	b.rescale(code>>2&15, code>>6)
 	return high
+}
+
+// rescale: LOGSCL, SCALEL and LOGSCH, SCALEH. The factor is 127/128.
+func (b *bands) rescale(four, two byte) {
+	l, h := &b.lower, &b.higher
+	l.log = max(0, min(18432, l.log+(-l.log)>>7+lowerGrowth[four&15]))
+	h.log = max(0, min(22528, h.log+(-h.log)>>7+higherGrowth[two&3]))
+	l.step, h.step = lowerSteps[l.log>>6&511], higherStep[h.log>>6&511]
 }
 
 // decode gives the sample of each band of a code, that of the lower of 8-mode bits: §1.3 table 1; mode 1, with all of
@@ -56,7 +63,7 @@ func (b *bands) decode(code byte, mode int) (low, high int32) {
 	low = int32(b.next[0]) + times(b.lower.step, level)
 	high = int32(b.next[1])
 	high += b.adapt(code)
-	return limited(saturated(low)), limited(saturated(high))
+	return limited(low), limited(high)
 }
 
 // magnitude of a negative number is one less than one thinks, as in QUANTL.
@@ -74,7 +81,7 @@ const (
 type g722Encoder struct {
 	bands
 	headroom uint            // 0: samples are on the scale of G.722 itself
-	past     [taps - 2]int16 // samples, the newest last, by headroom smaller
+	past     [taps - 2]int16 // samples, the newest last
 }
 
 func newG722Encoder() *g722Encoder { return &g722Encoder{bands: newBands()} }
@@ -85,14 +92,12 @@ func (e *g722Encoder) Encode(dst []byte, src []int16) int {
 		part := dst[at:min(n, at+block)]
 		var x [taps - 2 + 2*block]int16
 		copy(x[:], e.past[:])
-		for i, s := range src[2*at : 2*at+2*len(part)] {
-			x[taps-2+i] = s >> e.headroom
-		}
+		copy(x[taps-2:], src[2*at:2*at+2*len(part)])
 		copy(e.past[:], x[2*len(part):])
 		var split [block][2]int16 // §5.2.1: of each band
-		filter(split[:len(part)], &x, &splitter, 14)
+		filter(split[:len(part)], &x, &splitter, uint64(e.headroom), 14, 1<<14-1)
 		for i, s := range split[:len(part)] {
-			part[i] = e.encode(limited(int32(s[0])), limited(int32(s[1])))
+			part[i] = e.encode(int32(s[0]), int32(s[1]))
 		}
 	}
 	return n
@@ -119,7 +124,7 @@ func (d *g722Decoder) Decode(dst []int16, payload []byte) int {
 		}
 		copy(d.past[:], x[2*len(part):])
 		var joined [block][2]int16 // §5.2.2
-		filter(joined[:len(part)], &x, &joiner, uint64(11-d.headroom))
+		filter(joined[:len(part)], &x, &joiner, 0, uint64(11-d.headroom), math.MaxInt16)
 		for i, s := range joined[:len(part)] {
 			dst[2*(at+i)], dst[2*(at+i)+1] = s[0], s[1]
 		}
@@ -128,15 +133,17 @@ func (d *g722Decoder) Decode(dst []int16, payload []byte) int {
 }
 
 // filterPlain is filter where there are no instructions for many numbers at once: of each two that follow it takes the
-// taps numbers from there on by either row of coefficients, and so many binary places off.
-func filterPlain(dst [][2]int16, src *[taps - 2 + 2*block]int16, c *[2][taps]int16, places uint64) {
+// taps numbers from there on, so many binary places off before, by either row of coefficients, and limits what comes.
+func filterPlain(dst [][2]int16, src *[taps - 2 + 2*block]int16, c *[2][taps]int16, before, places uint64, most int32) {
 	for i := range dst {
 		x := (*[taps]int16)(src[2*i:])
 		var first, second int32
 		for k, s := range x {
+			s >>= before
 			first += int32(c[0][k]) * int32(s)
 			second += int32(c[1][k]) * int32(s)
 		}
-		dst[i] = [2]int16{int16(saturated(first >> places)), int16(saturated(second >> places))}
+		dst[i][0] = int16(max(^most, min(most, first>>places)))
+		dst[i][1] = int16(max(^most, min(most, second>>places)))
 	}
 }

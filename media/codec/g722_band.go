@@ -21,8 +21,8 @@ type scale struct {
 // predictor foretells the next sample of each band by two poles and six zeros: G.722 block 4. All are numbers of 16
 // bits, the lower band's and the higher's in turn, the newest of the past first: so both are followed at once.
 type predictor struct {
-	b     [12]int16
-	d     [12]int16 // twice the differences from the prediction
+	b     [16]int16
+	d     [16]int16 // twice the differences from the prediction
 	a     [4]int16
 	p     [4]int16 // partially reconstructed: the zeros' part alone
 	r     [4]int16 // twice the reconstructed samples
@@ -30,14 +30,14 @@ type predictor struct {
 	next  [2]int16 // the prediction, SL and SH
 }
 
-// followPlain is follow where there are no instructions for many numbers at once.
-func (p *predictor) followPlain(low, high int32) {
-	p.followBand(0, low)
-	p.followBand(1, high)
+// predictPlain is predict where there are no instructions for many numbers at once.
+func (p *predictor) predictPlain(low, high int32) {
+	p.predictBand(0, low)
+	p.predictBand(1, high)
 }
 
-// followBand takes the difference that the code of one band stood for, and predicts anew.
-func (p *predictor) followBand(band int, d int32) {
+// predictBand takes the difference that the code of one band stood for, and predicts anew.
+func (p *predictor) predictBand(band int, d int32) {
 	r := saturated(int32(p.next[band]) + d)
 	p.adaptPoles(band, saturated(d+int32(p.zeros[band])))
 	zeros := p.adaptZeros(band, d)

@@ -27,7 +27,7 @@ func (b *plainLower) encode(x int32) byte {
 
 // steps is the number of decision levels that a magnitude reaches.
 func (b *plainLower) steps(magnitude int32) int {
-	from, to := 0, len(lowerLevels)
+	from, to := 0, lowerLast+1
 	for from < to {
 		middle := (from + to) / 2
 		if magnitude < times(lowerLevels[middle]<<3, b.step) {

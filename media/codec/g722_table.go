@@ -4,7 +4,7 @@ package codec
 // binary places up; steps are signed by their code.
 
 // Decision levels of the lower band's 60 steps, by magnitude.
-var lowerLevels = [29]int32{
+var lowerLevels = [32]int32{
 	35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714,
 	786, 858, 940, 1023, 1121, 1219, 1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919,
 }
@@ -78,15 +78,15 @@ var (
 	higherStep = stepsOf(22528, 10)
 )
 
-func stepsOf(top int32, shift uint) (steps []int32) {
+func stepsOf(top int32, shift uint) (steps [512]int32) {
 	for log := int32(0); log <= top; log += 64 {
-		steps = append(steps, powers[log>>6&31]<<(log>>11)>>shift<<2)
+		steps[log>>6] = powers[log>>6&31] << (log >> 11) >> shift << 2
 	}
 	return steps
 }
 
 // lowerCodes are the codes of the lower band by the number of levels that are reached, and the sign: QUANTL.
-var lowerCodes = func() (codes [60]byte) {
+var lowerCodes = func() (codes [64]byte) {
 	for n := range 30 {
 		codes[2*n], codes[2*n+1] = byte(61-n), byte(33-n)
 	}
@@ -98,20 +98,23 @@ var lowerCodes = func() (codes [60]byte) {
 const (
 	lowerBins  = 1 << 8
 	lowerWidth = 16
+	lowerLast  = 28 // of the decision levels
 )
 
 // lowerInverse makes bins of magnitudes, by the logarithm of the step: 32 binary places.
-var lowerInverse = func() (inverse []uint64) {
-	for _, step := range lowerSteps {
-		inverse = append(inverse, 1<<32*(1<<12/lowerWidth)/uint64(step))
+var lowerInverse = func() (inverse [512]uint64) {
+	for i, step := range lowerSteps {
+		if step > 0 {
+			inverse[i] = 1 << 32 * (1 << 12 / lowerWidth) / uint64(step)
+		}
 	}
 	return inverse
 }()
 
 // lowerReached is how many levels, but for the last, are reached for sure by what is in a bin.
-var lowerReached = func() (reached [lowerBins]uint8) {
+var lowerReached = func() (reached [lowerBins]int32) {
 	for bin := range reached {
-		for int(reached[bin]) < len(lowerLevels)-1 && int(lowerLevels[reached[bin]]) < bin*lowerWidth {
+		for int(reached[bin]) < lowerLast && int(lowerLevels[reached[bin]]) < bin*lowerWidth {
 			reached[bin]++
 		}
 	}
