@@ -19,8 +19,8 @@ func both(low, high int32) uint32 { return uint32(uint16(low)) | uint32(high)<<1
 //go:noescape
 func predictBoth(p *predictor, d uint32)
 
-// encodeBoth is encodePlain but for the code itself and rescale, by a sample and the step of each band. beyond: how many
-// of the lower band's decision levels are not reached, 8 bits up; bit 1: that of the higher is not; 2 and 3: the
+// encodeBoth is encodePlain but for the code itself and rescale, by a sample and the step of each band. beyond: how
+// many of the lower band's decision levels are not reached, 8 bits up; bit 1: that of the higher is not; 2 and 3: the
 // signs of the differences.
 //
 //go:noescape
@@ -35,4 +35,6 @@ func filter(dst [][2]int16, src *[taps - 2 + 2*block]int16, c *[2][taps]int16, b
 // filterPairs is filterPlain by SSE2.
 //
 //go:noescape
-func filterPairs(dst *[2]int16, n int, src *[taps - 2 + 2*block]int16, c *[2][taps]int16, before, places uint64, most uint32)
+func filterPairs(
+	dst *[2]int16, n int, src *[taps - 2 + 2*block]int16, c *[2][taps]int16, before, places uint64, most uint32,
+)
