@@ -111,7 +111,7 @@ func (c *checker) workingTime() {
 
 // written: also an empty calendar is one that somebody meant.
 func (c *checker) written(key string) bool {
-	if _, ok := c.heads[key]; ok {
+	if _, ok := c.headed(key); ok {
 		return true
 	}
 	cal := c.Matters.Calendar

@@ -45,8 +45,8 @@ func (c *checker) supervisors(key string, h *Hotline) {
 
 // announced finds a clip for a recording that nobody has asked for: the admin believes that it is on.
 func (c *checker) announced(key string) {
-	_, clip := c.places[key+".announce"]
-	_, mode := c.places[key+".mode"]
+	_, clip := c.placed(key + ".announce")
+	_, mode := c.placed(key + ".mode")
 	if clip && !mode && !c.faulty(key+".mode") {
 		c.add(key+".mode", textNoMode.of(strings.Join(desk.RecordNames(), ", ")))
 	}

@@ -56,7 +56,7 @@ func (c *checker) phoneTLS(key string, p *Phone) {
 
 // unoffered warns who is written down for SRTP and speaks without TLS: whoever offers keys gets it, but we offer none.
 func (c *checker) unoffered(key, srtp string, secure bool) {
-	if _, said := c.places[key+".srtp"]; said && srtp == ua.Preferred && !secure {
+	if _, said := c.placed(key + ".srtp"); said && srtp == ua.Preferred && !secure {
 		c.warn(key+".srtp", textNotOffered.of())
 	}
 }

@@ -30,7 +30,7 @@ func (c *checker) oneTrunk(key string, t *Trunk) {
 	if t.From == "own" && t.OwnNumber == "" && !c.faulty(key+".own_number") {
 		c.add(key+".from", textNeedsOwn.of())
 	}
-	if _, said := c.places[key+".pai"]; said && t.PAI && !t.Trusted && !c.faulty(key+".trusted") {
+	if _, said := c.placed(key + ".pai"); said && t.PAI && !t.Trusted && !c.faulty(key+".trusted") {
 		c.add(key+".pai", textNeedsTrust.of())
 	}
 	c.trunkRegisters(key, t)

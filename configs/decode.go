@@ -168,6 +168,9 @@ func (d *decoder) table(key string, n ast.Node, v reflect.Value, r rule) {
 		d.value(path, e.Value, entry, r)
 		v.SetMapIndex(reflect.ValueOf(name), entry)
 	})
+	for name, row := range d.quick.of(key) {
+		v.SetMapIndex(reflect.ValueOf(name), row.value)
+	}
 }
 
 func badName(name string, r rule) message {
@@ -299,6 +302,7 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 type keyedField struct {
 	key string
 	reflect.StructField
+	rule rule
 }
 
 var keyedFields sync.Map // of reflect.Type: []keyedField; finding them takes longer than reading a phone
@@ -311,7 +315,7 @@ func keyed(t reflect.Type) []keyedField {
 	var all []keyedField
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("yaml"); key != "" {
-			all = append(all, keyedField{key, f})
+			all = append(all, keyedField{key, f, ruleOf(f.Tag)})
 		}
 	}
 	keyedFields.Store(t, all)

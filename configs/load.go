@@ -164,7 +164,7 @@ func (d *decoder) parse(src []byte) (ast.Node, bool) {
 		d.addAt(at, "", *fault)
 		return nil, false
 	}
-	file, err := parseYAML(src)
+	file, err := d.tree(src)
 	if err != nil {
 		d.syntax(src, err)
 		return nil, false
@@ -183,6 +183,18 @@ func (d *decoder) parse(src []byte) (ast.Node, bool) {
 		d.addAt(d.placeOf(docs[1]), "", textSecondDoc.of())
 	}
 	return docs[0], true
+}
+
+// tree is a text as the parser sees it, but for what is read quickly. Further files are short.
+func (d *decoder) tree(src []byte) (*ast.File, error) {
+	if d.in == "" {
+		rest, tables := quickRead(string(src), reflect.TypeFor[Config]())
+		if file, err := parseYAML([]byte(rest)); err == nil && len(file.Docs) == 1 && merge(tables, file) {
+			d.quick = tables
+			return file, nil
+		}
+	}
+	return parseYAML(src)
 }
 
 // parseYAML leaves repeated keys to us, who name both. A panic of the parser is a file it cannot read.

@@ -41,9 +41,9 @@ var shapes = map[string]shape{
 	"prose":   {prose, textProse},
 	"path":    {plainText, textPath},
 	"dir":     {plainText, textDir},
-	"name":    {regexp.MustCompile(`^[a-z0-9_-]{1,32}$`).MatchString, textName},
-	"id":      {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
-	"user":    {regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`).MatchString, textID},
+	"name":    {shortName, textName},
+	"id":      {shortID, textID},
+	"user":    {shortID, textID},
 	"digits":  {regexp.MustCompile(`^[0-9]{1,4}$`).MatchString, textDigits},
 	"service": {regexp.MustCompile(`^[0-9A-Za-z*#_-]{1,32}$`).MatchString, textService},
 	"number":  {regexp.MustCompile(`^\+?[0-9*#]{2,20}$`).MatchString, textNumber},
@@ -62,6 +62,19 @@ var shapes = map[string]shape{
 
 func plainText(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= 200 && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// shortID is ^[0-9A-Za-z_-]{1,32}$, which each phone is asked for more than once.
+func shortID(s string) bool {
+	odd := func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-'
+	}
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, odd)
+}
+
+// shortName is one in small letters.
+func shortName(s string) bool {
+	return shortID(s) && !strings.ContainsFunc(s, func(c rune) bool { return c >= 'A' && c <= 'Z' })
 }
 
 // prose may have lines.
@@ -122,11 +135,13 @@ var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[matter.Dates]():   {reader(parseDates), fixed(textDates)},
 }
 
-func readString(s string, r rule) (any, bool) {
+func readString(s string, r rule) (any, bool) { return s, fitsString(s, r) }
+
+func fitsString(s string, r rule) bool {
 	if r.oneof != "" {
-		return s, slices.Contains(strings.Fields(r.oneof), s)
+		return slices.Contains(strings.Fields(r.oneof), s)
 	}
-	return s, shapes[r.is].fits(s)
+	return shapes[r.is].fits(s)
 }
 
 func stringWhat(r rule) message {
@@ -207,6 +222,8 @@ func codecWhat(rule) message {
 	return textOneOf.of(names)
 }
 
-func readSecret(s string, _ rule) (any, bool) {
-	return desk.NewSecret(s), s != "" && len(s) <= 4096 && !strings.ContainsFunc(s, unicode.IsControl)
+func readSecret(s string, _ rule) (any, bool) { return desk.NewSecret(s), fitsSecret(s) }
+
+func fitsSecret(s string) bool {
+	return s != "" && len(s) <= 4096 && !strings.ContainsFunc(s, unicode.IsControl)
 }

@@ -75,6 +75,7 @@ type findings struct {
 	in     string           // the further file that is being read; "" the config itself
 	places map[string]place // key path → its value
 	heads  map[string]place // key path → its name
+	quick  quickTables      // and what is in neither
 	list   []finding
 	warned []finding // what does no harm yet
 
@@ -93,7 +94,7 @@ func newFindings(file string) *findings {
 
 // add reports at the value of a key, or at the name of the nearest key above it that was written.
 func (f *findings) add(key string, msg message) {
-	at, ok := f.places[key]
+	at, ok := f.placed(key)
 	if !ok {
 		at = f.head(key)
 	}
@@ -105,7 +106,7 @@ func (f *findings) addName(key string, msg message) { f.addAt(f.head(key), key, 
 
 // warn reports what does no harm yet, at the value of a key.
 func (f *findings) warn(key string, msg message) {
-	at, ok := f.places[key]
+	at, ok := f.placed(key)
 	if !ok {
 		at = f.head(key)
 	}
@@ -136,8 +137,26 @@ func (f *findings) addAt(at place, key string, msg message) {
 	f.list = append(f.list, finding{at, key, msg})
 }
 
+// placed is where the value of a key was written.
+func (f *findings) placed(key string) (at place, ok bool) {
+	if at, ok = f.places[key]; !ok {
+		at, _, ok = f.quick.place(key)
+	}
+	return at, ok
+}
+
+// headed is where the name of a key was written.
+func (f *findings) headed(key string) (at place, ok bool) {
+	if at, ok = f.heads[key]; !ok {
+		_, at, ok = f.quick.place(key)
+	}
+	return at, ok
+}
+
 // drop forgets a value that is given anew: where it stood and what was wrong with it.
 func (f *findings) drop(key string) {
+	f.spell(key)
+	f.quick = slices.DeleteFunc(f.quick, func(t *quickTable) bool { return under(t.key, key) })
 	again := func(k string, _ place) bool { return under(k, key) }
 	maps.DeleteFunc(f.places, again)
 	maps.DeleteFunc(f.heads, again)
@@ -161,7 +180,7 @@ func under(key, above string) bool {
 
 func (f *findings) head(key string) place {
 	for {
-		if at, ok := f.heads[key]; ok {
+		if at, ok := f.headed(key); ok {
 			return at
 		}
 		cut := strings.LastIndexAny(key, ".[")
