@@ -76,6 +76,9 @@ func refers[V any](c *checker, key, name string, table map[string]V) bool {
 
 // network checks the network of a trunk, hotline or phone: it may be left out only where there is no choice.
 func (c *checker) network(owner, name string) bool {
+	if _, ok := c.Networks[name]; ok {
+		return true
+	}
 	key := join(owner, "network")
 	if name == "" && len(c.Networks) > 1 && !c.faulty(key) {
 		c.add(key, textWhichNetwork.of(sorted(c.Networks)))

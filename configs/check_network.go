@@ -160,8 +160,10 @@ func (c *checker) codecs() {
 	for _, name := range sorted(c.Networks) {
 		c.codecsOnce(join("networks", name)+".codecs", c.Networks[name].Codecs)
 	}
-	for _, user := range sorted(c.Phones) {
-		c.codecsOnce(join("phones", user)+".codecs", c.Phones[user].Codecs)
+	for _, user := range c.inOrder() {
+		if own := c.Phones[user].Codecs; len(own) > 1 {
+			c.codecsOnce(join("phones", user)+".codecs", own)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ func (c *checker) phones() {
 			seats[id][user] = true
 		}
 	}
-	for _, user := range sorted(c.Phones) {
+	for _, user := range c.inOrder() {
 		p, key := c.Phones[user], join("phones", user)
 		if c.has(key) {
 			continue
@@ -22,13 +22,14 @@ func (c *checker) phones() {
 		if c.network(key, p.Network) {
 			c.phoneTLS(key, p)
 		}
-		if p.Hotline == "" && !c.faulty(key+".hotline") {
-			c.add(key+".hotline", textMissing.of(textOneOf.of(c.withSeats())))
-		}
 		if p.Password.IsZero() && p.PasswordFile == "" && !c.faulty(key+".password") {
 			c.add(key+".password", textNeedsPass.of())
 		}
-		if refers(c, key+".hotline", p.Hotline, c.Hotlines) {
+		switch h, ok := c.Hotlines[p.Hotline]; {
+		case ok && h.Trunk == "" && (seats[p.Hotline][user] || supervisors[user]): // as most are
+		case p.Hotline == "" && !c.faulty(key+".hotline"):
+			c.add(key+".hotline", textMissing.of(textOneOf.of(c.withSeats())))
+		case refers(c, key+".hotline", p.Hotline, c.Hotlines):
 			c.seated(key, p.Hotline, seats[p.Hotline][user] || supervisors[user])
 		}
 	}

@@ -17,27 +17,34 @@ var placeholders = []string{"changeme", "changethis", "changeit", "replaceme", "
 // secretsSet: nobody goes live with the password of an example, which every scanner tries first. The message names the
 // key and does not quote the secret: more may be in it than the placeholder.
 func (c *checker) secretsSet() {
-	walk("", reflect.ValueOf(c.Config).Elem(), func(key string, field reflect.StructField, in reflect.Value) {
-		if field.Type != secretType || !isPlaceholder(in.FieldByIndex(field.Index).Interface().(desk.Secret)) {
+	walk("", reflect.ValueOf(c.Config).Elem(), isSecret, func(at *walker, field *keyedField, in reflect.Value) {
+		if !isPlaceholder(*in.FieldByIndex(field.Index).Addr().Interface().(*desk.Secret)) {
 			return
 		}
-		key = join(key, field.Tag.Get("yaml"))
-		if file := in.FieldByName(field.Name + "File"); file.IsValid() && file.String() != "" &&
-			!c.faulty(key+"_file") {
+		key := join(at.key(), field.key)
+		if fileOf(field, in) != "" && !c.faulty(key+"_file") {
 			key += "_file"
 		}
 		c.add(key, textPlaceholder.of())
 	})
 }
 
-func isPlaceholder(s desk.Secret) bool {
-	letters := strings.Map(func(r rune) rune {
+func isPlaceholder(s desk.Secret) bool { return holdsPlaceholder(letters(s)) }
+
+func holdsPlaceholder(letters string) bool {
+	return slices.ContainsFunc(placeholders, func(p string) bool {
+		return len(letters) >= len(p) && strings.Contains(letters, p)
+	})
+}
+
+// letters are those of a secret, all of them small.
+func letters(s desk.Secret) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
 	}, s.Reveal())
-	return slices.ContainsFunc(placeholders, func(p string) bool { return strings.Contains(letters, p) })
 }
 
 // common are words that are tried first, in small letters and without digits and marks.
@@ -57,7 +64,7 @@ const (
 // strong checks what opens the switch to whoever guesses it: the passwords of phones and the tokens of HTTP. Those of
 // trunks and of Redis are not ours to choose.
 func (c *checker) strong() {
-	for _, user := range sorted(c.Phones) {
+	for _, user := range c.inOrder() {
 		if p := c.Phones[user]; isWeak(p.Password, user, minPassword) {
 			c.add(c.secretKey(join("phones", user), "password", p.PasswordFile), textWeakPassword.of())
 		}
@@ -83,22 +90,20 @@ func (c *checker) secretKey(at, key, file string) string {
 // isWeak: no secret at all is another mistake.
 func isWeak(s desk.Secret, user string, least int) bool {
 	text := s.Reveal()
-	if text == "" || isPlaceholder(s) {
+	if text == "" {
 		return false
 	}
-	letters := strings.ToLower(strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) {
-			return -1
-		}
-		return r
-	}, text))
+	letters := letters(s)
+	if holdsPlaceholder(letters) {
+		return false
+	}
 	return len(text) < least || slices.Contains(common, letters) || strings.EqualFold(text, user) || repeats(text)
 }
 
 // repeats says that a text is one short piece over and over: aaaaaaaa, ababababab.
 func repeats(s string) bool {
 	for n := 1; n <= 3 && n < len(s); n++ {
-		if strings.Repeat(s[:n], len(s)/n+1)[:len(s)] == s {
+		if s[n:] == s[:len(s)-n] {
 			return true
 		}
 	}
@@ -107,16 +112,17 @@ func repeats(s string) bool {
 
 // closed warns of files with secrets that every user of the machine can read.
 func (c *checker) closed() {
-	walk("", reflect.ValueOf(c.Config).Elem(), func(key string, field reflect.StructField, in reflect.Value) {
-		name := field.Tag.Get("yaml")
-		if field.Type.Kind() != reflect.String || !slices.Contains([]string{"key_file", "password_file", "token_file",
-			"secret_file"},
-			name) {
+	named := func(f *keyedField) bool {
+		return f.Type.Kind() == reflect.String &&
+			slices.Contains([]string{"key_file", "password_file", "token_file", "secret_file"}, f.key)
+	}
+	walk("", reflect.ValueOf(c.Config).Elem(), named, func(at *walker, field *keyedField, in reflect.Value) {
+		path := c.files.path(in.FieldByIndex(field.Index).String())
+		if path == "" {
 			return
 		}
-		path := c.files.path(in.FieldByIndex(field.Index).String())
-		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
-			c.warn(join(key, name), textFileOpen.of(path, path))
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
+			c.warn(join(at.key(), field.key), textFileOpen.of(path, path))
 		}
 	})
 }

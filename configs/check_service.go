@@ -33,12 +33,31 @@ func (c *checker) services() {
 
 // monitor checks that the number with any phone's or line's behind it leads to nobody else.
 func (c *checker) monitor(key, number string) {
-	for _, rest := range append(sorted(c.Phones), c.HotlineIDs()...) {
+	if !c.begins(number) {
+		return
+	}
+	for _, rest := range slices.Concat(c.inOrder(), c.HotlineIDs()) {
 		if _, service := c.Services[number+rest]; service || c.reaches(number+rest) {
 			c.addName(key, textMonitorTaken.of(number, rest))
 			return
 		}
 	}
+}
+
+// begins says that some longer name or number that may be dialled begins with a number.
+func (c *checker) begins(number string) bool {
+	longer := func(s string) bool { return len(s) > len(number) && strings.HasPrefix(s, number) }
+	for _, h := range c.Hotlines {
+		if slices.ContainsFunc(h.Numbers, longer) {
+			return true
+		}
+	}
+	for name := range c.Services {
+		if longer(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.inOrder(), longer)
 }
 
 // reaches says that a number is a line's or a phone's.

@@ -56,7 +56,10 @@ func (c *checker) phoneTLS(key string, p *Phone) {
 
 // unoffered warns who is written down for SRTP and speaks without TLS: whoever offers keys gets it, but we offer none.
 func (c *checker) unoffered(key, srtp string, secure bool) {
-	if _, said := c.placed(key + ".srtp"); said && srtp == ua.Preferred && !secure {
+	if srtp != ua.Preferred || secure {
+		return
+	}
+	if _, said := c.placed(key + ".srtp"); said {
 		c.warn(key+".srtp", textNotOffered.of())
 	}
 }

@@ -71,6 +71,7 @@ type Config struct {
 	SelfTest SelfTest `yaml:"selftest"` //
 	Cluster  Cluster  `yaml:"cluster"`  //
 
+	users    []string        // of the phones, in order; see [Config.inOrder]
 	known    category.List   // the categories of the file and of those that it names
 	library  *prompt.Library // the clips, loaded with the file
 	files    files           // where the files are that are read again while the switch runs

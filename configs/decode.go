@@ -303,6 +303,7 @@ type keyedField struct {
 	key string
 	reflect.StructField
 	rule rule
+	file []int // index of the field for the file that a secret may stand in; nil: there is none
 }
 
 var keyedFields sync.Map // of reflect.Type: []keyedField; finding them takes longer than reading a phone
@@ -315,7 +316,11 @@ func keyed(t reflect.Type) []keyedField {
 	var all []keyedField
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("yaml"); key != "" {
-			all = append(all, keyedField{key, f, ruleOf(f.Tag)})
+			one := keyedField{key: key, StructField: f, rule: ruleOf(f.Tag)}
+			if file, ok := t.FieldByName(f.Name + "File"); ok && f.Type == secretType {
+				one.file = file.Index
+			}
+			all = append(all, one)
 		}
 	}
 	keyedFields.Store(t, all)

@@ -82,6 +82,7 @@ func (h *Hotline) setDefaults() {
 // complete fills in what follows from the rest of the file: the only network there is, a phone's network from its
 // hotline, the seats of a hotline from the phones that name it.
 func (c *Config) complete() {
+	c.users = sorted(c.Phones)
 	only := c.onlyNetwork()
 	for _, n := range c.Networks {
 		n.complete()
@@ -148,7 +149,7 @@ func (c *Config) completeHotline(id string, h *Hotline, only string) {
 		h.TrunkNumber = cmp.Or(h.TrunkNumber, h.Numbers[0])
 	}
 	if h.Seats == nil && h.Trunk == "" {
-		for _, user := range sorted(c.Phones) {
+		for _, user := range c.inOrder() {
 			if c.Phones[user].Hotline == id && !slices.Contains(h.Supervisors, user) {
 				h.Seats = append(h.Seats, user)
 			}
@@ -165,6 +166,14 @@ const (
 // isEmergency says that lives may depend on who calls a number: police, fire, ambulance, traffic police, RFC 5031.
 func isEmergency(number string) bool {
 	return slices.Contains([]string{"110", "119", "120", "122"}, number) || strings.HasPrefix(number, desk.SOS)
+}
+
+// inOrder are the users of all phones: with thousands of them it is well to do that once.
+func (c *Config) inOrder() []string {
+	if len(c.users) != len(c.Phones) { // built in code, and not yet complete
+		return sorted(c.Phones)
+	}
+	return c.users
 }
 
 func (c *Config) onlyNetwork() string {

@@ -256,10 +256,10 @@ func unfit(src []byte) (*message, place) {
 	if len(src) > maxFile {
 		return ptr(textTooLarge.of(maxFile)), first
 	}
-	for i, line := range strings.Split(string(src), "\n") {
-		if !utf8.ValidString(line) || strings.ContainsRune(line, 0) { // as of UTF-16
-			return ptr(textNotUTF8.of()), place{line: i + 1, col: 1}
-		}
+	odd := func(b []byte) bool { return !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 } // as of UTF-16
+	if odd(src) {
+		line := slices.IndexFunc(bytes.Split(src, []byte("\n")), odd)
+		return ptr(textNotUTF8.of()), place{line: line + 1, col: 1}
 	}
 	if line := nesting(string(src)); line > 0 {
 		return ptr(textTooDeep.of(maxDepth)), place{line: line, col: 1}
@@ -272,18 +272,19 @@ var openers = regexp.MustCompile(`^(\s*[-?:&!][^\s]*\s)+`)
 // nesting gives the line at which a text goes too deep, 0 when it does not. Brackets are counted over the whole text,
 // without regard to quotes, for which the limit leaves room; "- - - -" within a line.
 func nesting(src string) int {
-	open := 0
-	for i, line := range strings.Split(src, "\n") {
-		for _, r := range line {
-			switch r {
+	open, i := 0, 0
+	for line := range strings.SplitSeq(src, "\n") {
+		i++
+		for _, c := range []byte(line) {
+			switch c {
 			case '[', '{':
 				open++
 			case ']', '}':
 				open = max(open-1, 0)
 			}
 		}
-		if open > maxDepth || len(strings.Fields(openers.FindString(line))) > maxDepth {
-			return i + 1
+		if open > maxDepth || len(line) > maxDepth && len(strings.Fields(openers.FindString(line))) > maxDepth {
+			return i
 		}
 	}
 	return 0

@@ -40,8 +40,11 @@ func quickRead(src string, t reflect.Type) (rest string, tables quickTables) {
 	var table *quickTable // nil: what a line belongs to is not certain
 	var entry reflect.Type
 	var r rule
+	var pairs []pair
 	for i := 0; i < len(lines); {
-		n, name, pairs := quickEntry(lines[i:])
+		var n int
+		var name string
+		n, name, pairs = quickEntry(lines[i:], pairs[:0])
 		switch line := lines[i]; {
 		case isHead(line):
 			table = nil
@@ -87,19 +90,19 @@ type pair struct {
 
 // quickEntry is the entry at the beginning of some lines, and of how many; 0: what is there is not as plain as that. It
 // is "  key: {a: b, c: d}", or "  key:" and "    a: b" below.
-func quickEntry(lines []string) (n int, name string, pairs []pair) {
+func quickEntry(lines []string, room []pair) (n int, name string, pairs []pair) {
 	rest, ok := strings.CutPrefix(lines[0], "  ")
 	name, rest, found := strings.Cut(rest, ":")
 	if !ok || !found || !plainKey(name) {
-		return 0, "", nil
+		return 0, "", room
 	}
 	if rest == "\n" {
-		n, pairs = quickBlock(lines)
+		n, pairs = quickBlock(lines, room)
 	} else {
-		n, pairs = quickFlow(rest, len("  :")+len(name))
+		n, pairs = quickFlow(rest, len("  :")+len(name), room)
 	}
 	if goesOn(lines[n:]) {
-		return 0, "", nil
+		return 0, "", room
 	}
 	return n, name, pairs
 }
@@ -111,10 +114,9 @@ func goesOn(lines []string) bool {
 }
 
 // quickFlow is what stands behind a name, which is so many bytes into the line.
-func quickFlow(rest string, at int) (n int, pairs []pair) {
+func quickFlow(rest string, at int, pairs []pair) (int, []pair) {
 	inner, ok := strings.CutPrefix(rest, " {")
 	inner, end := strings.CutSuffix(inner, "}\n")
-	pairs = make([]pair, 0, 4)
 	for at += len(" {"); ok && end; {
 		one, left, good := cutPair(inner)
 		one.nameAt, one.wordAt = at, at+one.wordAt
@@ -126,11 +128,11 @@ func quickFlow(rest string, at int) (n int, pairs []pair) {
 		inner, ok = strings.CutPrefix(left, ", ")
 		ok = ok && good
 	}
-	return 0, nil
+	return 0, pairs
 }
 
 // quickBlock is an entry below its name, one value in a line.
-func quickBlock(lines []string) (n int, pairs []pair) {
+func quickBlock(lines []string, pairs []pair) (n int, all []pair) {
 	at := len(lines[0])
 	for n = 1; n < len(lines); n++ {
 		line, ok := strings.CutPrefix(lines[n], "    ")
@@ -139,14 +141,14 @@ func quickBlock(lines []string) (n int, pairs []pair) {
 		}
 		one, rest, ok := cutPair(line)
 		if !ok || rest != "\n" {
-			return 0, nil
+			return 0, pairs
 		}
 		one.nameAt, one.wordAt = at+4, at+4+one.wordAt
 		pairs = append(pairs, one)
 		at += len(lines[n])
 	}
 	if len(pairs) == 0 {
-		return 0, nil
+		return 0, pairs
 	}
 	return n, pairs
 }
@@ -277,7 +279,7 @@ func (all quickTables) place(key string) (value, name place, ok bool) {
 	if !ok {
 		return value, name, false
 	}
-	_, own, pairs := quickEntry(strings.SplitAfter(row.text, "\n"))
+	_, own, pairs := quickEntry(strings.SplitAfter(row.text, "\n"), nil)
 	if below == "" {
 		at := len("  : ") + len(own) // beyond the end where a block begins
 		if row.text[at] != '{' {
@@ -310,7 +312,7 @@ func (f *findings) spell(key string) {
 		return
 	}
 	keys := []string{at}
-	_, _, pairs := quickEntry(strings.SplitAfter(row.text, "\n"))
+	_, _, pairs := quickEntry(strings.SplitAfter(row.text, "\n"), nil)
 	for _, p := range pairs {
 		keys = append(keys, join(at, p.name))
 	}

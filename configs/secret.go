@@ -35,23 +35,30 @@ func (f files) path(name string) string {
 
 // secrets reads every *_file key of the config into the secret beside it.
 func (d *decoder) secrets(c *Config, f files) {
-	walk("", reflect.ValueOf(c).Elem(), func(key string, field reflect.StructField, v reflect.Value) {
-		if field.Type != secretType {
+	walk("", reflect.ValueOf(c).Elem(), isSecret, func(at *walker, field *keyedField, v reflect.Value) {
+		file := fileOf(field, v)
+		if file == "" {
 			return
 		}
-		name, file := field.Tag.Get("yaml"), v.FieldByName(field.Name+"File")
-		if !file.IsValid() || file.String() == "" {
-			return
-		}
-		own, fileKey := v.FieldByIndex(field.Index), join(key, name+"_file")
+		own, fileKey := v.FieldByIndex(field.Index), join(at.key(), field.key+"_file")
 		if !own.IsZero() {
-			d.add(fileKey, textBothGiven.of(name, name+"_file"))
+			d.add(fileKey, textBothGiven.of(field.key, field.key+"_file"))
 			return
 		}
-		if s, ok := d.secretFile(fileKey, file.String(), f); ok {
+		if s, ok := d.secretFile(fileKey, file, f); ok {
 			own.Set(reflect.ValueOf(s))
 		}
 	})
+}
+
+func isSecret(f *keyedField) bool { return f.Type == secretType }
+
+// fileOf is the file that a secret of a group is to be read from; "": there is none.
+func fileOf(secret *keyedField, group reflect.Value) string {
+	if secret.file == nil {
+		return ""
+	}
+	return group.FieldByIndex(secret.file).String()
 }
 
 func (d *decoder) secretFile(key, path string, f files) (desk.Secret, bool) {
@@ -74,12 +81,14 @@ func (d *decoder) secretFile(key, path string, f files) (desk.Secret, bool) {
 
 // missing reports the keys that have no default and were not written.
 func (d *decoder) missing(key string, v reflect.Value) {
-	walk(key, v, func(key string, field reflect.StructField, v reflect.Value) {
-		if field.Tag.Get("need") == "" || !v.FieldByIndex(field.Index).IsZero() {
+	needed := func(f *keyedField) bool { return f.Tag.Get("need") != "" }
+	walk(key, v, needed, func(at *walker, field *keyedField, v reflect.Value) {
+		if !v.FieldByIndex(field.Index).IsZero() {
 			return
 		}
-		if path := join(key, field.Tag.Get("yaml")); !d.faulty(path) && !d.has(key) {
-			d.add(path, textMissing.of(whatOf(field)))
+		key := at.key()
+		if path := join(key, field.key); !d.faulty(path) && !d.has(key) {
+			d.add(path, textMissing.of(whatOf(field.StructField)))
 		}
 	})
 }
@@ -96,28 +105,4 @@ func whatOf(f reflect.StructField) message {
 		return textTable.of()
 	}
 	return textGroup.of(keysOf(f.Type))
-}
-
-// walk visits every field of the config that has a key, with the struct it is in.
-func walk(key string, v reflect.Value, visit func(key string, field reflect.StructField, in reflect.Value)) {
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	for _, f := range keyed(v.Type()) {
-		visit(key, f.StructField, v)
-		switch _, single := scalars[f.Type]; {
-		case single:
-		case f.Type.Kind() == reflect.Struct:
-			walk(join(key, f.key), v.FieldByIndex(f.Index), visit)
-		case f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Pointer:
-			path := join(key, f.key)
-			for k, inner := range v.FieldByIndex(f.Index).Seq2() {
-				walk(join(path, k.String()), inner, visit)
-			}
-		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Pointer:
-			for i, inner := range v.FieldByIndex(f.Index).Seq2() {
-				walk(index(join(key, f.key), int(i.Int())), inner, visit)
-			}
-		}
-	}
 }

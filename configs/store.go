@@ -50,7 +50,7 @@ func (c *Config) Stores() (stores []Store) {
 func (c *Config) furnish(s *Store, of int) {
 	r := c.redisOf(s.Networks[0])
 	slices.Sort(s.Hotlines)
-	for _, user := range sorted(c.Phones) {
+	for _, user := range c.inOrder() {
 		if slices.Contains(s.Hotlines, c.Phones[user].Hotline) {
 			s.Users = append(s.Users, user)
 		}
