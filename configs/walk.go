@@ -24,7 +24,8 @@ type step struct {
 
 // walk visits every field of what is at a key, and of what is in it, that has a key and is wanted, with the struct it
 // is in.
-func walk(key string, v reflect.Value, wants func(*keyedField) bool, visit func(at *walker, f *keyedField, in reflect.Value)) {
+func walk(key string, v reflect.Value, wants func(*keyedField) bool,
+	visit func(at *walker, f *keyedField, in reflect.Value)) {
 	w := &walker{root: key, wants: wants, visit: visit, plans: map[reflect.Type]*plan{}}
 	w.inside(v)
 }
