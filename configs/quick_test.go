@@ -82,12 +82,10 @@ func sameReading(t *testing.T, src string) (quick int) {
 func TestQuick(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	words := []string{"110", "12345", "lab-7", "null", "Null", "~", "true", "007", "1.5", "0x10", "1e3", ".5", "-a",
-		"a-",
-		"台 1", "报警台 2", `"a, b: {c}"`, `"#"`, `"a\"b"`, `""`, "a b", "a  b", "a #b", "a# b", "any", "SHA-256",
-		"MD4", "[]",
-		"[PCMA]", "{a: b}",
-		"${X}", `"${X}"`, "'q'", "@a", "a@b", "+86", "/a/b", "1_0", "0o7", ".inf", ".nan", "2020-01-02",
-		"：", "a：b", "“a”", "yes", "<<", "*1", "&a", "!x", "a:b", "é", "ａ", "x\u3000y", "0311", "1:2", "=", "é́", "a,b", "_"}
+		"a-", "台 1", "报警台 2", `"a, b: {c}"`, `"#"`, `"a\"b"`, `""`, "a b", "a  b", "a #b", "a# b", "any",
+		"SHA-256", "MD4", "[]", "[PCMA]", "{a: b}", "${X}", `"${X}"`, "'q'", "@a", "a@b", "+86", "/a/b", "1_0",
+		"0o7", ".inf", ".nan", "2020-01-02", "：", "a：b", "“a”", "yes", "<<", "*1", "&a", "!x", "a:b", "é", "ａ",
+		"x\u3000y", "0311", "1:2", "=", "e\u0301", "a,b", "_"}
 	names := []string{"hotline", "name", "network", "password", "password_file", "digest", "tls", "srtp", "codecs",
 		"hotlin", "Hotline", "name", "hotline", "password"}
 	entry := func(n int) string {
