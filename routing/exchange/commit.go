@@ -25,7 +25,15 @@ type act struct {
 	stops  *record.Position // of the recording that do ends
 }
 
-func (c *Core) later(a act) { c.acts = append(c.acts, a) }
+// usualActs is what an input comes to, and more.
+const usualActs = 8
+
+func (c *Core) later(a act) {
+	if c.acts == nil {
+		c.acts = make([]act, 0, usualActs)
+	}
+	c.acts = append(c.acts, a)
+}
 
 // media gives the engine an order.
 func (c *Core) media(cmd engine.Command) { c.later(act{do: func() { c.world.Media.Do(cmd) }}) }
@@ -48,7 +56,7 @@ func (c *Core) publish(event string, fields map[string]string) {
 // commit ends an input.
 func (c *Core) commit() {
 	if c.world.Timed != nil {
-		c.world.Timed(c.store)
+		c.world.Timed(c.storing)
 	} else {
 		c.store()
 	}

@@ -120,6 +120,7 @@ type Core struct {
 	taken     string            // the letter that the input is; "": it is none
 	unstored  []journal.Entry   // what the journal has kept until the call has taken it
 	stored    uint64            // the sum of the call as the journal has it; 0: it is not known
+	storing   func()            // store, as it is timed
 	lentOut   []*party          // those whose legs another call has
 	moved     map[string]string // which call has the leg of a Call-ID that was here
 	wishes    []wish            // joins asked for, in the order of their facts
@@ -185,7 +186,9 @@ func NewCore(world World, dir *desk.Directory, origin ua.Origin, ref string) (*C
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	return &Core{world: world, dir: dir, keys: keys, origin: origin, state: call.Call{Ref: ref}}, nil
+	c := &Core{world: world, dir: dir, keys: keys, origin: origin, state: call.Call{Ref: ref}}
+	c.storing = c.store
+	return c, nil
 }
 
 // State is a copy of the call's state.

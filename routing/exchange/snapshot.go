@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"sync"
 	"time"
 
 	"liandong/media/record"
@@ -49,7 +50,12 @@ const recordVersion = 1
 
 // Snapshot is the call as it is now. It shares its parts with the call, and is good until the next input.
 func (c *Core) Snapshot() (r Record, err error) {
-	r = Record{
+	err = c.snapshot(&r)
+	return r, err
+}
+
+func (c *Core) snapshot(r *Record) (err error) {
+	*r = Record{
 		Version: recordVersion, Call: c.state, Origin: c.origin, Before: c.before, Hops: c.hops,
 		Moved: c.moved, Wishes: c.wishes, Seconds: c.seconds, Attended: c.attended, Tape: c.position(),
 		Account: c.account,
@@ -71,8 +77,10 @@ func (c *Core) Snapshot() (r Record, err error) {
 	if len(r.Packets)+len(r.Entries)+len(r.Shows) > 0 {
 		r.At = c.now
 	}
-	return r, err
+	return err
 }
+
+var records = sync.Pool{New: func() any { return new(Record) }}
 
 // write brings what is written of the parties' legs up to date.
 func write(parties []*party) (err error) {
@@ -85,10 +93,13 @@ func write(parties []*party) (err error) {
 // store stores the call, and the letters that it sends and has taken, all at once.
 func (c *Core) store() {
 	if c.world.Keep != nil && !(c.idle && len(c.acts)+len(c.shows)+len(c.unstored) == 0) {
-		r, err := c.Snapshot()
+		r := records.Get().(*Record)
+		err := c.snapshot(r)
 		if err == nil {
-			err = snapshot.With(&r, c.storeAs)
+			err = snapshot.With(r, c.storeAs)
 		}
+		*r = Record{}
+		records.Put(r)
 		if err != nil {
 			c.world.Log.Error("bug: a call cannot be stored", "err", err)
 			c.storeAs(nil)
@@ -309,13 +320,14 @@ func (c *Core) revive(p *party) {
 
 // write brings what is written of the leg up to date: most inputs are of one leg, and the others stay as they are.
 func (p *party) write() (err error) {
+	as := func(b []byte) { p.Leg = append(p.Leg[:0], b...) }
 	switch {
 	case p.leg == nil && p.kept == nil:
 		p.Leg = nil
 	case p.leg == nil:
-		p.Leg, err = snapshot.Append(p.Leg[:0], p.kept)
+		err = snapshot.With(p.kept, as)
 	case p.written != p.leg:
-		p.Leg, err = snapshot.Append(p.Leg[:0], &p.leg.State)
+		err = snapshot.With(&p.leg.State, as)
 	}
 	p.written = p.leg
 	return err

@@ -36,7 +36,10 @@ type writer struct {
 	err  error  // the first
 }
 
-var writers = sync.Pool{New: func() any { return new(writer) }}
+// usualSize is what the state of a call takes, and more.
+const usualSize = 16 << 10
+
+var writers = sync.Pool{New: func() any { return &writer{b: make([]byte, 0, usualSize), text: make([]byte, 0, 512)} }}
 
 // value writes what is not a part of another.
 func (w *writer) value(v any) error {

@@ -91,6 +91,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	if !up {
 		return err
 	}
+	defer collectLater()()
 	return p.carry(ctx, a, hangups, ceased)
 }
 
