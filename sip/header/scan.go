@@ -19,7 +19,18 @@ func unfold(s string) string {
 // Split cuts s at each sep outside of quotes and angle brackets. ok is false
 // when a quote or bracket is left open.
 func Split(s string, sep byte) (parts []string, ok bool) {
-	start, quoted, angle := 0, false, false
+	for more := true; more; {
+		var part string
+		part, s, more, ok = Cut(s, sep)
+		parts = append(parts, part)
+	}
+	return parts, ok
+}
+
+// Cut cuts s at the first sep outside of quotes and angle brackets; more is false where there is none. closed is false
+// when a quote or bracket is left open.
+func Cut(s string, sep byte) (part, rest string, more, closed bool) {
+	quoted, angle := false, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case quoted && c == '\\':
@@ -32,11 +43,10 @@ func Split(s string, sep byte) (parts []string, ok bool) {
 		case c == '>':
 			angle = false
 		case c == sep && !angle:
-			parts = append(parts, s[start:i])
-			start = i + 1
+			return s[:i], s[i+1:], true, true
 		}
 	}
-	return append(parts, s[start:]), !quoted && !angle
+	return s, "", false, !quoted && !angle
 }
 
 // each runs read over the entries of a comma list; empty entries are passed

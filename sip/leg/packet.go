@@ -5,6 +5,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/header"
 	"liandong/sip/snapshot"
 )
 
@@ -34,7 +35,7 @@ func (p Packet) Bytes() []byte {
 	if p.Text != nil {
 		return p.Text.Bytes()
 	}
-	return []byte(p.Msg.String())
+	return header.Bytes(p.Msg)
 }
 
 // written is a Packet that is a part of a state: one that has not been sent yet.

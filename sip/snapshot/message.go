@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // Message is a SIP message in a state: written as on the wire, and once only,
@@ -41,7 +43,7 @@ func (t *Text) Bytes() []byte {
 		return nil
 	}
 	if t.wire == nil {
-		t.wire = []byte(t.msg.String())
+		t.wire = header.Bytes(t.msg)
 	}
 	return t.wire
 }

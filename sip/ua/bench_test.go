@@ -27,6 +27,15 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// What is allocated for a message: its text, itself with what is usual in it, its list of header fields, its body and the length
+// of that.
+func TestReadAllocates(t *testing.T) {
+	data := []byte(benchInvite)
+	if n := testing.AllocsPerRun(100, func() { _, _ = read(data) }); n > 5 {
+		t.Errorf("%v times", n)
+	}
+}
+
 // BenchmarkStranger is what a flood costs us for each packet.
 func BenchmarkStranger(b *testing.B) {
 	cfg := labConfig()

@@ -194,7 +194,8 @@ func TestSameCallIDBeginsAnotherCallAfterARefusal(t *testing.T) {
 	res := gosip.NewResponse(487, "Request Terminated")
 	res.AppendHeader(gosip.NewHeader("From", q.from))
 	res.AppendHeader(gosip.NewHeader("To", q.to+";tag=ours"))
-	via, _ := readVia(q.via)
+	via := &gosip.ViaHeader{}
+	_ = readVia(q.via, via)
 	id := gosip.CallIDHeader(q.callID)
 	res.AppendHeader(via)
 	res.AppendHeader(&id)

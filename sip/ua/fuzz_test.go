@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
@@ -66,10 +67,13 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("line break within %q", line)
 			}
 		}
+		first := m.msg.String()
+		if written := string(header.Bytes(m.msg)); written != first {
+			t.Fatalf("\n%q\n%q", written, first)
+		}
 		if m.fault.code != 0 {
 			return
 		}
-		first := m.msg.String()
 		again, err := read([]byte(first))
 		if err != nil || again.fault.code != 0 {
 			t.Fatalf("%v %s\n%q", err, again.fault.phrase, first)

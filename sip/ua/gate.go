@@ -400,8 +400,8 @@ func (p *peeked) field(name, value string) {
 // echo is what an answer repeats; nil: there is no Via to answer to.
 func (p *peeked) echo() (e echo, top *gosip.ViaHeader) {
 	parts, _ := header.Split(p.via, ',')
-	top, err := readVia(trim(parts[0]))
-	if err != nil {
+	top = &gosip.ViaHeader{}
+	if readVia(trim(parts[0]), top) != nil {
 		return echo{}, nil
 	}
 	return echo{

@@ -26,14 +26,15 @@ const blanks = " \t"
 
 func trim(s string) string { return strings.Trim(s, blanks) }
 
-// readParams reads what follows the first ';' of a header value.
-func readParams(s string) (gosip.HeaderParams, error) {
-	var params gosip.HeaderParams
-	parts, ok := header.Split(s, ';')
-	if !ok {
-		return nil, errUnclosed
-	}
-	for _, part := range parts {
+// readParams reads what follows the first ';' of a header value, into room while there is some.
+func readParams(s string, room gosip.HeaderParams) (gosip.HeaderParams, error) {
+	params := room[:0]
+	for more := s != ""; more; {
+		var part string
+		var closed bool
+		if part, s, more, closed = header.Cut(s, ';'); !closed {
+			return nil, errUnclosed
+		}
 		key, value, _ := strings.Cut(part, "=")
 		key, value = trim(key), trim(value)
 		if key == "" && value == "" {
@@ -43,6 +44,9 @@ func readParams(s string) (gosip.HeaderParams, error) {
 			return nil, fmt.Errorf("ua: parameter name %q", key)
 		}
 		params.Add(lowerKnown(key), unquoteSpaced(value))
+	}
+	if len(params) == 0 {
+		return nil, nil
 	}
 	return params, nil
 }
@@ -69,27 +73,28 @@ func unquoteSpaced(v string) string {
 
 // readVia reads one Via value: RFC 3261 §25.1 via-parm, blanks allowed around
 // every separator.
-func readVia(s string) (*gosip.ViaHeader, error) {
+func readVia(s string, via *gosip.ViaHeader) error {
 	head, rest, _ := strings.Cut(s, ";")
 	protocol, head, ok1 := strings.Cut(head, "/")
 	version, head, ok2 := strings.Cut(head, "/")
 	head = trim(head)
 	end := strings.IndexAny(head, blanks)
 	if !ok1 || !ok2 || end < 1 || !strings.EqualFold(trim(protocol), "SIP") {
-		return nil, errVia
+		return errVia
 	}
-	params, err := readParams(rest)
+	params, err := readParams(rest, via.Params)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	host, port, err := readHostPort(trim(head[end:]))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &gosip.ViaHeader{
+	*via = gosip.ViaHeader{
 		ProtocolName: "SIP", ProtocolVersion: trim(version), Transport: head[:end],
 		Host: host, Port: port, Params: params,
-	}, nil
+	}
+	return nil
 }
 
 // readHostPort reads a sent-by; an IPv6 address keeps its brackets.
@@ -117,35 +122,31 @@ func readHostPort(s string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// address is one name-addr or addr-spec with the header's parameters.
-type address struct {
-	display string
-	uri     gosip.Uri
-	params  gosip.HeaderParams
-}
+// address is one name-addr or addr-spec with the header's parameters. From and To are the same by other names.
+type address = gosip.ContactHeader
 
-func readAddress(s string) (address, error) {
+// readAddress reads one. Params are read into what there is room for.
+func readAddress(s string, a *address) error {
 	display, uri, params, err := header.SplitNameAddr(s)
 	if err != nil {
-		return address{}, err
+		return err
 	}
 	if len(display) >= 2 && display[0] == '"' && display[len(display)-1] == '"' {
 		display = display[1 : len(display)-1]
 	}
-	a := address{display: display}
-	if a.params, err = readParams(params); err != nil {
-		return address{}, err
+	a.DisplayName = display
+	if a.Params, err = readParams(params, a.Params); err != nil {
+		return err
 	}
-	return a, readURI(uri, &a.uri)
+	return readURI(uri, &a.Address)
 }
 
 // readParty reads From or To: one party, which "*" is not.
-func readParty(s string) (address, error) {
-	a, err := readAddress(s)
-	if err != nil || a.uri.Wildcard {
-		return address{}, errNoURI
+func readParty(s string, a *address) error {
+	if err := readAddress(s, a); err != nil || a.Address.Wildcard {
+		return errNoURI
 	}
-	return a, nil
+	return nil
 }
 
 func readURI(s string, uri *gosip.Uri) error {
@@ -182,14 +183,13 @@ func schemeOK(s string) bool {
 }
 
 // readCSeq: RFC 3261 §8.1.1.5, the number is below 2^31.
-func readCSeq(s string) (*gosip.CSeqHeader, error) {
-	parts := strings.Fields(s)
-	if len(parts) != 2 || !header.IsToken(parts[1]) {
-		return nil, errCSeq
+func readCSeq(s string, cseq *gosip.CSeqHeader) error {
+	end := max(0, strings.IndexAny(s, blanks))
+	method := trim(s[end:])
+	n, err := strconv.ParseUint(s[:end], 10, 31)
+	if err != nil || !header.IsToken(method) {
+		return errCSeq
 	}
-	n, err := strconv.ParseUint(parts[0], 10, 31)
-	if err != nil {
-		return nil, errCSeq
-	}
-	return &gosip.CSeqHeader{SeqNo: uint32(n), MethodName: gosip.RequestMethod(parts[1])}, nil
+	*cseq = gosip.CSeqHeader{SeqNo: uint32(n), MethodName: gosip.RequestMethod(method)}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+
+	gosip "github.com/emiago/sipgo/sip"
 )
 
 func TestReadAddress(t *testing.T) {
@@ -29,13 +31,14 @@ func TestReadAddress(t *testing.T) {
 		{"1101", "", "", "", false},
 	}
 	for _, tt := range tests {
-		a, err := readAddress(tt.in)
+		var a address
+		err := readAddress(tt.in, &a)
 		if (err == nil) != tt.ok {
 			t.Errorf("%q: error %v", tt.in, err)
 			continue
 		}
-		if tt.ok && (a.display != tt.display || a.uri.String() != tt.uri || a.params.GetOr("tag", "") != tt.tag) {
-			t.Errorf("%q: %q %q %v", tt.in, a.display, a.uri.String(), a.params)
+		if tt.ok && (a.DisplayName != tt.display || a.Address.String() != tt.uri || a.Params.GetOr("tag", "") != tt.tag) {
+			t.Errorf("%q: %q %q %v", tt.in, a.DisplayName, a.Address.String(), a.Params)
 		}
 	}
 }
@@ -51,7 +54,8 @@ func TestReadVia(t *testing.T) {
 		{"SIP/2.0/UDP [::1", ""}, {"SIP/2.0/UDP :5060", ""}, {"SIP/2.0/UDP a b", ""}, {"SIP/2.0/UDP [::1]5060", ""},
 	}
 	for _, tt := range tests {
-		via, err := readVia(tt.in)
+		var via gosip.ViaHeader
+		err := readVia(tt.in, &via)
 		if (err == nil) != (tt.want != "") || err == nil && via.Value() != tt.want {
 			t.Errorf("%q: %v %v", tt.in, via, err)
 		}

@@ -9,6 +9,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/dialog"
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
@@ -111,7 +112,7 @@ func (u *UA) dispatchOf(d *dialog.Dialog, method gosip.RequestMethod, seq uint32
 		req.AppendHeader(gosip.NewHeader("Reason", orphanReason))
 	}
 	req.SetBody(nil)
-	o = outgoing{packet: leg.Packet{Msg: req, Flow: flow}, callID: d.CallID, data: []byte(req.String()),
+	o = outgoing{packet: leg.Packet{Msg: req, Flow: flow}, callID: d.CallID, data: header.Bytes(req),
 		to: unmap(flow.Remote)}
 	u.dispatch(o)
 	return o, true

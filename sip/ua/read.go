@@ -3,8 +3,13 @@ package ua
 import (
 	"bytes"
 	"errors"
+	"hash/maphash"
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -44,15 +49,16 @@ type echo struct {
 func read(data []byte) (message, error) {
 	// RFC 3261 §7.5: also in a datagram, where it is seen in the field
 	head, body := cutHead(bytes.TrimLeft(data, "\r\n"))
-	lines := headLines(string(head))
-	r := reader{}
-	if err := r.startLine(lines[0]); err != nil {
+	start, fields, _ := strings.Cut(string(head), "\n") // the one copy: all texts are pieces of it
+	r := readers.Get().(*reader)
+	defer r.done()
+	if err := r.startLine(strings.TrimSuffix(start, "\r")); err != nil {
 		return message{}, err
 	}
-	for _, line := range unfold(lines[1:]) {
+	for line := range headerLines(fields) {
 		r.line(line)
 	}
-	r.body(body)
+	r.finish(r.body(body))
 	r.complete()
 	return r.message, nil
 }
@@ -64,37 +70,84 @@ func cutHead(data []byte) (head, body []byte) {
 	return data, nil
 }
 
-func headLines(head string) []string {
-	lines := strings.Split(head, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimSuffix(line, "\r")
-	}
-	return lines
-}
-
-// unfold joins continuation lines: RFC 3261 §7.3.1, they begin with a blank
-// and the fold counts as one.
-func unfold(lines []string) []string {
-	out := lines[:0]
-	for _, line := range lines {
-		switch {
-		case line == "":
-		case strings.IndexByte(blanks, line[0]) >= 0 && len(out) > 0:
-			out[len(out)-1] = strings.TrimRight(out[len(out)-1], blanks) + " " + trim(line)
-		default:
-			out = append(out, line)
+// headerLines are the lines of a head. Continuation lines are joined to what they continue: RFC 3261 §7.3.1, they begin
+// with a blank and the fold counts as one.
+func headerLines(head string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		last := ""
+		for more := true; more; {
+			var line string
+			line, head, more = strings.Cut(head, "\n")
+			switch line = strings.TrimSuffix(line, "\r"); {
+			case line == "":
+			case strings.IndexByte(blanks, line[0]) >= 0 && last != "":
+				last = strings.TrimRight(last, blanks) + " " + trim(line)
+			case last != "" && !yield(last):
+				return
+			default:
+				last = line
+			}
+		}
+		if last != "" {
+			yield(last)
 		}
 	}
-	return out
 }
 
-// reader fills one message. Owned by one call of read.
+// reader fills messages. Owned by one call of read at a time.
 type reader struct {
+	one
+	fields []gosip.Header   // of the message, in order; its array is used again
+	others [64]gosip.Header // see other; some of the messages before
+}
+
+// one is what a reader knows of its message.
+type one struct {
 	message
+	*usual
 	request  *gosip.Request
-	seen     uint8 // bits of onlyOnce
-	length   int   // Content-Length, when given
+	response *gosip.Response // one of both
+	seen     uint8           // bits of onlyOnce
+	length   int             // Content-Length, when given
 	measured bool
+	contacts bool // there was one
+}
+
+var readers = sync.Pool{New: func() any { return &reader{fields: make([]gosip.Header, 0, 24)} }}
+
+// done gives the reader back for another message.
+func (r *reader) done() {
+	clear(r.fields)
+	r.one, r.fields = one{}, r.fields[:0]
+	readers.Put(r)
+}
+
+// othersSeed is of this process: nobody else knows which texts meet.
+var othersSeed = maphash.MakeSeed()
+
+// other is a header field that the library does not know. A peer says the same of itself in all its messages, as in
+// User-Agent and Allow; they share it, as nobody changes a message.
+func (r *reader) other(name, value string) gosip.Header {
+	at := &r.others[maphash.String(othersSeed, value)%uint64(len(r.others))]
+	if h := *at; h == nil || h.Name() != name || h.Value() != value {
+		*at = gosip.NewHeader(name, value)
+	}
+	return *at
+}
+
+// usual are the header fields that nearly every message has, in one piece of memory with it.
+type usual struct {
+	via         gosip.ViaHeader
+	from        address
+	to          address
+	contact     address
+	callID      gosip.CallIDHeader
+	cseq        gosip.CSeqHeader
+	hops        gosip.MaxForwardsHeader
+	size        gosip.ContentLengthHeader
+	viaTexts    [1]string
+	viaParams   [4]gosip.HeaderKV
+	partyParams [3][1]gosip.HeaderKV // a tag; of Contact what it may have
 }
 
 func (r *reader) bad(what string) { r.fail(gosip.StatusBadRequest, "Bad Request ("+what+")") }
@@ -124,8 +177,13 @@ func (r *reader) statusLine(version, rest string) error {
 	if err != nil || len(digits) != 3 || code < 100 || code > 699 || !strings.EqualFold(version, "SIP/2.0") {
 		return errNotSIP
 	}
-	res := gosip.NewResponse(code, reason)
-	r.msg = res
+	whole := &struct {
+		gosip.Response
+		usual
+	}{Response: gosip.Response{StatusCode: code, Reason: reason}}
+	r.response, r.usual = &whole.Response, &whole.usual
+	r.response.SipVersion = "SIP/2.0"
+	r.msg = r.response
 	return nil
 }
 
@@ -138,10 +196,15 @@ func (r *reader) requestLine(line string) error {
 	}
 	version := line[end+1:]
 	method, uri, _ := strings.Cut(line[:end], " ")
-	var recipient gosip.Uri
-	err := readURI(uri, &recipient)
-	r.request = gosip.NewRequest(gosip.RequestMethod(method), recipient)
+	whole := &struct {
+		gosip.Request
+		usual
+	}{Request: gosip.Request{Method: gosip.RequestMethod(method)}}
+	r.request, r.usual = &whole.Request, &whole.usual
+	r.request.SipVersion = "SIP/2.0"
 	r.msg = r.request
+	recipient := &r.request.Recipient
+	err := readURI(uri, recipient)
 	r.judgeRequestLine(version, method, uri)
 	if r.fault.code == 0 && (err != nil || recipient.Wildcard || len(recipient.Headers) > 0) {
 		r.bad("Request-URI") // RFC 3261 §19.1.1: no headers in a Request-URI
@@ -184,7 +247,7 @@ func (r *reader) line(line string) {
 		return
 	}
 	name = canonical(name)
-	bit := onlyOnce[name]
+	bit := onlyOnce(name)
 	if r.seen&bit != 0 {
 		r.repeat(name, value)
 		return
@@ -224,66 +287,77 @@ func (r *reader) header(name, value string) {
 	case "Contact", "Route", "Record-Route":
 		err = r.list(name, value)
 	default:
-		r.msg.AppendHeader(gosip.NewHeader(name, value))
+		r.add(r.other(name, value))
 	}
 	if err != nil {
 		r.bad(name)
 	}
 }
 
+// add takes a header field, in its place.
+func (r *reader) add(h gosip.Header) { r.fields = append(r.fields, h) }
+
 func (r *reader) via(value string) error {
-	parts, _ := header.Split(value, ',') // what is left open is the last one's fault
-	for _, part := range parts {
-		via, err := readVia(trim(part))
-		if err != nil {
-			if r.top == nil && len(r.echo.via) == 0 {
-				r.echo.via = append(r.echo.via, value)
+	for rest, more := value, true; more; {
+		var part string
+		part, rest, more, _ = header.Cut(rest, ',') // what is left open is the last one's fault
+		part = trim(part)
+		via := &r.usual.via
+		if via.Host != "" {
+			via = &gosip.ViaHeader{}
+		} else {
+			via.Params = r.viaParams[:0]
+		}
+		if err := readVia(part, via); err != nil {
+			if len(r.echo.via) == 0 {
+				r.echo.via = append(r.viaTexts[:0], value)
 			}
 			return err
 		}
-		r.echo.via = append(r.echo.via, trim(part))
-		if len(r.echo.via) == 1 {
-			r.top = via
+		if len(r.echo.via) == 0 {
+			r.top, r.echo.via = via, r.viaTexts[:0]
 		}
-		r.msg.AppendHeader(via)
+		r.echo.via = append(r.echo.via, part)
+		r.add(via)
 	}
 	return nil
 }
 
 func (r *reader) from(value string) error {
-	a, err := readParty(value)
-	if err != nil {
-		return err
+	from := &r.usual.from
+	from.Params = r.partyParams[0][:0]
+	err := readParty(value, from)
+	if err == nil {
+		r.add((*gosip.FromHeader)(from))
 	}
-	r.msg.AppendHeader(&gosip.FromHeader{DisplayName: a.display, Address: a.uri, Params: a.params})
-	return nil
+	return err
 }
 
 func (r *reader) to(value string) error {
-	a, err := readParty(value)
-	if err != nil {
-		return err
+	to := &r.usual.to
+	to.Params = r.partyParams[1][:0]
+	err := readParty(value, to)
+	if err == nil {
+		r.add((*gosip.ToHeader)(to))
 	}
-	r.msg.AppendHeader(&gosip.ToHeader{DisplayName: a.display, Address: a.uri, Params: a.params})
-	return nil
+	return err
 }
 
 func (r *reader) callID(value string) error {
 	if value == "" || strings.ContainsAny(value, blanks) {
 		return errors.New("ua: Call-ID")
 	}
-	h := gosip.CallIDHeader(value)
-	r.msg.AppendHeader(&h)
+	r.usual.callID = gosip.CallIDHeader(value)
+	r.add(&r.usual.callID)
 	return nil
 }
 
 func (r *reader) cseq(value string) error {
-	h, err := readCSeq(value)
-	if err != nil {
-		return err
+	err := readCSeq(value, &r.usual.cseq)
+	if err == nil {
+		r.add(&r.usual.cseq)
 	}
-	r.msg.AppendHeader(h)
-	return nil
+	return err
 }
 
 func (r *reader) maxForwards(value string) error {
@@ -291,8 +365,8 @@ func (r *reader) maxForwards(value string) error {
 	if err != nil {
 		return err
 	}
-	h := gosip.MaxForwardsHeader(n)
-	r.msg.AppendHeader(&h)
+	r.hops = gosip.MaxForwardsHeader(n)
+	r.add(&r.hops)
 	return nil
 }
 
@@ -312,28 +386,37 @@ func (r *reader) list(name, value string) error {
 	if value == "" {
 		return nil
 	}
-	parts, _ := header.Split(value, ',')
-	for _, part := range parts {
-		a, err := readAddress(part)
-		if err != nil {
-			if r.needs(name) {
-				return err
-			}
-			continue
+	for rest, more := value, true; more; {
+		var part string
+		part, rest, more, _ = header.Cut(rest, ',')
+		a := r.place(name)
+		if err := readAddress(part, a); err == nil {
+			r.add(listed(name, a))
+		} else if r.needs(name) {
+			return err
 		}
-		r.msg.AppendHeader(listed(name, a))
 	}
 	return nil
 }
 
-func listed(name string, a address) gosip.Header {
+// place is where an address of a list is read to.
+func (r *reader) place(name string) *address {
+	if name != "Contact" || r.contacts {
+		return &address{}
+	}
+	r.contacts = true
+	r.contact.Params = r.partyParams[2][:0]
+	return &r.contact
+}
+
+func listed(name string, a *address) gosip.Header {
 	switch name {
 	case "Route":
-		return &gosip.RouteHeader{Address: a.uri}
+		return &gosip.RouteHeader{Address: a.Address}
 	case "Record-Route":
-		return &gosip.RecordRouteHeader{Address: a.uri}
+		return &gosip.RecordRouteHeader{Address: a.Address}
 	}
-	return &gosip.ContactHeader{DisplayName: a.display, Address: a.uri, Params: a.params}
+	return a
 }
 
 func (r *reader) needs(name string) bool {
@@ -351,7 +434,7 @@ func (r *reader) needs(name string) bool {
 
 // body: RFC 3261 §18.3, bytes beyond the Content-Length are dropped, too few
 // are an error; without the field the body goes to the end of the datagram.
-func (r *reader) body(body []byte) {
+func (r *reader) body(body []byte) []byte {
 	switch {
 	case !r.measured:
 	case r.length > maxMessage:
@@ -362,10 +445,46 @@ func (r *reader) body(body []byte) {
 		body = body[:r.length]
 	}
 	if len(body) == 0 {
-		r.msg.SetBody(nil)
-		return
+		return nil
 	}
-	r.msg.SetBody(bytes.Clone(body))
+	return bytes.Clone(body)
+}
+
+// finish gives the message its header fields and its body, whose length it would look for in all of them.
+func (r *reader) finish(body []byte) {
+	r.size = gosip.ContentLengthHeader(len(body))
+	r.add(&r.size)
+	var m *gosip.MessageData
+	if r.request != nil {
+		m = &r.request.MessageData
+	} else {
+		m = &r.response.MessageData
+	}
+	if r.single() {
+		m.PrependHeader(r.fields...)
+	} else {
+		for _, h := range r.fields {
+			m.AppendHeader(h)
+		}
+	}
+	m.SetBody(body)
+}
+
+// single says that there is one Via, Route and Record-Route at most: of several the library takes the last for the
+// first when it is given all at once.
+func (r *reader) single() bool {
+	var vias, routes, recorded int
+	for _, h := range r.fields {
+		switch h.(type) {
+		case *gosip.ViaHeader:
+			vias++
+		case *gosip.RouteHeader:
+			routes++
+		case *gosip.RecordRouteHeader:
+			recorded++
+		}
+	}
+	return max(vias, routes, recorded) < 2
 }
 
 // complete checks what every message needs: RFC 3261 §8.1.1.
@@ -387,26 +506,59 @@ func (r *reader) complete() {
 	}
 }
 
-// onlyOnce: header fields that may stand only once, a bit for each.
-var onlyOnce = map[string]uint8{
-	"From": 1, "To": 2, "Call-ID": 4, "CSeq": 8, "Max-Forwards": 16, "Content-Length": 32,
+// onlyOnce: a bit for each of the header fields that may stand only once, 0 for the others.
+func onlyOnce(name string) uint8 {
+	switch name {
+	case "From":
+		return 1
+	case "To":
+		return 2
+	case "Call-ID":
+		return 4
+	case "CSeq":
+		return 8
+	case "Max-Forwards":
+		return 16
+	case "Content-Length":
+		return 32
+	}
+	return 0
 }
 
 // canonical spells the header names that are looked up as the library does,
 // and writes out the compact forms (RFC 3261 §7.3.3, IANA).
 func canonical(name string) string {
-	if full, ok := spelling[strings.ToLower(name)]; ok {
+	if full, ok := spelling[name]; ok { // as nearly all write it
+		return full
+	}
+	var lower [20]byte // none of the names is longer
+	if len(name) > len(lower) {
+		return name
+	}
+	for i := range len(name) {
+		if lower[i] = name[i]; 'A' <= name[i] && name[i] <= 'Z' {
+			lower[i] |= 0x20
+		}
+	}
+	if full, ok := spelling[string(lower[:len(name)])]; ok {
 		return full
 	}
 	return name
 }
 
-var spelling = map[string]string{
-	"v": "Via", "via": "Via", "f": "From", "from": "From", "t": "To", "to": "To",
-	"i": "Call-ID", "call-id": "Call-ID", "cseq": "CSeq", "max-forwards": "Max-Forwards",
-	"l": "Content-Length", "content-length": "Content-Length", "c": "Content-Type", "content-type": "Content-Type",
-	"m": "Contact", "contact": "Contact", "route": "Route", "record-route": "Record-Route",
-	"k": "Supported", "s": "Subject", "e": "Content-Encoding", "o": "Event", "r": "Refer-To", "b": "Referred-By",
-	"u": "Allow-Events", "x": "Session-Expires", "a": "Accept-Contact", "j": "Reject-Contact",
-	"d": "Request-Disposition", "n": "Identity-Info", "y": "Identity",
-}
+// spelling has each name in lower case, in compact form, and as it is spelled.
+var spelling = func() map[string]string {
+	names := map[string]string{
+		"v": "Via", "via": "Via", "f": "From", "from": "From", "t": "To", "to": "To",
+		"i": "Call-ID", "call-id": "Call-ID", "cseq": "CSeq", "max-forwards": "Max-Forwards",
+		"l": "Content-Length", "content-length": "Content-Length", "c": "Content-Type", "content-type": "Content-Type",
+		"m": "Contact", "contact": "Contact", "route": "Route", "record-route": "Record-Route",
+		"k": "Supported", "s": "Subject", "e": "Content-Encoding", "o": "Event", "r": "Refer-To", "b": "Referred-By",
+		"u": "Allow-Events", "x": "Session-Expires", "a": "Accept-Contact", "j": "Reject-Contact",
+		"d": "Request-Disposition", "n": "Identity-Info", "y": "Identity",
+	}
+	for _, full := range slices.Collect(maps.Values(names)) {
+		names[full] = full
+	}
+	return names
+}()

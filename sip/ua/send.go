@@ -9,6 +9,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
@@ -79,7 +80,7 @@ func (u *UA) tryTCP(o *outgoing, req *gosip.Request) bool {
 	if err != nil {
 		return false
 	}
-	o.plain, o.data = o.data, []byte(viaBy(req, "TCP", host, port).String())
+	o.plain, o.data = o.data, header.Bytes(viaBy(req, "TCP", host, port))
 	return true
 }
 
@@ -150,7 +151,7 @@ func (u *UA) byUDP(o outgoing) []byte {
 	if err != nil {
 		return nil
 	}
-	return []byte(viaBy(req, "UDP", host, port).String())
+	return header.Bytes(viaBy(req, "UDP", host, port))
 }
 
 // viaBy is a request as another transport carries it: the Via must name that.

@@ -76,7 +76,7 @@ func (f *framer) skipBreaks() (ping bool) {
 
 // contentLength finds the one Content-Length of a head.
 func contentLength(head []byte) (length int, ok bool) {
-	for _, line := range unfold(headLines(string(head))) {
+	for line := range headerLines(string(head)) {
 		name, value, _ := strings.Cut(line, ":")
 		if canonical(strings.TrimRight(name, blanks)) != "Content-Length" {
 			continue
