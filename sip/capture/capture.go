@@ -90,6 +90,9 @@ type thread struct {
 	also  string   // another name of a call
 	name  string
 	notes bool
+
+	roomItems [8]*item // for items, as most need it
+	roomWith  [1]string
 }
 
 // head is how many entries of a dialog stay where the others make room: they say how it began.
@@ -108,7 +111,12 @@ func (r *Ring) Message(m Message) {
 	if m.Ref != "" {
 		r.tie(m.Ref, m.CallID)
 	}
-	r.add(r.thread(r.dialogs, m.CallID, false), Entry{Message: &m})
+	one := &struct { // in one piece, as there are many
+		item
+		kept Message
+	}{kept: m}
+	one.Message = &one.kept
+	r.add(r.thread(r.dialogs, m.CallID, false), &one.item)
 }
 
 // Note keeps what is told of a call.
@@ -123,7 +131,12 @@ func (r *Ring) Note(n Note) {
 		t.also = n.Also
 		r.names[n.Also] = n.Ref
 	}
-	r.add(t, Entry{Note: &n})
+	one := &struct {
+		item
+		kept Note
+	}{kept: n}
+	one.item.Note = &one.kept
+	r.add(t, &one.item)
 }
 
 // maxDialogs bounds those of one call that are found: more are no call's.
@@ -143,14 +156,15 @@ func (r *Ring) thread(of map[string]*thread, name string, notes bool) *thread {
 	t := of[name]
 	if t == nil {
 		t = &thread{name: name, notes: notes}
+		t.items, t.with = t.roomItems[:0], t.roomWith[:0]
 		of[name] = t
 	}
 	return t
 }
 
 // add puts an entry at the end. Caller holds mu.
-func (r *Ring) add(t *thread, e Entry) {
-	it := &item{Entry: e, of: t, prev: r.newest}
+func (r *Ring) add(t *thread, it *item) {
+	it.of, it.prev = t, r.newest
 	if r.newest != nil {
 		r.newest.next = it
 	} else {
@@ -158,8 +172,8 @@ func (r *Ring) add(t *thread, e Entry) {
 	}
 	r.newest = it
 	t.items = append(t.items, it)
-	t.size += e.size()
-	r.size += e.size()
+	t.size += it.size()
+	r.size += it.size()
 	for t.size > r.share && len(t.items) > 1 {
 		r.remove(t.items[min(head, len(t.items)-2)])
 	}
@@ -180,6 +194,7 @@ func (r *Ring) remove(it *item) {
 	} else {
 		r.newest = it.prev
 	}
+	it.prev, it.next = nil, nil // who looks at it holds nothing else
 	t := it.of
 	i := slices.Index(t.items, it) // it is among the first
 	t.items = slices.Delete(t.items, i, i+1)

@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // masked stands for what is not to be seen.
@@ -37,7 +38,7 @@ func Resized(text []byte, head int) []byte {
 		if end <= at {
 			break
 		}
-		if name := fieldName(text[at:end]); name == "content-length" || name == "l" {
+		if isField(text[at:end], "content-length", "l") {
 			colon := at + bytes.IndexByte(text[at:end], ':')
 			out := append([]byte(nil), text[:colon+1]...)
 			out = append(strconv.AppendInt(append(out, ' '), int64(len(text)-head), 10), "\r\n"...)
@@ -48,13 +49,19 @@ func Resized(text []byte, head int) []byte {
 	return text
 }
 
-// fieldName is the name of a header line in lower case; "": it has none.
-func fieldName(line []byte) string {
+// isField says that a header line begins with one of these names, which have no case.
+func isField(line []byte, names ...string) bool {
 	colon := bytes.IndexByte(line, ':')
 	if colon <= 0 || colon > 40 || line[0] == ' ' || line[0] == '\t' {
-		return ""
+		return false
 	}
-	return string(bytes.ToLower(bytes.TrimRight(line[:colon], " \t")))
+	name := bytes.TrimRight(line[:colon], " \t")
+	for _, one := range names {
+		if len(name) == len(one) && strings.EqualFold(string(name), one) {
+			return true
+		}
+	}
+	return false
 }
 
 // maskLines appends lines without their secrets. A line that continues another is what that one is.
@@ -88,11 +95,7 @@ func credentials(line []byte) bool {
 	default:
 		return false
 	}
-	switch fieldName(line) {
-	case "authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info":
-		return true
-	}
-	return false
+	return isField(line, "authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info")
 }
 
 // maskCredentials leaves of credentials who they are of and for what; of a scheme that is not Digest nothing.

@@ -20,6 +20,14 @@ func All(m gosip.Message, name string) iter.Seq[gosip.Header] {
 	}
 }
 
+// First is the first of them; nil: there is none.
+func First(m gosip.Message, name string) gosip.Header {
+	for h := range All(m, name) {
+		return h
+	}
+	return nil
+}
+
 func fieldsOf(m gosip.Message) []gosip.Header {
 	switch m := m.(type) {
 	case *gosip.Request:

@@ -50,7 +50,7 @@ func ParsePrivacy(s string) []string {
 
 func values(m gosip.Message, name string) []string {
 	var list []string
-	for _, h := range m.GetHeaders(name) {
+	for h := range All(m, name) {
 		list = append(list, h.Value())
 	}
 	return list

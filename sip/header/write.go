@@ -35,6 +35,12 @@ func AppendMessage(b []byte, m gosip.Message) []byte {
 	return append(append(b, "\r\n"...), m.Body()...)
 }
 
+// Value is the value of a header field.
+func Value(h gosip.Header) string {
+	var room [256]byte
+	return string(AppendValue(room[:0], h))
+}
+
 // AppendValue appends the value of a header field.
 func AppendValue(b []byte, h gosip.Header) []byte {
 	switch h := h.(type) {

@@ -17,8 +17,8 @@ func printed() gosip.Message {
 		Headers:   gosip.HeaderParams{{K: "a", V: "1"}, {K: "b", V: "2"}}}
 	req := gosip.NewRequest(gosip.INVITE, gosip.Uri{Host: "[2001:db8::1]", HierarhicalSlashes: true})
 	for _, h := range []gosip.Header{
-		&gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: "::ffff:10.0.0.1", Port: 5060,
-			Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK1"}, {K: "rport"}}},
+		&gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP",
+			Host: "::ffff:10.0.0.1", Port: 5060, Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK1"}, {K: "rport"}}},
 		&gosip.FromHeader{DisplayName: `Wang \"Li\"`, Address: full, Params: gosip.HeaderParams{{K: "tag", V: "1"}}},
 		&gosip.ToHeader{Address: gosip.Uri{Scheme: "sips", User: "110", Host: "fe80::1%eth0"}},
 		&gosip.ContactHeader{Address: gosip.Uri{Wildcard: true, Host: "*"}},

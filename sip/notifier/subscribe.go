@@ -45,8 +45,8 @@ func (s *Server) admit(sub *subscription, p leg.Packet, req *gosip.Request) (lif
 		// RFC 6665 §4.2.1.1: "the notifier MUST return a 489 (Bad Event) response"
 		return 0, s.refuse(p, 489, header.Field{Name: "Allow-Events", Value: s.Events()})
 	}
-	if tags := req.GetHeaders("Require"); len(tags) > 0 {
-		return 0, s.refuse(p, 420, header.Field{Name: "Unsupported", Value: tags[0].Value()})
+	if tags := header.First(req, "Require"); tags != nil {
+		return 0, s.refuse(p, 420, header.Field{Name: "Unsupported", Value: tags.Value()})
 	}
 	if !accepts(req, pack.Type()) {
 		return 0, s.refuse(p, 406)
@@ -79,7 +79,7 @@ func (s *Server) admit(sub *subscription, p leg.Packet, req *gosip.Request) (lif
 // 6665 §4.4.3). It is never longer than asked for (§4.2.1.1).
 func (s *Server) lifetime(p leg.Packet, req *gosip.Request) (time.Duration, bool) {
 	life := s.cfg.MaxExpires
-	if h := req.GetHeader("Expires"); h != nil {
+	if h := header.First(req, "Expires"); h != nil {
 		n, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 32)
 		if err != nil {
 			return 0, s.refuse(p, 400)
@@ -185,7 +185,7 @@ func (sub *subscription) asks(req *gosip.Request) {
 // eventOf is the package and the id in Event (RFC 6665 §8.2.1).
 func eventOf(req *gosip.Request) (name, id string) {
 	for _, field := range []string{"Event", "o"} {
-		if h := req.GetHeader(field); h != nil {
+		if h := header.First(req, field); h != nil {
 			name, rest, _ := strings.Cut(h.Value(), ";")
 			for param := range strings.SplitSeq(rest, ";") {
 				if key, v, _ := strings.Cut(param, "="); strings.EqualFold(strings.TrimSpace(key), "id") {
@@ -200,8 +200,7 @@ func eventOf(req *gosip.Request) (name, id string) {
 
 // accepts: RFC 3261 §20.1; without Accept it is what the package says.
 func accepts(req *gosip.Request, kind string) bool {
-	fields := req.GetHeaders("Accept")
-	for _, h := range fields {
+	for h := range header.All(req, "Accept") {
 		for entry := range strings.SplitSeq(h.Value(), ",") {
 			got, _, err := mime.ParseMediaType(entry)
 			if err == nil && (got == kind || got == "*/*" || got == "application/*") {
@@ -209,5 +208,5 @@ func accepts(req *gosip.Request, kind string) bool {
 			}
 		}
 	}
-	return len(fields) == 0
+	return header.First(req, "Accept") == nil
 }

@@ -8,6 +8,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/header"
 	"liandong/sip/leg"
 	"liandong/sip/txn"
 )
@@ -105,7 +106,7 @@ func retryAfter(res *gosip.Response) time.Duration {
 
 // seconds reads a header that begins with a number of seconds.
 func seconds(res *gosip.Response, name string) (time.Duration, bool) {
-	h := res.GetHeader(name)
+	h := header.First(res, name)
 	if h == nil {
 		return 0, false
 	}

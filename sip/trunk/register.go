@@ -150,7 +150,7 @@ func (r *registration) receive(now time.Time, res *gosip.Response) *gosip.Reques
 func (r *registration) prove(res *gosip.Response) (header.Field, bool) {
 	var list []header.Field
 	for _, name := range [...]string{"WWW-Authenticate", "Proxy-Authenticate"} {
-		for _, h := range res.GetHeaders(name) {
+		for h := range header.All(res, name) {
 			list = append(list, header.Field{Name: name, Value: h.Value()})
 		}
 	}
@@ -172,7 +172,7 @@ func (r *registration) accepted(now time.Time, res *gosip.Response) {
 // granted is §10.2.4: the expires of our own Contact among those listed, or else
 // the Expires of the response.
 func (r *registration) granted(res *gosip.Response) time.Duration {
-	for _, h := range res.GetHeaders("Contact") {
+	for h := range header.All(res, "Contact") {
 		who, err := header.ParseNameAddr(h.Value())
 		if err != nil || who.URI.User != r.account.Contact {
 			continue

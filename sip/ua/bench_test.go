@@ -27,8 +27,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// What is allocated for a message: its text, itself with what is usual in it, its list of header fields, its body and the length
-// of that.
+// What is allocated for a message: its text, itself with what is usual in it, the list of its header fields, its body
+// and the length of that.
 func TestReadAllocates(t *testing.T) {
 	data := []byte(benchInvite)
 	if n := testing.AllocsPerRun(100, func() { _, _ = read(data) }); n > 5 {

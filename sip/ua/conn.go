@@ -335,6 +335,17 @@ type arrival struct {
 	counted bool          // its source has been asked whether it sends too many
 
 	err error // data is the head alone, and the stream is lost behind it
+
+	head string // of data, once somebody has looked at it; "": nobody has
+}
+
+// text is the head of a message.
+func (h *arrival) text() string {
+	if h.head == "" {
+		head, _ := cutHead(h.data)
+		h.head = string(head)
+	}
+	return h.head
 }
 
 // cut gives all that has come whole, and has noted it: a peer sends nothing twice over a connection, so that what is

@@ -57,7 +57,7 @@ func (u *UA) authenticate(in *inbound) (user string, ok bool) {
 
 // claimed is the user whom a request's credentials name; "": it has none.
 func (u *UA) claimed(in *inbound) string {
-	for _, h := range in.req.GetHeaders("Authorization") {
+	for h := range header.All(in.req, "Authorization") {
 		if user, ok := auth.Claimed(h.Value()); ok {
 			return user[:min(len(user), 64)]
 		}
@@ -79,7 +79,7 @@ func (u *UA) unfit(in *inbound) {
 // algorithm; the first that is right counts, else what is wrong with the last.
 func (u *UA) verify(in *inbound) (user string, err error) {
 	err = auth.ErrMissing
-	for _, h := range in.req.GetHeaders("Authorization") {
+	for h := range header.All(in.req, "Authorization") {
 		user, err = u.digest.Verify(u.cfg.Now(), string(in.method), h.Value(),
 			u.origins.Load().password(in.flow.Network))
 		if err == nil {

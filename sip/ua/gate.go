@@ -63,12 +63,12 @@ const (
 
 // judge looks at what a message is. New calls need a turn; phones that are registered are our own desks, and may be
 // about to hand a call over.
-func (g *gate) judge(h arrival, flow leg.Flow, c *conn) verdict {
+func (g *gate) judge(h *arrival, flow leg.Flow, c *conn) verdict {
 	method := methodOf(h.data)
 	if method == "" {
 		return passes
 	}
-	p := peek(h.data)
+	p := peek(h.text())
 	if p.callID == "" { // folded or missing: whoever reads all of it finds out
 		return passes
 	}
@@ -81,9 +81,9 @@ func (g *gate) judge(h arrival, flow leg.Flow, c *conn) verdict {
 		g.u.counts.unmatched.Add(1) // for an answer of ours that needed no state
 		return stays
 	case method == gosip.CANCEL:
-		return g.follow(h, flow, c, p)
+		return g.follow(*h, flow, c, p)
 	case method == gosip.INVITE && !g.u.registrar.knows(flow):
-		return g.enter(newCall{arrival: h, flow: flow, conn: c, peek: p})
+		return g.enter(newCall{arrival: *h, flow: flow, conn: c, peek: p})
 	}
 	return passes
 }
@@ -146,7 +146,6 @@ func (g *gate) admit(n newCall) (v verdict, refused *newCall) {
 // cloned keeps what a reader's buffer holds.
 func (n *newCall) cloned() *newCall {
 	n.arrival.data = bytes.Clone(n.arrival.data)
-	n.peek = peek(n.arrival.data)
 	return n
 }
 
@@ -355,14 +354,13 @@ func methodOf(data []byte) gosip.RequestMethod {
 	return ""
 }
 
-// peek reads the header fields that an answer repeats, RFC 3261 §8.2.6.2. What is folded or wrong is found out when the
+// peek reads of a head the header fields that an answer repeats, RFC 3261 §8.2.6.2. What is folded or wrong is found out when the
 // message is read.
-func peek(data []byte) (p peeked) {
-	head, _ := cutHead(data)
-	text := string(head)
-	line, rest, _ := strings.Cut(text, "\n")
-	if parts := strings.SplitN(strings.TrimRight(line, "\r"), " ", 3); len(parts) == 3 {
-		p.uri = parts[1]
+func peek(head string) (p peeked) {
+	line, rest, _ := strings.Cut(head, "\n")
+	_, line, _ = strings.Cut(strings.TrimRight(line, "\r"), " ")
+	if uri, _, ok := strings.Cut(line, " "); ok {
+		p.uri = uri
 	}
 	for rest != "" {
 		line, rest, _ = strings.Cut(rest, "\n")

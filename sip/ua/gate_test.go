@@ -61,7 +61,7 @@ func TestNewCallWaitsForATurn(t *testing.T) {
 	eventually(t, "the CANCEL waits too", func() bool {
 		r.gate.mu.Lock()
 		defer r.gate.mu.Unlock()
-		p := peek([]byte(q.String()))
+		p := peek(q.String())
 		return len(r.gate.waiting[r.gate.refused.key(p.transaction())].behind) == 1
 	})
 	r.inbox.empty(t)
@@ -280,7 +280,8 @@ func TestPeek(t *testing.T) {
 		"tel:110;phone-context=+86": "110", "sip:110;phone-context=x@host": "110", "urn:service:sos.police": "urn:service:sos.police", "sip:host": "",
 		"110": "110", "sip:user:secret@host": "user",
 	} {
-		p := peek([]byte("INVITE " + uri + " SIP/2.0\r\ni: a\r\nt:  <sip:b>;TAG=1\r\nVia: c\r\nv: d\r\n\r\nTo: e"))
+		h := arrival{data: []byte("INVITE " + uri + " SIP/2.0\r\ni: a\r\nt:  <sip:b>;TAG=1\r\nVia: c\r\nv: d\r\n\r\nTo: e")}
+		p := peek(h.text())
 		if got := p.called(); got != want {
 			t.Errorf("%s is dialled by %s", got, uri)
 		}

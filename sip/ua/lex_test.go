@@ -37,7 +37,8 @@ func TestReadAddress(t *testing.T) {
 			t.Errorf("%q: error %v", tt.in, err)
 			continue
 		}
-		if tt.ok && (a.DisplayName != tt.display || a.Address.String() != tt.uri || a.Params.GetOr("tag", "") != tt.tag) {
+		if tt.ok && (a.DisplayName != tt.display || a.Address.String() != tt.uri ||
+			a.Params.GetOr("tag", "") != tt.tag) {
 			t.Errorf("%q: %q %q %v", tt.in, a.DisplayName, a.Address.String(), a.Params)
 		}
 	}

@@ -33,6 +33,13 @@ func (h *held) behind(callID string, handle func()) bool {
 	return waits
 }
 
+// some says that something waits.
+func (h *held) some() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.byID) > 0
+}
+
 // begin makes what comes with a Call-ID wait; false: too many do.
 func (h *held) begin(callID string) bool {
 	h.mu.Lock()
@@ -58,6 +65,12 @@ func (h *held) next(callID string) func() {
 	}
 	h.byID[callID] = list[1:]
 	return list[0]
+}
+
+// waits says that a message is one for inTurn: something waits, or there may be a name in its SDP.
+func (u *UA) waits(m gosip.Message) bool {
+	_, _, named := mediaHost(m.Body())
+	return named || u.held.some()
 }
 
 // inTurn handles a message, after the name of its SDP is known and what came before it with its Call-ID is done. A name
@@ -113,6 +126,9 @@ func mediaHost(body []byte) (host string, line []byte, ok bool) {
 		if !bytes.HasPrefix(line, []byte("c=IN IP")) {
 			continue
 		}
+		if numericHost(line) {
+			continue
+		}
 		f := strings.Fields(string(line))
 		const letters = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 		if len(f) != 3 || len(f[2]) > 253 || strings.Trim(strings.ToLower(f[2]), letters) != "" {
@@ -123,4 +139,14 @@ func mediaHost(body []byte) (host string, line []byte, ok bool) {
 		}
 	}
 	return "", nil, false
+}
+
+// numericHost says of a c= line that its address is an IPv4 one, as nearly all are.
+func numericHost(line []byte) bool {
+	at, ok := bytes.CutPrefix(line, []byte("c=IN IP4 "))
+	if !ok || len(at) == 0 || at[0] < '0' || at[0] > '9' {
+		return false
+	}
+	ip, err := netip.ParseAddr(string(at))
+	return err == nil && ip.Is4()
 }

@@ -32,7 +32,7 @@ func (u *UA) options(in *inbound) {
 // demandsTooMuch: RFC 3261 §8.2.2.3, 420 names what of Require we lack.
 func demandsTooMuch(req *gosip.Request, have string) (answer, bool) {
 	var lacking []string
-	for _, h := range req.GetHeaders("Require") {
+	for h := range header.All(req, "Require") {
 		for _, tag := range strings.Split(h.Value(), ",") {
 			if tag = trim(tag); tag != "" && !contains(have, tag) {
 				lacking = append(lacking, tag)

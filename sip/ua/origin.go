@@ -207,7 +207,7 @@ func (o *origins) digests(network string, req *gosip.Request) []string {
 			return []string{only}
 		}
 	}
-	if h := req.GetHeader("User-Agent"); h != nil {
+	if h := header.First(req, "User-Agent"); h != nil {
 		for _, agent := range onlyMD5 {
 			if strings.HasPrefix(h.Value(), agent) {
 				return []string{auth.MD5}

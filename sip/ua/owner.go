@@ -3,20 +3,20 @@ package ua
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/capture"
+	"liandong/sip/header"
 )
 
 // owner is whom the messages of a Call-ID belong to. After a refusal the same Call-ID may begin another call, while the
 // first one still waits for its ACK: then it has several owners, the latest first.
 type owner struct {
 	sink     Sink
-	opening  string // of the INVITE that has opened it, see openingOf; "": ours, or not known
-	finished bool   // that INVITE was refused, or its call has ended
-	hosts    []host // where its messages came from and went, and where its party says to be
+	opening  opening // of the INVITE that has opened it; zero: ours, or not known
+	finished bool    // that INVITE was refused, or its call has ended
+	hosts    []host  // where its messages came from and went, and where its party says to be
 }
 
 // host is one machine of the far side.
@@ -28,14 +28,21 @@ type host struct {
 // maxHosts bounds those of one call: a trunk's targets, and the Contacts behind them.
 const maxHosts = 16
 
-// openingOf tells one INVITE from another of the same Call-ID: RFC 3261 §17.2.3, its CANCEL and the ACK of its refusal
-// are as the INVITE in all of this. The number of CSeq tells those apart whose branch is of RFC 2543.
-func openingOf(via *gosip.ViaHeader, cseq *gosip.CSeqHeader) string {
+// opening tells one INVITE from another of the same Call-ID: RFC 3261 §17.2.3, its CANCEL and the ACK of its refusal
+// are as the INVITE in all of this. The number of CSeq tells those apart whose branch is of RFC 2543. It is comparable;
+// the zero value is none.
+type opening struct {
+	branch, host string
+	port         int
+	cseq         uint32
+}
+
+func openingOf(via *gosip.ViaHeader, cseq *gosip.CSeqHeader) opening {
 	if via == nil || cseq == nil {
-		return ""
+		return opening{}
 	}
 	branch, _ := via.Params.Get("branch")
-	return branch + " " + via.Host + ":" + strconv.Itoa(via.Port) + " " + strconv.FormatUint(uint64(cseq.SeqNo), 10)
+	return opening{branch, via.Host, via.Port, cseq.SeqNo}
 }
 
 // Bind directs all that comes with this Call-ID to s. A leg that calls out is
@@ -93,9 +100,9 @@ func (u *UA) sinkOf(in *inbound) (s Sink, bound bool) {
 	if len(list) == 0 {
 		return nil, false
 	}
-	if opening := openingOf(in.top, in.req.CSeq()); opening != "" {
+	if by := openingOf(in.top, in.req.CSeq()); by != (opening{}) {
 		for _, o := range list {
-			if o.opening == opening {
+			if o.opening == by {
 				return o.sink, true
 			}
 		}
@@ -149,7 +156,7 @@ func (u *UA) wentTo(callID, network string, to netip.Addr, m gosip.Message) {
 // toldBy notes where the party of a call says that it is: without a Record-Route its ACK and BYE come from there and
 // not from the proxy that has brought its INVITE (RFC 3261 §12.1). A name may be anywhere on the network.
 func (o *owner) toldBy(network string, m gosip.Message) {
-	for _, h := range m.GetHeaders("Contact") {
+	for h := range header.All(m, "Contact") {
 		if c, ok := h.(*gosip.ContactHeader); ok && !c.Address.Wildcard {
 			addr, _ := hostIP(c.Address.Host)
 			o.addHost(host{network, addr})
@@ -159,7 +166,7 @@ func (o *owner) toldBy(network string, m gosip.Message) {
 
 // told is the same for a message of a call that there is.
 func (u *UA) told(callID, network string, m gosip.Message) {
-	if len(m.GetHeaders("Contact")) == 0 {
+	if header.First(m, "Contact") == nil {
 		return
 	}
 	u.mu.Lock()
@@ -195,9 +202,9 @@ func finish(list []*owner, res *gosip.Response) {
 	case cseq.MethodName == gosip.BYE && res.IsSuccess():
 		list[0].finished = true
 	case cseq.MethodName == gosip.INVITE && res.StatusCode >= 300:
-		opening := openingOf(res.Via(), cseq)
+		by := openingOf(res.Via(), cseq)
 		for _, o := range list {
-			o.finished = o.finished || o.opening == opening
+			o.finished = o.finished || o.opening == by
 		}
 	}
 }

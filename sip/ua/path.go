@@ -19,7 +19,7 @@ var errPath = errors.New("ua: unusable Path")
 // readPath lists the proxies before a phone, as URIs, the one next to us first: those that its REGISTER has passed and
 // that its calls are to pass. RFC 3327 §5.3: they are kept in this order, and are the Route of such requests.
 func readPath(req *gosip.Request) (path []string, err error) {
-	for _, h := range req.GetHeaders("Path") {
+	for h := range header.All(req, "Path") {
 		values, ok := header.Split(h.Value(), ',')
 		if !ok {
 			return nil, errPath
@@ -41,14 +41,14 @@ func readPath(req *gosip.Request) (path []string, err error) {
 func pathSeen(req *gosip.Request) (fields []header.Field) {
 	understood := false
 	for _, name := range []string{"Supported", "k"} {
-		for _, h := range req.GetHeaders(name) {
+		for h := range header.All(req, name) {
 			understood = understood || contains(h.Value(), pathTag)
 		}
 	}
 	if !understood {
 		return nil
 	}
-	for _, h := range req.GetHeaders("Path") {
+	for h := range header.All(req, "Path") {
 		fields = append(fields, header.Field{Name: "Path", Value: h.Value()})
 	}
 	return fields

@@ -49,7 +49,21 @@ type echo struct {
 func read(data []byte) (message, error) {
 	// RFC 3261 §7.5: also in a datagram, where it is seen in the field
 	head, body := cutHead(bytes.TrimLeft(data, "\r\n"))
-	start, fields, _ := strings.Cut(string(head), "\n") // the one copy: all texts are pieces of it
+	return readText(string(head), body)
+}
+
+// read understands what has come.
+func (h *arrival) read() (message, error) {
+	if h.head == "" {
+		return read(h.data)
+	}
+	_, body := cutHead(h.data)
+	return readText(h.head, body)
+}
+
+// readText is read for a head that has been copied: all texts of the message are pieces of it.
+func readText(head string, body []byte) (message, error) {
+	start, fields, _ := strings.Cut(head, "\n")
 	r := readers.Get().(*reader)
 	defer r.done()
 	if err := r.startLine(strings.TrimSuffix(start, "\r")); err != nil {

@@ -11,6 +11,7 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/capture"
+	"liandong/sip/header"
 	"liandong/sip/leg"
 )
 
@@ -44,7 +45,7 @@ func (in *inbound) inDialog() bool {
 // receive handles one message of a socket, in the order of the wire. ok is
 // false when the bytes were not SIP at all.
 func (u *UA) receive(h arrival, flow leg.Flow, c *conn) (ok bool) {
-	switch u.gate.judge(h, flow, c) {
+	switch u.gate.judge(&h, flow, c) {
 	case stays:
 		return true
 	case begins:
@@ -57,7 +58,7 @@ func (u *UA) receive(h arrival, flow leg.Flow, c *conn) (ok bool) {
 func (u *UA) take(h arrival, flow leg.Flow, c *conn) (ok bool) {
 	defer u.survive()
 	u.counts.received.Add(1)
-	m, err := read(h.data)
+	m, err := h.read()
 	if err != nil {
 		u.counts.garbage.Add(1)
 		u.log.say(slog.LevelWarn, "not a SIP message", "network", flow.Network, "source", flow.Remote, "bytes",
@@ -119,12 +120,19 @@ func (u *UA) response(m message, flow leg.Flow, data []byte) {
 		return
 	}
 	u.traceResponse(m, flow, data, sink)
-	u.inTurn(flow.Network, m.echo.callID, m.msg, true, func() {
-		if !sink.Post(Inbound{Packet: leg.Packet{Msg: m.msg, Flow: flow, Kept: m.kept}}) {
-			u.counts.inboxFull.Add(1)
-			u.unnote(m.kept)
-		}
-	})
+	p := leg.Packet{Msg: m.msg, Flow: flow, Kept: m.kept}
+	if !u.waits(m.msg) {
+		u.postResponse(sink, p)
+		return
+	}
+	u.inTurn(flow.Network, m.echo.callID, m.msg, true, func() { u.postResponse(sink, p) })
+}
+
+func (u *UA) postResponse(sink Sink, p leg.Packet) {
+	if !sink.Post(Inbound{Packet: p}) {
+		u.counts.inboxFull.Add(1)
+		u.unnote(p.Kept)
+	}
 }
 
 func (u *UA) malformed(flow leg.Flow, f fault) {
@@ -135,7 +143,7 @@ func (u *UA) malformed(flow leg.Flow, f fault) {
 func (u *UA) request(in *inbound, data []byte) {
 	if in.top != nil {
 		stampVia(in.top, in.flow.Remote)
-		in.echo.via[0] = in.top.Value()
+		in.echo.via[0] = header.Value(in.top)
 	}
 	in.trunk = cmp.Or(u.origins.Load().trunk(in.flow), u.origins.Load().registrar(in))
 	in.known = in.trunk != "" || u.registrar.knows(in.flow)
@@ -145,15 +153,22 @@ func (u *UA) request(in *inbound, data []byte) {
 	}
 	_, bound := u.Sink(in.callID())
 	u.see(in, data, bound)
-	u.inTurn(in.flow.Network, in.callID(), in.msg, in.fault.code == 0 && (in.known || bound), func() {
-		if u.handle(in); !in.posted {
-			u.unnote(in.kept)
-		}
-	})
+	if !u.waits(in.msg) {
+		u.handle(in)
+		return
+	}
+	ask := in.fault.code == 0 && (in.known || bound)
+	u.inTurn(in.flow.Network, in.callID(), in.msg, ask, func() { u.handle(in) })
 }
 
 // handle brings a request to its call, or to who answers it.
 func (u *UA) handle(in *inbound) {
+	if u.direct(in); !in.posted {
+		u.unnote(in.kept)
+	}
+}
+
+func (u *UA) direct(in *inbound) {
 	switch sink, bound := u.sinkOf(in); {
 	case in.fault.code != 0:
 		u.refuseMalformed(in)

@@ -2,6 +2,7 @@ package ua
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func (u *UA) readRegistration(user string, in *inbound) (registration, answer) {
 	if err != nil {
 		return reg, say(gosip.StatusBadRequest, "Bad Request (Path)")
 	}
-	contacts := in.req.GetHeaders("Contact")
+	contacts := slices.Collect(header.All(in.req, "Contact"))
 	for _, h := range contacts {
 		c := h.(*gosip.ContactHeader) // read makes no others
 		if c.Address.Wildcard {
@@ -164,7 +165,7 @@ func contactKey(c *gosip.ContactHeader) string {
 }
 
 func headerText(req *gosip.Request, name string) string {
-	if h := req.GetHeader(name); h != nil {
+	if h := header.First(req, name); h != nil {
 		return trim(h.Value())
 	}
 	return ""

@@ -100,7 +100,8 @@ func (b *Book) Close() {
 func (b *Book) Message(m capture.Message) {
 	b.ring.Message(m)
 	if b.disk != nil {
-		b.disk.Put(capture.Entry{Message: &m})
+		kept := m
+		b.disk.Put(capture.Entry{Message: &kept})
 	}
 }
 
