@@ -43,7 +43,7 @@ func Answering(invite *gosip.Request, localTag string) Dialog {
 	}
 	// A caller without Contact breaks the RFC, but is not lost for that: its
 	// From is the next best guess.
-	d.Target = from.Address.String()
+	d.Target = header.URIText(&from.Address)
 	d.Refresh(invite)
 	return d
 }
@@ -58,7 +58,7 @@ func Inviting(invite *gosip.Request) Dialog {
 		Local:    nameAddr(from.DisplayName, &from.Address),
 		Remote:   nameAddr(to.DisplayName, &to.Address),
 		LocalSeq: invite.CSeq().SeqNo,
-		Target:   invite.Recipient.String(),
+		Target:   header.URIText(&invite.Recipient),
 		Secure:   invite.Recipient.IsEncrypted(),
 	}
 }
@@ -69,7 +69,7 @@ func Invited(res *gosip.Response) Dialog {
 	d := Dialog{
 		CallID: res.CallID().Value(), LocalTag: Tag(from.Params),
 		Local: nameAddr(from.DisplayName, &from.Address), Remote: nameAddr(to.DisplayName, &to.Address),
-		LocalSeq: res.CSeq().SeqNo, Target: to.Address.String(),
+		LocalSeq: res.CSeq().SeqNo, Target: header.URIText(&to.Address),
 	}
 	return d.With(res)
 }
@@ -99,7 +99,7 @@ func (d *Dialog) Settle(res *gosip.Response) {
 func (d *Dialog) Refresh(msg gosip.Message) {
 	for h := range header.All(msg, "contact") {
 		if c, ok := h.(*gosip.ContactHeader); ok && !c.Address.Wildcard && c.Address.Host != "" {
-			d.Target = c.Address.String()
+			d.Target = header.URIText(&c.Address)
 			return
 		}
 	}
@@ -144,23 +144,15 @@ func Tag(p gosip.HeaderParams) string {
 }
 
 func nameAddr(display string, uri *gosip.Uri) string {
-	var b strings.Builder
-	if display != "" {
-		b.WriteByte('"')
-		b.WriteString(display)
-		b.WriteString(`" `)
-	}
-	b.WriteByte('<')
-	uri.StringWrite(&b)
-	b.WriteByte('>')
-	return b.String()
+	var room [256]byte
+	return string(header.AppendParty(room[:0], display, uri, nil))
 }
 
 func routes(m gosip.Message) []string {
 	var list []string
 	for h := range header.All(m, "record-route") {
 		if rr, ok := h.(*gosip.RecordRouteHeader); ok {
-			list = append(list, rr.Address.String())
+			list = append(list, header.URIText(&rr.Address))
 		}
 	}
 	return list

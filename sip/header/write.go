@@ -35,6 +35,23 @@ func AppendMessage(b []byte, m gosip.Message) []byte {
 	return append(append(b, "\r\n"...), m.Body()...)
 }
 
+// noBody is the length of all bodies that are none. It is never changed.
+var noBody gosip.ContentLengthHeader
+
+// SetBody ends a message: nil is no body. The library looks for a Content-Length in all header fields, and copies their
+// names to do so; a message that is being made has none.
+func SetBody(m gosip.Message, body []byte) {
+	if First(m, "Content-Length") == nil {
+		length := &noBody
+		if len(body) > 0 {
+			length = new(gosip.ContentLengthHeader)
+			*length = gosip.ContentLengthHeader(len(body))
+		}
+		m.AppendHeader(length)
+	}
+	m.SetBody(body)
+}
+
 // Value is the value of a header field.
 func Value(h gosip.Header) string {
 	var room [256]byte
@@ -47,18 +64,18 @@ func AppendValue(b []byte, h gosip.Header) []byte {
 	case *gosip.ViaHeader:
 		return appendVia(b, h)
 	case *gosip.FromHeader:
-		return appendParty(b, h.DisplayName, &h.Address, h.Params)
+		return AppendParty(b, h.DisplayName, &h.Address, h.Params)
 	case *gosip.ToHeader:
-		return appendParty(b, h.DisplayName, &h.Address, h.Params)
+		return AppendParty(b, h.DisplayName, &h.Address, h.Params)
 	case *gosip.ContactHeader:
 		if h.Address.Wildcard {
 			return append(b, '*')
 		}
-		return appendParty(b, h.DisplayName, &h.Address, h.Params)
+		return AppendParty(b, h.DisplayName, &h.Address, h.Params)
 	case *gosip.RouteHeader:
-		return appendParty(b, "", &h.Address, nil)
+		return AppendParty(b, "", &h.Address, nil)
 	case *gosip.RecordRouteHeader:
-		return appendParty(b, "", &h.Address, nil)
+		return AppendParty(b, "", &h.Address, nil)
 	case *gosip.CSeqHeader:
 		b = append(strconv.AppendInt(b, int64(h.SeqNo), 10), ' ')
 		return append(b, h.MethodName...)
@@ -78,12 +95,19 @@ func appendVia(b []byte, via *gosip.ViaHeader) []byte {
 	return appendParams(b, ';', ';', via.Params)
 }
 
-func appendParty(b []byte, display string, uri *gosip.Uri, params gosip.HeaderParams) []byte {
+// AppendParty appends a name-addr with the header's parameters. The display name is as it stands in quotes.
+func AppendParty(b []byte, display string, uri *gosip.Uri, params gosip.HeaderParams) []byte {
 	if display != "" {
 		b = append(append(append(b, '"'), display...), `" `...)
 	}
 	b = append(AppendURI(append(b, '<'), uri), '>')
 	return appendParams(b, ';', ';', params)
+}
+
+// URIText is a URI without angle brackets.
+func URIText(uri *gosip.Uri) string {
+	var room [256]byte
+	return string(AppendURI(room[:0], uri))
 }
 
 // AppendURI appends a URI without angle brackets.

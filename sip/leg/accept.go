@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/codec"
 	"liandong/sip/dialog"
+	"liandong/sip/header"
 	"liandong/sip/sdp"
 	"liandong/sip/txn"
 )
@@ -243,6 +244,6 @@ func (l *Leg) addCapabilitiesAs(res *gosip.Response) {
 }
 
 func withoutBody(res *gosip.Response) *gosip.Response {
-	res.SetBody(nil)
+	header.SetBody(res, nil)
 	return res
 }

@@ -43,7 +43,7 @@ func (l *Leg) again(now time.Time, c *client, o outcome) bool {
 	next.Tries++
 	req := l.rebuild(c, o.req, fields)
 	if res.StatusCode == 488 || res.StatusCode == 606 {
-		req.SetBody(l.Media.offer(true))
+		header.SetBody(req, l.Media.offer(true))
 	}
 	l.resent(c, &next, req)
 	l.start(now, &next, req)

@@ -74,7 +74,7 @@ func (l *Leg) bye(now time.Time, d *dialog.Dialog, fields []header.Field) {
 	}
 	l.addAgent(req, "User-Agent")
 	addFields(req, fields)
-	req.SetBody(nil)
+	header.SetBody(req, nil)
 	l.start(now, c, req)
 }
 

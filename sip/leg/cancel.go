@@ -55,7 +55,7 @@ func (l *Leg) cancelRequest(c *client) *gosip.Request {
 	req := txn.Following(invite, gosip.CANCEL, invite.To())
 	l.addAgent(req, "User-Agent")
 	addFields(req, c.Cancel.Fields)
-	req.SetBody(nil)
+	header.SetBody(req, nil)
 	return req
 }
 

@@ -107,7 +107,7 @@ func (l *Leg) firstInvite(cmd Invite) (*gosip.Request, error) {
 	addFields(req, cmd.Fields)
 	if cmd.DelayedOffer {
 		req.AppendHeader(acceptSDP)
-		req.SetBody(nil)
+		header.SetBody(req, nil)
 	} else {
 		addBody(req, mediaSDP, l.Media.offer(true))
 	}
@@ -316,7 +316,8 @@ func (l *Leg) credentials(o outcome) []header.Field {
 			challenges = append(challenges, header.Field{Name: name, Value: v})
 		}
 	}
-	f, err := l.Invite.Credentials.Respond(challenges, string(o.req.Method), o.req.Recipient.String(), 1, l.token())
+	f, err := l.Invite.Credentials.Respond(challenges, string(o.req.Method),
+		header.URIText(&o.req.Recipient), 1, l.token())
 	if err != nil {
 		return nil
 	}

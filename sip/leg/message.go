@@ -108,7 +108,7 @@ func addBody(m gosip.Message, contentType string, body []byte) {
 		t := gosip.ContentTypeHeader(contentType)
 		m.AppendHeader(&t)
 	}
-	m.SetBody(body)
+	header.SetBody(m, body)
 }
 
 // addCapabilities adds who we are and what we can do to a request of the INVITE kind.

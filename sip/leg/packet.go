@@ -92,7 +92,7 @@ func (p Packet) Method() string {
 // nothing.
 func (p Packet) Contact() string {
 	if req, ok := p.Msg.(*gosip.Request); ok && req.Contact() != nil {
-		return req.Contact().Address.String()
+		return header.URIText(&req.Contact().Address)
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
+
+	"liandong/sip/header"
 )
 
 // probePatience is how long an answer is waited for: RFC 3261's 64*T1 is as long as a
@@ -47,7 +49,7 @@ func (l *Leg) sendProbe(now time.Time, method gosip.RequestMethod) {
 	if method == gosip.UPDATE {
 		l.repeatTimer(req)
 	}
-	req.SetBody(nil)
+	header.SetBody(req, nil)
 	c.For = toProbe
 	l.Probe.Client = l.Begun + 1
 	l.start(now, c, req)

@@ -22,7 +22,7 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 	if hops := req.MaxForwards(); hops != nil {
 		e.MaxForwards = int(hops.Val())
 	}
-	e.RequestURI, _ = header.ParseURI(req.Recipient.String())
+	e.RequestURI, _ = header.ParseURI(header.URIText(&req.Recipient))
 	e.From, _ = header.ParseNameAddr(req.From().Value())
 	e.To, _ = header.ParseNameAddr(req.To().Value())
 	e.Identity, _ = header.ReadIdentity(req)
@@ -75,7 +75,7 @@ func Claimed(p Packet) (id header.Identity, called, to header.URI) {
 		return id, called, to
 	}
 	id, _ = header.ReadIdentity(req)
-	called, _ = header.ParseURI(req.Recipient.String())
+	called, _ = header.ParseURI(header.URIText(&req.Recipient))
 	if h := req.To(); h != nil {
 		if who, err := header.ParseNameAddr(h.Value()); err == nil {
 			to = who.URI
@@ -103,7 +103,7 @@ func RequestUser(p Packet) string {
 	if !ok {
 		return ""
 	}
-	uri, _ := header.ParseURI(req.Recipient.String())
+	uri, _ := header.ParseURI(header.URIText(&req.Recipient))
 	return uri.User
 }
 

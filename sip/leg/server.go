@@ -7,6 +7,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"liandong/sip/header"
 	"liandong/sip/snapshot"
 	"liandong/sip/txn"
 )
@@ -125,7 +126,7 @@ func keep(p Packet) received {
 			short.AppendHeader(h)
 		}
 	}
-	short.SetBody(nil)
+	header.SetBody(short, nil)
 	return received{snapshot.Keep(short), p.Flow}
 }
 

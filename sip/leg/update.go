@@ -6,11 +6,12 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 
 	"liandong/sip/dialog"
+	"liandong/sip/header"
 )
 
 // update refreshes the session without touching it.
 func (l *Leg) update(now time.Time, what purpose) {
-	l.modify(now, what, gosip.UPDATE, func(_ *client, req *gosip.Request) { req.SetBody(nil) })
+	l.modify(now, what, gosip.UPDATE, func(_ *client, req *gosip.Request) { header.SetBody(req, nil) })
 }
 
 // receiveUpdate answers the party's UPDATE (RFC 3311 §5.2).

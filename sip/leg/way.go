@@ -200,6 +200,6 @@ func (l *Leg) recast(old *gosip.Request, transport string, seq uint32, fields []
 		}
 	}
 	addFields(req, fields)
-	req.SetBody(old.Body())
+	header.SetBody(req, old.Body())
 	return req
 }

@@ -27,7 +27,7 @@ func (s *Server) notify(now time.Time, sub *subscription) {
 	add(req, "Allow-Events", s.Events())
 	add(req, "User-Agent", s.cfg.Leg.UserAgent)
 	add(req, "Content-Type", sub.pack.Type())
-	req.SetBody(sub.pack.Write(View{Resource: sub.What.Name, To: sub.To, Version: s.next(sub)}))
+	header.SetBody(req, sub.pack.Write(View{Resource: sub.What.Name, To: sub.To, Version: s.next(sub)}))
 	s.stats.Sent++
 	sub.Notice = &notice{Branch: via.Params.GetOr("branch", ""), Flow: sub.Flow, Last: sub.Last != ""}
 	s.step(now, sub, sub.Notice.Txn.Start(now, s.timing(sub.Flow), req), nil)
@@ -98,7 +98,7 @@ func (s *Server) finished(res *gosip.Response, fields []header.Field) *gosip.Res
 		add(res, f.Name, f.Value)
 	}
 	add(res, "Server", s.cfg.Leg.UserAgent)
-	res.SetBody(nil)
+	header.SetBody(res, nil)
 	return res
 }
 

@@ -57,7 +57,7 @@ func (s *Server) admit(sub *subscription, p leg.Packet, req *gosip.Request) (lif
 	if life, ok = s.lifetime(p, req); !ok {
 		return 0, false
 	}
-	to, err := header.ParseURI(req.Recipient.String())
+	to, err := header.ParseURI(header.URIText(&req.Recipient))
 	if err != nil {
 		return 0, s.refuse(p, 400)
 	}

@@ -60,7 +60,7 @@ func (s self) request(method gosip.RequestMethod, uri, of, callID string, seq ui
 		req.AppendHeader(gosip.NewHeader("User-Agent", s.agent))
 	}
 	req.SetTransport(strings.ToUpper(s.flow.Transport))
-	req.SetBody(nil)
+	header.SetBody(req, nil)
 	return req
 }
 

@@ -154,7 +154,8 @@ func (r *registration) prove(res *gosip.Response) (header.Field, bool) {
 			list = append(list, header.Field{Name: name, Value: h.Value()})
 		}
 	}
-	f, err := r.account.Credentials.Respond(list, string(gosip.REGISTER), r.req.Recipient.String(), 1, r.self.word())
+	f, err := r.account.Credentials.Respond(list, string(gosip.REGISTER),
+		header.URIText(&r.req.Recipient), 1, r.self.word())
 	return f, err == nil
 }
 

@@ -93,7 +93,7 @@ func AckRefusal(invite *gosip.Request, res *gosip.Response) *gosip.Request {
 		to = invite.To()
 	}
 	ack := Following(invite, gosip.ACK, to)
-	ack.SetBody(nil)
+	header.SetBody(ack, nil)
 	return ack
 }
 

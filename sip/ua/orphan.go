@@ -111,7 +111,7 @@ func (u *UA) dispatchOf(d *dialog.Dialog, method gosip.RequestMethod, seq uint32
 	if method == gosip.BYE {
 		req.AppendHeader(gosip.NewHeader("Reason", orphanReason))
 	}
-	req.SetBody(nil)
+	header.SetBody(req, nil)
 	o = outgoing{packet: leg.Packet{Msg: req, Flow: flow}, callID: d.CallID, data: header.Bytes(req),
 		to: unmap(flow.Remote)}
 	u.dispatch(o)

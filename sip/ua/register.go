@@ -129,7 +129,7 @@ func (u *UA) readContact(user string, in *inbound, c *gosip.ContactHeader) (chan
 	phone, _ := c.Params.Get("+sip.instance")
 	return change{
 		Binding: Binding{
-			User: user, Contact: c.Address.String(), Flow: flow, UserAgent: headerText(in.req, "User-Agent"),
+			User: user, Contact: header.URIText(&c.Address), Flow: flow, UserAgent: headerText(in.req, "User-Agent"),
 			phone: phone,
 		},
 		key:      contactKey(c),
