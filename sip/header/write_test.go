@@ -18,7 +18,8 @@ func printed() gosip.Message {
 	req := gosip.NewRequest(gosip.INVITE, gosip.Uri{Host: "[2001:db8::1]", HierarhicalSlashes: true})
 	for _, h := range []gosip.Header{
 		&gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP",
-			Host: "::ffff:10.0.0.1", Port: 5060, Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK1"}, {K: "rport"}}},
+			Host: "::ffff:10.0.0.1", Port: 5060,
+			Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK1"}, {K: "rport"}}},
 		&gosip.FromHeader{DisplayName: `Wang \"Li\"`, Address: full, Params: gosip.HeaderParams{{K: "tag", V: "1"}}},
 		&gosip.ToHeader{Address: gosip.Uri{Scheme: "sips", User: "110", Host: "fe80::1%eth0"}},
 		&gosip.ContactHeader{Address: gosip.Uri{Wildcard: true, Host: "*"}},

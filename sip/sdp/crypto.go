@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pion/sdp/v3"
 )
 
 // ErrProtection: the party wants SRTP where there is to be none, or the other
@@ -199,16 +197,16 @@ func (l Local) profile() string {
 	return "RTP/AVP"
 }
 
-// addKeys offers each suite under a tag of its own.
-func addKeys(m *sdp.MediaDescription, l Local) {
+// keys offers each suite under a tag of its own.
+func (w *written) keys(l Local) {
 	if l.Profile == Plain {
 		return
 	}
 	for i, c := range l.Keys {
-		addCrypto(m, offered{strconv.Itoa(i + 1), c})
+		w.crypto(offered{strconv.Itoa(i + 1), c})
 	}
 }
 
-func addCrypto(m *sdp.MediaDescription, c offered) {
-	m.WithValueAttribute("crypto", c.tag+" "+c.Suite+" inline:"+base64.StdEncoding.EncodeToString([]byte(c.Key)))
+func (w *written) crypto(c offered) {
+	w.attribute("crypto", c.tag+" "+c.Suite+" inline:"+base64.StdEncoding.EncodeToString([]byte(c.Key)))
 }

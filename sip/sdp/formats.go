@@ -8,13 +8,23 @@ import (
 	"liandong/media/codec"
 )
 
-// encoding is the codec as rtpmap has it: RFC 4566 §6. One channel is left out.
-func encoding(id codec.ID) string {
-	text := id.Name() + "/" + strconv.Itoa(id.ClockRate())
-	if n := id.Channels(); n > 1 {
-		text += "/" + strconv.Itoa(n)
+// encodings are the codecs as rtpmap has them: RFC 4566 §6. One channel is left out.
+var encodings = func() (all [codec.Opus + 1]string) {
+	for i := range all {
+		id := codec.ID(i)
+		all[i] = id.Name() + "/" + strconv.Itoa(id.ClockRate())
+		if n := id.Channels(); n > 1 {
+			all[i] += "/" + strconv.Itoa(n)
+		}
 	}
-	return text
+	return all
+}()
+
+func encoding(id codec.ID) string {
+	if int(id) >= len(encodings) {
+		return encodings[0]
+	}
+	return encodings[id]
 }
 
 // events is telephone-event as one side has it: RFC 4733 §2.4.
@@ -26,7 +36,15 @@ type events struct {
 // eventRate is the clock where rtpmap names none: RFC 4733 §2.1.1.
 const eventRate = 8000
 
-func eventEncoding(rate int) string { return "telephone-event/" + strconv.Itoa(rate) }
+func eventEncoding(rate int) string {
+	switch rate {
+	case 8000:
+		return "telephone-event/8000"
+	case 48000:
+		return "telephone-event/48000"
+	}
+	return "telephone-event/" + strconv.Itoa(rate)
+}
 
 // First and last of the dynamic payload types: RFC 3551 §6.
 const (
@@ -37,18 +55,22 @@ const (
 // formats is all that we can do, each by its payload type: the one it was agreed on by before, or
 // its own, or another one where that stands for something else by now.
 func (l Local) formats() (codecs []choice, keys []events) {
-	used := map[string]uint8{}
+	var room [usualTypes]format
+	used := types(room[:0])
 	for name, pt := range l.Types {
-		used[name] = pt
+		used = append(used, format{name, pt})
 	}
-	for _, id := range l.Codecs {
-		codecs = append(codecs, choice{id, number(used, encoding(id), id.PayloadType())})
+	codecs = make([]choice, len(l.Codecs))
+	for i, id := range l.Codecs {
+		codecs[i] = choice{id, used.number(encoding(id), id.PayloadType())}
 	}
 	if l.DTMF == 0 {
 		return codecs, nil
 	}
-	for _, rate := range clocks(codecs) {
-		keys = append(keys, events{number(used, eventEncoding(rate), l.DTMF), rate})
+	rates := clocks(codecs)
+	keys = make([]events, len(rates))
+	for i, rate := range rates {
+		keys[i] = events{used.number(eventEncoding(rate), l.DTMF), rate}
 	}
 	return codecs, keys
 }
@@ -64,33 +86,67 @@ func clocks(codecs []choice) (all []int) {
 	return all
 }
 
-// number gives a format its payload type, and notes it in used.
-func number(used map[string]uint8, name string, own uint8) uint8 {
-	if pt, known := used[name]; known {
-		return pt
+// types are payload types by encoding, few enough to look through.
+type types []format
+
+// format is one of them: "opus/48000/2" and its payload type.
+type format struct {
+	name string
+	pt   uint8
+}
+
+// usualTypes is how many there are at the most but for phones with many.
+const usualTypes = 16
+
+// number gives a format its payload type, and notes it.
+func (t *types) number(name string, own uint8) uint8 {
+	for _, f := range *t {
+		if f.name == name {
+			return f.pt
+		}
 	}
-	for pt := uint8(firstDynamic); taken(used, own) && pt <= lastDynamic; pt++ {
+	for pt := uint8(firstDynamic); t.taken(own) && pt <= lastDynamic; pt++ {
 		own = pt
 	}
-	used[name] = own
+	*t = append(*t, format{name, own})
 	return own
 }
 
-func taken(used map[string]uint8, pt uint8) bool {
-	for _, other := range used {
-		if other == pt {
-			return true
-		}
+func (t *types) taken(pt uint8) bool {
+	return slices.ContainsFunc(*t, func(f format) bool { return f.pt == pt })
+}
+
+// keep notes a payload type, unless the format or the number is taken.
+func (t *types) keep(name string, pt uint8) {
+	if !t.taken(pt) && !slices.ContainsFunc(*t, func(f format) bool { return f.name == name }) {
+		*t = append(*t, format{name, pt})
 	}
-	return false
+}
+
+// mapped are the same for a Local; was where that says it already.
+func (t types) mapped(was map[string]uint8) map[string]uint8 {
+	same := len(t) == len(was)
+	for _, f := range t {
+		pt, ok := was[f.name]
+		same = same && ok && pt == f.pt
+	}
+	if same {
+		return was
+	}
+	all := make(map[string]uint8, len(t))
+	for _, f := range t {
+		all[f.name] = f.pt
+	}
+	return all
 }
 
 // events lists the telephone-events of the stream, in the party's order.
 func (m *media) events() (all []events) {
 	for _, f := range m.formats {
-		name, text, _ := strings.Cut(m.rtpmap[f], "/")
+		mapped, _ := m.encoding(f)
+		name, text, _ := strings.Cut(mapped, "/")
 		pt, err := strconv.ParseUint(f, 10, 7)
-		if name != "TELEPHONE-EVENT" || err != nil || pt == 0 || hasEvent(all, uint8(pt)) {
+		if !strings.EqualFold(name, "telephone-event") || err != nil || pt == 0 || hasEvent(all, uint8(pt)) {
 			continue
 		}
 		text, _, _ = strings.Cut(text, "/")

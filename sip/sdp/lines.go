@@ -22,6 +22,9 @@ type section struct {
 	attrs []attribute
 }
 
+// usualAttributes is how many a section has at the most, but for few.
+const usualAttributes = 8
+
 type attribute struct{ key, value string }
 
 // split reads the lines that matter: m=, the first c= of a section (RFC 4566
@@ -54,6 +57,9 @@ func split(body []byte) (session section, streams []section, err error) {
 			at.connect(value)
 		case "a":
 			key, value, _ := strings.Cut(value, ":")
+			if at.attrs == nil {
+				at.attrs = make([]attribute, 0, usualAttributes)
+			}
 			at.attrs = append(at.attrs, attribute{strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value)})
 		}
 	}
@@ -63,11 +69,16 @@ func split(body []byte) (session section, streams []section, err error) {
 // connect reads c=IN IP4 192.0.2.1/127. A name instead of an address stays
 // unread: this package asks no resolver.
 func (s *section) connect(value string) {
-	f := strings.Fields(value)
-	if s.named || len(f) < 3 {
+	n, text := 0, ""
+	for f := range strings.FieldsSeq(value) {
+		if n++; n == 3 {
+			text = f
+		}
+	}
+	if s.named || n < 3 {
 		return
 	}
-	text, _, _ := strings.Cut(f[2], "/")
+	text, _, _ = strings.Cut(text, "/")
 	addr, _ := netip.ParseAddr(text)
 	s.addr, s.named = addr.Unmap(), true
 }

@@ -1,14 +1,12 @@
 package sdp
 
 import (
-	"fmt"
+	"bytes"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/pion/sdp/v3"
 
 	"liandong/media/codec"
 )
@@ -19,23 +17,23 @@ func Offer(l Local) []byte {
 	m := stream(l, l.profile())
 	codecs, keys := l.formats()
 	for _, c := range codecs {
-		addCodec(m, c)
+		m.codec(c)
 	}
 	for _, e := range keys {
-		addEvents(m, e)
+		m.events(e)
 	}
-	addKeys(m, l)
-	addTail(m, l.Ptime, l.Direction)
+	m.keys(l)
+	m.tail(l.Ptime, l.Direction)
 	if len(l.Streams) == 0 {
-		return marshal(l, m)
+		return marshal(l, []*written{m}, nil)
 	}
-	lines := make([]*sdp.MediaDescription, len(l.Streams))
+	lines := make([]*written, len(l.Streams))
 	for i, declined := range l.Streams {
-		if lines[i] = m; declined != "" {
-			lines[i] = emptied(declined)
+		if declined == "" {
+			lines[i] = m
 		}
 	}
-	return marshal(l, lines...)
+	return marshal(l, lines, l.Streams)
 }
 
 // Accept reads the answer to our offer.
@@ -81,7 +79,7 @@ func Answer(l Local, offer []byte) (answer []byte, s Session, err error) {
 		return nil, Session{}, err
 	}
 	// RFC 3264 §6: the answer has exactly the m= lines of the offer.
-	lines := make([]*sdp.MediaDescription, len(streams))
+	lines := make([]*written, len(streams))
 	places := make([]string, len(streams))
 	best, err := l.best(streams)
 	if err != nil {
@@ -90,16 +88,15 @@ func Answer(l Local, offer []byte) (answer []byte, s Session, err error) {
 	for i := range streams {
 		m := &streams[i]
 		if i == best {
-			lines[i], s = accept(l, m, m.choose(l.Codecs))
+			lines[i], s = accept(l, m)
 			continue
 		}
 		places[i] = m.declined()
-		lines[i] = emptied(places[i])
 	}
 	if len(places) > 1 {
 		s.Streams = places
 	}
-	return marshal(l, lines...), s, nil
+	return marshal(l, lines, places), s, nil
 }
 
 // best is the stream to take: the first that can be agreed on, of those who offer the same
@@ -108,7 +105,7 @@ func (l Local) best(streams []media) (int, error) {
 	best, fault := -1, ErrNoCodec
 	for i := range streams {
 		m := &streams[i]
-		if len(m.choose(l.Codecs)) == 0 || !m.usable(l) {
+		if m.found = m.choose(l.Codecs); len(m.found) == 0 || !m.usable(l) {
 			continue
 		}
 		switch ours, _, ok := m.agree(l); {
@@ -126,7 +123,8 @@ func (l Local) best(streams []media) (int, error) {
 	return best, nil
 }
 
-func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) {
+func accept(l Local, m *media) (*written, Session) {
+	found := m.found
 	if l.Insists {
 		slices.SortStableFunc(found, func(a, b choice) int {
 			return slices.Index(l.Codecs, a.id) - slices.Index(l.Codecs, b.id)
@@ -136,24 +134,24 @@ func accept(l Local, m *media, found []choice) (*sdp.MediaDescription, Session) 
 	s.Wideband = wideband(found)
 	out := stream(l, m.proto)
 	for _, c := range found {
-		addCodec(out, c)
+		out.codec(c)
 		s.Recv[c.pt] = c.id
 	}
 	if l.DTMF != 0 {
 		keys := m.eventsFor(found)
 		for _, e := range keys {
-			addEvents(out, e)
+			out.events(e)
 		}
 		s.press(keys, keys)
 	}
 	if s.RTCPMux {
-		out.WithPropertyAttribute("rtcp-mux")
+		out.attribute("rtcp-mux", "")
 	}
 	if ours, theirs, _ := m.agree(l); !ours.IsZero() {
 		s.Seal, s.Open = ours.Crypto, theirs
-		addCrypto(out, ours)
+		out.crypto(ours)
 	}
-	addTail(out, l.Ptime, s.Direction)
+	out.tail(l.Ptime, s.Direction)
 	return out, s
 }
 
@@ -162,62 +160,74 @@ func (m *media) declined() string {
 	return m.kind + " 0 " + m.proto + " " + strings.Join(m.formats, " ")
 }
 
-// emptied writes what declined made.
-func emptied(declined string) *sdp.MediaDescription {
-	f := strings.Fields(declined)
-	return &sdp.MediaDescription{MediaName: sdp.MediaName{Media: f[0], Protos: []string{f[2]}, Formats: f[3:]}}
+// written is a stream as it is written: its m= line and the lines below that.
+type written struct{ media, attrs []byte }
+
+// stream begins one: RFC 4566 §5.14.
+func stream(l Local, proto string) *written {
+	w := &written{media: make([]byte, 0, 64), attrs: make([]byte, 0, 256)}
+	w.media = strconv.AppendUint(append(w.media, "audio "...), uint64(l.Addr.Port()), 10)
+	w.media = append(append(w.media, ' '), proto...)
+	return w
 }
 
-func stream(l Local, proto string) *sdp.MediaDescription {
-	return &sdp.MediaDescription{MediaName: sdp.MediaName{
-		Media: "audio", Port: sdp.RangedPort{Value: int(l.Addr.Port())}, Protos: []string{proto},
-	}}
-}
-
-func addCodec(m *sdp.MediaDescription, c choice) {
-	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(c.pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s", c.pt, encoding(c.id)))
-}
-
-func addEvents(m *sdp.MediaDescription, e events) {
-	m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(e.pt)))
-	m.WithValueAttribute("rtpmap", fmt.Sprintf("%d %s", e.pt, eventEncoding(e.rate)))
-	m.WithValueAttribute("fmtp", fmt.Sprintf("%d 0-16", e.pt)) // the keys and hook flash
-}
-
-func addTail(m *sdp.MediaDescription, ptime time.Duration, d Direction) {
-	if ptime > 0 {
-		m.WithValueAttribute("ptime", strconv.FormatInt(ptime.Milliseconds(), 10))
+// attribute adds a= with a value; one that is "" has none.
+func (w *written) attribute(key, value string) {
+	w.attrs = append(append(w.attrs, "a="...), key...)
+	if value != "" {
+		w.attrs = append(append(w.attrs, ':'), value...)
 	}
-	m.WithPropertyAttribute(d.String())
+	w.attrs = append(w.attrs, "\r\n"...)
 }
 
-func marshal(l Local, lines ...*sdp.MediaDescription) []byte {
+// format adds a payload type with what it stands for.
+func (w *written) format(pt uint8, encoding string) {
+	w.media = strconv.AppendUint(append(w.media, ' '), uint64(pt), 10)
+	w.attrs = strconv.AppendUint(append(w.attrs, "a=rtpmap:"...), uint64(pt), 10)
+	w.attrs = append(append(append(w.attrs, ' '), encoding...), "\r\n"...)
+}
+
+func (w *written) codec(c choice) { w.format(c.pt, encoding(c.id)) }
+
+func (w *written) events(e events) {
+	w.format(e.pt, eventEncoding(e.rate))
+	w.attrs = strconv.AppendUint(append(w.attrs, "a=fmtp:"...), uint64(e.pt), 10)
+	w.attrs = append(w.attrs, " 0-16\r\n"...) // the keys and hook flash
+}
+
+func (w *written) tail(ptime time.Duration, d Direction) {
+	if ptime > 0 {
+		w.attribute("ptime", strconv.FormatInt(ptime.Milliseconds(), 10))
+	}
+	w.attribute(d.String(), "")
+}
+
+// marshal writes a description, the lines in the order of RFC 4566 §5. Of a stream that is nil the m= line is the one
+// that declined made.
+func marshal(l Local, streams []*written, declined []string) []byte {
 	addr := l.Addr.Addr().Unmap()
 	if !addr.IsValid() {
 		addr = netip.IPv4Unspecified()
 	}
-	family := "IP4"
+	family := " IN IP4 "
 	if addr.Is6() {
-		family = "IP6"
+		family = " IN IP6 "
 	}
-	d := sdp.SessionDescription{
-		Origin: sdp.Origin{
-			Username: "liandong", SessionID: l.SessionID, SessionVersion: l.Version,
-			NetworkType: "IN", AddressType: family, UnicastAddress: addr.String(),
-		},
-		SessionName: "-",
-		ConnectionInformation: &sdp.ConnectionInformation{
-			NetworkType: "IN", AddressType: family, Address: &sdp.Address{Address: addr.String()},
-		},
-		TimeDescriptions:  []sdp.TimeDescription{{}},
-		MediaDescriptions: lines,
+	var room [1024]byte
+	b := strconv.AppendUint(append(room[:0], "v=0\r\no=liandong "...), l.SessionID, 10)
+	b = append(strconv.AppendUint(append(b, ' '), l.Version, 10), family...)
+	b = append(addr.AppendTo(b), "\r\ns=-\r\nc="...)
+	b = append(addr.AppendTo(append(b, family[1:]...)), "\r\nt=0 0\r\n"...)
+	for i, w := range streams {
+		b = append(b, "m="...)
+		if w == nil {
+			b = append(append(b, declined[i]...), "\r\n"...)
+			continue
+		}
+		b = append(append(b, w.media...), "\r\n"...)
+		b = append(b, w.attrs...)
 	}
-	text, err := d.Marshal()
-	if err != nil { // the library's Marshal has no way to fail
-		return nil
-	}
-	return text
+	return bytes.Clone(b)
 }
 
 // wideband says whether a codec among some has more than telephones have always had.

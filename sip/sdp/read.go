@@ -22,11 +22,12 @@ type media struct {
 	port        uint16
 	formats     []string
 	addr        netip.Addr
-	rtpmap      map[string]string // format → "PCMA/8000", upper case
-	sends       bool              // by its direction attribute
+	rtpmap      []attribute // format and "PCMA/8000"; of several the last one counts
+	sends       bool        // by its direction attribute
 	receives    bool
 	rtcp        netip.AddrPort
 	mux         bool
+	found       []choice      // see choose; once a stream has been looked for
 	cryptos     []offered     // those we can use, in the party's order
 	ptime       time.Duration // the party's wish; 0: none
 	maxptime    time.Duration // 0: none
@@ -49,7 +50,6 @@ func parse(body []byte) ([]media, error) {
 		if s.named {
 			m.addr = s.addr
 		}
-		m.rtpmap = map[string]string{}
 		for _, a := range session.attrs { // RFC 4566 §6: session level is the default
 			m.direct(a.key)
 			m.times(a)
@@ -92,7 +92,7 @@ func (m *media) attribute(a attribute) {
 	switch a.key {
 	case "rtpmap":
 		format, name, _ := strings.Cut(a.value, " ")
-		m.rtpmap[format] = strings.ToUpper(strings.TrimSpace(name))
+		m.rtpmap = append(m.rtpmap, attribute{format, strings.TrimSpace(name)})
 	case "ptime", "maxptime":
 		m.times(a)
 	case "rtcp-mux":
@@ -153,8 +153,8 @@ type choice struct {
 
 // choose lists the party's formats that are codecs of ours, in the party's order.
 func (m *media) choose(ours []codec.ID) []choice {
-	var all []choice
-	seen := map[uint8]bool{}
+	all := make([]choice, 0, len(ours))
+	var seen [128]bool
 	for _, f := range m.formats {
 		n, err := strconv.ParseUint(f, 10, 7)
 		pt := uint8(n)
@@ -175,15 +175,28 @@ func (m *media) choose(ours []codec.ID) []choice {
 // is tells whether a format is a codec; static payload types need no rtpmap (RFC 3551 §6). G.722 is written with the
 // clock that it sounds by, too, against RFC 3551 §4.5.2. Opus without its two channels is none: RFC 7587 §7.
 func (m *media) is(format string, pt uint8, id codec.ID) bool {
-	name, mapped := m.rtpmap[format]
+	name, mapped := m.encoding(format)
 	if !mapped {
 		return pt == id.PayloadType() && pt < 96
 	}
-	want := strings.ToUpper(encoding(id))
-	if bare, _, _ := strings.Cut(name, "/"); bare == id.Name() && pt == id.PayloadType() && pt < firstDynamic {
+	bare, _, _ := strings.Cut(name, "/")
+	if strings.EqualFold(bare, id.Name()) && pt == id.PayloadType() && pt < firstDynamic {
 		return true // RFC 3551 §6: it is what the number says, whatever clock is written behind its name
 	}
-	return name == want || id.Channels() == 1 && name == want+"/1" || id == codec.G722 && name == "G722/16000"
+	if one, ok := strings.CutSuffix(name, "/1"); ok && id.Channels() == 1 {
+		name = one
+	}
+	return strings.EqualFold(name, encoding(id)) || id == codec.G722 && strings.EqualFold(name, "G722/16000")
+}
+
+// encoding is what rtpmap says of a format.
+func (m *media) encoding(format string) (name string, ok bool) {
+	for i := len(m.rtpmap) - 1; i >= 0; i-- {
+		if m.rtpmap[i].key == format {
+			return m.rtpmap[i].value, true
+		}
+	}
+	return "", false
 }
 
 // session is what the party's stream and our side agree on. mux: we agreed to

@@ -6,7 +6,6 @@ package sdp
 
 import (
 	"errors"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -81,25 +80,29 @@ type Local struct {
 // payload type keeps its meaning.
 func (l Local) After(s Session) Local {
 	l.Streams = s.Streams
-	types := map[string]uint8{}
-	for _, pt := range slices.Sorted(maps.Keys(s.Recv)) {
-		keep(types, encoding(s.Recv[pt]), pt)
+	var room [usualTypes]format
+	agreed := types(room[:0])
+	for _, pt := range inOrder(s.Recv) {
+		agreed.keep(encoding(s.Recv[pt]), pt)
 	}
-	for _, pt := range slices.Sorted(maps.Keys(s.DTMFRecv)) {
-		keep(types, eventEncoding(s.DTMFRecv[pt]), pt)
+	for _, pt := range inOrder(s.DTMFRecv) {
+		agreed.keep(eventEncoding(s.DTMFRecv[pt]), pt)
 	}
 	for name, pt := range l.Types {
-		keep(types, name, pt)
+		agreed.keep(name, pt)
 	}
-	l.Types = types
+	l.Types = agreed.mapped(l.Types)
 	return l
 }
 
-// keep notes a payload type, unless the format or the number is taken.
-func keep(types map[string]uint8, name string, pt uint8) {
-	if _, known := types[name]; !known && !taken(types, pt) {
-		types[name] = pt
+// inOrder are the payload types of a map.
+func inOrder[V any](of map[uint8]V) []uint8 {
+	all := make([]uint8, 0, len(of))
+	for pt := range of {
+		all = append(all, pt)
 	}
+	slices.Sort(all)
+	return all
 }
 
 // Session is what was agreed on.

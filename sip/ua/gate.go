@@ -354,8 +354,8 @@ func methodOf(data []byte) gosip.RequestMethod {
 	return ""
 }
 
-// peek reads of a head the header fields that an answer repeats, RFC 3261 §8.2.6.2. What is folded or wrong is found out when the
-// message is read.
+// peek reads of a head the header fields that an answer repeats, RFC 3261 §8.2.6.2. What is folded or wrong is found
+// out when the message is read.
 func peek(head string) (p peeked) {
 	line, rest, _ := strings.Cut(head, "\n")
 	_, line, _ = strings.Cut(strings.TrimRight(line, "\r"), " ")
