@@ -26,7 +26,7 @@ type namespace struct {
 	do   chan func()
 }
 
-func newNamespace(t *testing.T) *namespace {
+func newNamespace(t testing.TB) *namespace {
 	t.Helper()
 	n := &namespace{do: make(chan func())}
 	made := make(chan error)
@@ -54,7 +54,7 @@ func (n *namespace) in(f func()) {
 }
 
 // ip runs commands of iproute2 there.
-func (n *namespace) ip(t *testing.T, commands ...string) {
+func (n *namespace) ip(t testing.TB, commands ...string) {
 	t.Helper()
 	for _, c := range commands {
 		n.in(func() {
@@ -76,7 +76,7 @@ type network struct {
 	from, at, by, to    *party
 }
 
-func newNetwork(t *testing.T) *network {
+func newNetwork(t testing.TB) *network {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip(err)
 	}
