@@ -15,9 +15,9 @@ import (
 )
 
 // BenchmarkCost is what a packet costs that the kernel relays, at 1,000 calls, beside L2: a bare loop with a socket for
-// each party, which receives and sends the same packets and does nothing else. All of it is done by one thread, in turn:
-// whoever sends on lo or by a veth has what becomes of the packet done in its own time. From the whole of it is taken
-// what the same packets cost when nobody relays them.
+// each party, which receives and sends the same packets and does nothing else. All of it is done by one thread, in
+// turn: whoever sends on lo or by a veth has what becomes of the packet done in its own time. From the whole of it is
+// taken what the same packets cost when nobody relays them.
 //
 //	go test ./media/socket/kernel -run '^$' -bench Cost
 //
@@ -122,8 +122,9 @@ func (c *cost) put(b *testing.B) {
 		party := netip.AddrPortFrom(c.from, sys.BoundPort(c.party))
 		for i := range c.ours {
 			f := Flow{From: party, At: netip.AddrPortFrom(c.here, c.ports[i]), To: party,
-				By: netip.AddrPortFrom(c.here, c.ports[i^1]), SSRC: ssrc, OutSSRC: newSSRC, PT: 8, OutPT: 8, Payload: 160,
-				Seq: c.seq, Timestamp: uint32(c.seq) * 160, Span: 160, Clock: 8, Start: time.Now(), Loud: ByFirst}
+				By: netip.AddrPortFrom(c.here, c.ports[i^1]), SSRC: ssrc, OutSSRC: newSSRC, PT: 8, OutPT: 8,
+				Payload: 160, Seq: c.seq, Timestamp: uint32(c.seq) * 160, Span: 160, Clock: 8, Start: time.Now(),
+				Loud: ByFirst}
 			f.Transit = -f.Timestamp
 			f.Earliest, f.Latest = f.Transit-1<<30, f.Transit+1<<30
 			slot, err := c.r.Put(f)

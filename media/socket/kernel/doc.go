@@ -2,15 +2,18 @@
 // a packet: programs of the traffic control (BPF_PROG_TYPE_SCHED_CLS, attached as TCX, Linux 6.6) at the interfaces on
 // which sound comes in rewrite what belongs to a Flow and send it out again.
 //
-// The kernel carries what is regular and nothing else: packets of IPv4 with neither options nor fragments, of the one
-// source and by the interface that leads to it, RTP of version 2 without padding, extension, contributing sources or
-// marker, of one SSRC, payload type and size, each the very next in number and in time, as far ahead of real time or
-// behind it as the flow allows. The first packet that is anything else ends the flow: it comes up to the port's own
-// socket, and so does all that follows, in the order in which it came. Who gave the flow reads where it has ended and
-// goes on from there. Others' packets, and what comes in by other interfaces, come up beside it.
+// The kernel carries what is regular and nothing else: packets of IPv4 with neither options nor fragments, or of IPv6
+// without extension headers, of the one source and by the interface that leads to it, RTP of version 2 without padding,
+// extension, contributing sources or marker, of one SSRC, payload type and size, each the very next in number and in
+// time, as far ahead of real time or behind it as the flow allows. The first packet that is anything else ends it:
+// it comes up to the port's own socket, and so does all that follows, in the order in which it came. Who gave the flow
+// reads where it has ended and goes on from there. Others' packets, and what comes in by other interfaces, come up
+// beside it.
 //
 // What has passed is counted in memory that the kernel shares with the process (BPF_F_MMAPABLE): reading it is no
-// system call either. Maps, program and links can be held by a keeper: flows go on while there is no process.
+// system call either. So are the newest packets of a flow that is Taped, which the program copies there before it sends
+// them out: whoever records reads them from time to time, many at once, and nobody is woken up for them. Maps, program
+// and links can be held by a keeper: flows, and tapes, go on while there is no process.
 package kernel
 
 import (
@@ -22,7 +25,10 @@ import (
 // MostFlows is how many flows there can be at a time.
 const MostFlows = 1 << 14
 
-// ErrFull says that there are as many flows as there can be.
+// MostTapes is how many of them can be Taped.
+const MostTapes = 2048
+
+// ErrFull says that there are as many flows, or tapes, as there can be.
 var ErrFull = errors.New("kernel: as many flows as there can be")
 
 // Loud is by which table the loudness of a flow is measured.
@@ -66,6 +72,7 @@ type Flow struct {
 	Earliest uint32    // the least transit, and the greatest, of what is regular
 	Latest   uint32
 	Loud     Loud
+	Taped    bool // what passes can be read by Copy
 }
 
 // Progress is how far a flow has come.

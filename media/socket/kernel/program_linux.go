@@ -17,13 +17,14 @@ const (
 	skbDataEnd = 80
 )
 
-// Offsets in a packet of Ethernet, IPv4 without options, UDP and RTP.
+// Offsets in a packet of Ethernet, IPv4 without options, UDP and RTP. Of IPv6 without extension headers all but the
+// first is longer behind: there the program counts from so much further on.
 const (
 	atIP       = 14
 	atTotal    = atIP + 2
 	atFragment = atIP + 6
 	atProtocol = atIP + 9
-	atSource   = atIP + 12 // addresses and ports stand together: the key of a flow
+	atSource   = atIP + 12 // addresses and ports stand together
 	atUDP      = atIP + 20
 	atUDPLen   = atUDP + 4
 	atUDPSum   = atUDP + 6
@@ -31,43 +32,64 @@ const (
 	atStamp    = atRTP + 4
 	atSSRC     = atRTP + 8
 	atPayload  = atRTP + 12
+
+	longer    = 20 // an IPv6 header, RFC 8200 §3
+	atLength6 = atIP + 4
+	atNext6   = atIP + 6
+	atSource6 = atIP + 8
 )
 
-// Offsets in a slot of the map of states, whose numbers are in the machine's order unless they are said to be wire.
+// Offsets in a slot of the map of states, whose numbers are in the machine's order unless they are said to be wire. The
+// first cache line has all that changes, and the program looks at the first three only.
 const (
-	slotState   = 0  // bits below
-	slotOwned   = 4  // 1: a flow's, which has ended or not
-	slotSSRC    = 8  // wire
-	slotNewSSRC = 12 // wire
-	slotSeq     = 16
-	slotStamp   = 20
-	slotSpan    = 24
-	slotAddSeq  = 28
-	slotAddTime = 32
-	slotFirst   = 36 // wire, 2 bytes: the first two of RTP as they come
-	slotNew     = 38 // wire, 2 bytes: and as they leave
-	slotUDPLen  = 40 // wire, 2 bytes
-	slotSize    = 44 // of the whole packet
-	slotPackets = 48 // 8 bytes
-	slotAt      = 56 // 8 bytes: ns of CLOCK_MONOTONIC
-	slotStart   = 64 // 8 bytes: the same
-	slotTick    = 72 // ns
-	slotTransit = 76
-	slotJitter  = 80
-	slotLeast   = 84
-	slotMost    = 88
-	slotOut     = 92  // interface; 0: it stays on this one, and is for this machine
-	slotIP      = 96  // 20 bytes, wire: the header as it leaves
-	slotPorts   = 116 // wire: as they leave
-	slotPseudo  = 120 // what the addresses change of the checksum
-	slotLoud    = 124
-	slotSquares = 128 // 8 bytes
-	slotSamples = 136
-	slotKey     = 144 // 12 bytes, wire
-	slotLast    = 156
-	slotIn      = 160 // interface on which it comes in
-	slotBytes   = 192 // whole cache lines
-	keyBytes    = 12
+	slotState   = 0 // bits below
+	slotOwned   = 4 // 1: a flow's, which has ended or not
+	slotSeq     = 8
+	slotStamp   = 12
+	slotPackets = 16 // 8 bytes
+	slotAt      = 24 // 8 bytes: ns of CLOCK_MONOTONIC
+	slotTransit = 32
+	slotJitter  = 36
+	slotSquares = 40 // 8 bytes
+	slotSamples = 48
+	slotLast    = 52
+	slotSpan    = 56
+	slotAddTime = 60
+
+	slotSSRC    = 64 // wire
+	slotNewSSRC = 68 // wire
+	slotFirst   = 72 // wire, 2 bytes: the first two of RTP as they come
+	slotNew     = 74 // wire, 2 bytes: and as they leave
+	slotUDPLen  = 76 // wire, 2 bytes
+	slotLength  = 78 // wire, 2 bytes: what IP says of it
+	slotSize    = 80 // of the whole packet
+	slotAddSeq  = 84
+	slotStart   = 88 // 8 bytes: as slotAt
+	slotTick    = 96 // ns
+	slotLeast   = 100
+	slotMost    = 104
+	slotOut     = 108 // interface; 0: it stays on this one, and is for this machine
+	slotIn      = 112 // interface on which it comes in
+	slotPseudo  = 116 // what the addresses change of the checksum
+	slotLoud    = 120
+	slotPorts   = 124 // wire: as they leave
+
+	slotIP    = 128 // wire: the header as it leaves, 20 bytes or 40
+	slotShift = 168 // 0, or longer of IPv6
+	slotTape  = 172 // 0: none; else one more than its place in the map of tapes
+	slotCell  = 176 // bytes of each of its packets
+	slotCells = 180 // and how many there are
+
+	slotKey   = 192 // keyBytes, wire
+	slotBytes = 256 // whole cache lines
+	keyBytes  = 36  // both addresses as those of IPv6, RFC 4291 §2.5.5.2, and the ports
+)
+
+// A tape has the newest packets of a flow, of all sizes some two seconds: when each has come, 8 bytes of ns as slotAt,
+// and its payload.
+const (
+	tapeBytes  = 16 << 10
+	tapeHeader = 8
 )
 
 // Bits of a slot's state. Only the program sets busy, for as long as it is at work on a packet.
@@ -101,23 +123,24 @@ func onState(op asm.AtomicOp) asm.Instruction {
 
 // Where things lie on the program's stack.
 const (
-	fpKey     = -16 // 12 bytes
-	fpSlot    = -20
-	fpNow     = -32
-	fpTransit = -36
-	fpBefore  = -56 // 16 bytes: ports and RTP header as they came
-	fpAfter   = -72 // and as they leave
-	fpLast    = -76
-	fpZero    = -80
+	fpKey     = -40 // keyBytes
+	fpSlot    = -44
+	fpTransit = -48
+	fpNow     = -56
+	fpBefore  = -72 // 16 bytes: ports and RTP header as they came
+	fpAfter   = -88 // and as they leave
+	fpLast    = -92
+	fpNumber  = -96 // of a place in a map
+	fpLength  = -100
 )
 
 // program is what looks at each packet that comes in at an interface. R6 is the context, R7 the packet, R8 the slot,
-// R9 the packet's end and then the time.
-func program(flows, states, tables int) asm.Instructions {
+// R9 the packet's end.
+func program(flows, states, tapes, tables int) asm.Instructions {
 	var p builder
 	p.finds(flows, states)
 	p.takes()
-	p.notes(tables)
+	p.notes(tapes, tables)
 	p.rewrites()
 	p.counts()
 	p.leaves()
@@ -129,14 +152,45 @@ type builder struct{ all asm.Instructions }
 
 func (p *builder) add(more ...asm.Instruction) { p.all = append(p.all, more...) }
 
-// packet has R7 and R9 be the packet's ends, and R2 the end of its headers.
-func (p *builder) packet() {
+// packet has R7 and R9 be the packet's ends, and R2 the end of its headers, which are so much longer than IPv4's.
+func (p *builder) packet(longer int32) {
 	p.add(
 		asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
 		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
 		asm.Mov.Reg(asm.R2, asm.R7),
-		asm.Add.Imm(asm.R2, atPayload),
+		asm.Add.Imm(asm.R2, atPayload+longer),
 	)
+}
+
+// headers has all headers be in reach, by name.
+func (p *builder) headers(name string, longer int32) {
+	p.packet(longer)
+	p.add(
+		asm.JLE.Reg(asm.R2, asm.R9, name),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Imm(asm.R2, atPayload+longer),
+		asm.FnSkbPullData.Call(),
+	)
+	p.packet(longer)
+	p.add(
+		asm.JGT.Reg(asm.R2, asm.R9, "other"),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol(name),
+	)
+}
+
+// key has so many bytes of the packet be a part of the flow's key.
+func (p *builder) key(to, from, n int16) {
+	for i := int16(0); i < n; i += 4 {
+		p.add(asm.LoadMem(asm.R2, asm.R7, from+i, asm.Half), // 2 bytes of alignment are all that is promised
+			asm.StoreMem(asm.RFP, fpKey+to+i, asm.R2, asm.Half),
+			asm.LoadMem(asm.R2, asm.R7, from+i+2, asm.Half),
+			asm.StoreMem(asm.RFP, fpKey+to+i+2, asm.R2, asm.Half))
+	}
+}
+
+// length notes what IP says of the packet's.
+func (p *builder) length(at int16) {
+	p.add(asm.LoadMem(asm.R2, asm.R7, at, asm.Half), asm.StoreMem(asm.RFP, fpLength, asm.R2, asm.Half))
 }
 
 // same is that what the packet has is what the slot says.
@@ -156,38 +210,50 @@ func (p *builder) stamp(to asm.Register) {
 func (p *builder) finds(flows, states int) {
 	p.add(
 		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
-		asm.JNE.Imm(asm.R2, wire16(8, 0), "other"), // ETH_P_IP
 		asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
 		asm.JNE.Imm(asm.R2, 0, "other"), // it is another interface's
 		asm.LoadMem(asm.R2, asm.R6, skbType, asm.Word),
 		asm.JNE.Imm(asm.R2, 0, "other"), // PACKET_HOST
+		asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
+		asm.JEq.Imm(asm.R2, wire16(0x86, 0xdd), "IPv6"), // ETH_P_IPV6
+		asm.JNE.Imm(asm.R2, wire16(8, 0), "other"),      // ETH_P_IP
 	)
-	p.packet()
+	p.headers("short", 0)
 	p.add(
-		asm.JLE.Reg(asm.R2, asm.R9, "short"),
-		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Imm(asm.R2, atPayload),
-		asm.FnSkbPullData.Call(),
-	)
-	p.packet()
-	p.add(
-		asm.JGT.Reg(asm.R2, asm.R9, "other"),
-		// Which flow is it?
-		asm.LoadMem(asm.R2, asm.R7, atIP, asm.Byte).WithSymbol("short"),
+		asm.LoadMem(asm.R2, asm.R7, atIP, asm.Byte),
 		asm.JNE.Imm(asm.R2, 0x45, "other"),
 		asm.LoadMem(asm.R2, asm.R7, atProtocol, asm.Byte),
 		asm.JNE.Imm(asm.R2, 17, "other"),
 		asm.LoadMem(asm.R2, asm.R7, atFragment, asm.Half),
 		asm.And.Imm(asm.R2, wire16(0x3f, 0xff)), // more fragments, or not the first
 		asm.JNE.Imm(asm.R2, 0, "other"),
+		asm.Mov.Imm(asm.R3, wire16(0xff, 0xff)),
+		asm.Mov.Imm(asm.R2, 0),
 	)
-	for i := int16(0); i < keyBytes; i += 4 {
-		p.add(asm.LoadMem(asm.R2, asm.R7, atSource+i, asm.Half), // 2 bytes of alignment are all that is promised
-			asm.StoreMem(asm.RFP, fpKey+i, asm.R2, asm.Half),
-			asm.LoadMem(asm.R2, asm.R7, atSource+i+2, asm.Half),
-			asm.StoreMem(asm.RFP, fpKey+i+2, asm.R2, asm.Half))
+	for _, at := range []int16{0, 16} {
+		for i := int16(0); i < 12; i += 4 {
+			p.add(asm.StoreMem(asm.RFP, fpKey+at+i, asm.R2, asm.Word))
+		}
+		p.add(asm.StoreMem(asm.RFP, fpKey+at+10, asm.R3, asm.Half))
 	}
+	p.key(12, atSource, 4)
+	p.key(28, atSource+4, 4)
+	p.key(32, atUDP, 4)
+	p.length(atTotal)
+	p.add(asm.Ja.Label("known"), asm.Mov.Imm(asm.R0, 0).WithSymbol("IPv6"))
+	p.headers("short6", longer)
+	p.add(
+		asm.LoadMem(asm.R2, asm.R7, atIP, asm.Byte),
+		asm.RSh.Imm(asm.R2, 4),
+		asm.JNE.Imm(asm.R2, 6, "other"),
+		asm.LoadMem(asm.R2, asm.R7, atNext6, asm.Byte),
+		asm.JNE.Imm(asm.R2, 17, "other"),
+	)
+	p.key(0, atSource6, 32)
+	p.length(atLength6)
+	p.add(asm.Add.Imm(asm.R7, longer))
+	p.key(32, atUDP, 4)
+	p.add(asm.Mov.Imm(asm.R0, 0).WithSymbol("known"))
 	p.add(
 		asm.LoadMapPtr(asm.R1, flows),
 		asm.Mov.Reg(asm.R2, asm.RFP),
@@ -215,7 +281,14 @@ func (p *builder) finds(flows, states int) {
 		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
 		asm.FnSkbPullData.Call(),
 	)
-	p.packet()
+	p.packet(0)
+	p.add(
+		asm.LoadMem(asm.R3, asm.R8, slotShift, asm.Word),
+		asm.JEq.Imm(asm.R3, 0, "whole"),
+		asm.Add.Imm(asm.R7, longer),
+		asm.Add.Imm(asm.R2, longer),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol("whole"),
+	)
 }
 
 // takes is that nobody else is at work on the flow, and that the packet is the very next one of it.
@@ -236,7 +309,8 @@ func (p *builder) takes() {
 		asm.LoadMem(asm.R3, asm.R8, slotSize, asm.Word),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
 	)
-	p.same(atTotal, slotIP+2, asm.Half)
+	p.add(asm.LoadMem(asm.R2, asm.RFP, fpLength, asm.Half), asm.LoadMem(asm.R3, asm.R8, slotLength, asm.Half),
+		asm.JNE.Reg(asm.R2, asm.R3, "odd"))
 	p.same(atUDPLen, slotUDPLen, asm.Half)
 	p.same(atRTP, slotFirst, asm.Half)
 	p.same(atSSRC, slotSSRC, asm.Half)
@@ -257,7 +331,7 @@ func (p *builder) takes() {
 		asm.LoadMem(asm.R4, asm.R8, slotSpan, asm.Word),
 		asm.Add.Reg32(asm.R3, asm.R4),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
-		// When is it? R9 is the time from here on, R3 the transit.
+		// When is it? R3 is the transit from here on.
 		asm.FnKtimeGetNs.Call(),
 		asm.StoreMem(asm.RFP, fpNow, asm.R0, asm.DWord),
 		asm.Mov.Reg(asm.R3, asm.R0),
@@ -280,9 +354,10 @@ func (p *builder) takes() {
 	)
 }
 
-// notes is what is kept of the sound: how loud it is, and its last byte.
-func (p *builder) notes(tables int) {
-	p.add(loudness(tables, fpZero)...)
+// notes is what is kept of the sound: how loud it is, its last byte, and all of it where there is a tape.
+func (p *builder) notes(tapes, tables int) {
+	p.add(loudness(tables)...)
+	p.add(copied(tapes)...)
 	// The last byte is what a crossfade begins at.
 	p.add(
 		asm.Mov.Reg(asm.R1, asm.R6),
@@ -300,6 +375,22 @@ func (p *builder) notes(tables int) {
 
 // rewrites is that it leaves as the hearer's.
 func (p *builder) rewrites() {
+	p.add(asm.LoadMem(asm.R2, asm.R8, slotShift, asm.Word), asm.JNE.Imm(asm.R2, 0, "header6"))
+	for i := int16(0); i < 20; i += 2 {
+		p.add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R7, atIP+i, asm.R2, asm.Half))
+	}
+	p.add(
+		asm.Ja.Label("addressed"),
+		asm.LoadMem(asm.R1, asm.R6, skbData, asm.Word).WithSymbol("header6"),
+		asm.LoadMem(asm.R3, asm.R6, skbDataEnd, asm.Word),
+		asm.Mov.Reg(asm.R2, asm.R1),
+		asm.Add.Imm(asm.R2, atUDP+longer),
+		asm.JGT.Reg(asm.R2, asm.R3, "odd"), // never, which the kernel's verifier cannot know
+	)
+	for i := int16(0); i < 40; i += 2 {
+		p.add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R1, atIP+i, asm.R2, asm.Half))
+	}
+	p.add(asm.Mov.Imm(asm.R0, 0).WithSymbol("addressed"))
 	// Ports and RTP header, as they are and as they will be.
 	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
 		p.add(asm.LoadMem(asm.R2, asm.R7, at, asm.Half), asm.StoreMem(asm.RFP, fpBefore+2*int16(i), asm.R2, asm.Half))
@@ -328,9 +419,6 @@ func (p *builder) rewrites() {
 		asm.LoadMem(asm.R2, asm.R8, slotNewSSRC, asm.Word),
 		asm.StoreMem(asm.RFP, fpAfter+12, asm.R2, asm.Word),
 	)
-	for i := int16(0); i < 20; i += 2 {
-		p.add(asm.LoadMem(asm.R2, asm.R8, slotIP+i, asm.Half), asm.StoreMem(asm.R7, atIP+i, asm.R2, asm.Half))
-	}
 	for i, at := range []int16{atUDP, atUDP + 2, atRTP, atRTP + 2, atStamp, atStamp + 2, atSSRC, atSSRC + 2} {
 		p.add(asm.LoadMem(asm.R2, asm.RFP, fpAfter+2*int16(i), asm.Half), asm.StoreMem(asm.R7, at, asm.R2, asm.Half))
 	}
@@ -374,12 +462,14 @@ func (p *builder) leaves() {
 		asm.FnCsumDiff.Call(),
 		asm.Mov.Reg(asm.R4, asm.R0),
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Imm(asm.R2, atUDPSum),
+		asm.LoadMem(asm.R2, asm.R8, slotShift, asm.Word),
+		asm.Add.Imm(asm.R2, atUDPSum),
 		asm.Mov.Imm(asm.R3, 0),
 		asm.Mov.Imm(asm.R5, mangledZero),
 		asm.FnL4CsumReplace.Call(),
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Imm(asm.R2, atUDPSum),
+		asm.LoadMem(asm.R2, asm.R8, slotShift, asm.Word),
+		asm.Add.Imm(asm.R2, atUDPSum),
 		asm.Mov.Imm(asm.R3, 0),
 		asm.LoadMem(asm.R4, asm.R8, slotPseudo, asm.Word),
 		asm.Mov.Imm(asm.R5, pseudoHeader|mangledZero),
@@ -409,15 +499,15 @@ func (p *builder) leaves() {
 func lookedAt(i int) int { return i*stride + i*3%stride }
 
 // loudness adds up the squares of some of the payload's bytes. R9 is the packet's end.
-func loudness(tables int, zero int16) asm.Instructions {
+func loudness(tables int) asm.Instructions {
 	p := asm.Instructions{
 		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, slotLoud, asm.Word),
 		asm.JEq.Imm(asm.R2, 0, "quiet"),
-		asm.StoreImm(asm.RFP, zero, 0, asm.Word),
+		asm.StoreImm(asm.RFP, fpNumber, 0, asm.Word),
 		asm.LoadMapPtr(asm.R1, tables),
 		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, int32(zero)),
+		asm.Add.Imm(asm.R2, fpNumber),
 		asm.FnMapLookupElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "quiet"),
 		asm.LoadMem(asm.R2, asm.R8, slotLoud, asm.Word),
@@ -452,4 +542,40 @@ func loudness(tables int, zero int16) asm.Instructions {
 		asm.StoreMem(asm.R8, slotSamples, asm.R2, asm.Word),
 		asm.Mov.Imm(asm.R0, 0).WithSymbol("quiet"),
 	)
+}
+
+// copied puts when the packet has come, and its payload, on the flow's tape, over the oldest that it has.
+func copied(tapes int) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R2, asm.R8, slotTape, asm.Word),
+		asm.JEq.Imm(asm.R2, 0, "copied"),
+		asm.Sub.Imm(asm.R2, 1),
+		asm.StoreMem(asm.RFP, fpNumber, asm.R2, asm.Word),
+		asm.LoadMapPtr(asm.R1, tapes),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, fpNumber),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "odd"),
+		asm.LoadMem(asm.R1, asm.R8, slotPackets, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R8, slotCells, asm.Word),
+		asm.Mod.Reg(asm.R1, asm.R2),
+		asm.LoadMem(asm.R2, asm.R8, slotCell, asm.Word),
+		asm.Mul.Reg(asm.R1, asm.R2),
+		asm.JGT.Imm(asm.R1, tapeBytes-tapeHeader-MostPayload, "odd"),
+		asm.Add.Reg(asm.R0, asm.R1),
+		asm.LoadMem(asm.R2, asm.RFP, fpNow, asm.DWord),
+		asm.StoreMem(asm.R0, 0, asm.R2, asm.DWord),
+		asm.Mov.Reg(asm.R3, asm.R0),
+		asm.Add.Imm(asm.R3, tapeHeader),
+		asm.LoadMem(asm.R2, asm.R8, slotShift, asm.Word),
+		asm.Add.Imm(asm.R2, atPayload),
+		asm.LoadMem(asm.R4, asm.R8, slotSize, asm.Word),
+		asm.Sub.Reg(asm.R4, asm.R2),
+		asm.JGT.Imm(asm.R4, MostPayload, "odd"),
+		asm.JLT.Imm(asm.R4, LeastPayload, "odd"),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "odd"),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol("copied"),
+	}
 }

@@ -28,18 +28,21 @@ import (
 // flow: a process takes over only flows that it can read.
 const (
 	anyLayout = "kernel/"
-	layout    = anyLayout + "2/"
+	layout    = anyLayout + "3/"
 	linkName  = "link/" // and the interface's number
 )
 
 // Relay is the flows of a process. Its methods may be called by anyone, but those of one flow by one only.
 type Relay struct {
 	flows, states *ebpf.Map
+	tapes         *ebpf.Map
 	program       *ebpf.Program
 	links         []link.Link
 	kept          []string // names that a keeper knows
 	memory        []byte   // of states
+	taped         []byte   // of tapes
 	free          chan Slot
+	freeTapes     chan uint32
 	changes       []int // sockets: see watch
 	routes        atomic.Uint32
 	began         time.Time
@@ -95,7 +98,8 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 }
 
 func newRelay() *Relay {
-	return &Relay{free: make(chan Slot, MostFlows), orphans: map[netip.AddrPort]Slot{}}
+	return &Relay{free: make(chan Slot, MostFlows), freeTapes: make(chan uint32, MostTapes),
+		orphans: map[netip.AddrPort]Slot{}}
 }
 
 // End ends all that the kernel relays for the process before: it is not taken over.
@@ -157,9 +161,12 @@ func (r *Relay) hold(k socket.Keeper, name string, fd int) {
 	}
 }
 
-// share maps the memory of the flows.
+// share maps the memory of the flows and the tapes.
 func (r *Relay) share() (err error) {
 	r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err == nil {
+		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, unix.PROT_READ, unix.MAP_SHARED)
+	}
 	if err != nil {
 		return fmt.Errorf("kernel: the memory of the flows: %w", err)
 	}
@@ -198,19 +205,20 @@ func (r *Relay) take(k socket.Keeper) bool {
 		}
 		return -1
 	}
-	flows, states, program := fd("flows"), fd("states"), fd("program")
-	if flows < 0 || states < 0 || program < 0 {
-		for _, fd := range []int{flows, states, program} {
+	flows, states, tapes, program := fd("flows"), fd("states"), fd("tapes"), fd("program")
+	if all := []int{flows, states, tapes, program}; slices.Contains(all, -1) {
+		for _, fd := range all {
 			if fd >= 0 {
 				_ = unix.Close(fd)
 			}
 		}
 		return false
 	}
-	var errs [3]error
+	var errs [4]error
 	r.flows, errs[0] = ebpf.NewMapFromFD(flows)
 	r.states, errs[1] = ebpf.NewMapFromFD(states)
-	r.program, errs[2] = ebpf.NewProgramFromFD(program)
+	r.tapes, errs[2] = ebpf.NewMapFromFD(tapes)
+	r.program, errs[3] = ebpf.NewProgramFromFD(program)
 	if errors.Join(errs[:]...) == nil && r.states.ValueSize() == slotBytes && r.states.MaxEntries() == MostFlows {
 		return true
 	}
@@ -229,6 +237,11 @@ func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
 	if r.states, err = ebpf.NewMap(&states); err != nil {
 		return fmt.Errorf("kernel: no map that can be shared: %w", err)
 	}
+	tapes := ebpf.MapSpec{Name: "liandong_tapes", Type: ebpf.Array, KeySize: 4, ValueSize: tapeBytes,
+		MaxEntries: MostTapes, Flags: unix.BPF_F_MMAPABLE}
+	if r.tapes, err = ebpf.NewMap(&tapes); err != nil {
+		return fmt.Errorf("kernel: no map that can be shared: %w", err)
+	}
 	var table []byte
 	for _, t := range tables {
 		for _, square := range t {
@@ -243,13 +256,14 @@ func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
 	defer squares.Close() // the program has it
 	r.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "liandong_relay", Type: ebpf.SchedCLS, License: "Apache-2.0",
-		Instructions: program(r.flows.FD(), r.states.FD(), squares.FD()),
+		Instructions: program(r.flows.FD(), r.states.FD(), r.tapes.FD(), squares.FD()),
 	})
 	if err != nil {
 		return fmt.Errorf("kernel: the program is not taken: %w", err)
 	}
 	r.hold(k, layout+"flows", r.flows.FD())
 	r.hold(k, layout+"states", r.states.FD())
+	r.hold(k, layout+"tapes", r.tapes.FD())
 	r.hold(k, layout+"program", r.program.FD())
 	return nil
 }
@@ -288,13 +302,13 @@ func interfaces(addresses []netip.Addr) (list []int, err error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("kernel: no Ethernet interface has one of %v as its IPv4 address", addresses)
+		return nil, fmt.Errorf("kernel: no Ethernet interface has one of %v as its address", addresses)
 	}
 	return list, nil
 }
 
 func has(i net.Interface, addr netip.Addr) bool {
-	if !addr.Is4() || addr.IsUnspecified() {
+	if addr.IsUnspecified() {
 		return false
 	}
 	if i.Flags&net.FlagLoopback != 0 && addr.IsLoopback() {
@@ -309,9 +323,11 @@ func has(i net.Interface, addr netip.Addr) bool {
 
 // Close ends this process' part; what a keeper holds goes on.
 func (r *Relay) Close() {
-	if r.memory != nil {
-		_ = unix.Munmap(r.memory)
-		r.memory = nil
+	for _, m := range []*[]byte{&r.memory, &r.taped} {
+		if *m != nil {
+			_ = unix.Munmap(*m)
+			*m = nil
+		}
 	}
 	for _, fd := range r.changes {
 		_ = unix.Close(fd)
@@ -328,12 +344,12 @@ func (r *Relay) closeAll() {
 	if r.program != nil {
 		_ = r.program.Close()
 	}
-	for _, m := range []*ebpf.Map{r.flows, r.states} {
+	for _, m := range []*ebpf.Map{r.flows, r.states, r.tapes} {
 		if m != nil {
 			_ = m.Close()
 		}
 	}
-	r.flows, r.states, r.program = nil, nil, nil
+	r.flows, r.states, r.tapes, r.program = nil, nil, nil, nil
 }
 
 // state is the memory of a flow.
@@ -353,11 +369,20 @@ func (r *Relay) first() {
 	r.look.Do(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		var used [MostTapes]bool
 		for s := range Slot(MostFlows) {
 			if m := r.state(s); m.load(slotOwned) != 0 {
 				r.orphans[m.flow(r).By] = s
+				if tape := m.load(slotTape); tape != 0 {
+					used[tape-1] = true
+				}
 			} else {
 				r.free <- s
+			}
+		}
+		for tape, used := range used {
+			if !used {
+				r.freeTapes <- uint32(tape)
 			}
 		}
 	})
@@ -365,11 +390,11 @@ func (r *Relay) first() {
 
 // key is what the packets of a flow have of addresses and ports.
 func (f Flow) key() (k [keyBytes]byte) {
-	from, at := f.From.Addr().As4(), f.At.Addr().As4()
+	from, at := f.From.Addr().As16(), f.At.Addr().As16()
 	copy(k[0:], from[:])
-	copy(k[4:], at[:])
-	binary.BigEndian.PutUint16(k[8:], f.From.Port())
-	binary.BigEndian.PutUint16(k[10:], f.At.Port())
+	copy(k[16:], at[:])
+	binary.BigEndian.PutUint16(k[32:], f.From.Port())
+	binary.BigEndian.PutUint16(k[34:], f.At.Port())
 	return k
 }
 
@@ -379,10 +404,19 @@ var (
 	errWay  = errors.New("kernel: one party is on this machine and the other is not")
 )
 
+// global says that an address is whole without an interface.
+func global(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.Is4In6() && (a.Is4() || !a.IsLinkLocalUnicast())
+}
+
 func (f Flow) validate() error {
 	for _, a := range []netip.AddrPort{f.From, f.At, f.By, f.To} {
-		if !a.Addr().Is4() || a.Addr().IsUnspecified() || a.Port() == 0 {
-			return fmt.Errorf("%w: address %v is not allowed, one of IPv4 with a port", errFlow, a)
+		if a.Port() == 0 || !global(a.Addr()) {
+			return fmt.Errorf("%w: address %v is not allowed, one of IPv4 or a global one of IPv6 with a port", errFlow,
+				a)
+		}
+		if a.Addr().Is4() != f.From.Addr().Is4() {
+			return fmt.Errorf("%w: %v and %v are not of one family", errFlow, f.From, a)
 		}
 	}
 	if f.Payload < LeastPayload || f.Payload > MostPayload {
@@ -414,14 +448,41 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 	}
 	m := r.state(s)
 	m.write(f, r, in, out)
+	if f.Taped && !r.tape(m, f) {
+		r.free <- s
+		return 0, ErrFull
+	}
 	m.store(slotOwned, 1)
 	if err := r.flows.Update(f.key(), uint32(s), ebpf.UpdateNoExist); err != nil {
-		m.store(slotOwned, 0)
-		r.free <- s
+		r.vacate(s)
 		return 0, fmt.Errorf("kernel: flow from %v to %v: %w", f.From, f.At, err)
 	}
 	m.store(slotState, runs)
 	return s, nil
+}
+
+// tape gives a flow one that is free.
+func (r *Relay) tape(m state, f Flow) bool {
+	select {
+	case tape := <-r.freeTapes:
+		cell := uint32(tapeHeader+f.Payload+7) &^ 7
+		m.store(slotCell, cell)
+		m.store(slotCells, (tapeBytes-tapeHeader-MostPayload)/cell+1)
+		m.store(slotTape, tape+1)
+		return true
+	default:
+		return false
+	}
+}
+
+// vacate gives a place back.
+func (r *Relay) vacate(s Slot) {
+	m := r.state(s)
+	if tape := m.load(slotTape); tape != 0 {
+		r.freeTapes <- tape - 1
+	}
+	m.store(slotOwned, 0)
+	r.free <- s
 }
 
 // way is the interfaces by which a flow comes in, as what is sent to its party leaves, and leaves; out is 0 when it
@@ -504,18 +565,27 @@ func (m state) write(f Flow, r *Relay, in, out int) {
 // headers are those of IP and UDP as they leave: as the sockets of the ports would make them.
 func (m state) headers(f Flow, udp int) {
 	wire := binary.BigEndian
-	by, to := f.By.Addr().As4(), f.To.Addr().As4()
-	ip := m[slotIP : slotIP+20]
-	ip[0], ip[6], ip[8], ip[9] = 0x45, 0x40, 64, 17 // not to be fragmented, RFC 791 §3.1; hops; UDP
-	wire.PutUint16(ip[2:], uint16(20+udp))
-	copy(ip[12:], by[:])
-	copy(ip[16:], to[:])
-	wire.PutUint16(ip[10:], ^fold(sum(ip)))
+	from, at, by, to := f.From.Addr().AsSlice(), f.At.Addr().AsSlice(), f.By.Addr().AsSlice(), f.To.Addr().AsSlice()
+	if ip := m[slotIP:]; f.From.Addr().Is4() {
+		ip[0], ip[6], ip[8], ip[9] = 0x45, 0x40, 64, 17 // not to be fragmented, RFC 791 §3.1; hops; UDP
+		wire.PutUint16(ip[2:], uint16(20+udp))
+		copy(ip[12:], by)
+		copy(ip[16:], to)
+		wire.PutUint16(ip[10:], ^fold(sum(ip[:20])))
+		wire.PutUint16(m[slotLength:], uint16(20+udp))
+	} else {
+		ip[0], ip[6], ip[7] = 0x60, 17, 64 // RFC 8200 §3
+		wire.PutUint16(ip[4:], uint16(udp))
+		copy(ip[8:], by)
+		copy(ip[24:], to)
+		wire.PutUint16(m[slotLength:], uint16(udp))
+		m.store(slotShift, longer)
+		m.store(slotSize, m.load(slotSize)+longer)
+	}
 	wire.PutUint16(m[slotPorts:], f.By.Port())
 	wire.PutUint16(m[slotPorts+2:], f.To.Port())
-	from, at := f.From.Addr().As4(), f.At.Addr().As4()
 	// One's complement, RFC 1624: what comes in goes away. In the order of the wire, as the kernel adds it up.
-	change := fold(sum(by[:]) + sum(to[:]) + uint64(^fold(sum(from[:])+sum(at[:]))))
+	change := fold(sum(by) + sum(to) + uint64(^fold(sum(from)+sum(at))))
 	wire.PutUint16(m[slotPseudo:], change)
 }
 
@@ -537,17 +607,21 @@ func fold(n uint64) uint16 {
 func (m state) flow(r *Relay) Flow {
 	order, wire := binary.NativeEndian, binary.BigEndian
 	at := func(addr, port int) netip.AddrPort {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(m[addr:])), wire.Uint16(m[port:]))
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(m[addr:])).Unmap(), wire.Uint16(m[port:]))
+	}
+	by, to := at(slotIP+8, slotPorts), at(slotIP+24, slotPorts+2)
+	if m.load(slotShift) == 0 {
+		by = netip.AddrPortFrom(netip.AddrFrom4([4]byte(m[slotIP+12:])), by.Port())
+		to = netip.AddrPortFrom(netip.AddrFrom4([4]byte(m[slotIP+16:])), to.Port())
 	}
 	return Flow{
-		From: at(slotKey, slotKey+8), At: at(slotKey+4, slotKey+10),
-		By: at(slotIP+12, slotPorts), To: at(slotIP+16, slotPorts+2),
+		From: at(slotKey, slotKey+32), At: at(slotKey+16, slotKey+34), By: by, To: to,
 		SSRC: wire.Uint32(m[slotSSRC:]), OutSSRC: wire.Uint32(m[slotNewSSRC:]), PT: m[slotFirst+1], OutPT: m[slotNew+1],
 		Payload: int(wire.Uint16(m[slotUDPLen:])) - 20,
 		Span:    order.Uint32(m[slotSpan:]), AddSeq: uint16(order.Uint32(m[slotAddSeq:])),
 		AddStamp: order.Uint32(m[slotAddTime:]), Clock: uint32(time.Millisecond) / max(1, order.Uint32(m[slotTick:])),
 		Start: r.time(order.Uint64(m[slotStart:])), Earliest: order.Uint32(m[slotLeast:]),
-		Latest: order.Uint32(m[slotMost:]), Loud: Loud(order.Uint32(m[slotLoud:])),
+		Latest: order.Uint32(m[slotMost:]), Loud: Loud(order.Uint32(m[slotLoud:])), Taped: m.load(slotTape) != 0,
 	}
 }
 
@@ -583,6 +657,24 @@ func (r *Relay) read(s Slot) (p Progress, ok bool) {
 	return p, state&busy == 0 && atomic.LoadUint64(m.double(slotPackets)) == before
 }
 
+// Copies is how many of the newest packets of a flow that is Taped can be read: those of some two seconds.
+func (r *Relay) Copies(s Slot) uint64 { return uint64(r.state(s).load(slotCells)) - 1 }
+
+// Copy reads the sound of a packet of a flow that is Taped, as it came: the n-th that has passed since Put, from 0. To
+// has room for the payload; false: it is not there any more.
+func (r *Relay) Copy(s Slot, n uint64, to []byte) (at time.Time, ok bool) {
+	m := r.state(s)
+	tape, cell, cells := int(m.load(slotTape)), uint64(m.load(slotCell)), uint64(m.load(slotCells))
+	if tape == 0 {
+		return time.Time{}, false
+	}
+	from := r.taped[(tape-1)*tapeBytes+int(n%cells*cell):]
+	at = r.time(binary.NativeEndian.Uint64(from))
+	copy(to, from[tapeHeader:cell])
+	passed := atomic.LoadUint64(m.double(slotPackets)) // the next one is perhaps just being written over the oldest
+	return at, n < passed && passed-n < cells
+}
+
 // Stop ends a flow, and waits for the packet that it is at work on: what comes from now on comes up. It gives how far
 // it has come; Runs is how it was until now.
 func (r *Relay) Stop(s Slot) Progress {
@@ -599,8 +691,7 @@ func (r *Relay) Stop(s Slot) Progress {
 func (r *Relay) Free(s Slot) {
 	m := r.state(s)
 	_ = r.flows.Delete([keyBytes]byte(m[slotKey:])) // fails only when it is gone already
-	m.store(slotOwned, 0)
-	r.free <- s
+	r.vacate(s)
 }
 
 // Adopt gives the flow that leaves by a port and was left by the process before; it goes on.

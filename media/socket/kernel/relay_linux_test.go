@@ -15,13 +15,22 @@ import (
 	"liandong/media/socket/sockettest"
 )
 
-func onLoopback(t testing.TB, r *Relay) *call {
-	return newCall(t, r, newParty(t, loopback), newParty(t, loopback), newParty(t, loopback), newParty(t, loopback))
+func onLoopback(t testing.TB, r *Relay) *call { return between(t, r, loopback) }
+
+// between is a call of which all parties are at one address.
+func between(t testing.TB, r *Relay, a netip.Addr) *call {
+	return newCall(t, r, newParty(t, a), newParty(t, a), newParty(t, a), newParty(t, a))
 }
 
 // Packets are rewritten to the bit, over the wraps of number and time, and what has passed is counted.
 func TestCarries(t *testing.T) {
-	c := onLoopback(t, open(t, nil, loopback)).put()
+	r := open(t, nil, loopback, loopback6)
+	for name, addr := range families {
+		t.Run(name, func(t *testing.T) { carries(t, between(t, r, addr).put()) })
+	}
+}
+
+func carries(t *testing.T, c *call) {
 	var squares uint64
 	samples, table := uint32(0), testTables()[1]
 	transit, jitter := c.flow.Transit, uint32(0)
@@ -76,7 +85,7 @@ func TestHeaders(t *testing.T) {
 
 // What is not regular comes up as it is, and all that follows: in the order in which it came.
 func TestOddPackets(t *testing.T) {
-	r := open(t, nil, loopback)
+	r := open(t, nil, loopback, loopback6)
 	for name, odd := range map[string]func(c *call) []byte{
 		"key":              func(c *call) []byte { return rtp(0x80, 101, c.seq, c.stamp, ssrc) },
 		"marker":           func(c *call) []byte { return rtp(0x80, 0x88, c.seq, c.stamp, ssrc) },
@@ -100,32 +109,40 @@ func TestOddPackets(t *testing.T) {
 		"one byte":       func(c *call) []byte { return []byte{0x80} },
 		"nothing":        func(c *call) []byte { return nil },
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := onLoopback(t, r).put()
-			c.passes()
-			c.passes()
-			p := odd(c)
-			c.comesUp(p)
-			next := c.packet()
-			if len(p) > 12 { // what is shorter than RTP is seen by the program as no packet of the flow
-				c.comesUp(next)
-			}
-			if got := c.free(); got.Packets != 2 || got.Runs != (len(p) < 12) {
-				t.Errorf("%+v", got)
-			}
-			if !c.to.quiet() {
-				t.Error("something has passed besides")
-			}
-		})
+		for family, addr := range families {
+			t.Run(name+"/"+family, func(t *testing.T) {
+				c := between(t, r, addr).put()
+				c.passes()
+				c.passes()
+				p := odd(c)
+				c.comesUp(p)
+				next := c.packet()
+				if len(p) > 12 { // what is shorter than RTP is seen by the program as no packet of the flow
+					c.comesUp(next)
+				}
+				if got := c.free(); got.Packets != 2 || got.Runs != (len(p) < 12) {
+					t.Errorf("%+v", got)
+				}
+				if !c.to.quiet() {
+					t.Error("something has passed besides")
+				}
+			})
+		}
 	}
 }
 
 // RTCP on the same port, and packets of others to it, come up and do not end the flow.
 func TestBeside(t *testing.T) {
-	c := onLoopback(t, open(t, nil, loopback)).put()
+	r := open(t, nil, loopback, loopback6)
+	for name, addr := range families {
+		t.Run(name, func(t *testing.T) { beside(t, between(t, r, addr).put()) })
+	}
+}
+
+func beside(t *testing.T, c *call) {
 	c.passes()
 	c.comesUp(rtp(0x80, 200, 6, 12345, ssrc))
-	stranger := newParty(t, loopback)
+	stranger := newParty(t, c.at.addr.Addr())
 	p := rtp(0x80, 8, c.seq, c.stamp, ssrc)
 	stranger.send(c.at.addr, p)
 	if got, from := c.at.gets(); !slices.Equal(got, p) || from != stranger.addr {
@@ -265,10 +282,183 @@ func TestPlaces(t *testing.T) {
 	c.passes()
 }
 
+// Datagrams that IPv6 has odd: with a header between, and in pieces, RFC 8200 §4.
+func TestOddDatagrams6(t *testing.T) {
+	r, wire := open(t, nil, loopback6), newRaw(t)
+	between6 := func(d []byte, next byte, header ...byte) []byte {
+		d = slices.Concat(d[:40], header, d[40:])
+		d[6] = next
+		binary.BigEndian.PutUint16(d[4:], uint16(len(d)-40))
+		return d
+	}
+	for name, odd := range map[string]func(d []byte) [][]byte{
+		"options": func(d []byte) [][]byte { return [][]byte{between6(d, 60, 17, 0, 1, 4, 0, 0, 0, 0)} },
+		"pieces": func(d []byte) [][]byte {
+			return [][]byte{between6(d[:40+96], 44, 17, 0, 0, 1, 0, 0, 0, 7),
+				between6(slices.Concat(d[:40], d[40+96:]), 44, 17, 0, 0, 96, 0, 0, 0, 7)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := between(t, r, loopback6).put()
+			p := c.packet()
+			for _, d := range odd(datagram(c.from.addr, c.at.addr, p)) {
+				wire.send(d)
+			}
+			c.has(p)
+			if got := c.free(); got.Packets != 0 || !c.to.quiet() {
+				t.Errorf("it has passed: %+v", got)
+			}
+		})
+	}
+	for name, odd := range map[string]func(d []byte){
+		"no checksum":       func(d []byte) { d[46], d[47] = 0, 0 }, // RFC 8200 §8.1: there must be one
+		"shorter by its IP": func(d []byte) { d[5]-- },
+	} {
+		c := between(t, r, loopback6).put()
+		for range 10 {
+			p := c.packet()
+			wire.send(datagram(c.from.addr, c.at.addr, p))
+			c.carries(p)
+		}
+		d := datagram(c.from.addr, c.at.addr, c.packet())
+		odd(d)
+		wire.send(d)
+		if got := c.free(); got.Packets != 10 || got.Runs || !c.to.quiet() {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// What has the ports of a flow where UDP has them, and is none, is nobody's: of UDP-Lite, RFC 3828.
+func TestNoUDP(t *testing.T) {
+	r, wire := open(t, nil, loopback, loopback6), newRaw(t)
+	for name, at := range map[string]int{"IPv4": 9, "IPv6": 6} {
+		c := between(t, r, families[name]).put()
+		d := datagram(c.from.addr, c.at.addr, rtp(0x80, 8, c.seq, c.stamp, ssrc))
+		d[at] = 136
+		wire.send(d)
+		if !c.to.quiet() {
+			t.Errorf("%s: it has passed", name)
+		}
+		c.passes()
+	}
+}
+
+// What passes is on the tape as it came, with when it came, and there for some two seconds; the oldest goes first.
+func TestTape(t *testing.T) {
+	r := open(t, nil, loopback, loopback6)
+	for name, addr := range families {
+		t.Run(name, func(t *testing.T) { tapes(t, between(t, r, addr)) })
+	}
+}
+
+func tapes(t *testing.T, c *call) {
+	c.flow.Taped = true
+	c.put()
+	const count = 250
+	var sent [][]byte
+	var by []time.Time
+	for range count {
+		p := rtp(0x80, 8, c.seq, c.stamp, ssrc)
+		sent = append(sent, p[12:])
+		c.passes()
+		by = append(by, time.Now())
+		var got [160]byte
+		at, ok := c.r.Copy(c.slot, uint64(len(sent)-1), got[:])
+		if now := time.Now(); !ok || !slices.Equal(got[:], p[12:]) || at.After(now) || now.Sub(at) > patience {
+			t.Fatalf("packet %d, at %v: %v, %x, want %x", len(sent), at, ok, got, p[12:])
+		}
+	}
+	n := c.r.Copies(c.slot)
+	if n < 90 || n > 100 {
+		t.Errorf("%d packets of 20 ms are kept, want those of some two seconds", n)
+	}
+	var before time.Time
+	for i := range uint64(count + 3) {
+		var got [160]byte
+		at, ok := c.r.Copy(c.slot, i, got[:])
+		if kept := i < count && i >= count-n; ok != kept {
+			t.Fatalf("packet %d of %d is there: %v, want %v", i, count, ok, kept)
+		}
+		if ok && (!slices.Equal(got[:], sent[i]) || at.Before(before) || at.After(by[i])) {
+			t.Fatalf("packet %d came at %v, before it %v: %x, want %x", i, at, before, got, sent[i])
+		}
+		if ok {
+			before = at
+		}
+	}
+	c.free()
+	untaped := between(t, c.r, c.at.addr.Addr()).put()
+	untaped.passes()
+	if _, ok := c.r.Copy(untaped.slot, 0, make([]byte, 160)); ok {
+		t.Error("a flow that is not taped has a copy")
+	}
+}
+
+// A tape has room for packets of each size, one of another's is never written over, and there are so many and no more.
+func TestTapes(t *testing.T) {
+	r := open(t, nil, loopback)
+	for _, size := range []int{LeastPayload, 33, 80, 240, MostPayload} {
+		a, b := onLoopback(t, r), onLoopback(t, r)
+		for _, c := range []*call{a, b} {
+			c.flow.Payload, c.flow.Taped = size, true
+			c.put()
+		}
+		sound := func(n int) []byte {
+			p := rtp(0x80, 8, uint16(n), 0, ssrc)[12:]
+			return slices.Concat(p, p, p)[:size]
+		}
+		send := func(c *call, n int) {
+			p := append(rtp(0x80, 8, c.seq, c.stamp, ssrc)[:12], sound(n)...)
+			c.seq++
+			c.stamp += 160
+			c.from.send(c.at.addr, p)
+			c.carries(p)
+		}
+		const count = 600
+		for n := range count {
+			send(a, n)
+			send(b, -n)
+		}
+		kept := r.Copies(a.slot)
+		if kept < 30 {
+			t.Errorf("%d packets of %d bytes are kept", kept, size)
+		}
+		for n := max(0, count-int(kept)); n < count; n++ {
+			for c, want := range map[*call][]byte{a: sound(n), b: sound(-n)} {
+				got := make([]byte, size)
+				if _, ok := r.Copy(c.slot, uint64(n), got); !ok || !slices.Equal(got, want) {
+					t.Fatalf("packet %d of %d bytes: %v, %x, want %x", n, size, ok, got, want)
+				}
+			}
+		}
+		a.free()
+		b.free()
+	}
+	if n := len(r.freeTapes); n != MostTapes {
+		t.Errorf("%d tapes are free, want all %d", n, MostTapes)
+	}
+	c := onLoopback(t, r)
+	c.flow.Taped = true
+	for i := range MostTapes + 1 {
+		c.flow.From = netip.AddrPortFrom(loopback, uint16(i+1))
+		if _, err := r.Put(c.flow); (err != nil) != (i == MostTapes) || err != nil && !errors.Is(err, ErrFull) {
+			t.Fatalf("tape %d: %v", i, err)
+		}
+	}
+	if c.flow.Taped = false; len(r.free) != MostFlows-MostTapes {
+		t.Errorf("%d places are free", len(r.free))
+	}
+	c.put()
+}
+
 func TestRefused(t *testing.T) {
 	r := open(t, nil, loopback)
+	link, mapped := netip.MustParseAddrPort("[fe80::1]:9"), netip.MustParseAddrPort("[::ffff:127.0.0.1]:9")
 	for name, change := range map[string]func(f *Flow){
-		"IPv6":             func(f *Flow) { f.To = netip.MustParseAddrPort("[::1]:9") },
+		"IPv6 to IPv4":     func(f *Flow) { f.To = netip.MustParseAddrPort("[::1]:9") },
+		"a link's address": func(f *Flow) { f.From, f.At, f.By, f.To = link, link, link, link },
+		"IPv4 within IPv6": func(f *Flow) { f.From, f.At, f.By, f.To = mapped, mapped, mapped, mapped },
 		"no port":          func(f *Flow) { f.To = netip.AddrPortFrom(loopback, 0) },
 		"any address":      func(f *Flow) { f.At = netip.MustParseAddrPort("0.0.0.0:9") },
 		"payload":          func(f *Flow) { f.Payload = MostPayload + 1 },
@@ -293,14 +483,24 @@ func TestRefused(t *testing.T) {
 
 // Flows go on while there is no process, and another one takes them over as they are.
 func TestFlowsGoOn(t *testing.T) {
+	for name, addr := range families {
+		t.Run(name, func(t *testing.T) { goesOn(t, addr) })
+	}
+}
+
+func goesOn(t *testing.T, addr netip.Addr) {
 	keeper := sockettest.NewKeeper()
-	c := onLoopback(t, open(t, keeper, loopback)).put()
-	lost := onLoopback(t, c.r).put()
+	c := between(t, open(t, keeper, loopback, loopback6), addr)
+	c.flow.Taped = true
+	c.put()
+	lost := between(t, c.r, addr)
+	lost.flow.Taped = true
+	lost.put()
 	c.passes()
 	lost.passes()
 	c.r.Close()
 	c.passes()
-	next := open(t, keeper, loopback)
+	next := open(t, keeper, loopback, loopback6)
 	c.passes()
 	slot, flow, ok := next.Adopt(c.by.addr)
 	want := c.flow
@@ -316,19 +516,29 @@ func TestFlowsGoOn(t *testing.T) {
 	if got := c.read(); got.Packets != 4 || !got.Runs || got.Seq != c.seq-1 {
 		t.Errorf("%+v", got)
 	}
+	for n := range uint64(4) {
+		var got [160]byte
+		want := rtp(0x80, 8, c.seq-4+uint16(n), 0, ssrc)[12:]
+		if _, ok := next.Copy(slot, n, got[:]); !ok || !slices.Equal(got[:], want) {
+			t.Errorf("packet %d: %v, %x, want %x", n, ok, got, want)
+		}
+	}
+	if n := len(next.freeTapes); n != MostTapes-2 {
+		t.Errorf("%d tapes are free, want all but two of %d", n, MostTapes)
+	}
 	if _, _, ok := next.Adopt(c.by.addr); ok {
 		t.Error("adopted twice")
 	}
 	lost.passes()
-	next.Drop(netip.AddrPortFrom(loopback, 1))
+	next.Drop(netip.AddrPortFrom(addr, 1))
 	lost.passes()
 	next.Drop(lost.at.addr)
 	lost.comesUp(lost.packet())
 	c.passes()
 	c.free()
 	c.comesUp(c.packet())
-	if n := len(next.free); n != MostFlows {
-		t.Errorf("%d places are free, want all %d", n, MostFlows)
+	if n, tapes := len(next.free), len(next.freeTapes); n != MostFlows || tapes != MostTapes {
+		t.Errorf("%d places and %d tapes are free, want all", n, tapes)
 	}
 }
 

@@ -17,7 +17,13 @@ import (
 // patience is generous: these tests run over real sockets on machines that are busy.
 const patience = 20 * time.Second
 
-var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+var (
+	loopback  = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback6 = netip.IPv6Loopback()
+)
+
+// families are the addresses of this machine to itself.
+var families = map[string]netip.Addr{"IPv4": loopback, "IPv6": loopback6}
 
 // open skips where the kernel, or the privileges, do not have it.
 func open(t testing.TB, k socket.Keeper, addresses ...netip.Addr) *Relay {
@@ -52,7 +58,7 @@ type party struct {
 
 func newParty(t testing.TB, addr netip.Addr) *party {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,25 +219,39 @@ func (c *call) free() Progress {
 // datagram puts headers of IP and UDP with right checksums around a packet.
 func datagram(from, to netip.AddrPort, packet []byte) []byte {
 	wire := binary.BigEndian
-	d := make([]byte, 28, 28+len(packet))
+	src, dst, udp := from.Addr().AsSlice(), to.Addr().AsSlice(), 8+len(packet)
+	var d []byte
+	if from.Addr().Is4() {
+		d = make([]byte, 28)
+		d[0], d[6], d[8], d[9] = 0x45, 0x40, 64, 17
+		wire.PutUint16(d[2:], uint16(20+udp))
+		copy(d[12:], src)
+		copy(d[16:], dst)
+		wire.PutUint16(d[10:], ^fold(sum(d[:20])))
+	} else {
+		d = make([]byte, 48)
+		d[0], d[6], d[7] = 0x60, 17, 64
+		wire.PutUint16(d[4:], uint16(udp))
+		copy(d[8:], src)
+		copy(d[24:], dst)
+	}
+	u := d[len(d)-8:]
+	wire.PutUint16(u[0:], from.Port())
+	wire.PutUint16(u[2:], to.Port())
+	wire.PutUint16(u[4:], uint16(udp))
 	d = append(d, packet...)
-	src, dst := from.Addr().As4(), to.Addr().As4()
-	d[0], d[6], d[8], d[9] = 0x45, 0x40, 64, 17
-	wire.PutUint16(d[2:], uint16(len(d)))
-	copy(d[12:], src[:])
-	copy(d[16:], dst[:])
-	wire.PutUint16(d[10:], ^fold(sum(d[:20])))
-	wire.PutUint16(d[20:], from.Port())
-	wire.PutUint16(d[22:], to.Port())
-	wire.PutUint16(d[24:], uint16(len(d)-20))
-	wire.PutUint16(d[26:], udpSum(d))
+	wire.PutUint16(d[len(d)-udp+6:], udpSum(d))
 	return d
 }
 
-// udpSum is RFC 768's over a datagram with its headers.
+// udpSum is RFC 768's, and RFC 8200's §8.1, over a datagram with its headers.
 func udpSum(d []byte) uint16 {
-	n := uint64(17) + uint64(len(d)-20) + sum(d[12:26]) // addresses, ports, length
-	rest := d[28:]
+	addresses, udp := d[12:20], d[20:]
+	if d[0]>>4 == 6 {
+		addresses, udp = d[8:40], d[40:]
+	}
+	n := uint64(17) + uint64(len(udp)) + sum(addresses) + sum(udp[:6])
+	rest := udp[8:]
 	if len(rest)%2 == 1 {
 		rest = append(slices.Clone(rest), 0)
 	}
@@ -243,23 +263,33 @@ func udpSum(d []byte) uint16 {
 
 // raw sends datagrams as they are: their checksums are whole, those of a UDP socket on lo are only begun.
 type raw struct {
-	t  testing.TB
-	fd int
+	t       testing.TB
+	fd, fd6 int
 }
 
 func newRaw(t testing.TB) raw {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-	if err != nil {
-		t.Skip(err)
+	fds := [2]int{}
+	for i, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		if err != nil {
+			t.Skip(err)
+		}
+		t.Cleanup(func() { _ = unix.Close(fd) })
+		fds[i] = fd
 	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return raw{t, fd}
+	return raw{t, fds[0], fds[1]}
 }
 
 func (r raw) send(d []byte) {
 	r.t.Helper()
-	if err := unix.Sendto(r.fd, d, 0, &unix.SockaddrInet4{Addr: [4]byte(d[16:])}); err != nil {
+	var err error
+	if d[0]>>4 == 6 {
+		err = unix.Sendto(r.fd6, d, 0, &unix.SockaddrInet6{Addr: [16]byte(d[24:])})
+	} else {
+		err = unix.Sendto(r.fd, d, 0, &unix.SockaddrInet4{Addr: [4]byte(d[16:])})
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -72,19 +72,20 @@ func seals() (bool, error) {
 
 func routeQuestion(from, to netip.Addr) []byte {
 	order := binary.NativeEndian
+	family, size := byte(unix.AF_INET6), to.BitLen()/8
+	if to.Is4() {
+		family = unix.AF_INET
+	}
 	var q []byte
-	q = order.AppendUint32(q, unix.SizeofNlMsghdr+unix.SizeofRtMsg+2*(unix.SizeofRtAttr+4))
+	q = order.AppendUint32(q, uint32(unix.SizeofNlMsghdr+unix.SizeofRtMsg+2*(unix.SizeofRtAttr+size)))
 	q = order.AppendUint16(q, unix.RTM_GETROUTE)
 	q = order.AppendUint16(q, unix.NLM_F_REQUEST)
 	q = append(q, make([]byte, 8)...)
-	q = append(q, unix.AF_INET, 32, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	for _, a := range []struct {
-		kind uint16
-		addr [4]byte
-	}{{unix.RTA_DST, to.As4()}, {unix.RTA_SRC, from.As4()}} {
-		q = order.AppendUint16(q, unix.SizeofRtAttr+4)
-		q = order.AppendUint16(q, a.kind)
-		q = append(q, a.addr[:]...)
+	q = append(q, family, byte(8*size), byte(8*size), 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	for kind, addr := range map[uint16]netip.Addr{unix.RTA_DST: to, unix.RTA_SRC: from} {
+		q = order.AppendUint16(q, uint16(unix.SizeofRtAttr+size))
+		q = order.AppendUint16(q, kind)
+		q = append(q, addr.AsSlice()...)
 	}
 	return q
 }
@@ -122,8 +123,9 @@ func routeAnswer(m []byte) (int, error) {
 // goes has a route of its own, in the table local; one whose lifetime is renewed changes nothing.
 func watch() (fds []int, err error) {
 	for family, groups := range map[int]uint32{
-		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE,
-		unix.NETLINK_XFRM:  1 << (policyGroup - 1),
+		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE | unix.RTMGRP_IPV6_ROUTE |
+			1<<(unix.RTNLGRP_IPV6_RULE-1),
+		unix.NETLINK_XFRM: 1 << (policyGroup - 1),
 	} {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, family)
 		if err == unix.EPROTONOSUPPORT {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"liandong/media/socket/sockettest"
+	"liandong/media/socket/sys"
 )
 
 // namespace is a network of its own, which ends with the test and the sockets that it has.
@@ -214,6 +216,98 @@ func TestBetweenInterfaces(t *testing.T) {
 	})
 }
 
+// So it does with IPv6: by the route and the neighbours as they are, and with headers and checksums that are right
+// whoever has made those that came.
+func TestBetweenInterfaces6(t *testing.T) {
+	n := newNetwork(t)
+	n.middle.ip(t, "addr add fd01::1/64 dev left nodad", "addr add fd02::1/64 dev right nodad",
+		"route add fd09::/64 via fd02::2")
+	n.left.ip(t, "addr add fd01::2/64 dev eth0 nodad")
+	n.right.ip(t, "addr add fd02::2/64 dev eth0 nodad", "addr add fd09::2/128 dev lo nodad")
+	left, right := netip.MustParseAddr("fd01::1"), netip.MustParseAddr("fd02::1")
+	var r *Relay
+	var at, by, from, to *party
+	n.middle.in(func() { r = open(t, nil, left, right) })
+	if r == nil {
+		t.SkipNow()
+	}
+	n.middle.in(func() { at, by = newParty(t, left), newParty(t, right) })
+	n.left.in(func() { from = newParty(t, netip.MustParseAddr("fd01::2")) })
+	n.right.in(func() { to = newParty(t, netip.MustParseAddr("fd09::2")) })
+	var wire raw
+	var seen link6
+	n.left.in(func() { wire = newRaw(t) })
+	n.right.in(func() { seen = newLink6(t, to.addr.Port()) })
+	c := newCall(t, r, from, at, by, to)
+	n.middle.in(func() { c.put() })
+	for range 100 {
+		p := c.packet()
+		wire.send(datagram(c.from.addr, c.at.addr, p))
+		c.carries(p)
+		if got, want := seen.gets(), datagram(c.by.addr, c.to.addr, c.rewritten(p)); !slices.Equal(got, want) {
+			t.Fatalf("%x\nwant %x", got, want)
+		}
+	}
+	for range 20 {
+		c.passes() // by a UDP socket: the device does the rest of its checksum
+	}
+	broken := datagram(c.from.addr, c.at.addr, c.packet())
+	broken[150] ^= 16
+	wire.send(broken)
+	c.passes()
+	routes := r.Routes()
+	if r.Routes() != routes {
+		t.Error("routes have changed by themselves")
+	}
+	n.middle.ip(t, "route add fd0a::/64 via fd02::2")
+	if r.Routes() == routes {
+		t.Error("a route has changed, and nothing was told")
+	}
+	routes = r.Routes()
+	n.middle.ip(t, "-6 rule add from fd03::1 lookup main")
+	if r.Routes() == routes {
+		t.Error("a rule has changed, and nothing was told")
+	}
+	c.comesUp(rtp(0x80, 101, c.seq, c.stamp, ssrc))
+	c.comesUp(c.packet())
+	if got := c.free(); got.Packets != 122 || got.Runs {
+		t.Errorf("%+v", got)
+	}
+}
+
+// link6 sees datagrams of IPv6 with their headers as they come in to a port, by whatever interface.
+type link6 struct {
+	t    testing.TB
+	fd   int
+	port uint16
+}
+
+func newLink6(t testing.TB, port uint16) link6 {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(sys.NetworkOrder(unix.ETH_P_IPV6)))
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)})
+	return link6{t, fd, port}
+}
+
+func (l link6) gets() []byte {
+	l.t.Helper()
+	for {
+		d := make([]byte, 2000)
+		n, from, err := unix.Recvfrom(l.fd, d, 0)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if in := from.(*unix.SockaddrLinklayer).Pkttype == 0; in && d[6] == 17 && // PACKET_HOST
+			binary.BigEndian.Uint16(d[42:]) == l.port {
+			return d[:n]
+		}
+	}
+}
+
 // Flows go on between interfaces while there is no process, and end when the keeper does.
 func TestBetweenInterfacesWithout(t *testing.T) {
 	n := newNetwork(t)
@@ -230,7 +324,7 @@ func TestBetweenInterfacesWithout(t *testing.T) {
 	for range 5 {
 		c.passes()
 	}
-	for _, name := range []string{"link/2", "link/3", "program", "flows", "states"} {
+	for _, name := range []string{"link/2", "link/3", "program", "flows", "states", "tapes"} {
 		keeper.Drop(layout + name)
 	}
 	if keeper.Len() != 0 {
