@@ -82,6 +82,11 @@ func TestLoadCPS(t *testing.T) {
 	if r.SIP.Registers != 2 || r.SIP.Out < 4*3 || r.SIP.In < 4*3 {
 		t.Errorf("SIP %+v", r.SIP)
 	}
+	r = measure(t, t.Context(), load.CPS{Target: target, Calls: 1, Duration: time.Second, Hold: time.Millisecond,
+		All: true})
+	if r.SIP.Registers != target.Seats {
+		t.Errorf("%d desks have registered, of %d", r.SIP.Registers, target.Seats)
+	}
 	l.empty(t)
 }
 

@@ -14,6 +14,7 @@ type CPS struct {
 	Duration time.Duration `placeholder:"TIME" default:"10s" help:"How long calls are begun (default: ${default})."`
 	Calls    int           `placeholder:"N" default:"100" help:"At most so many (default: ${default})."`
 	Hold     time.Duration `placeholder:"TIME" default:"1s" help:"How long a call lasts once it is up (default: ${default})."`
+	All      bool          `help:"Every desk registers first, and not only as many as there are calls."`
 }
 
 // Check names every option that will not do.
@@ -26,7 +27,11 @@ func (c CPS) Check() error {
 // Measure runs it.
 func (c CPS) Measure(ctx context.Context) (*Report, error) {
 	asked := max(1, min(c.Calls, int(c.Rate*c.Duration.Seconds())))
-	r, err := start(ctx, "cps", c.Target, needs{desks: min(c.Seats, asked)})
+	desks := c.Seats
+	if !c.All {
+		desks = min(desks, asked)
+	}
+	r, err := start(ctx, "cps", c.Target, needs{desks: desks})
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (t Target) check() error {
 			"an IP address with a port, no host name"),
 		allowed(t.From.IsValid() && !t.From.IsUnspecified(), "from", t.From, "an IP address of this machine"),
 		allowed(t.At.IsValid() && !t.At.IsUnspecified(), "at", t.At, "an IP address of this machine"),
-		allowed(t.Seats >= 0 && t.Seats <= maxCalls, "seats", t.Seats, fmt.Sprintf("0 to %d", maxCalls)),
+		allowed(t.Seats >= 0 && t.Seats <= MaxLabSeats, "seats", t.Seats, fmt.Sprintf("0 to %d", MaxLabSeats)),
 		allowed(t.Rate > 0 && t.Rate <= maxRate, "rate", t.Rate,
 			fmt.Sprintf("more than 0, at most %d calls per second", maxRate)),
 		allowed(t.AnswerAfter >= 0 && t.AnswerAfter < patience, "answer-after", t.AnswerAfter, "0s to less than 10s"),
