@@ -104,7 +104,7 @@ func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error)
 		if cfg.Silent != nil {
 			net = &hushed{Transport: net, silent: cfg.Silent}
 		}
-		s := newShard(cfg, log, net, e.release)
+		s := newShard(cfg, log, net, e.ports)
 		e.shards = append(e.shards, s)
 		go s.run()
 		e.sinks.Go(s.deliver)
@@ -213,6 +213,7 @@ func (e *Engine) Mark() {
 				s.leave(rooms)
 			}
 			s.marked = true
+			s.closeKept(time.Now())
 		}})
 	}
 	e.Turn()
@@ -295,6 +296,9 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	if !ok {
 		return pair{}, fmt.Errorf("%w: %q", ErrNetwork, network)
 	}
+	if k := pool.reuse(net, time.Now()); k != nil {
+		return k.pair, nil
+	}
 	addr := e.cfg.Networks[network].Address
 	var last error
 	for range bindTries {
@@ -316,6 +320,17 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	return pair{}, last
 }
 
+// putBack is for a pair that no leg has got.
+func (e *Engine) putBack(p pair, net socket.Transport) {
+	pool := e.ports[p.network]
+	if p.kept != nil && pool.keep(p.kept, net, time.Now()) {
+		return
+	}
+	net.Close(p.rtp)
+	net.Close(p.rtcp)
+	pool.give(p.port, time.Now())
+}
+
 // open binds RTP and RTCP: RFC 3550 §11, an even port and the next odd one.
 func (p *pair) open(net socket.Transport, addr netip.Addr) (err error) {
 	if p.rtp, err = net.Open(netip.AddrPortFrom(addr, p.port)); err != nil {
@@ -325,8 +340,4 @@ func (p *pair) open(net socket.Transport, addr netip.Addr) (err error) {
 		net.Close(p.rtp)
 	}
 	return err
-}
-
-func (e *Engine) release(p pair) {
-	e.ports[p.network].give(p.port, time.Now())
 }

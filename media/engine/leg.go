@@ -33,6 +33,7 @@ type pair struct {
 	network   string
 	port      uint16
 	rtp, rtcp socket.ID
+	kept      *keptPair // nil: no call has had them before
 }
 
 // leg is one party of a room. Owned by the shard's thread. A relay of a thousand legs finds

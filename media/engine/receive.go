@@ -21,6 +21,11 @@ func (s *shard) receive(p socket.Packet) {
 		port = s.sockets[p.Socket]
 	}
 	switch {
+	case port.kept != nil:
+		s.count.unclaimed.Add(1)
+		if s.now.After(port.kept.quiet) {
+			port.kept.late.Store(true)
+		}
 	case port.leg == nil || !port.leg.ready:
 		s.count.unclaimed.Add(1)
 	case port.rtcp || port.leg.stream.RTCPMux && isRTCP(p.Data):

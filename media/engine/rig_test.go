@@ -114,7 +114,7 @@ func newRig(t testing.TB, cfg Config) *rig {
 	for name, n := range cfg.Networks {
 		r.engine.ports[name] = newPorts(n, cfg.PortQuarantine)
 	}
-	r.shard = newShard(cfg, slog.New(slog.DiscardHandler), r.wire, r.engine.release)
+	r.shard = newShard(cfg, slog.New(slog.DiscardHandler), r.wire, r.engine.ports)
 	r.shard.next = r.now.Add(frameTime)
 	r.engine.shards = []*shard{r.shard}
 	r.session = r.engine.NewSession("test", func(Event) {})

@@ -72,9 +72,7 @@ func (s *Session) hand(o openLeg) error {
 	if posted {
 		return nil
 	}
-	s.shard.net.Close(o.pair.rtp)
-	s.shard.net.Close(o.pair.rtcp)
-	s.engine.release(o.pair)
+	s.engine.putBack(o.pair, s.shard.net)
 	return ErrClosed
 }
 

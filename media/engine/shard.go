@@ -25,10 +25,10 @@ const (
 // shard owns calls: their rooms, legs and sockets. All fields below the inputs are
 // owned by run's thread (in tests: by whoever calls step).
 type shard struct {
-	cfg     Config
-	log     *slog.Logger
-	release func(pair)
-	count   *counters
+	cfg   Config
+	log   *slog.Logger
+	ports map[string]*ports // by network; shared by all shards
+	count *counters
 
 	// inputs
 	mail   mailbox
@@ -48,6 +48,7 @@ type shard struct {
 	routes   uint32              // kernel.Relay.Routes
 	routesAt time.Time           // when it was asked for
 	gives    int                 // so many directions the kernel may still be given in this tick
+	keptAt   time.Time           // closeKept was done
 	sweepAt  time.Time           // what the process before has left to the kernel is over then; zero: not this shard's
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
@@ -70,10 +71,11 @@ type shard struct {
 	sessions atomic.Int64  // placed here; changed by the sessions
 }
 
-// port is what stands behind a socket.
+// port is what stands behind a socket: a leg, or a pair that is kept open, or nothing any more.
 type port struct {
 	leg  *leg
 	rtcp bool
+	kept *keptPair
 }
 
 // occurrence is an event on its way to a session's sink.
@@ -82,9 +84,9 @@ type occurrence struct {
 	event   Event
 }
 
-func newShard(cfg Config, log *slog.Logger, net socket.Transport, release func(pair)) *shard {
+func newShard(cfg Config, log *slog.Logger, net socket.Transport, ports map[string]*ports) *shard {
 	s := &shard{
-		cfg: cfg, log: log, release: release, count: newCounters(cfg.Networks), net: net,
+		cfg: cfg, log: log, ports: ports, count: newCounters(cfg.Networks), net: net,
 		occurred: make(chan occurrence, maxOccurred), started: time.Now(), startUp: uptime.Now(),
 		done: make(chan struct{}),
 	}
@@ -127,6 +129,10 @@ func (s *shard) step(now time.Time) {
 	}
 	s.catchUp(now)
 	s.flush()
+	if now.Sub(s.keptAt) >= time.Second {
+		s.keptAt = now
+		s.closeKept(time.Now().Add(-keepFor))
+	}
 }
 
 // idle is how long there is nothing to do but for what comes in.
@@ -274,17 +280,50 @@ func (s *shard) close(l *leg) {
 	l.goodbye(s.now)
 	l.room.emit(l.closed())
 	s.flush()
-	for _, socket := range []socket.ID{l.pair.rtp, l.pair.rtcp} {
-		s.stand(socket, port{})
-		s.net.Close(socket)
-	}
-	s.release(l.pair)
+	s.vacate(l.pair)
 	s.count.legs.Add(-1)
 	r := l.room
 	r.legs = slices.DeleteFunc(r.legs, func(other *leg) bool { return other == l })
 	r.route()
 	if len(r.legs) == 0 {
 		s.groups[r.group] = slices.DeleteFunc(s.groups[r.group], func(other *room) bool { return other == r })
+	}
+}
+
+// keptQuiet: so long after a call its last packets may come, RFC 3550 §6.3.7 aside; what comes later is of somebody who
+// goes on.
+const keptQuiet = time.Second
+
+// vacate keeps the ports of a leg that has ended open for another, or closes them.
+func (s *shard) vacate(p pair) {
+	if p.kept == nil {
+		p.kept = &keptPair{}
+		p.kept.pair = p
+	}
+	p.kept.quiet = s.now.Add(keptQuiet)
+	s.stand(p.rtp, port{kept: p.kept})
+	s.stand(p.rtcp, port{kept: p.kept})
+	if s.stopping || s.marked || !s.ports[p.network].keep(p.kept, s.net, time.Now()) {
+		s.closePair(p, time.Now())
+		return
+	}
+	s.net.Watch(p.rtp, socket.Idly)
+}
+
+func (s *shard) closePair(p pair, freed time.Time) {
+	for _, socket := range []socket.ID{p.rtp, p.rtcp} {
+		s.stand(socket, port{})
+		s.net.Close(socket)
+	}
+	s.ports[p.network].give(p.port, freed)
+}
+
+// closeKept closes the ports that nobody has wanted since a time, or to which somebody still sends.
+func (s *shard) closeKept(since time.Time) {
+	for _, pool := range s.ports {
+		for _, k := range pool.overdue(s.net, since) {
+			s.closePair(k.pair, k.freed)
+		}
 	}
 }
 
@@ -302,6 +341,7 @@ func (s *shard) finish() {
 			s.end(s.groups[i][0])
 		}
 	}
+	s.closeKept(time.Now())
 	s.net.Stop()
 	close(s.occurred)
 }

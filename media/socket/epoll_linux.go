@@ -56,7 +56,7 @@ type sock struct {
 
 	// owned by the shard's thread
 	care    Care
-	inEpoll bool
+	epoll   int // the instance that it is in; 0: none
 	steered bool
 	sweep   int // so many more times Collect looks for more than one packet
 	turn    uint8
@@ -162,7 +162,7 @@ func (t *epollNet) close(k *sock) {
 // looked at for itself at all; only RTP is.
 func (t *epollNet) Watch(s ID, c Care) {
 	k := t.table[s].Load()
-	if k == nil || k.care == c && (k.inEpoll || k.steered) {
+	if k == nil || k.care == c && (k.epoll != 0 || k.steered) {
 		return
 	}
 	if t.raw != nil {
@@ -195,24 +195,35 @@ func (t *epollNet) steer(s ID, k *sock) {
 	}
 }
 
-// enter moves a socket into the epoll instance of its care.
+// enter moves a socket into the epoll instance of its care. One to which nobody sends costs nothing where it is: it
+// leaves when something comes (serve), as the next Watch may want it there again.
 func (t *epollNet) enter(k *sock, c Care) {
-	if k.inEpoll {
-		_ = unix.EpollCtl(t.instance(k.care), unix.EPOLL_CTL_DEL, k.fd, nil)
-		k.inEpoll = false
-	}
-	if c == OnDemand {
+	want := t.instance(c)
+	if k.epoll == want || k.epoll == t.prompt && (c == OnDemand || c == Idly) {
 		return
 	}
+	t.leave(k)
 	// Only fails for want of memory; then the socket is left to Collect.
-	k.inEpoll = unix.EpollCtl(t.instance(c), unix.EPOLL_CTL_ADD, k.fd, readable(k.fd)) == nil
+	if want != 0 && unix.EpollCtl(want, unix.EPOLL_CTL_ADD, k.fd, readable(k.fd)) == nil {
+		k.epoll = want
+	}
+}
+
+func (t *epollNet) leave(k *sock) {
+	if k.epoll != 0 {
+		_ = unix.EpollCtl(k.epoll, unix.EPOLL_CTL_DEL, k.fd, nil)
+		k.epoll = 0
+	}
 }
 
 func (t *epollNet) instance(c Care) int {
-	if c == Slowly {
-		return t.slow
+	switch c {
+	case OnDemand:
+		return 0
+	case Promptly:
+		return t.prompt
 	}
-	return t.prompt
+	return t.slow
 }
 
 func (t *epollNet) Wake() {
@@ -273,7 +284,14 @@ func (t *epollNet) Drain(receive func(Packet)) {
 // serve takes one packet; epoll is level-triggered and tells of more. A port that was closed since
 // Poll is none of ours any more: what has its descriptor now may be a connection of others.
 func (t *epollNet) serve(fd int, receive func(Packet)) {
-	if fd != t.wake && t.table[fd].Load() != nil {
+	if fd == t.wake {
+		return
+	}
+	switch k := t.table[fd].Load(); {
+	case k == nil:
+	case k.care == OnDemand:
+		t.leave(k)
+	default:
 		t.take(fd, receive)
 		t.pace.packets++
 	}

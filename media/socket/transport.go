@@ -60,6 +60,7 @@ const (
 	OnDemand Care = iota // by Collect, but Drain may be earlier
 	Slowly               // by Drain, some times a second: RTCP
 	Promptly             // it ends Poll, and Drain hands it over
+	Idly                 // by Drain, when it costs least: of a port that nobody has
 )
 
 // Transport moves the datagrams of one shard. Open, Close, Wake and Lost may be called
