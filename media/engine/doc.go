@@ -36,5 +36,6 @@
 // # Transports
 //
 // Package socket moves the datagrams of a shard, by what the machine and the process' privileges allow. Parties who
-// are relayed are read as soon as something comes, the others in their tick, RTCP ten times a second.
+// are relayed are read as soon as something comes, the others in their tick, RTCP ten times a second. The ports of a
+// leg that has ended stay open for another, half a minute at most, unless somebody still sends to them.
 package engine
