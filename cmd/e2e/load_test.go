@@ -300,6 +300,22 @@ func TestLoadSoak(t *testing.T) {
 	l.empty(t)
 }
 
+// Callers with SRTP are understood by desks without.
+func TestLoadSeals(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, "networks.lab.srtp=preferred")
+	r := measure(t, t.Context(), load.Relay{Target: l.target(), Calls: 2, Duration: time.Second, SRTP: true})
+	if r.Calls.Up != 2 || len(r.Directions) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	for _, d := range r.Directions {
+		if d.Legs != 2 || d.In < 80 || d.Strange != 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+	l.empty(t)
+}
+
 // A media proxy that others wrote, which is asked for each call's ports.
 func TestLoadMeasuresRtpengine(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"liandong/cmd/internal/phone"
 	"liandong/media/codec"
 	"liandong/media/dtmf"
 	"liandong/media/pcm"
@@ -16,6 +17,9 @@ import (
 
 // side is what a party is in its call.
 type side uint8
+
+// sealBytes is what SRTP may add to a packet.
+const sealBytes = 16
 
 // In a room, where all three call, they are the first, second and third.
 const (
@@ -51,6 +55,8 @@ type stream struct {
 	keys    dtmf.Sender
 	presses []int64 // beginnings of the keys pressed
 	packet  [12 + pcm.FrameSamples]byte
+	sealing phone.Sealing
+	sealed  [2][12 + pcm.FrameSamples + sealBytes]byte // scratch: what goes out, what came
 
 	// What came of it and of the others, within the window.
 	window  *window
@@ -85,10 +91,10 @@ func (s *stream) tick(now int64) []byte {
 			if first {
 				s.presses = append(s.presses, now)
 			}
-			return s.put(s.events, ts, first, payload)
+			return s.sealing.Seal(s.sealed[0][:0], s.put(s.events, ts, first, payload))
 		}
 	}
-	out := s.put(s.law.PayloadType(), s.ts, s.marker, s.say(now))
+	out := s.sealing.Seal(s.sealed[0][:0], s.put(s.law.PayloadType(), s.ts, s.marker, s.say(now)))
 	s.marker = false
 	if s.window.holds(micros(now)) {
 		s.counted.out++
@@ -127,7 +133,7 @@ func micros(t int64) int64 { return t - t%int64(time.Microsecond) }
 
 // take counts one datagram that came.
 func (s *stream) take(data []byte, at int64) {
-	p, ok := parseRTP(data)
+	p, ok := parseRTP(s.sealing.Open(s.sealed[1][:0], data))
 	if !ok {
 		return
 	}

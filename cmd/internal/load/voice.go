@@ -40,6 +40,9 @@ func (v *voice) Connect(t phone.Talk) {
 		if s.fd < 0 {
 			return
 		}
+		if s.sealing.Rekey(t.Ours, t.Theirs) != nil {
+			return // it stays silent, which is seen
+		}
 		s.marker = s.marker || s.sending != t.Sends
 		s.to, s.sending, s.law, s.events = to, t.Sends, laws[t.Codec], t.Events
 	})

@@ -48,6 +48,7 @@ type needs struct {
 	desks, partners int
 	sound           bool // false: calls are signalling alone
 	unsignalled     bool // calls are sound alone
+	sealed          bool // callers have SRTP
 	room            bool // three phones that call
 	far             netip.AddrPort
 	streams         int
@@ -71,7 +72,7 @@ func raise(ctx context.Context, t Target, n needs) (_ *world, err error) {
 		callers = int(sides)
 	}
 	for i := range callers {
-		if err := w.addCaller(side(i)); err != nil {
+		if err := w.addCaller(side(i), n.sealed); err != nil {
 			return nil, err
 		}
 	}
@@ -96,8 +97,9 @@ func (w *world) soundFor(n needs) (err error) {
 	return nil
 }
 
-func (w *world) addCaller(s side) error {
-	p, err := w.phone(s, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(w.From, 0), Domain: w.From.String()})
+func (w *world) addCaller(s side, sealed bool) error {
+	p, err := w.phone(s, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(w.From, 0), Domain: w.From.String(),
+		SRTP: sealed})
 	if err != nil {
 		return fmt.Errorf("load: --from %s: %w", w.From, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
 )
 
 const (
@@ -35,8 +34,7 @@ type media struct {
 	ssrc, ts   uint32
 	seq        uint16
 	marker     bool
-	seal, open *srtp.Context // nil: no SRTP
-	keysUsed   [2]string
+	srtp       Sealing
 	spoken     int
 	presses    []press
 	begun      int // keys that have started to sound, and below: that are done
@@ -111,7 +109,7 @@ func (m *media) Close() {
 func (m *media) Connect(t Talk) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.protect(t.Ours, t.Theirs) != nil {
+	if m.srtp.Rekey(t.Ours, t.Theirs) != nil {
 		m.sending = false
 		return
 	}
@@ -206,7 +204,7 @@ func (m *media) packet(pt uint8, ts uint32, marker bool, payload []byte) []byte 
 	m.sent++
 	m.octets += uint32(len(payload))
 	raw, _ := p.Marshal() // fails only on header extensions, and there are none
-	return m.sealed(raw)
+	return m.srtp.Seal(nil, raw)
 }
 
 func (m *media) read() {

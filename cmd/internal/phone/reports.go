@@ -37,8 +37,8 @@ func (m *media) sendReport(now time.Time) {
 		Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "phone@" + m.addr.Addr().String()}}}}}
 	to := m.rtcpTo
 	raw, err := rtcp.Marshal([]rtcp.Packet{report, name})
-	if m.seal != nil && err == nil {
-		raw, err = m.seal.EncryptRTCP(nil, raw, nil)
+	if m.srtp.seal != nil && err == nil {
+		raw, err = m.srtp.seal.EncryptRTCP(nil, raw, nil)
 	}
 	m.mu.Unlock()
 	if err == nil && to.IsValid() {
@@ -56,8 +56,8 @@ func (m *media) readRTCP() {
 		m.tap(buf[:n])
 		m.mu.Lock()
 		raw := buf[:n]
-		if m.open != nil {
-			raw, err = m.open.DecryptRTCP(nil, raw, nil)
+		if m.srtp.open != nil {
+			raw, err = m.srtp.open.DecryptRTCP(nil, raw, nil)
 		}
 		m.mu.Unlock()
 		if err != nil {

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-
-	"github.com/pion/srtp/v3"
 )
 
 // suite is the one that every phone with SRTP has (RFC 4568 §6.2), and its master key and salt in bytes.
@@ -50,53 +48,13 @@ func (p *Phone) agrees(r remoteSDP) error {
 	return nil
 }
 
-// protect begins SRTP with new keys; those that stay go on. Called under mu.
-func (m *media) protect(ours, theirs string) error {
-	if ours == "" || theirs == "" {
-		m.seal, m.open, m.keysUsed = nil, nil, [2]string{}
-		return nil
-	}
-	var err error
-	if m.keysUsed[0] != ours {
-		if m.seal, err = newContext(ours); err != nil {
-			return err
-		}
-	}
-	if m.keysUsed[1] != theirs {
-		if m.open, err = newContext(theirs); err != nil {
-			return err
-		}
-	}
-	m.keysUsed = [2]string{ours, theirs}
-	return nil
-}
-
-func newContext(key string) (*srtp.Context, error) {
-	return srtp.CreateContext([]byte(key[:suiteKey]), []byte(key[suiteKey:]), srtp.ProtectionProfileAes128CmHmacSha1_80)
-}
-
-// sealed is a packet as it goes on the wire. Called under mu.
-func (m *media) sealed(raw []byte) []byte {
-	if m.seal == nil {
-		return raw
-	}
-	out, err := m.seal.EncryptRTP(nil, raw, nil)
-	if err != nil {
-		return nil
-	}
-	return out
-}
-
 // opened is what came as it was meant; false when it is not the peer's.
 func (m *media) opened(raw []byte) ([]byte, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.open == nil {
-		return raw, true
-	}
-	out, err := m.open.DecryptRTP(nil, raw, nil)
-	if err != nil {
+	out := m.srtp.Open(nil, raw)
+	if out == nil {
 		m.passed.Unopened++
 	}
-	return out, err == nil
+	return out, out != nil
 }
