@@ -84,6 +84,7 @@ type leg struct {
 	noise      int    // the frame of comfort noise that is due
 	quietTicks int
 	noisy      bool // the party has sent comfort noise
+	spoke      bool // it has sent sound
 	tones      tones
 	dial       dtmf.Sender
 	reports    reports

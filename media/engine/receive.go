@@ -124,6 +124,7 @@ func (l *leg) keyReleased() {
 }
 
 func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
+	l.spoke = true
 	l.reception.Spread(&packet.Header, report.ClockOf(id), now)
 	if l.toneKeys != nil {
 		l.detect(id, packet, now)

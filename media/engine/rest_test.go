@@ -62,6 +62,32 @@ func TestSilentPartyIsCheap(t *testing.T) {
 	a.oneStream()
 }
 
+// TestNobodyHasSpoken: who hears one that has said nothing yet gets less after a fifth of a second; after its first
+// word a pause is filled for as long as any.
+func TestNobodyHasSpoken(t *testing.T) {
+	r := newRig(t, labConfig(testLibrary(t)))
+	a, b := r.phone(1, codec.PCMA), r.phone(2, codec.PCMA)
+	a.talks, b.talks = false, false
+	a.hears(Playlist{}, b)
+	b.hears(Playlist{}, a)
+	r.run(2 * time.Second)
+	if n := len(a.got); n < dumbAfter || n > dumbAfter+12 {
+		t.Errorf("%d packets in 2 s of one who says nothing, want %d and one each %v", n, dumbAfter, restPace)
+	}
+	if n := r.shard.count.silences.Load(); n != 2 {
+		t.Errorf("%d parties were left in silence for a second, want 2", n)
+	}
+	b.talks = true
+	r.run(time.Second)
+	b.talks = false
+	a.forget()
+	r.run(time.Second)
+	if n := len(a.got); n < 45 {
+		t.Errorf("%d packets in the first second of a pause", n)
+	}
+	a.oneStream()
+}
+
 func decoded(id codec.ID, p rtp.Packet) []int16 {
 	samples := make([]int16, len(p.Payload))
 	codec.Decode(id, samples, p.Payload)

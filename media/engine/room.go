@@ -16,6 +16,7 @@ type room struct {
 	legs    []*leg
 	rate    int     // of what is mixed, in samples per second
 	rest    uint8   // so many ticks it can be left alone
+	rested  int     // so many it has been left alone, up to this one
 	sniffer Sniffer // nil: nobody looks
 }
 

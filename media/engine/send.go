@@ -163,6 +163,9 @@ const (
 	// restAfter so much silence a party gets less of it: most of what a phone costs whose user listens, is muted or
 	// leaves out silence would be the noise that the other one hears.
 	restAfter = int(2 * time.Second / frameTime)
+	// dumbAfter: the same where the other one has said nothing since it was there.
+	dumbAfter = int(200 * time.Millisecond / frameTime)
+
 	restPace  = 180 * time.Millisecond // between two frames of noise then: no phone takes the call for dead
 	noisePace = 900 * time.Millisecond // between two packets that say how it sounds: RFC 3389 §3.1 leaves it to us
 )
@@ -171,7 +174,13 @@ const (
 const hushLevel = 71
 
 // resting says that the party has had nothing to hear for so long that it gets little.
-func (l *leg) resting() bool { return l.quietTicks > restAfter && l.packer == nil }
+func (l *leg) resting() bool {
+	after := restAfter
+	if l.mode == relaying && !l.sources[0].spoke {
+		after = dumbAfter
+	}
+	return l.quietTicks > after && l.packer == nil
+}
 
 // rests says that this tick's frame of silence is left out.
 func (l *leg) rests(now time.Time) bool {
@@ -207,8 +216,9 @@ func (l *leg) account(heard bool) {
 		l.quietTicks = 0
 		return
 	}
-	l.quietTicks++
-	if l.quietTicks == quietLimit {
+	before := l.quietTicks
+	l.quietTicks += 1 + l.room.rested
+	if before < quietLimit && l.quietTicks >= quietLimit {
 		l.shard.count.silences.Add(1)
 	}
 }

@@ -183,11 +183,13 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 	for _, r := range rooms {
 		if r.rest > 0 {
 			r.rest--
+			r.rested++
 			continue
 		}
 		r.prefetch()
 		r.collect()
 		r.tick(due)
+		r.rested = 0
 	}
 }
 
