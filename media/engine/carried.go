@@ -101,7 +101,7 @@ func (l *leg) plain(now time.Time) bool {
 	hears := l.ready && l.stream.Send && l.rewriter.live && l.rewriter.ssrc == s.reception.SSRC() && l.packer == nil &&
 		!l.crossfade.due && !l.keyWaits() && !now.Before(l.dialTill)
 	says := s.ready && s.stream.Receive && len(s.relays) == 1 && s.mixers == 0 && s.voice.playout == nil &&
-		s.record.Tap == nil && s.toneKeys == nil && !s.keyDown && !s.muted(now) && s.feeds == nil
+		s.toneKeys == nil && !s.keyDown && !s.muted(now) && s.feeds == nil
 	open := !l.protection.on && !s.protection.on && l.room.sniffer == nil
 	latched := l.latch.locked && s.latch.locked
 	return hears && says && open && latched && s.inbound.codec == l.stream.Codec && l.out.clock == carriedClock
@@ -120,7 +120,7 @@ func (l *leg) give(now time.Time) {
 		OutSSRC: o.ssrc, PT: c.pt, OutPT: l.stream.PT, Payload: c.payload, Seq: c.seq, Timestamp: c.stamp, Span: c.span,
 		AddSeq: l.rewriter.seq, AddStamp: l.rewriter.ts, Clock: uint32(o.clock), Start: since, Transit: transit,
 		Jitter: jitter, Earliest: transit + uint32(lead-leadLimit*frame), Latest: transit + uint32(lead+lagLimit*frame),
-		Loud: loudOf(s.inbound.codec),
+		Loud: loudOf(s.inbound.codec), Taped: s.record.Tap != nil,
 	}
 	if f.Seq != uint16(s.reception.Highest()) || f.Seq+f.AddSeq+1 != o.seq || f.Timestamp+f.AddStamp != o.last ||
 		f.Span != o.span {
@@ -172,6 +172,7 @@ func (l *leg) tally(p kernel.Progress) {
 	if n == 0 {
 		return
 	}
+	s.replay(c.slot, f, c.seen.Packets, p)
 	s.reception.Run(report.Spell{Packets: n, Stamp: p.Timestamp, Transit: p.Transit, Jitter: p.Jitter})
 	s.alive(p.At)
 	s.sounds(p.At)
@@ -185,6 +186,27 @@ func (l *leg) tally(p kernel.Progress) {
 	l.shard.count.in.Add(uint64(n))
 	l.shard.count.out.Add(uint64(n))
 	c.seen = p
+}
+
+// replay gives who records what the party says the packets that the kernel has relayed since the first so many. Of
+// those that nobody has looked at for too long the oldest are lost.
+func (s *leg) replay(slot kernel.Slot, f *kernel.Flow, from uint64, p kernel.Progress) {
+	for n := from; n < p.Packets; n++ {
+		s.replayOne(slot, f, n, p)
+	}
+}
+
+// replayOne gives the n-th, from 0.
+func (s *leg) replayOne(slot kernel.Slot, f *kernel.Flow, n uint64, p kernel.Progress) {
+	if s.record.Tap == nil || !f.Taped {
+		return
+	}
+	payload := s.shard.coded[:f.Payload]
+	at, ok := s.shard.kernel.Copy(slot, n, payload)
+	if !ok {
+		payload = nil
+	}
+	s.record.Tap.Put(s.record.Channel, s.inbound.codec, p.Timestamp-uint32(p.Packets-1-n)*f.Span, payload, at)
 }
 
 // reach notes the newest packet that the kernel has sent.
@@ -233,6 +255,8 @@ func (r *room) look() {
 // comesUp: a packet has come here though the kernel has the party's. Its own are odd, and all that follow come, too.
 func (l *leg) comesUp(from netip.AddrPort) {
 	switch {
+	case l.feeds == nil && l.checkpoints.restored && l.record.Tap != nil:
+		l.room.replay() // it has come later
 	case l.feeds == nil:
 	case from == l.latch.remote:
 		to := l.feeds
@@ -297,9 +321,10 @@ func (l *leg) strays() bool {
 
 // left is what the kernel relays for the process before. Owned by the leg that hears it.
 type left struct {
-	slot  kernel.Slot
-	flow  kernel.Flow
-	until time.Time // is waited for what the leg is to hear here
+	slot     kernel.Slot
+	flow     kernel.Flow
+	until    time.Time // is waited for what the leg is to hear here
+	replayed uint64    // packets that whoever records has had here, or that are no more
 }
 
 // inherit finds what the kernel relays to a leg that goes on here; it goes on meanwhile.
@@ -324,7 +349,9 @@ func (l *leg) decide(now time.Time) {
 	switch {
 	case l.mode == silent && now.Before(l.left.until):
 	case l.mode == relaying && l.sources[0].local() == l.left.flow.At && l.sources[0].latch.remote == l.left.flow.From:
-		l.keep(now)
+		if !l.room.awaitsTaps() || !now.Before(l.left.until) {
+			l.keep(now)
+		}
 	default:
 		l.succeed()
 	}
@@ -333,6 +360,7 @@ func (l *leg) decide(now time.Time) {
 // keep goes on with what the kernel relays as if it had been given to it here.
 func (l *leg) keep(now time.Time) {
 	h, s := l.left, l.sources[0]
+	l.room.replay()
 	p, ok := l.shard.kernel.Read(h.slot)
 	if !ok {
 		return // it is decided with the next tick
@@ -343,7 +371,9 @@ func (l *leg) keep(now time.Time) {
 		report.Clock(h.flow.Clock), since, h.flow.Span, p.Transit, p.Jitter)
 	l.follow(h, p)
 	l.left, l.crossfade.due = nil, false
-	if h.flow.To == l.latch.remote && h.flow.OutPT == l.stream.PT && h.flow.Span == s.inbound.span && l.plain(now) {
+	same := h.flow.To == l.latch.remote && h.flow.OutPT == l.stream.PT && h.flow.Span == s.inbound.span
+	if same && (h.flow.Taped || s.record.Tap == nil) && l.plain(now) {
+		s.replay(h.slot, &h.flow, h.replayed, p)
 		s.checkpoints.restored = s.checkpoints.restored && !p.Runs
 		l.begin(h.slot, h.flow, s, p)
 		return
@@ -355,7 +385,11 @@ func (l *leg) keep(now time.Time) {
 // succeed takes over at the number and the time at which the kernel has come to be.
 func (l *leg) succeed() {
 	h := l.left
+	l.room.replay()
 	p := l.shard.kernel.Stop(h.slot)
+	if s := l.room.speaks(h); s != nil {
+		s.replay(h.slot, &h.flow, h.replayed, p)
+	}
 	l.follow(h, p)
 	l.shard.kernel.Free(h.slot)
 	l.left, l.crossfade.due = nil, true
@@ -371,6 +405,73 @@ func (r *room) succeed(party *leg) {
 			l.succeed()
 		}
 	}
+}
+
+// speaks is whose sound it is that the kernel relays; nil: the party is there no more.
+func (r *room) speaks(h *left) *leg {
+	for _, s := range r.legs {
+		if s.local() == h.flow.At {
+			return s
+		}
+	}
+	return nil
+}
+
+// awaitsTaps says that there are copies for somebody who is to record here, and does not yet.
+func (r *room) awaitsTaps() bool {
+	for _, l := range r.legs {
+		if l.left != nil && l.left.flow.Taped {
+			if s := r.speaks(l.left); s != nil && s.record.Tap == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// untaped takes over what of a party the kernel relays without copies, now that it is recorded.
+func (r *room) untaped(party *leg) {
+	for _, l := range r.legs {
+		if l.left != nil && party.record.Tap != nil && !l.left.flow.Taped && l.left.flow.At == party.local() {
+			l.succeed()
+		}
+	}
+}
+
+// replay gives who records what the kernel has copied for the process before, also what that one has had and perhaps
+// not kept: of all parties, in the order in which it came.
+func (r *room) replay() {
+	for {
+		var next *leg
+		var oldest time.Time
+		var progress kernel.Progress
+		for _, l := range r.legs {
+			if at, p, ok := l.replays(); ok && (next == nil || at.Before(oldest)) {
+				next, oldest, progress = l, at, p
+			}
+		}
+		if next == nil {
+			return
+		}
+		h := next.left
+		r.speaks(h).replayOne(h.slot, &h.flow, h.replayed, progress)
+		h.replayed++
+	}
+}
+
+// replays says that there are copies of what the kernel relays to the leg for the process before, and when the oldest
+// has come that nobody has had here.
+func (l *leg) replays() (at time.Time, p kernel.Progress, ok bool) {
+	h, k := l.left, l.shard.kernel
+	if h == nil || !h.flow.Taped || l.room.speaks(h) == nil {
+		return at, p, false
+	}
+	if p, ok = k.Read(h.slot); !ok {
+		return at, p, false
+	}
+	h.replayed = max(h.replayed, p.Packets-min(p.Packets, k.Copies(h.slot)))
+	at, ok = k.Copy(h.slot, h.replayed, l.shard.coded[:h.flow.Payload])
+	return at, p, ok
 }
 
 // follow has the stream go on behind what the kernel has sent for the process before.

@@ -105,7 +105,8 @@ type Head struct {
 }
 
 // Tap takes packets on the thread that carries the sound: it must not wait, and it
-// must copy the payload that it keeps. ts is the RTP timestamp.
+// must copy the payload that it keeps. ts is the RTP timestamp; now is when the packet came, which of one that the
+// kernel has relayed is a while ago. One without a payload was lost on its way here.
 type Tap interface {
 	Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time)
 }

@@ -63,9 +63,7 @@ func (r *room) do(c Command) {
 	case Record:
 		if l := r.leg(c.Leg); l != nil {
 			l.record = c
-			if c.Tap != nil {
-				r.succeed(nil)
-			}
+			r.untaped(l)
 		}
 	case Close:
 		if l := r.leg(c.Leg); l != nil {

@@ -34,6 +34,8 @@ type Recording struct {
 	ring    ring
 	dropped atomic.Uint64 // packets for which the ring had no room, or that are none
 	paused  atomic.Bool
+	silent  atomic.Int64 // since when it is or was paused, in nanoseconds since began
+	heard   atomic.Int64 // and until when it was
 	stopped atomic.Bool
 	ended   atomic.Int64 // with stopped: when, in nanoseconds since began
 
@@ -72,13 +74,14 @@ type sink interface {
 func (r *Recording) Ref() string { return r.call.Ref }
 
 // Put takes a packet that a party sent, as it came at now. ts is its RTP timestamp, of the
-// codec's clock. The payload is copied. It never waits and never allocates: when the writer is
-// behind, the packet is dropped and counted.
+// codec's clock. The payload is copied; without one the packet was lost on its way here. It never waits and never
+// allocates: when the writer is behind, the packet is dropped and counted.
 func (r *Recording) Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time) {
-	if r.paused.Load() || r.stopped.Load() {
+	p := packet{channel: channel, codec: id, ts: ts, at: now.Sub(r.began), payload: payload}
+	paused := int64(p.at) >= r.silent.Load() && (r.paused.Load() || int64(p.at) < r.heard.Load())
+	if paused || r.stopped.Load() {
 		return
 	}
-	p := packet{channel: channel, codec: id, ts: ts, at: now.Sub(r.began), payload: payload}
 	fits := channel >= 0 && channel < len(r.call.Channels) && len(payload) > 0 && len(payload) <= maxPayload
 	if !fits || !r.ring.put(p) {
 		r.dropped.Add(1)
@@ -126,7 +129,9 @@ const mostAttended = 256
 func (r *Recording) Pause(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.paused.Swap(true) {
+	if !r.paused.Load() {
+		r.silent.Store(int64(time.Since(r.began)))
+		r.paused.Store(true)
 		r.pauses = append(r.pauses, Pause{From: now})
 	}
 }
@@ -135,7 +140,9 @@ func (r *Recording) Pause(now time.Time) {
 func (r *Recording) Resume(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.paused.Swap(false) {
+	if r.paused.Load() {
+		r.heard.Store(int64(time.Since(r.began)))
+		r.paused.Store(false)
 		r.pauses[len(r.pauses)-1].To = now
 	}
 }
@@ -162,11 +169,15 @@ func (r *Recording) drain(now time.Time) bool {
 	case r.finished:
 	case last:
 		r.finish(r.place(time.Duration(r.ended.Load())))
+	case now.Sub(r.resumed) < recalled: // what was said meanwhile may still come
 	default:
 		r.check(r.line.advance(r.place(now.Sub(r.began)), r.sink.write))
 	}
 	return r.finished
 }
+
+// recalled so long after it was resumed a recording can get what was said before: the kernel has kept it.
+const recalled = 2 * time.Second
 
 // keep puts a packet into the timeline.
 func (r *Recording) keep(p packet) {
@@ -178,6 +189,9 @@ func (r *Recording) keep(p packet) {
 	if len(sound) == 0 {
 		r.dropped.Add(1)
 		return
+	}
+	if !r.resumed.IsZero() && at+int64(len(sound)) <= r.line.from {
+		return // the process before has written it
 	}
 	r.line.place(p.channel, clocked{p.ts, int64(p.codec.ClockRate() / pcm.Rate)}, sound, at)
 }

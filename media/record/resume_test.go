@@ -90,6 +90,92 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeRecalls: what the kernel has kept of the time without a process, and of the moment before it, comes later
+// and finds its place, however much of it is there already: nothing is missing, and nothing is there twice.
+func TestResumeRecalls(t *testing.T) {
+	for _, torn := range []int{0, 3000} {
+		eachForm(t, func(t *testing.T, cfg Config) {
+			first := open0(t, cfg, realDisk())
+			one := begin(t, first, "caller", "desk")
+			said := [2][]byte{noise(1, 400*frame), noise(2, 400*frame)}
+			start := time.Now()
+			put := func(to *Recording, i int) {
+				for c := range said {
+					to.Put(c, codec.PCMA, uint32(i*frame), said[c][i*frame:][:frame],
+						start.Add(time.Duration(i)*20*time.Millisecond))
+				}
+			}
+			say := func(to *Recording, from, until int) {
+				for i := from; i < until; i++ {
+					put(to, i)
+					time.Sleep(20 * time.Millisecond)
+				}
+			}
+			say(one, 0, 200)
+			at := one.Position()
+			first.Leave()
+			e, _ := entryOf(cfg.Dir, one.Ref())
+			tear(t, e.sound(), torn)
+			time.Sleep(400 * time.Millisecond)
+			cfg.Resumes = true
+			second := open0(t, cfg, realDisk())
+			again, err := second.Resume(at, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			second.Resumed()
+			time.Sleep(800 * time.Millisecond) // until it is known who is recorded
+			for i := 160; i < 260; i++ {
+				put(again, i)
+			}
+			say(again, 260, 400)
+			again.Stop(time.Now())
+			settled(t, second)
+			_, sound := listen(t, second, one.Ref())
+			for c := range sound {
+				if !bytes.Equal(sound[c], said[c]) {
+					t.Errorf("channel %d: %d bytes that are not the %d that were said", c, len(sound[c]), len(said[c]))
+				}
+			}
+			m, err := second.Meta(one.Ref())
+			if err != nil || m.Failure != "" || len(m.Gaps) != 1 || m.Channels[0].Misplaced != 0 {
+				t.Errorf("%+v, %v", m, err)
+			}
+		})
+	}
+}
+
+// TestPauseIsExact: a packet that comes late is kept by when it was said, before a pause, in it or behind it.
+func TestPauseIsExact(t *testing.T) {
+	eachForm(t, func(t *testing.T, cfg Config) {
+		r := open0(t, cfg, realDisk())
+		one := begin(t, r, roles...)
+		start, said := time.Now(), noise(1, 100*frame)
+		for i := range 100 {
+			switch i {
+			case 23:
+				one.Pause(time.Now())
+			case 63:
+				one.Resume(time.Now())
+			}
+			time.Sleep(20 * time.Millisecond)
+			if i%10 == 9 {
+				for k := i - 9; k <= i; k++ {
+					one.Put(0, codec.PCMA, uint32(k*frame), said[k*frame:][:frame],
+						start.Add(time.Duration(k)*20*time.Millisecond))
+				}
+			}
+		}
+		one.Stop(time.Now())
+		settled(t, r)
+		_, sound := listen(t, r, one.Ref())
+		want := append(append(bytes.Clone(said[:23*frame]), gap(40*frame)...), said[63*frame:]...)
+		if !bytes.Equal(sound[0], want) {
+			t.Error("it is not what was said outside of the pause")
+		}
+	})
+}
+
 // TestResumeAfterClockSet: the clock on the wall has been set by a year; the sound goes on where it was.
 func TestResumeAfterClockSet(t *testing.T) {
 	for _, step := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
