@@ -81,6 +81,76 @@ func Changes(old, now Values) (list []Change) {
 	return list
 }
 
+// Differences compares two configs as [Changes] compares their values. Only what is not the same is written out.
+func Differences(old, now *Config) []Change {
+	a, b := Values{}, Values{}
+	apart(a, b, "", reflect.ValueOf(old).Elem(), reflect.ValueOf(now).Elem())
+	return Changes(a, b)
+}
+
+// apart puts the values below a key that differ, or are in one of both, where they belong.
+func apart(a, b Values, key string, v, w reflect.Value) {
+	_, single := scalars[v.Type()]
+	switch {
+	case same(v, w):
+	case v.Kind() == reflect.Pointer:
+		apart(a, b, key, v.Elem(), w.Elem())
+	case v.Kind() == reflect.Struct && !single:
+		for _, f := range keyed(v.Type()) {
+			apart(a, b, join(key, f.key), v.FieldByIndex(f.Index), w.FieldByIndex(f.Index))
+		}
+	case v.Kind() == reflect.Map:
+		for all := v.MapRange(); all.Next(); {
+			path := join(key, all.Key().String())
+			if is := w.MapIndex(all.Key()); is.IsValid() {
+				apart(a, b, path, all.Value(), is)
+			} else {
+				a.put(path, all.Value(), "")
+			}
+		}
+		for all := w.MapRange(); all.Next(); {
+			if !v.MapIndex(all.Key()).IsValid() {
+				b.put(join(key, all.Key().String()), all.Value(), "")
+			}
+		}
+	default:
+		a.put(key, v, "")
+		b.put(key, w, "")
+	}
+}
+
+// same says that two values are, as far as they have keys.
+func same(v, w reflect.Value) bool {
+	if _, single := scalars[v.Type()]; single {
+		return v.Equal(w)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return v.Equal(w) || same(v.Elem(), w.Elem())
+	case reflect.Struct:
+		fields := keyed(v.Type())
+		for i := range fields {
+			if !same(v.FieldByIndex(fields[i].Index), w.FieldByIndex(fields[i].Index)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Map:
+		for all := v.MapRange(); all.Next(); {
+			if is := w.MapIndex(all.Key()); !is.IsValid() || !same(all.Value(), is) {
+				return false
+			}
+		}
+	case reflect.Slice:
+		for i := range min(v.Len(), w.Len()) {
+			if !same(v.Index(i), w.Index(i)) {
+				return false
+			}
+		}
+	}
+	return v.Len() == w.Len()
+}
+
 func told(v string) string {
 	if strings.HasPrefix(v, hiddenMark) {
 		return "******"

@@ -7,7 +7,8 @@ import (
 )
 
 func TestChanges(t *testing.T) {
-	old := parse(t, good).Values("salt")
+	before := parse(t, good)
+	old := before.Values("salt")
 	for set, want := range map[string]string{
 		"":                                    "",
 		"node=south":                          "node: liandong → south restart",
@@ -21,8 +22,12 @@ func TestChanges(t *testing.T) {
 		"keys.*7=handover":                    "keys.*7: record → handover",
 		"http.allow=10.0.0.1":                 "http.allow[0]: - → 10.0.0.1/32",
 		"http.listen=127.0.0.1:8080":          "http.listen[0]: - → 127.0.0.1:8080 restart",
+		"webhooks={}":                         "",
 	} {
 		c := parse(t, good, slices.DeleteFunc([]string{set}, func(s string) bool { return s == "" })...)
+		if a, b := Changes(old, c.Values("salt")), Differences(before, c); !slices.Equal(a, b) {
+			t.Errorf("%s: %v by values, %v by differences", set, a, b)
+		}
 		var got []string
 		for _, ch := range Changes(old, c.Values("salt")) {
 			line := ch.String()
@@ -51,6 +56,10 @@ func TestNewLines(t *testing.T) {
 		if strings.Contains(value, "heron") {
 			t.Errorf("%s: %s", key, value)
 		}
+	}
+	if a, b := Changes(now, old), Differences(parse(t, good, "hotlines.119.numbers=119", "phones.1191.hotline=119",
+		"phones.1191.password=calm-heron"), parse(t, good)); !slices.Equal(a, b) {
+		t.Errorf("%v by values, %v by differences", a, b)
 	}
 	if a, b := parse(t, good).Values("a"), parse(t, good).Values(
 		"b"); a["phones.1101.password"] == b["phones.1101.password"] {

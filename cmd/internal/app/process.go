@@ -212,7 +212,7 @@ func newest(cfg *configs.Config, fresh func() (*configs.Config, error), log *slo
 	if now == cfg {
 		return cfg
 	}
-	for _, c := range configs.Changes(cfg.Values(salt), now.Values(salt)) {
+	for _, c := range configs.Differences(cfg, now) {
 		if c.Restart {
 			log.Warn("the config is not taken, the last one holds", "restart", c.String())
 			return cfg

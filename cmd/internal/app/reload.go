@@ -30,9 +30,6 @@ type reload struct {
 
 var errNoFile = errors.New("app: this switch has no config file to read again")
 
-// salt: what is compared within the process needs none.
-const salt = ""
-
 // Reload reads the config again. What check would refuse changes nothing, and is the error. What is good holds for new
 // calls at once, and calls that are on keep what they began with; what is made at the start is named and waits for a
 // restart.
@@ -52,7 +49,7 @@ func (a *App) Reload() (changes []configs.Change, err error) {
 		return nil, err
 	}
 	old := a.holds.Swap(cfg)
-	changes = configs.Changes(old.Values(salt), cfg.Values(salt))
+	changes = configs.Differences(old, cfg)
 	for _, c := range changes {
 		a.log.Info("config changed", "what", c.String(), "restart", c.Restart)
 	}
