@@ -57,14 +57,16 @@ type Grant struct {
 }
 
 // API is the HTTP interface's part.
-func (c *Config) API() API {
+func (c *Config) API() API { return c.APIOf(c.Directory()) }
+
+// APIOf is that part with the lines and seats of a directory of this config.
+func (c *Config) APIOf(d *desk.Directory) API {
 	emergency := c.Emergency
 	if _, ok := c.Hotlines[emergency]; !ok { // a switch between other lines
 		emergency = ""
 	}
-	d := c.Directory()
 	return API{
-		Lang: c.Lang, Listen: c.listeners(), Grants: c.grants(), Hosts: slices.Clone(c.HTTP.Hosts),
+		Lang: c.Lang, Listen: c.Listeners(), Grants: c.grants(), Hosts: slices.Clone(c.HTTP.Hosts),
 		Seats: d.Seats, Lines: d.Hotlines, Keys: d.Keys, Services: d.Services,
 		Reasons: slices.Clone(c.NotReadyReasons),
 		People:  c.people(), Idle: c.HTTP.Console.Idle,
@@ -72,7 +74,8 @@ func (c *Config) API() API {
 	}
 }
 
-func (c *Config) listeners() (all []Listener) {
+// Listeners are the addresses of the HTTP interface.
+func (c *Config) Listeners() (all []Listener) {
 	for i, at := range c.HTTP.Listen {
 		all = append(all, Listener{
 			Key: c.listenKey(i), Address: at, CertFile: c.files.path(c.HTTP.CertFile),

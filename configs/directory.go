@@ -16,7 +16,7 @@ import (
 func (c *Config) Directory() *desk.Directory {
 	d := &desk.Directory{
 		Hotlines:   map[string]*desk.Hotline{},
-		Seats:      map[string]*desk.Seat{},
+		Seats:      make(map[string]*desk.Seat, len(c.Phones)),
 		Trunks:     map[string]*desk.Trunk{},
 		Keys:       maps.Clone(c.Keys),
 		Services:   maps.Clone(c.Services),
@@ -39,11 +39,13 @@ func (c *Config) Directory() *desk.Directory {
 	for name, n := range c.Networks {
 		d.NetCodecs[name] = slices.Clone(n.Codecs)
 	}
+	seats := make([]desk.Seat, 0, len(c.Phones))
 	for user, p := range c.Phones {
-		d.Seats[user] = &desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network,
+		seats = append(seats, desk.Seat{User: user, Hotline: p.Hotline, Name: p.Name, Network: p.Network,
 			SRTP:   protections[p.SRTP],
 			Codecs: slices.Clone(p.Codecs),
-		}
+		})
+		d.Seats[user] = &seats[len(seats)-1]
 	}
 	for id, h := range c.Hotlines {
 		for _, user := range h.Seats {

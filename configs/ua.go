@@ -14,7 +14,7 @@ import (
 func (c *Config) UA() ua.Config {
 	u := ua.Default()
 	u.Realm, u.Strangers, u.Node = c.Realm, c.Strangers, c.Node
-	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, map[string]ua.User{}
+	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, make(map[string]ua.User, len(c.Phones))
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{
 			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),

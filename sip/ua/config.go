@@ -167,7 +167,7 @@ func (c Config) checkPeers() []error {
 			errs = append(errs, fmt.Errorf("trunks.%s.transport: %q is not udp, tcp or tls", name, t.Transport))
 		}
 	}
-	for _, name := range sortedKeys(c.Users) {
+	for _, name := range c.faulty() {
 		if d := c.Users[name].Digest; d != "" && d != auth.SHA256 && d != auth.MD5 {
 			errs = append(errs, fmt.Errorf("users.%s.digest: %q is not %q or %q", name, d, auth.SHA256, auth.MD5))
 		}
@@ -179,6 +179,19 @@ func (c Config) checkPeers() []error {
 		}
 	}
 	return errs
+}
+
+// faulty are the users with a setting that is wrong, in order: there may be thousands of others.
+func (c Config) faulty() (names []string) {
+	for name, u := range c.Users {
+		_, there := c.Networks[u.Network]
+		if !there || !slices.Contains([]string{"", auth.SHA256, auth.MD5}, u.Digest) ||
+			!slices.Contains([]string{"", Required, Preferred, Off}, u.TLS) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (c Config) noNetwork(of, name, network string) error {

@@ -101,7 +101,7 @@ func prepare(cfg *configs.Config, p *Process, log *slog.Logger) (*App, error) {
 	a := &App{
 		log: log, recent: ticket.NewRecent(recentStubs), business: api.NewBusiness(),
 		feed: feed.New(feedRoom, time.Now()), process: p, traces: traces(cfg),
-		secret: testSecret(), json: cfg.Log.Format == "json", lang: cfg.Lang, listens: cfg.API().Listen,
+		secret: testSecret(), json: cfg.Log.Format == "json", lang: cfg.Lang, listens: cfg.Listeners(),
 	}
 	if two := cfg.Pair(); two != nil {
 		mirror.Prepare(two.Secret)
@@ -218,10 +218,11 @@ func (a *App) newExchange(cfg *configs.Config, turns *admission.Turns) *exchange
 
 // openHTTP makes the HTTP side and the console.
 func (a *App) openHTTP(cfg *configs.Config) (err error) {
-	if a.api, err = api.New(cfg.API(), a.parts(), a.log.With("part", "http")); err != nil {
+	seen := cfg.APIOf(a.directory.Load())
+	if a.api, err = api.New(seen, a.parts(), a.log.With("part", "http")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	if a.console, err = console.New(cfg.API(), a.api, a.sessions(), a.log.With("part", "console"),
+	if a.console, err = console.New(seen, a.api, a.sessions(), a.log.With("part", "console"),
 		a.trail.With("part", "console")); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}

@@ -80,17 +80,38 @@ func (a *App) take(cfg *configs.Config) error {
 	moved := a.sharing.users(cfg)
 	a.trunks.take(neighbours(cfg))
 	a.engine.SetPrompts(cfg.Engine().Prompts)
-	a.directory.Store(d)
+	was := a.directory.Swap(d)
 	a.business.Lines(slices.Sorted(maps.Keys(d.Hotlines)))
 	a.exchange.SetDirectory(d, legs(cfg))
 	a.exchange.ShareAgain(moved)
-	a.api.SetConfig(cfg.API())
-	a.console.SetConfig(cfg.API())
-	for user := range d.Seats {
+	seen := cfg.APIOf(d)
+	a.api.SetConfig(seen)
+	a.console.SetConfig(seen)
+	for user := range changed(was.Seats, d.Seats) {
 		a.feed.Touch(user)
 	}
 	a.tester.Go(waysOf(cfg, a.secret))
 	return nil
+}
+
+// changed are the seats that onlookers are shown otherwise from now on, or no more.
+func changed(was, now map[string]*desk.Seat) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for user, s := range now {
+			old, ok := was[user]
+			if ok && old.Name == s.Name && old.Hotline == s.Hotline && old.Takes == s.Takes {
+				continue
+			}
+			if !yield(user) {
+				return
+			}
+		}
+		for user := range was {
+			if _, ok := now[user]; !ok && !yield(user) {
+				return
+			}
+		}
+	}
 }
 
 // neighbourhood is the keeper of the trunks, which a reload replaces when it changes them.
