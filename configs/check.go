@@ -48,13 +48,25 @@ func (c *checker) parts() {
 	if len(c.list) > 0 {
 		return
 	}
-	errs := []error{c.UA().Validate(), c.Engine().Validate(), c.Record().Validate()}
+	errs := []error{c.uaOf(c.alike()).Validate(), c.Engine().Validate(), c.Record().Validate()}
 	for _, s := range c.Stores() {
 		errs = append(errs, s.Outbox.Validate(), s.Ledger.Validate())
 	}
 	if err := errors.Join(errs...); err != nil {
 		c.add("", textBroken.of(err.Error()))
 	}
+}
+
+// alike is a phone of each kind that the socket layer tells apart: it would say the same of the others.
+func (c *checker) alike() map[string]*Phone {
+	seen, some := map[[3]string]bool{}, map[string]*Phone{}
+	for _, user := range c.inOrder() {
+		p := c.Phones[user]
+		if kind := [3]string{p.Network, p.Digest, p.TLS}; !seen[kind] {
+			seen[kind], some[user] = true, p
+		}
+	}
+	return some
 }
 
 // sorted gives the names of a table in a fixed order, so that the same file always gives the same messages.

@@ -11,10 +11,13 @@ import (
 )
 
 // UA is what the socket layer needs.
-func (c *Config) UA() ua.Config {
+func (c *Config) UA() ua.Config { return c.uaOf(c.Phones) }
+
+// uaOf is what it needs for some phones.
+func (c *Config) uaOf(phones map[string]*Phone) ua.Config {
 	u := ua.Default()
 	u.Realm, u.Strangers, u.Node = c.Realm, c.Strangers, c.Node
-	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, make(map[string]ua.User, len(c.Phones))
+	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, make(map[string]ua.User, len(phones))
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{
 			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),
@@ -32,7 +35,7 @@ func (c *Config) UA() ua.Config {
 			CAFile:    c.files.path(t.CAFile), ServerName: t.ServerName, Trusted: t.Trusted,
 		}
 	}
-	for user, p := range c.Phones {
+	for user, p := range phones {
 		u.Users[user] = ua.User{Password: ua.Secret(p.Password.Reveal()), Network: p.Network, Digest: p.digest(),
 			TLS: p.TLS}
 	}

@@ -225,14 +225,18 @@ func (f *Feed) Touch(user string) {
 // Watch looks at seats from now on: all of them once, and then whichever is touched. look is asked under no lock;
 // false: there is no such seat. told is given who has registered and who is gone.
 func (f *Feed) Watch(users []string, look func(user string) (Chair, bool), told func(event string, c Chair)) {
+	chairs, began := make([]Chair, 0, len(users)), time.Now()
 	for _, user := range users {
 		if c, ok := look(user); ok {
-			c.Since = time.Now()
-			f.mu.Lock()
-			f.chairs[user] = c
-			f.mu.Unlock()
+			c.Since = began
+			chairs = append(chairs, c)
 		}
 	}
+	f.mu.Lock()
+	for _, c := range chairs {
+		f.chairs[c.User] = c
+	}
+	f.mu.Unlock()
 	f.wg.Go(func() {
 		for {
 			select {
