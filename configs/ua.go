@@ -17,7 +17,8 @@ func (c *Config) UA() ua.Config { return c.uaOf(c.Phones) }
 func (c *Config) uaOf(phones map[string]*Phone) ua.Config {
 	u := ua.Default()
 	u.Realm, u.Strangers, u.Node = c.Realm, c.Strangers, c.Node
-	u.Networks, u.Trunks, u.Users = map[string]ua.Network{}, map[string]ua.Trunk{}, make(map[string]ua.User, len(phones))
+	u.Networks, u.Trunks = map[string]ua.Network{}, map[string]ua.Trunk{}
+	u.Users = make(map[string]ua.User, len(phones))
 	for name, n := range c.Networks {
 		u.Networks[name] = ua.Network{
 			UDP: n.SIP.UDP, TCP: n.SIP.TCP, Advertise: n.SIP.Advertise, Allow: slices.Clone(n.Allow),
