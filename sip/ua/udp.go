@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"liandong/sip/leg"
@@ -13,29 +14,36 @@ const maxMessage = 65535 // bytes, a UDP datagram and our limit for TCP
 
 // readUDP is the only reader of its socket, so that messages keep their order.
 func (u *UA) readUDP(network string, c *net.UDPConn) {
-	buf, control := make([]byte, maxMessage), make([]byte, 64)
 	local, _ := u.Addr(network, "udp")
+	flow := leg.Flow{Network: network, Transport: "udp", Local: local}
 	stampArrivals(c)
 	since := time.Now() // what the process before has not read did not wait for us
-	for {
-		n, told, _, remote, err := c.ReadMsgUDPAddrPort(buf, control)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
-				return
-			}
-			u.log.say(slog.LevelError, "UDP read", "network", network, "error", err)
-			continue
-		}
-		remote = unmap(remote)
-		if !u.admits(network, remote) || keepAlive(buf[:n]) {
-			continue
-		}
-		h := arrival{data: buf[:n]}
-		if at := arrived(control[:told]); !at.IsZero() {
-			h.waited = max(0, min(time.Since(at), time.Since(since)))
-		}
-		u.receive(h, leg.Flow{Network: network, Transport: "udp", Local: local, Remote: remote}, nil)
+	in, err := newDatagrams(c)
+	if err != nil { // it is closed
+		return
 	}
+	for {
+		err = in.each(func(data []byte, from netip.AddrPort, at time.Time) {
+			flow.Remote = from
+			u.datagram(data, flow, at, since)
+		})
+		if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
+			return
+		}
+		u.log.say(slog.LevelError, "UDP read", "network", network, "error", err)
+	}
+}
+
+// datagram handles one, which came at a time by the wall clock; zero: it is not known.
+func (u *UA) datagram(data []byte, flow leg.Flow, at, since time.Time) {
+	if !u.admits(flow.Network, flow.Remote) || keepAlive(data) {
+		return
+	}
+	h := arrival{data: data}
+	if !at.IsZero() {
+		h.waited = max(0, min(time.Since(at), time.Since(since)))
+	}
+	u.receive(h, flow, nil)
 }
 
 // keepAlive: phones hold their NAT's door open with CRLF or with zero bytes.
