@@ -31,8 +31,12 @@ func BenchmarkRead(b *testing.B) {
 // and the length of that.
 func TestReadAllocates(t *testing.T) {
 	data := []byte(benchInvite)
-	if n := testing.AllocsPerRun(100, func() { _, _ = read(data) }); n > 5 {
-		t.Errorf("%v times", n)
+	least := 1000.0 // what other tests have left running allocates as well
+	for range 10 {
+		least = min(least, testing.AllocsPerRun(100, func() { _, _ = read(data) }))
+	}
+	if least > 5 {
+		t.Errorf("%v times", least)
 	}
 }
 
