@@ -240,7 +240,7 @@ func (l *Leg) addCapabilitiesAs(res *gosip.Response) {
 	res.AppendHeader(l.contact())
 	res.AppendHeader(allowHeader)
 	res.AppendHeader(supportedHeader)
-	l.addAgent(res, "Server")
+	l.addAgent(res)
 }
 
 func withoutBody(res *gosip.Response) *gosip.Response {

@@ -31,7 +31,7 @@ func (l *Leg) ack(c *client, d *dialog.Dialog, tag string, answer []byte) {
 		return // the party's address is none: its 2xx goes unanswered and it will hang up
 	}
 	addFields(req, c.Proofs)
-	l.addAgent(req, "User-Agent")
+	l.addAgent(req)
 	addBody(req, mediaSDP, answer)
 	a := acked{Tag: tag, Msg: snapshot.Keep(req), Flow: to.Flow, Target: to.Target}
 	c.Acks = append(c.Acks, a)

@@ -24,7 +24,11 @@ func bodyOf(m gosip.Message) ([]byte, error) {
 	if enc := value(m, "content-encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, errMedia
 	}
-	kind, params, err := mime.ParseMediaType(contentType(m))
+	said := contentType(m)
+	if said == mediaSDP {
+		return body, nil
+	}
+	kind, params, err := mime.ParseMediaType(said)
 	switch {
 	case err != nil && len(params) == 0 && kind == "":
 		kind = mediaSDP // no Content-Type, or one without sense: it shows when parsed

@@ -72,7 +72,7 @@ func (l *Leg) bye(now time.Time, d *dialog.Dialog, fields []header.Field) {
 	if c == nil {
 		return
 	}
-	l.addAgent(req, "User-Agent")
+	l.addAgent(req)
 	addFields(req, fields)
 	header.SetBody(req, nil)
 	l.start(now, c, req)

@@ -53,7 +53,7 @@ func (l *Leg) sendCancel(now time.Time, c *client) {
 func (l *Leg) cancelRequest(c *client) *gosip.Request {
 	invite := c.pending()
 	req := txn.Following(invite, gosip.CANCEL, invite.To())
-	l.addAgent(req, "User-Agent")
+	l.addAgent(req)
 	addFields(req, c.Cancel.Fields)
 	header.SetBody(req, nil)
 	return req

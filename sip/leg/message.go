@@ -36,20 +36,23 @@ const mediaSDP = "application/sdp"
 // self is our own addresses, parsed once. Immutable.
 type self struct {
 	contact *gosip.ContactHeader
-	secure  *gosip.ContactHeader // the same as a sips URI
-	agent   string
+	plain   *gosip.ContactHeader // contact without the name of a conference
+	agent   gosip.Header         // who we are, in requests; nil: it is not said
+	server  gosip.Header         // in responses
 	viaHost string
 	viaPort int
 	via     string // transport
 }
 
 func newSelf(cfg *Config, local Local) self {
-	s := self{contact: &gosip.ContactHeader{}, agent: cfg.UserAgent, via: local.Transport}
+	s := self{contact: &gosip.ContactHeader{}, via: upper(local.Transport)}
+	if cfg.UserAgent != "" {
+		s.agent, s.server = line("User-Agent", cfg.UserAgent), line("Server", cfg.UserAgent)
+	}
 	if err := gosip.ParseUri(local.Contact, &s.contact.Address); err != nil {
 		s.contact.Address = gosip.Uri{Scheme: "sip", Host: local.ViaHost}
 	}
-	s.secure = s.contact.Clone()
-	s.secure.Address.Scheme, s.secure.Address.UriParams = "sips", nil
+	s.plain = s.contact
 	s.viaHost = local.ViaHost
 	if host, port, err := net.SplitHostPort(local.ViaHost); err == nil {
 		s.viaHost = host
@@ -71,29 +74,46 @@ func (s *self) setFocus(focus string) {
 // newVia is the Via of a new request: RFC 3261 §8.1.1.7 with a branch of its
 // own, RFC 3581 §3 with an empty rport.
 func (l *Leg) newVia(transport string) *gosip.ViaHeader {
-	if transport == "" {
+	if transport = upper(transport); transport == "" {
 		transport = l.self.via
 	}
 	return &gosip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(transport),
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport,
 		Host: l.self.viaHost, Port: l.self.viaPort,
-		Params: gosip.HeaderParams{{K: "branch", V: "z9hG4bK" + l.token()}, {K: "rport"}},
+		Params: gosip.HeaderParams{{K: "branch", V: l.tokenAfter("z9hG4bK")}, {K: "rport"}},
 	}
 }
 
+// upper is a transport as a Via names it.
+func upper(transport string) string {
+	switch transport {
+	case "udp":
+		return "UDP"
+	case "tcp":
+		return "TCP"
+	case "tls":
+		return "TLS"
+	}
+	return strings.ToUpper(transport)
+}
+
 // token is a random token of 64 bits.
-func (l *Leg) token() string {
-	b := strconv.AppendUint(make([]byte, 0, 16), l.cfg.Rand(), 36)
-	return string(b)
+func (l *Leg) token() string { return l.tokenAfter("") }
+
+func (l *Leg) tokenAfter(prefix string) string {
+	var room [32]byte
+	return string(strconv.AppendUint(append(room[:0], prefix...), l.cfg.Rand(), 36))
 }
 
 // add appends a header that no list of gosip's knows.
-func add(m gosip.Message, name, value string) {
+func add(m gosip.Message, name, value string) { m.AppendHeader(line(name, value)) }
+
+func line(name, value string) gosip.Header {
 	// A value made of another party's text must not begin a header of its own.
 	if strings.ContainsAny(value, "\r\n") {
 		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
 	}
-	m.AppendHeader(gosip.NewHeader(name, value))
+	return gosip.NewHeader(name, value)
 }
 
 func addFields(m gosip.Message, fields []header.Field) {
@@ -116,21 +136,28 @@ func (l *Leg) addCapabilities(m gosip.Message) {
 	m.AppendHeader(l.contact())
 	m.AppendHeader(allowHeader)
 	m.AppendHeader(supportedHeader)
-	l.addAgent(m, "User-Agent")
+	l.addAgent(m)
 }
 
 // contact is what the party is to reach us at. RFC 3261 §8.1.1.8, §12.1.1: where
 // the Request-URI is a sips one, our Contact "MUST" be too.
 func (l *Leg) contact() *gosip.ContactHeader {
-	if l.Dialog.Secure {
-		return l.self.secure
+	if !l.Dialog.Secure {
+		return l.self.contact
 	}
-	return l.self.contact
+	c := l.self.plain.Clone()
+	c.Address.Scheme, c.Address.UriParams = "sips", nil
+	return c
 }
 
-func (l *Leg) addAgent(m gosip.Message, name string) {
-	if l.self.agent != "" {
-		add(m, name, l.self.agent)
+// addAgent says who we are: in User-Agent, in a response in Server.
+func (l *Leg) addAgent(m gosip.Message) {
+	h := l.self.agent
+	if _, is := m.(*gosip.Response); is {
+		h = l.self.server
+	}
+	if h != nil {
+		m.AppendHeader(h)
 	}
 }
 
@@ -189,17 +216,29 @@ func copyVias(res *gosip.Response, req *gosip.Request, source netip.AddrPort) {
 }
 
 func seen(via *gosip.ViaHeader, source netip.AddrPort) *gosip.ViaHeader {
-	addr := source.Addr().Unmap().String()
-	_, rport := via.Params.Get("rport")
-	if !rport && via.Host == addr {
+	ip := source.Addr().Unmap()
+	port, rport := via.Params.Get("rport")
+	if !rport && isAddr(via.Host, ip) {
 		return via
 	}
+	received, _ := via.Params.Get("received")
+	if n, err := strconv.ParseUint(port, 10, 16); isAddr(received, ip) &&
+		(!rport || err == nil && uint16(n) == source.Port()) {
+		return via // who has read it has written it down already
+	}
+	addr := ip.String()
 	via = via.Clone()
 	via.Params.Add("received", addr)
 	if rport {
 		via.Params.Add("rport", strconv.Itoa(int(source.Port())))
 	}
 	return via
+}
+
+// isAddr says that a text is an address, as that is written.
+func isAddr(text string, ip netip.Addr) bool {
+	var room [64]byte
+	return text == string(ip.AppendTo(room[:0]))
 }
 
 func tagged(to *gosip.ToHeader, tag string) *gosip.ToHeader {

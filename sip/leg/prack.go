@@ -211,7 +211,7 @@ func (l *Leg) acknowledgeReliably(now time.Time, f *fork, c *client, answer []by
 		return
 	}
 	add(req, "RAck", fmt.Sprintf("%d %d INVITE", f.RSeq, c.Seq))
-	l.addAgent(req, "User-Agent")
+	l.addAgent(req)
 	addBody(req, mediaSDP, answer)
 	l.start(now, prack, req)
 }

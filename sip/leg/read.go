@@ -23,8 +23,8 @@ func (l *Leg) readInvite(req *gosip.Request) Invited {
 		e.MaxForwards = int(hops.Val())
 	}
 	e.RequestURI, _ = header.ParseURI(header.URIText(&req.Recipient))
-	e.From, _ = header.ParseNameAddr(req.From().Value())
-	e.To, _ = header.ParseNameAddr(req.To().Value())
+	e.From, _ = header.ParseNameAddr(header.Value(req.From()))
+	e.To, _ = header.ParseNameAddr(header.Value(req.To()))
 	e.Identity, _ = header.ReadIdentity(req)
 	for _, v := range values(req, "diversion") {
 		if list, err := header.ParseDiversions(v); err == nil {
@@ -77,7 +77,7 @@ func Claimed(p Packet) (id header.Identity, called, to header.URI) {
 	id, _ = header.ReadIdentity(req)
 	called, _ = header.ParseURI(header.URIText(&req.Recipient))
 	if h := req.To(); h != nil {
-		if who, err := header.ParseNameAddr(h.Value()); err == nil {
+		if who, err := header.ParseNameAddr(header.Value(h)); err == nil {
 			to = who.URI
 		}
 	}

@@ -152,7 +152,7 @@ func (l *Leg) refuseFor(now time.Time, s *server, p Packet, code int) {
 // refuseInvite is the final failure of the party's first INVITE.
 func (l *Leg) refuseInvite(now time.Time, code int, phrase string, fields []header.Field) {
 	res := Reply(l.Accept.Invite.packet(), code, phrase, l.Dialog.LocalTag)
-	l.addAgent(res, "Server")
+	l.addAgent(res)
 	addFields(res, fields)
 	l.respond(now, l.serverOf(l.Accept.Server), withoutBody(res))
 }
@@ -194,6 +194,6 @@ func (l *Leg) begin(p Packet, code int) *gosip.Response {
 	case 489:
 		add(res, "Allow-Events", event.Allowed) // RFC 6665 §8.3.2
 	}
-	l.addAgent(res, "Server")
+	l.addAgent(res)
 	return res
 }
