@@ -32,7 +32,7 @@ type ngAnswer struct {
 }
 
 const (
-	ngTries = 3 // each datagram may be lost
+	ngTries = 10 // each datagram may be lost, and a proxy that is busy with sound be late
 	ngWait  = time.Second
 )
 
