@@ -51,10 +51,14 @@ func (l *Ledger) countLine(ctx context.Context, line string, list []indicator.Co
 		return i + 1
 	}
 	var rest []any
+	var day, hour int
+	var last time.Time
 	for _, c := range list {
-		at := c.At.In(l.cfg.Zone)
-		day, hour := position(indicator.DayKey(line, at), l.cfg.KeepDays),
-			position(indicator.HourKey(line, at), l.cfg.KeepHours)
+		if at := c.At.In(l.cfg.Zone); day == 0 || !sameHour(at, last) {
+			last = at
+			day, hour = position(indicator.DayKey(line, at), l.cfg.KeepDays),
+				position(indicator.HourKey(line, at), l.cfg.KeepHours)
+		}
 		rest = append(rest, c.ID, day, hour, 2*len(c.Adds))
 		for name, n := range c.Adds {
 			rest = append(rest, name, n)
@@ -66,6 +70,11 @@ func (l *Ledger) countLine(ctx context.Context, line string, list []indicator.Co
 		return fmt.Errorf("ledger: count: %w", err)
 	}
 	return nil
+}
+
+// sameHour says that two times of a zone are in the same hour by its clocks.
+func sameHour(a, b time.Time) bool {
+	return a.Hour() == b.Hour() && a.YearDay() == b.YearDay() && a.Year() == b.Year()
 }
 
 // Indicators reads the sums of a line from a Redis.

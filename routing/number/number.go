@@ -6,6 +6,7 @@ package number
 import (
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // Number is who calls.
@@ -77,14 +78,22 @@ func Mask(s string) string {
 	if rest, ok := strings.CutPrefix(s, "+86"); ok && len(rest) > 5 {
 		head, s = "+86", rest
 	}
-	r := []rune(s)
-	if len(r) <= 5 {
+	n := utf8.RuneCountInString(s)
+	if n <= 5 {
 		return head + s
 	}
 	show := 3
-	if len(r) < 10 {
+	if n < 10 {
 		show = 2
 	}
-	tail := min(4, len(r)-show-3)
-	return head + string(r[:show]) + "****" + string(r[len(r)-tail:])
+	return head + s[:at(s, show)] + "****" + s[at(s, n-min(4, n-show-3)):]
+}
+
+// at is where a character of a text begins, from 0.
+func at(s string, character int) (i int) {
+	for range character {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return i
 }

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"liandong/routing/link"
 )
@@ -33,6 +30,8 @@ type eventSender struct {
 	events []callEvent // guarded by mu; at most cfg.Events, the oldest goes first
 
 	sent, dropped atomic.Uint64
+
+	command xadd // owned by run
 }
 
 type callEvent struct {
@@ -92,11 +91,12 @@ func (p *eventSender) send(ctx context.Context, events []callEvent) bool {
 	ctx, cancel := p.cfg.Deadline(ctx)
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
+	p.command.begin(events, p.cfg.EventsKept)
 	for _, e := range events {
-		pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: p.cfg.EventsKept, Approx: true,
-			Values: flat(e.fields)})
+		_ = pipe.Process(ctx, p.command.of(ctx, e)) // which queues it
 	}
 	answers, err := pipe.Exec(ctx)
+	p.command.end()
 	if unsent(err) && p.back(events) {
 		return false
 	}
@@ -133,13 +133,4 @@ func (p *eventSender) back(events []callEvent) bool {
 		p.dropped.Add(uint64(over))
 	}
 	return true
-}
-
-// flat orders the fields by name.
-func flat(fields map[string]string) []string {
-	list := make([]string, 0, 2*len(fields))
-	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		list = append(list, k, fields[k])
-	}
-	return list
 }

@@ -421,21 +421,25 @@ func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
 	if answersCitizen(event, fields) {
 		a.reached(fields["hotline"], fields["caller_e164"], fields["agent"], fields["call_ref"])
 	}
-	fields["event"], fields["at"] = event, time.Now().Format(time.RFC3339Nano)
+	now := time.Now()
+	fields["event"], fields["at"] = event, now.Format(time.RFC3339Nano)
 	a.feed.Call(event, fields)
 	delete(fields, "ref") // which is for ourselves
 	if event == "state" { // for onlookers alone
 		return
 	}
-	a.business.Told(event, fields, time.Now())
+	a.business.Told(event, fields, now)
 	if event == "record" && a.records != nil {
-		a.records.Add(fields, time.Now(), a.recorded(fields["call_ref"]))
+		a.records.Add(fields, now, a.recorded(fields["call_ref"]))
 	}
-	log := a.log
+	log, level := a.log, storied[event]
 	if audited(event) {
 		log = a.trail
 	}
-	log.LogAttrs(context.Background(), storied[event], "call "+event, story(fields)...)
+	if log.Enabled(context.Background(), level) {
+		var room [24]slog.Attr
+		log.LogAttrs(context.Background(), level, "call "+event, story(room[:0], fields)...)
+	}
 	a.stores.publish(d, fields)
 }
 

@@ -39,9 +39,12 @@ func written(e ticket.Entry) (attrs []slog.Attr) {
 	return attrs
 }
 
-// story is what the log tells of an event, without the caller's number.
-func story(fields map[string]string) (attrs []slog.Attr) {
-	names := []string{"call_ref", "hotline", "agent", "phase", "detail", "stub_id"}
+// noted are the fields of an event, in the order in which the log has them.
+var noted = []string{"call_ref", "hotline", "agent", "phase", "detail", "stub_id"}
+
+// story appends what the log tells of an event, without the caller's number.
+func story(attrs []slog.Attr, fields map[string]string) []slog.Attr {
+	names := noted
 	if fields["event"] == "record" {
 		names = recorded
 	}

@@ -6,6 +6,8 @@
 package feed
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -29,7 +31,7 @@ const (
 	Stub         = "stub"         // an entry of a ticket; detail says which
 )
 
-// Event is one thing that has happened. Immutable.
+// Event is one thing that has happened. Its data is good until the feed is told of another one.
 type Event struct {
 	Seq  uint64 // counts up by one
 	Name string
@@ -79,15 +81,15 @@ type Feed struct {
 	epoch string // of this process: ids of others mean nothing here
 
 	mu     sync.Mutex
-	ring   []Event             // guarded by mu; at Seq modulo its length
-	next   uint64              // guarded by mu; the Seq to come
-	wake   chan struct{}       // guarded by mu; closed soon after the next event
-	waker  *time.Timer         // guarded by mu; closes wake
-	woke   time.Time           // guarded by mu; when it did last
-	waking bool                // guarded by mu; it will
-	calls  map[string][]string // guarded by mu; call_ref → the lines that it was last the affair of
-	chairs map[string]Chair    // guarded by mu; as told last
-	closed bool                // guarded by mu
+	ring   []Event            // guarded by mu; at Seq modulo its length
+	next   uint64             // guarded by mu; the Seq to come
+	wake   chan struct{}      // guarded by mu; closed soon after the next event
+	waker  *time.Timer        // guarded by mu; closes wake
+	woke   time.Time          // guarded by mu; when it did last
+	waking bool               // guarded by mu; it will
+	calls  map[string]concern // guarded by mu; call_ref → whose affair it was last
+	chairs map[string]Chair   // guarded by mu; as told last
+	closed bool               // guarded by mu
 
 	dirty   map[string]bool // guarded by mu; users whose seat is to be looked at
 	touched chan struct{}   // holds a token while something is dirty
@@ -108,7 +110,7 @@ const mostCalls = 100_000
 func New(room int, began time.Time) *Feed {
 	f := &Feed{
 		epoch: strconv.FormatInt(began.UnixNano(), 36), ring: make([]Event, room), next: 1, wake: make(chan struct{}),
-		calls: map[string][]string{}, chairs: map[string]Chair{}, dirty: map[string]bool{},
+		calls: map[string]concern{}, chairs: map[string]Chair{}, dirty: map[string]bool{},
 		touched: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	f.waker = time.AfterFunc(gather, f.wakeReaders)
@@ -123,41 +125,46 @@ var hidden = []string{"caller_e164", "caller_raw", "ref"}
 // Call takes an event of a call, with its lines in the field lines, and in ref its id here, where that is not its
 // call_ref. The fields are only read.
 func (f *Feed) Call(event string, fields map[string]string) {
-	shown := maps.Clone(fields)
-	for _, name := range hidden {
-		delete(shown, name)
-	}
-	who := fields["caller_e164"]
-	if who == "" {
-		who = fields["caller_raw"]
-	}
-	shown["caller"] = number.Mask(who)
-	lines := split(fields["lines"])
-	if len(lines) == 0 && fields["hotline"] != "" {
-		lines = []string{fields["hotline"]}
-	}
+	who := number.Mask(cmp.Or(fields["caller_e164"], fields["caller_raw"]))
+	shown := object.Shown{Without: hidden, Also: []object.Pair{{Name: "caller", Value: who}}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := Event{Name: event, Data: object.Of(shown), lines: lines, ref: fields["call_ref"], own: fields["ref"],
+	e := Event{Name: event, ref: fields["call_ref"], own: fields["ref"],
 		Discreet: strings.HasPrefix(event, "supervisor") || fields["party"] == "supervisor"}
+	before, text := f.calls[e.ref], cmp.Or(fields["lines"], fields["hotline"])
+	e.lines = before.when(text)
 	switch event {
 	case "state":
-		e.left = f.calls[e.ref]
+		e.left = before.lines
 		if len(f.calls) < mostCalls || e.left != nil {
-			f.calls[e.ref] = lines
+			f.calls[e.ref] = concern{text, e.lines}
 		}
 	case "ended":
-		e.lines = append(slices.Clip(lines), f.calls[e.ref]...)
+		e.lines = append(slices.Clip(e.lines), before.lines...)
 		delete(f.calls, e.ref)
 	}
-	f.put(e)
+	f.put(e, fields, shown)
+}
+
+// concern is whose affair a call is: lines, and how they were told.
+type concern struct {
+	text  string
+	lines []string
+}
+
+// when are the lines of a text, which is most often what it was before.
+func (c concern) when(text string) []string {
+	if c.text == text {
+		return c.lines
+	}
+	return split(text)
 }
 
 // Concern notes whose affair a call is that was there before the feed.
 func (f *Feed) Concern(ref string, lines []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls[ref] = lines
+	f.calls[ref] = concern{strings.Join(lines, ","), lines}
 }
 
 // Entry takes an entry of a ticket. What citizens have said in it is not told.
@@ -170,20 +177,27 @@ func (f *Feed) Entry(t ticket.Entry) {
 		"from_agent": t.FromAgent, "to_agent": t.ToAgent, "owner": t.DecidedOwner, "basis": string(t.DecisionBasis),
 		"caller": number.Mask(t.CallerE164),
 	}
-	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.put(Event{Name: Stub, Data: object.Of(fields), lines: []string{t.From, t.To}, ref: t.CallRef})
+	f.put(Event{Name: Stub, lines: []string{t.From, t.To}, ref: t.CallRef}, fields, object.Shown{Filled: true})
 }
 
-// put adds an event. Caller holds mu.
-func (f *Feed) put(e Event) {
+// put adds an event with what is shown of some fields. It is written over the oldest, whose room it takes. Caller holds
+// mu.
+func (f *Feed) put(e Event, fields map[string]string, shown object.Shown) {
 	if f.closed {
 		return
 	}
 	e.Seq = f.next
-	e.frame, e.Data = frame(f.id(e.Seq), e.Name, e.Data)
-	f.ring[e.Seq%uint64(len(f.ring))] = e
+	place := &f.ring[e.Seq%uint64(len(f.ring))]
+	b := append(place.frame[:0], "id: "...)
+	b = append(f.appendID(b, e.Seq), "\nevent: "...)
+	b = append(append(b, e.Name...), "\ndata: "...)
+	began := len(b)
+	shown.Room = len(frameEnd)
+	b = shown.Append(b, fields)
+	e.frame, e.Data = append(b, frameEnd...), b[began:len(b):len(b)]
+	*place = e
 	f.next++
 	if !f.waking {
 		f.waking = true
@@ -202,13 +216,14 @@ func (f *Feed) wakeReaders() {
 	}
 }
 
-// frame is an event as a stream has it (WHATWG HTML §9.2), and the data in it. JSON has no line ends.
-func frame(id, name string, data []byte) (whole, part []byte) {
-	whole = make([]byte, 0, len("id: \nevent: \ndata: \n\n")+len(id)+len(name)+len(data))
-	whole = append(append(append(whole, "id: "...), id...), "\nevent: "...)
-	whole = append(append(append(whole, name...), "\ndata: "...), data...)
-	part = whole[len(whole)-len(data):]
-	return append(whole, "\n\n"...), part
+// frameEnd ends an event in a stream.
+const frameEnd = "\n\n"
+
+// frame appends an event as a stream has it (WHATWG HTML §9.2). JSON has no line ends.
+func (f *Feed) frame(b []byte, seq uint64, name string, data []byte) []byte {
+	b = append(f.appendID(append(b, "id: "...), seq), "\nevent: "...)
+	b = append(append(append(b, name...), "\ndata: "...), data...)
+	return append(b, frameEnd...)
 }
 
 // Touch says that the seat of a user may be in another state. It never waits.
@@ -289,11 +304,11 @@ func (f *Feed) sit(c Chair) (was Chair, changed bool) {
 	if c.State != was.State || c.Call != was.Call || c.Switch != was.Switch ||
 		c.Agent != was.Agent || c.Reason != was.Reason {
 		c.Since = time.Now()
-		f.put(Event{Name: Seat, lines: []string{c.Hotline}, Data: object.Of(map[string]string{
+		f.put(Event{Name: Seat, lines: []string{c.Hotline}}, map[string]string{
 			"event": Seat, "at": c.Since.Format(time.RFC3339Nano), "user": c.User, "name": c.Name,
 			"hotline": c.Hotline, "state": c.State, "was": was.State,
 			"call": c.Call, "switch": c.Switch, "agent_state": c.Agent, "reason": c.Reason,
-		})})
+		}, object.Shown{})
 	}
 	f.chairs[c.User] = c
 	return was, true
@@ -328,7 +343,7 @@ func (f *Feed) Of(ref string, lines []string, all bool) (story []json.RawMessage
 	for seq := f.oldest(); seq < f.next; seq++ {
 		e := f.ring[seq%uint64(len(f.ring))]
 		if _, data, ok := e.Sight(lines); ok && slices.Contains(refs, e.ref) && (all || !e.Discreet) {
-			story = append(story, data)
+			story = append(story, bytes.Clone(data)) // whose room is used again
 		}
 	}
 	return story
@@ -404,8 +419,7 @@ func (r *Reader) Next(text []byte) (out []byte, lost bool, more <-chan struct{})
 		case name == e.Name:
 			text = append(text, e.frame...)
 		default:
-			whole, _ := frame(f.id(e.Seq), name, data)
-			text = append(text, whole...)
+			text = f.frame(text, e.Seq, name, data)
 		}
 	}
 	return text, lost, f.wake
@@ -417,11 +431,12 @@ func (r *Reader) Hello(resumed bool) []byte {
 	if resumed {
 		data = `{"event":"hello","resumed":"1"}`
 	}
-	whole, _ := frame(r.feed.id(r.next-1), Hello, []byte(data))
-	return whole
+	return r.feed.frame(nil, r.next-1, Hello, []byte(data))
 }
 
-func (f *Feed) id(seq uint64) string { return f.epoch + "-" + strconv.FormatUint(seq, 10) }
+func (f *Feed) appendID(b []byte, seq uint64) []byte {
+	return strconv.AppendUint(append(append(b, f.epoch...), '-'), seq, 10)
+}
 
 func split(s string) []string {
 	if s == "" {

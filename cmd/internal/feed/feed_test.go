@@ -55,7 +55,8 @@ func TestResume(t *testing.T) {
 	for range 5 {
 		state(f, "a", "12345")
 	}
-	for _, id := range []string{ids[0], "x-1", "nonsense", New(4, time.Unix(2, 0)).id(2), f.id(99)} {
+	for _, id := range []string{ids[0], "x-1", "nonsense", string(New(4, time.Unix(2, 0)).appendID(nil, 2)),
+		string(f.appendID(nil, 99))} {
 		if _, resumed := f.Reader(id, Audience{}); resumed {
 			t.Errorf("%s is not known any more", id)
 		}
@@ -201,5 +202,47 @@ func TestStoryByOwnID(t *testing.T) {
 				t.Errorf("%s", data)
 			}
 		}
+	}
+}
+
+// What was asked for stays as it was when its place in the feed has become another event's.
+func TestOfStays(t *testing.T) {
+	f := New(4, time.Unix(1, 0))
+	state(f, "a", "12345")
+	story := f.Of("a", nil, true)
+	if len(story) != 1 || !strings.Contains(string(story[0]), `"call_ref":"a"`) {
+		t.Fatalf("%s", story)
+	}
+	was := string(story[0])
+	for range 9 {
+		state(f, "b", "110")
+	}
+	if is := string(story[0]); is != was {
+		t.Errorf("%s, it was %s", is, was)
+	}
+}
+
+// Whose affair a call is changes with what is told of it.
+func TestConcern(t *testing.T) {
+	f := New(16, time.Unix(1, 0))
+	for _, lines := range []string{"12345", "12345", "12345,110", "12345"} {
+		state(f, "a", lines)
+	}
+	if n := len(f.Of("a", []string{"110"}, true)); n != 2 { // while it was, and that it is no more
+		t.Errorf("the other line sees %d", n)
+	}
+	if n := len(f.Of("a", []string{"12345"}, true)); n != 4 {
+		t.Errorf("its own line sees %d", n)
+	}
+}
+
+// An event that is told while nobody listens costs its masked number.
+func TestCallAllocates(t *testing.T) {
+	f := New(4, time.Unix(1, 0))
+	fields := map[string]string{"event": "answered", "call_ref": "a", "hotline": "12345", "lines": "12345",
+		"caller_e164": "+8613812345678", "agent": "2101"}
+	f.Concern("a", []string{"12345"})
+	if n := testing.AllocsPerRun(100, func() { f.Call("answered", fields) }); n > 1 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -4,24 +4,48 @@ package object
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // Of is a JSON object of strings as package json writes it, the names in order.
-func Of(fields map[string]string) []byte {
-	var room [32]string
-	names, size := room[:0], 2
+func Of(fields map[string]string) []byte { return Shown{}.Append(nil, fields) }
+
+// Shown is what is shown of some fields.
+type Shown struct {
+	Without []string // names that are left out
+	Also    []Pair   // and what comes in addition, in the place of a field of that name
+	Filled  bool     // fields with nothing in them are left out
+	Room    int      // bytes that are to come behind the object
+}
+
+// Pair is a name and its value.
+type Pair struct{ Name, Value string }
+
+// Append appends the object.
+func (s Shown) Append(b []byte, fields map[string]string) []byte {
+	var room [40]Pair
+	list := room[:0]
 	for name, value := range fields {
-		names = append(names, name)
-		size += len(name) + len(value) + len(`"":"",`)
+		if !slices.Contains(s.Without, name) && !slices.ContainsFunc(s.Also, func(p Pair) bool { return p.Name == name }) {
+			list = append(list, Pair{name, value})
+		}
 	}
-	slices.Sort(names)
-	b := append(make([]byte, 0, size), '{')
-	for i, name := range names {
+	list = append(list, s.Also...)
+	if s.Filled {
+		list = slices.DeleteFunc(list, func(p Pair) bool { return p.Value == "" })
+	}
+	size := len(`{}`) + s.Room
+	for _, p := range list {
+		size += len(p.Name) + len(p.Value) + len(`"":"",`)
+	}
+	slices.SortFunc(list, func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
+	b = append(slices.Grow(b, size), '{')
+	for i, p := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(quoted(b, name), ':')
-		b = quoted(b, fields[name])
+		b = append(quoted(b, p.Name), ':')
+		b = quoted(b, p.Value)
 	}
 	return append(b, '}')
 }

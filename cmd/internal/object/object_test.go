@@ -21,6 +21,24 @@ func FuzzOf(f *testing.F) {
 	})
 }
 
+// What is shown is as if the fields had been changed before.
+func TestShown(t *testing.T) {
+	fields := map[string]string{"a": "1", "b": "", "c": "3", "d": "4"}
+	for _, one := range []struct {
+		shown Shown
+		want  string
+	}{
+		{Shown{}, `{"a":"1","b":"","c":"3","d":"4"}`},
+		{Shown{Filled: true}, `{"a":"1","c":"3","d":"4"}`},
+		{Shown{Without: []string{"a", "x"}, Also: []Pair{{"c", "9"}, {"e", ""}}}, `{"b":"","c":"9","d":"4","e":""}`},
+		{Shown{Without: []string{"a"}, Also: []Pair{{"c", ""}, {"0", "z"}}, Filled: true}, `{"0":"z","d":"4"}`},
+	} {
+		if got := string(one.shown.Append([]byte("x"), fields)); got != "x"+one.want {
+			t.Errorf("%+v: %s, want %s", one.shown, got, one.want)
+		}
+	}
+}
+
 func BenchmarkOf(b *testing.B) {
 	fields := map[string]string{"event": "ringing", "call_ref": "f6dee8e9-0b5b-4e7f-9e08-77438f4a76d6",
 		"hotline": "110", "agent": "1101", "phase": "ringing", "detail": "110", "caller": "+86138****5678", "node": "lab"}

@@ -1,7 +1,7 @@
 package trace
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -128,17 +128,11 @@ func (b *Book) Event(event string, fields map[string]string) {
 	case "ended", "gone":
 		b.settle(ref)
 	}
-	shown := maps.Clone(fields)
-	for _, name := range dropped {
-		delete(shown, name)
+	shown := object.Shown{Without: dropped, Filled: true, Also: []object.Pair{{Name: "event", Value: event}}}
+	if who := cmp.Or(fields["caller_e164"], fields["caller_raw"]); who != "" {
+		shown.Also = []object.Pair{{Name: "event", Value: event}, {Name: "caller", Value: number.Mask(who)}}
 	}
-	if who := fields["caller_e164"]; who != "" {
-		shown["caller"] = number.Mask(who)
-	} else if who := fields["caller_raw"]; who != "" {
-		shown["caller"] = number.Mask(who)
-	}
-	shown["event"] = event
-	b.note(ref, also, shown)
+	b.note(ref, also, shown.Append(nil, fields))
 }
 
 // Teller is Event for who would have nobody to tell; nil: there is no book.
@@ -154,18 +148,18 @@ func (b *Book) Entry(t ticket.Entry) {
 	if b == nil {
 		return
 	}
-	b.note(t.CallRef, "", map[string]string{
+	b.note(t.CallRef, "", object.Shown{Filled: true}.Append(nil, map[string]string{
 		"event": "stub", "detail": string(t.Event), "stub_id": t.StubID, "from": t.From, "to": t.To,
 		"result": string(t.Result), "owner": t.DecidedOwner, "lines": t.From + "," + t.To,
-	})
+	}))
 }
 
-func (b *Book) note(ref, also string, fields map[string]string) {
-	maps.DeleteFunc(fields, func(_, v string) bool { return v == "" })
-	n := capture.Note{At: time.Now(), Ref: ref, Also: also, Data: object.Of(fields)}
+func (b *Book) note(ref, also string, data []byte) {
+	n := capture.Note{At: time.Now(), Ref: ref, Also: also, Data: data}
 	b.ring.Note(n)
 	if b.disk != nil {
-		b.disk.Put(capture.Entry{Note: &n})
+		kept := n
+		b.disk.Put(capture.Entry{Note: &kept})
 	}
 }
 

@@ -2,13 +2,13 @@ package trace
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"liandong/cmd/internal/object"
 	"liandong/sip/capture"
 )
 
@@ -104,11 +104,10 @@ type gathered struct {
 	rows   []string
 }
 
-// note is the fields of a note with all that is gathered.
-func (g *gathered) note() map[string]string {
-	fields := maps.Clone(g.fields)
-	fields[points] = strings.Join(g.rows, ";")
-	return fields
+// note is that of all that is gathered.
+func (g *gathered) note() []byte {
+	rows := object.Pair{Name: points, Value: strings.Join(g.rows, ";")}
+	return object.Shown{Filled: true, Also: []object.Pair{rows}}.Append(nil, g.fields)
 }
 
 // measure gathers a measurement.
@@ -170,8 +169,7 @@ func (b *Book) unsettled(ref string) (all []capture.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, g := range b.legs[ref] {
-		data, _ := json.Marshal(g.note()) // strings always fit
-		all = append(all, capture.Entry{Note: &capture.Note{At: time.Now(), Ref: ref, Data: data}})
+		all = append(all, capture.Entry{Note: &capture.Note{At: time.Now(), Ref: ref, Data: g.note()}})
 	}
 	return all
 }
