@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// xadd writes the commands of one round trip, XADD stream MAXLEN ~ kept * name value …, the fields in the order of their
-// names. What they are made of is used again in the next. go-redis takes a string for nothing where it is given a
+// xadd writes the commands of one round trip, XADD stream MAXLEN ~ kept * name value …, the fields in the order of
+// their names. What they are made of is used again in the next. go-redis takes a string for nothing where it is given a
 // pointer to it, and reads an answer into room that is there.
 type xadd struct {
 	words  []string // names and values; args point to them

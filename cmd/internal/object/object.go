@@ -26,7 +26,8 @@ func (s Shown) Append(b []byte, fields map[string]string) []byte {
 	var room [40]Pair
 	list := room[:0]
 	for name, value := range fields {
-		if !slices.Contains(s.Without, name) && !slices.ContainsFunc(s.Also, func(p Pair) bool { return p.Name == name }) {
+		also := slices.ContainsFunc(s.Also, func(p Pair) bool { return p.Name == name })
+		if !also && !slices.Contains(s.Without, name) {
 			list = append(list, Pair{name, value})
 		}
 	}
