@@ -27,7 +27,8 @@
 // codecs, tones and silence, is made in a tick each 20 ms; it is mixed at 16 kHz
 // as soon as somebody hears wideband. The rooms of a shard are in twenty
 // groups that tick a millisecond after one another, so that the work and the
-// packets are spread. A room in which every party is relayed to, and gets its
+// packets are spread; a room in which sound is mixed comes to that which ticks
+// right after its parties' packets. A room in which every party is relayed to, and gets its
 // packets, is calm: it is left alone two ticks of three.
 //
 // A Tap gets a party's packets as they came, on the shard's thread, whoever

@@ -254,11 +254,11 @@ func (l *leg) notice() {
 // digest makes one number of several.
 func digest(sum, next uint64) uint64 { return (sum ^ next) * 0x9e3779b97f4a7c15 }
 
-// attention has a party's packets looked for as soon as they come when someone is relayed to,
-// and else in the tick.
+// attention has a party's packets looked for as soon as they come when someone is relayed to, or their times are
+// wanted, and else in the tick.
 func (l *leg) attention() {
 	care := socket.OnDemand
-	if len(l.relays) > 0 {
+	if len(l.relays) > 0 || l.mixers > 0 && l.room.survey.ticks > 0 {
 		care = socket.Promptly
 	}
 	if care != l.care {

@@ -149,6 +149,7 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 		hearer.relay(id, packet, span, now)
 	}
 	if l.voice.playout != nil {
+		l.room.survey.note(l, now)
 		l.voice.playout.Push(l.shard.came(l.room), id, packet.SequenceNumber, packet.Timestamp, packet.Payload)
 	}
 }

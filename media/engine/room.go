@@ -14,9 +14,10 @@ type room struct {
 	shard   *shard
 	group   int // of the shard's, while it has legs
 	legs    []*leg
-	rate    int     // of what is mixed, in samples per second
-	rest    uint8   // so many ticks it can be left alone
-	rested  int     // so many it has been left alone, up to this one
+	rate    int   // of what is mixed, in samples per second
+	rest    uint8 // so many ticks it can be left alone
+	rested  int   // so many it has been left alone, up to this one
+	survey  survey
 	sniffer Sniffer // nil: nobody looks
 }
 
@@ -98,6 +99,7 @@ func (r *room) tick(now time.Time) {
 	}
 	r.rest = r.pause(now)
 	r.carry(now)
+	r.surveyed(now)
 }
 
 // calmTicks are left out in a relay that runs: a tick looks at every party, which costs as much
@@ -134,6 +136,13 @@ func (r *room) route() {
 	for _, l := range r.legs {
 		l.choose()
 	}
+	mixed := 0
+	for _, l := range r.legs {
+		if l.mixers > 0 {
+			mixed++
+		}
+	}
+	r.survey.begin(mixed)
 	for _, l := range r.legs {
 		l.voice.want(l.mixers > 0, l.network().jitter())
 		l.attention()

@@ -66,6 +66,7 @@ type shard struct {
 	sum     [wideSamples]int16
 	blended [wideSamples]int16
 	parts   [][]int16
+	moves   []move
 
 	done     chan struct{} // run has ended
 	sessions atomic.Int64  // placed here; changed by the sessions
@@ -191,6 +192,7 @@ func (s *shard) tick(rooms []*room, due, now time.Time) {
 		r.tick(due)
 		r.rested = 0
 	}
+	s.move()
 }
 
 // came is when a packet that is taken in now has come for a room, as far as its sound goes: in time for the tick that

@@ -111,7 +111,7 @@ func TestBurst(t *testing.T) {
 		t.Errorf("%d packets of the burst were passed on at once", burst)
 	}
 	b.talks = true
-	r.run(4 * time.Second)
+	r.run(8 * time.Second) // noise has few places to cut at
 	a.settled("after the burst")
 	c.settled("after the burst")
 	a.forget()
