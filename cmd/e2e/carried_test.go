@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"liandong/cmd/internal/keeper"
 	"liandong/cmd/internal/phone"
+	"liandong/media/pcm"
 )
 
 // carries waits until the kernel relays to so many parties.
@@ -27,7 +29,8 @@ func (s *serving) carries(t testing.TB, parties string) {
 }
 
 // The kernel relays a call whose process has died: while there is none that could, and without a packet that is lost
-// when the next one goes on; what the desk presses then is heard.
+// when the next one goes on; what the desk presses then is heard. The recording has what was said meanwhile, as far as
+// it was kept.
 func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("processes of its own")
@@ -36,7 +39,8 @@ func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 		t.Skip("the kernel asks for privileges")
 	}
 	t.Parallel()
-	s := startServing(t, miniredis.RunT(t).Addr(), "media.kernel_relay=true")
+	s := startServing(t, miniredis.RunT(t).Addr(), "media.kernel_relay=true", "hotlines.110.recording.mode=always",
+		"hotlines.110.recording.announce=none")
 	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	partner := s.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
 	c := s.call(t, s.caller(t, callerTone), "110")
@@ -49,18 +53,13 @@ func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 		must(t, syscall.Kill(before.Spare, syscall.SIGSTOP)) // so that nobody goes on for a while
 		must(t, syscall.Kill(before.Worker, syscall.SIGKILL))
 		for _, call := range []*phone.Call{c, d} {
-			packets := call.Continuity().Packets
-			end := time.Now().Add(20 * time.Second)
-			for ; call.Continuity().Packets < packets+50; time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("nothing is heard while there is no process")
-				}
-			}
+			getsMore(t, call, 50)
 		}
 		hears(t, c, deskTone)
 		hears(t, d, callerTone)
 		must(t, syscall.Kill(before.Spare, syscall.SIGCONT))
 		s.await(t, func(p keeper.Status) bool { return p.Worker == before.Spare && p.Spare != 0 })
+		getsMore(t, c, 150) // until what the recording had of the time without a process is on the disk
 		s.carries(t, "2")
 	}
 	for name, now := range map[string]phone.Continuity{"citizen": c.Continuity(), "desk": d.Continuity()} {
@@ -76,7 +75,44 @@ func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 	hears(t, c, partnerTone)
 	hears(t, p, callerTone)
 	s.carries(t, "2")
+	begun, err := filepath.Glob(filepath.Join(filepath.Dir(s.path), "recordings", "*", "*.open"))
+	if err != nil || len(begun) != 1 {
+		t.Fatalf("recordings %q, %v", begun, err)
+	}
 	must(t, c.Hangup(within(t, 10*time.Second)))
 	must(t, p.WaitState(within(t, 10*time.Second), phone.Ended))
 	s.carries(t, "0")
+	s.hasGaps(t, strings.TrimSuffix(filepath.Base(begun[0]), ".open"))
+}
+
+// getsMore waits for so many packets.
+func getsMore(t *testing.T, call *phone.Call, packets int) {
+	t.Helper()
+	was := call.Continuity().Packets
+	for end := time.Now().Add(20 * time.Second); call.Continuity().Packets < was+packets; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing is heard")
+		}
+	}
+}
+
+// hasGaps finds what the caller has said in the second before each process went on with the recording.
+func (s *serving) hasGaps(t *testing.T, ref string) {
+	t.Helper()
+	m := s.closedRecording(t, ref)
+	if len(m.Gaps) != 2 || m.Failure != "" || m.Interrupted {
+		t.Errorf("%+v", m)
+	}
+	_, wav := s.get(t, "/v1/recordings/"+ref)
+	said := channels(t, wav)[0]
+	const piece = 1600 // 0.2 s
+	for _, g := range m.Gaps {
+		end := int(g.To.Sub(m.Started).Seconds() * pcm.Rate)
+		for at := end - 5*piece; at < end; at += piece {
+			if at < 0 || at+piece > len(said) || phone.Share(said[at:at+piece], callerTone) < 0.8 {
+				t.Errorf("the caller is not heard %v before the recording went on after %v",
+					time.Duration(end-at)*time.Second/pcm.Rate, g.To.Sub(g.From))
+			}
+		}
+	}
 }
