@@ -53,7 +53,6 @@ type cost struct {
 	ports      []uint16
 	ep         int
 	slots      []Slot
-	flows      []Flow
 	batch      [costBatch]sys.Message
 	parts      [costBatch]unix.Iovec
 	to         [costBatch]sys.Sockaddr
