@@ -14,16 +14,21 @@ const heapFloor = 96 << 20 // bytes
 // usualPercent is how much garbage there may be, in % of what lives, before it is collected: GOGC's default.
 const usualPercent = 100
 
-// garbagePercent is that of a heap of which so many bytes live.
-func garbagePercent(live uint64) int {
+// garbagePercent is how much there may be for the heap to grow to heapFloor, when so many bytes of it live and, with
+// them, so many are looked through for pointers: stacks and globals, which the collector counts as if they were heap.
+func garbagePercent(live, scanned uint64) int {
 	if live >= heapFloor/2 {
 		return usualPercent
 	}
-	return int(100 * (heapFloor - live) / max(live, 1<<20))
+	const least = 4 << 20 // the collector takes no heap for smaller
+	return max(usualPercent, int(100*(heapFloor-live)/max(live+scanned, least)))
 }
 
 // collection is garbage itself, by which the end of a collection is seen.
-type collection struct{ percent int }
+type collection struct {
+	percent int
+	done    <-chan struct{} // closed: it is the last (the pointer also keeps it out of blocks that small objects share)
+}
 
 // collectLater has the floor hold from the next collection on until it is told to stop. Where GOGC says another share
 // that holds.
@@ -33,8 +38,7 @@ func collectLater() (stop func()) {
 		return func() {}
 	}
 	done := make(chan struct{})
-	c := &collection{percent: usualPercent}
-	runtime.SetFinalizer(c, func(c *collection) { c.over(done) })
+	runtime.SetFinalizer(&collection{usualPercent, done}, (*collection).over)
 	return func() {
 		close(done)
 		debug.SetGCPercent(usualPercent)
@@ -42,18 +46,20 @@ func collectLater() (stop func()) {
 }
 
 // over sets what holds until the next collection is over, which this waits for as garbage does.
-func (c *collection) over(done <-chan struct{}) {
+func (c *collection) over() {
 	select {
-	case <-done:
+	case <-c.done:
 		return
 	default:
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	p := garbagePercent(live[0].Value.Uint64())
+	heap := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+	}
+	metrics.Read(heap)
+	p := garbagePercent(heap[0].Value.Uint64(), heap[1].Value.Uint64()+heap[2].Value.Uint64())
 	if 10*p > 11*c.percent || 11*p < 10*c.percent { // it stops all goroutines for a moment
 		c.percent = p
 		debug.SetGCPercent(p)
 	}
-	runtime.SetFinalizer(c, func(c *collection) { c.over(done) })
+	runtime.SetFinalizer(c, (*collection).over)
 }

@@ -4,21 +4,28 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"testing"
 	"time"
 )
 
 func TestGarbagePercent(t *testing.T) {
-	for live, want := range map[uint64]int{
-		0: 9600, 1 << 20: 9500, 24 << 20: 300, 47 << 20: 104, 48 << 20: 100, 1 << 30: 100,
+	const mb = 1 << 20
+	for _, c := range []struct {
+		live, scanned uint64
+		want          int
+	}{
+		{0, 0, 2400}, {mb, mb, 2375}, {24 * mb, 0, 300}, {24 * mb, 12 * mb, 200}, {40 * mb, 40 * mb, 100},
+		{48 * mb, 0, 100}, {1 << 30, 0, 100},
 	} {
-		if got := garbagePercent(live); got != want {
-			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+		if got := garbagePercent(c.live, c.scanned); got != c.want {
+			t.Errorf("%d bytes live, %d looked through: %d %%, want %d", c.live, c.scanned, got, c.want)
 		}
 	}
 }
 
-// The floor holds from a collection on, follows what lives, and is gone with the switch.
+// The floor holds from a collection on, is the floor with thousands of goroutines too, follows what lives, and is gone
+// with the switch.
 func TestCollectLater(t *testing.T) {
 	percent := func() uint64 {
 		s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
@@ -37,7 +44,20 @@ func TestCollectLater(t *testing.T) {
 	before := debug.SetGCPercent(usualPercent)
 	defer debug.SetGCPercent(before)
 	stop := collectLater()
-	await("a small heap", func() bool { return percent() > 150 })
+	floor := func() bool {
+		s := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+		metrics.Read(s)
+		goal := s[0].Value.Uint64()
+		return goal > heapFloor*8/10 && goal < heapFloor*12/10
+	}
+	await("a small heap", floor)
+	parked, over := make(chan struct{}), sync.WaitGroup{}
+	for range 2000 {
+		over.Go(func() { deep(100); <-parked })
+	}
+	await("many goroutines", floor)
+	close(parked)
+	over.Wait()
 	lives := make([]byte, 2*heapFloor)
 	await("a large one", func() bool { return percent() == usualPercent })
 	runtime.KeepAlive(lives)
@@ -50,4 +70,12 @@ func TestCollectLater(t *testing.T) {
 	if got := percent(); got != usualPercent {
 		t.Errorf("after the end: %d %%", got)
 	}
+}
+
+// deep takes room on the stack.
+func deep(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return deep(n-1) + n
 }
