@@ -170,7 +170,7 @@ func (r *Recorder) write() {
 			stopping = true
 		}
 		now := time.Now()
-		growing = r.round(append(growing, r.begun()...), now)
+		growing = r.round(append(growing, r.begun()...), now, stopping)
 		if stopping && r.leaving.Load() {
 			r.leave(growing, now)
 			return
@@ -226,10 +226,10 @@ func (r *Recorder) begin(one *Recording) error {
 }
 
 // round lets every recording write what it has, and hands those that are done to the keeper.
-func (r *Recorder) round(growing []*Recording, now time.Time) []*Recording {
+func (r *Recorder) round(growing []*Recording, now time.Time, stopping bool) []*Recording {
 	left := growing[:0]
 	for _, one := range growing {
-		done := one.drain(now)
+		done := one.drain(now, stopping)
 		grown := one.sink.size() - one.counted
 		one.counted += grown
 		r.count.taken.Add(grown)

@@ -381,7 +381,7 @@ func BenchmarkSecond(b *testing.B) {
 					}
 					now, i = now.Add(20*time.Millisecond), i+1
 				}
-				if one.drain(now) {
+				if one.drain(now, false) {
 					b.Fatal(one.failure)
 				}
 			}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,12 +33,11 @@ type Recording struct {
 	wake  func() // of the writer
 
 	ring    ring
-	dropped atomic.Uint64 // packets for which the ring had no room, or that are none
-	paused  atomic.Bool
-	silent  atomic.Int64 // since when it is or was paused, in nanoseconds since began
-	heard   atomic.Int64 // and until when it was
-	stopped atomic.Bool
-	ended   atomic.Int64 // with stopped: when, in nanoseconds since began
+	dropped atomic.Uint64 // packets for which there was no room, or that came too late, or that are none
+	silent  atomic.Pointer[[]silent]
+	ended   atomic.Int64 // 0: it goes on; else when it ended, in nanoseconds since began
+	closes  atomic.Int64 // with ended: what was said before may come until then, in nanoseconds since began
+	closed  atomic.Bool  // nothing is taken any more
 
 	mu     sync.Mutex
 	pauses []Pause // guarded by mu
@@ -73,17 +73,43 @@ type sink interface {
 // Ref is the recording's id.
 func (r *Recording) Ref() string { return r.call.Ref }
 
+// silent is a stretch of which nothing is kept, in nanoseconds since began.
+type silent struct{ from, to int64 }
+
+// goesOn is where one ends that has not ended yet.
+const goesOn = math.MaxInt64
+
+// silentAt says that what was said at a time, in nanoseconds since began, is not to be kept.
+func (r *Recording) silentAt(at int64) bool {
+	list := r.silent.Load()
+	if list == nil {
+		return false
+	}
+	for _, s := range slices.Backward(*list) {
+		if at >= s.from {
+			return at < s.to
+		}
+	}
+	return false
+}
+
+// Paused says that nothing is kept of what is said now.
+func (r *Recording) Paused() bool {
+	list := r.silent.Load()
+	return list != nil && (*list)[len(*list)-1].to == goesOn
+}
+
 // Put takes a packet that a party sent, as it came at now. ts is its RTP timestamp, of the
 // codec's clock. The payload is copied; without one the packet was lost on its way here. It never waits and never
-// allocates: when the writer is behind, the packet is dropped and counted.
+// allocates: when the writer is behind, the packet is dropped and counted. What came before Pause or Stop may be put a
+// moment after it.
 func (r *Recording) Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time) {
 	p := packet{channel: channel, codec: id, ts: ts, at: now.Sub(r.began), payload: payload}
-	paused := int64(p.at) >= r.silent.Load() && (r.paused.Load() || int64(p.at) < r.heard.Load())
-	if paused || r.stopped.Load() {
+	if end := r.ended.Load(); end != 0 && int64(p.at) >= end || r.silentAt(int64(p.at)) {
 		return
 	}
 	fits := channel >= 0 && channel < len(r.call.Channels) && len(payload) > 0 && len(payload) <= maxPayload
-	if !fits || !r.ring.put(p) {
+	if r.closed.Load() || !fits || !r.ring.put(p) {
 		r.dropped.Add(1)
 	}
 }
@@ -129,35 +155,50 @@ const mostAttended = 256
 func (r *Recording) Pause(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.paused.Load() {
-		r.silent.Store(int64(time.Since(r.began)))
-		r.paused.Store(true)
+	if !r.Paused() {
+		r.hush(silent{int64(time.Since(r.began)), goesOn})
 		r.pauses = append(r.pauses, Pause{From: now})
 	}
+}
+
+// hush adds a stretch to those of which nothing is kept. It needs mu.
+func (r *Recording) hush(s ...silent) {
+	if list := r.silent.Load(); list != nil {
+		s = slices.Concat(*list, s)
+	}
+	r.silent.Store(&s)
 }
 
 // Resume ends a Pause.
 func (r *Recording) Resume(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.paused.Load() {
-		r.heard.Store(int64(time.Since(r.began)))
-		r.paused.Store(false)
+	if r.Paused() {
+		list := slices.Clone(*r.silent.Load())
+		list[len(list)-1].to = int64(time.Since(r.began))
+		r.silent.Store(&list)
 		r.pauses[len(r.pauses)-1].To = now
 	}
 }
 
 // Stop ends the recording: the file is closed soon after. Further calls do nothing.
 func (r *Recording) Stop(now time.Time) {
+	r.closes.CompareAndSwap(0, int64(time.Since(r.began)+lateness))
 	if r.ended.CompareAndSwap(0, max(1, int64(now.Sub(r.began)))) {
-		r.stopped.Store(true)
 		r.wake()
 	}
 }
 
-// drain writes what has come by now. It is true when the recording is done with.
-func (r *Recording) drain(now time.Time) bool {
-	last := r.stopped.Load() // whatever was put before is in the ring
+// lateness is how long after its end what was said before it may come: the kernel's relay is looked at so often, and
+// the thread of the sound may be behind.
+const lateness = 300 * time.Millisecond
+
+// drain writes what has come by now. It is true when the recording is done with. stopping: nothing comes any more.
+func (r *Recording) drain(now time.Time, stopping bool) bool {
+	last := r.ended.Load() != 0 && (stopping || int64(now.Sub(r.began)) >= r.closes.Load())
+	if last {
+		r.closed.Store(true) // whatever was put before is in the ring
+	}
 	for !r.finished {
 		p, ok := r.ring.take(&r.scratch)
 		if !ok {
@@ -169,7 +210,7 @@ func (r *Recording) drain(now time.Time) bool {
 	case r.finished:
 	case last:
 		r.finish(r.place(time.Duration(r.ended.Load())))
-	case now.Sub(r.resumed) < recalled: // what was said meanwhile may still come
+	case r.ended.Load() != 0 || now.Sub(r.resumed) < recalled: // what was said before may still come
 	default:
 		r.check(r.line.advance(r.place(now.Sub(r.began)), r.sink.write))
 	}
@@ -225,5 +266,5 @@ func (r *Recording) check(err error) bool {
 func (r *Recording) fail(err error) {
 	r.failure, r.finished = err.Error(), true
 	r.ended.CompareAndSwap(0, max(1, r.line.from*int64(time.Second)/pcm.Rate))
-	r.stopped.Store(true)
+	r.closed.Store(true)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func (r *Recording) Position() Position {
 	c := r.call
 	c.Lines = slices.Concat(r.call.Lines, r.lines)
 	return Position{
-		Call: c, Began: r.began.Round(0), Pauses: append([]Pause(nil), r.pauses...), Paused: r.paused.Load(),
+		Call: c, Began: r.began.Round(0), Pauses: append([]Pause(nil), r.pauses...), Paused: r.Paused(),
 		Attended: slices.Clone(r.attended),
 	}
 }
@@ -51,7 +52,16 @@ func (r *Recorder) Resume(p Position, now time.Time) (*Recording, error) {
 		return nil, err
 	}
 	one.resumed, one.pauses, one.attended = now, p.Pauses, p.Attended
-	one.paused.Store(p.Paused)
+	for _, pause := range p.Pauses {
+		to := int64(goesOn)
+		if !pause.To.IsZero() {
+			to = int64(pause.To.Sub(p.Began))
+		}
+		one.hush(silent{int64(pause.From.Sub(p.Began)), to})
+	}
+	if p.Paused { // nor is anything kept that was said a moment before
+		one.silent.Store(&[]silent{{math.MinInt64, goesOn}})
+	}
 	return one, r.admit(one)
 }
 

@@ -145,7 +145,8 @@ func TestResumeRecalls(t *testing.T) {
 	}
 }
 
-// TestPauseIsExact: a packet that comes late is kept by when it was said, before a pause, in it or behind it.
+// TestPauseIsExact: a packet that comes late is kept by when it was said, before a pause, in one or behind it, however
+// many there have been meanwhile.
 func TestPauseIsExact(t *testing.T) {
 	eachForm(t, func(t *testing.T, cfg Config) {
 		r := open0(t, cfg, realDisk())
@@ -153,14 +154,14 @@ func TestPauseIsExact(t *testing.T) {
 		start, said := time.Now(), noise(1, 100*frame)
 		for i := range 100 {
 			switch i {
-			case 23:
+			case 23, 74:
 				one.Pause(time.Now())
-			case 63:
+			case 63, 77:
 				one.Resume(time.Now())
 			}
 			time.Sleep(20 * time.Millisecond)
-			if i%10 == 9 {
-				for k := i - 9; k <= i; k++ {
+			if i%20 == 19 {
+				for k := i - 19; k <= i; k++ {
 					one.Put(0, codec.PCMA, uint32(k*frame), said[k*frame:][:frame],
 						start.Add(time.Duration(k)*20*time.Millisecond))
 				}
@@ -169,9 +170,93 @@ func TestPauseIsExact(t *testing.T) {
 		one.Stop(time.Now())
 		settled(t, r)
 		_, sound := listen(t, r, one.Ref())
-		want := append(append(bytes.Clone(said[:23*frame]), gap(40*frame)...), said[63*frame:]...)
+		want := bytes.Clone(said)
+		copy(want[23*frame:63*frame], gap(40*frame))
+		copy(want[74*frame:77*frame], gap(3*frame))
 		if !bytes.Equal(sound[0], want) {
-			t.Error("it is not what was said outside of the pause")
+			t.Error("it is not what was said outside of the pauses")
+		}
+	})
+}
+
+// TestResumeAfterPause: what was said in a pause that has ended is not in the file either when it comes to another
+// process, which has it from the kernel; what was said beside the pause is.
+func TestResumeAfterPause(t *testing.T) {
+	eachForm(t, func(t *testing.T, cfg Config) {
+		first := open0(t, cfg, realDisk())
+		one := begin(t, first, "caller")
+		start, said := time.Now(), noise(1, 100*frame)
+		put := func(to *Recording, i int) {
+			to.Put(0, codec.PCMA, uint32(i*frame), said[i*frame:][:frame],
+				start.Add(time.Duration(i)*20*time.Millisecond))
+		}
+		for i := range 100 {
+			switch i {
+			case 40, 93:
+				one.Pause(time.Now())
+			case 90, 96:
+				one.Resume(time.Now())
+			}
+			put(one, i)
+			time.Sleep(20 * time.Millisecond)
+		}
+		at := one.Position()
+		first.leaving.Store(true) // as after a crash: nothing is written any more
+		if err := first.lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Resumes = true
+		second := open0(t, cfg, realDisk())
+		again, err := second.Resume(at, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		second.Resumed()
+		for i := range 100 {
+			put(again, i)
+		}
+		again.Stop(time.Now())
+		settled(t, second)
+		_, sound := listen(t, second, one.Ref())
+		want := bytes.Clone(said)
+		copy(want[40*frame:90*frame], gap(50*frame))
+		copy(want[93*frame:96*frame], gap(3*frame))
+		if !bytes.Equal(sound[0], want) {
+			t.Error("it is not what was said outside of the pauses")
+		}
+	})
+}
+
+// TestLastWords: what was said before a recording was stopped is in the file though it comes a moment later; what comes
+// when the file is closed is counted, and what was said behind the end is neither.
+func TestLastWords(t *testing.T) {
+	eachForm(t, func(t *testing.T, cfg Config) {
+		r := open0(t, cfg, realDisk())
+		one := begin(t, r, "caller")
+		start, said := time.Now(), noise(1, 60*frame)
+		put := func(from, until int) {
+			for i := from; i < until; i++ {
+				one.Put(0, codec.PCMA, uint32(i*frame), said[i*frame:][:frame],
+					start.Add(time.Duration(i)*20*time.Millisecond))
+			}
+		}
+		time.Sleep(600 * time.Millisecond)
+		put(0, 30)
+		time.Sleep(400 * time.Millisecond)
+		one.Stop(time.Now())
+		time.Sleep(lateness / 2)
+		put(30, 60)
+		settled(t, r)
+		if n := one.dropped.Load(); n != 0 {
+			t.Errorf("%d packets are dropped, want none", n)
+		}
+		put(40, 60)
+		if n := one.dropped.Load(); n != 10 {
+			t.Errorf("%d packets are dropped, want 10", n)
+		}
+		_, sound := listen(t, r, one.Ref())
+		if !bytes.Equal(sound[0], said[:50*frame]) {
+			t.Errorf("%d samples that are not the %d that were said", len(sound[0]), 50*frame)
 		}
 	})
 }
