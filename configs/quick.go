@@ -67,7 +67,7 @@ func quickRead(src string, t reflect.Type) (rest string, tables quickTables) {
 				return src, nil
 			}
 			row.line, row.text = i+1, strings.Join(lines[i:i+n], "")
-			table.rows[name] = row
+			table.rows[strings.Clone(name)] = row
 			for j := range n {
 				lines[i+j] = "\n"
 			}
@@ -174,7 +174,7 @@ func cutPair(s string) (p pair, rest string, ok bool) {
 	}
 	word := after[:end]
 	switch {
-	case word == "" || word[0] == '-' || word[0] == '.' || word[len(word)-1] == ' ':
+	case word == "" || strings.ContainsRune("-.@", rune(word[0])) || word[len(word)-1] == ' ':
 		return p, "", false
 	case strings.EqualFold(word, "null"):
 		return p, "", false
@@ -183,7 +183,7 @@ func cutPair(s string) (p pair, rest string, ok bool) {
 	return p, after[end:], true
 }
 
-// isPlain are characters that are themselves to YAML wherever they stand in a word, but at its beginning - and .
+// isPlain are characters that are themselves to YAML wherever they stand in a word, but at its beginning -, . and @.
 func isPlain(c rune) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
@@ -208,14 +208,15 @@ func quickValue(pairs []pair, t reflect.Type) (row quickRow, ok bool) {
 	return row, true
 }
 
-// put sets a field to a word, if it is a single one and the word is allowed.
+// put sets a field to a word, if it is a single one and the word is allowed. It is copied: what outlives the config is
+// not to keep the whole text of it, with all passwords.
 func put(v reflect.Value, word string, r rule) bool {
 	switch to := v.Addr().Interface().(type) { // which most are: they go in without being boxed
 	case *string:
-		*to = word
+		*to = strings.Clone(word)
 		return fitsString(word, r)
 	case *desk.Secret:
-		*to = desk.NewSecret(word)
+		*to = desk.NewSecret(strings.Clone(word))
 		return fitsSecret(word)
 	}
 	s, single := scalars[v.Type()]

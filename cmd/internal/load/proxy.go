@@ -17,6 +17,8 @@ import (
 // ErrProxy is wrapped when a media proxy does not give a call its ports.
 var ErrProxy = errors.New("load: media proxy")
 
+var errUnanswered = errors.New("is not answered")
+
 // proxy is a media proxy that is asked for ports by the ng protocol of rtpengine (its docs/ng_control_protocol.md): a
 // cookie, a blank and a JSON object in a datagram, and the same in the answer. Owned by the run.
 type proxy struct {
@@ -75,7 +77,7 @@ func (p *proxy) ask(ctx context.Context, fields map[string]string) (a ngAnswer, 
 			break
 		}
 	}
-	return a, fmt.Errorf("%w: %s is not answered: %w", ErrProxy, fields["command"], errors.Join(err, ctx.Err()))
+	return a, fmt.Errorf("%w: %s %w: %w", ErrProxy, fields["command"], errUnanswered, errors.Join(err, ctx.Err()))
 }
 
 // connect lets two streams speak with each other through the proxy.
@@ -152,15 +154,24 @@ func (c Relay) throughProxy(ctx context.Context) (*Report, error) {
 		sleep(ctx, settle)
 		err = r.window(ctx, c.Duration, nil)
 	}
-	for n := range begun {
-		_, e := p.ask(context.WithoutCancel(ctx),
-			map[string]string{"command": "delete", "call-id": callName(n), "from-tag": "a"})
-		err = errors.Join(err, e)
-	}
+	err = errors.Join(err, p.forget(begun+1)) // the last may have begun with half of its ports
 	report, e := r.finish(ctx, c.Calls)
 	report.Calls.Tried, report.Calls.Up = begun, begun
 	r.collect(true)
 	return report, errors.Join(err, e)
+}
+
+// forget has the proxy give up the ports of so many calls, also when the run is interrupted, and for a while only.
+func (p *proxy) forget(calls int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for n := range calls {
+		_, err := p.ask(ctx, map[string]string{"command": "delete", "call-id": callName(n), "from-tag": "a"})
+		if errors.Is(err, errUnanswered) {
+			return err
+		}
+	}
+	return nil
 }
 
 func callName(n int) string { return "load-" + strconv.Itoa(n) }
