@@ -27,15 +27,18 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// What is allocated for a message: its text, itself with what is usual in it, the list of its header fields, its body
-// and the length of that.
+// What is allocated for a message: its text, itself, what is usual in it, the list of its header fields, its body and
+// the length of that.
 func TestReadAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has sync.Pool throw away what is put back")
+	}
 	data := []byte(benchInvite)
 	least := 1000.0 // what other tests have left running allocates as well
 	for range 10 {
 		least = min(least, testing.AllocsPerRun(100, func() { _, _ = read(data) }))
 	}
-	if least > 5 {
+	if least > 6 {
 		t.Errorf("%v times", least)
 	}
 }

@@ -140,16 +140,17 @@ func (r *reader) done() {
 var othersSeed = maphash.MakeSeed()
 
 // other is a header field that the library does not know. A peer says the same of itself in all its messages, as in
-// User-Agent and Allow; they share it, as nobody changes a message.
+// User-Agent and Allow; they share it, as nobody changes a message. It is no piece of the head of one.
 func (r *reader) other(name, value string) gosip.Header {
 	at := &r.others[maphash.String(othersSeed, value)%uint64(len(r.others))]
 	if h := *at; h == nil || h.Name() != name || h.Value() != value {
-		*at = gosip.NewHeader(name, value)
+		*at = gosip.NewHeader(strings.Clone(name), strings.Clone(value))
 	}
 	return *at
 }
 
-// usual are the header fields that nearly every message has, in one piece of memory with it.
+// usual are the header fields that nearly every message has, in one piece of memory. The message has another: who keeps
+// one of its fields keeps no body.
 type usual struct {
 	via         gosip.ViaHeader
 	from        address
@@ -191,11 +192,7 @@ func (r *reader) statusLine(version, rest string) error {
 	if err != nil || len(digits) != 3 || code < 100 || code > 699 || !strings.EqualFold(version, "SIP/2.0") {
 		return errNotSIP
 	}
-	whole := &struct {
-		gosip.Response
-		usual
-	}{Response: gosip.Response{StatusCode: code, Reason: reason}}
-	r.response, r.usual = &whole.Response, &whole.usual
+	r.response, r.usual = &gosip.Response{StatusCode: code, Reason: reason}, &usual{}
 	r.response.SipVersion = "SIP/2.0"
 	r.msg = r.response
 	return nil
@@ -210,11 +207,7 @@ func (r *reader) requestLine(line string) error {
 	}
 	version := line[end+1:]
 	method, uri, _ := strings.Cut(line[:end], " ")
-	whole := &struct {
-		gosip.Request
-		usual
-	}{Request: gosip.Request{Method: gosip.RequestMethod(method)}}
-	r.request, r.usual = &whole.Request, &whole.usual
+	r.request, r.usual = &gosip.Request{Method: gosip.RequestMethod(method)}, &usual{}
 	r.request.SipVersion = "SIP/2.0"
 	r.msg = r.request
 	recipient := &r.request.Recipient

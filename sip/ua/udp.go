@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"time"
 
 	"liandong/sip/leg"
@@ -12,21 +11,21 @@ import (
 
 const maxMessage = 65535 // bytes, a UDP datagram and our limit for TCP
 
-// readUDP is the only reader of its socket, so that messages keep their order.
+// readUDP is the only reader of its socket, so that messages keep their order. It takes a message when the one before
+// is handled: what lies in the socket outlives this process, what has been taken does not.
 func (u *UA) readUDP(network string, c *net.UDPConn) {
+	buf, control := make([]byte, maxMessage), make([]byte, 64)
 	local, _ := u.Addr(network, "udp")
 	flow := leg.Flow{Network: network, Transport: "udp", Local: local}
 	stampArrivals(c)
 	since := time.Now() // what the process before has not read did not wait for us
-	in, err := newDatagrams(c)
-	if err != nil { // it is closed
-		return
-	}
-	for {
-		err = in.each(func(data []byte, from netip.AddrPort, at time.Time) {
-			flow.Remote = from
-			u.datagram(data, flow, at, since)
-		})
+	for !u.leaving.Load() {
+		n, told, _, from, err := c.ReadMsgUDPAddrPort(buf, control)
+		if err == nil {
+			flow.Remote = unmap(from)
+			u.datagram(buf[:n], flow, arrived(control[:told]), since)
+			continue
+		}
 		if errors.Is(err, net.ErrClosed) || u.leaving.Load() || !u.pause(10*time.Millisecond) {
 			return
 		}
