@@ -212,8 +212,7 @@ func (e *Engine) Mark() {
 			for _, rooms := range s.groups {
 				s.leave(rooms)
 			}
-			s.marked = true
-			s.closeKept(time.Now())
+			s.marked, s.keptAt = true, time.Time{}
 		}})
 	}
 	e.Turn()
@@ -296,7 +295,7 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	if !ok {
 		return pair{}, fmt.Errorf("%w: %q", ErrNetwork, network)
 	}
-	if k := pool.reuse(net, time.Now()); k != nil {
+	if k := pool.reuse(net, time.Now(), max(pool.rest, keptRest)); k != nil {
 		return k.pair, nil
 	}
 	addr := e.cfg.Networks[network].Address
@@ -304,6 +303,10 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	for range bindTries {
 		port, err := pool.take(time.Now())
 		if err != nil {
+			if k := pool.reuse(net, time.Now(), pool.rest); k != nil {
+				return k.pair, nil
+			}
+			e.closeKept()
 			e.refused.Add(1)
 			return pair{}, errors.Join(fmt.Errorf("%w in network %q", err, network), last)
 		}
@@ -320,10 +323,18 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	return pair{}, last
 }
 
+// closeKept has all shards close what they keep open where there are no more ports.
+func (e *Engine) closeKept() {
+	for _, s := range e.shards {
+		s.post(order{what: func() { s.keptAt = time.Time{} }})
+	}
+}
+
 // putBack is for a pair that no leg has got.
 func (e *Engine) putBack(p pair, net socket.Transport) {
 	pool := e.ports[p.network]
-	if p.kept != nil && pool.keep(p.kept, net, time.Now()) {
+	if p.kept != nil {
+		pool.putBack(p.kept, net)
 		return
 	}
 	net.Close(p.rtp)

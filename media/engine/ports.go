@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -25,11 +26,12 @@ type PortStats struct {
 // ports hands out the RTP port pairs of one network. The pair that has been
 // free longest comes first, so that packets meant for an ended call do not
 // reach the next one; but before all one that is still open, to which nothing
-// comes any more. Guarded by mu.
+// has come for longer than parties are silent. Guarded by mu.
 type ports struct {
 	mu    sync.Mutex
 	rest  time.Duration
 	total int
+	short bool                             // the last that was asked for was not to be had
 	queue []restingPort                    // ordered by freed
 	kept  map[socket.Transport][]*keptPair // ordered by freed
 }
@@ -60,7 +62,7 @@ func newPorts(n Network, rest time.Duration) *ports {
 func (p *ports) take(now time.Time) (uint16, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) == 0 || p.resting(p.queue[0], now) {
+	if p.short = len(p.queue) == 0 || p.resting(p.queue[0], now); p.short {
 		return 0, ErrNoPorts
 	}
 	port := p.queue[0].port
@@ -72,6 +74,11 @@ const (
 	keepFree  = 64               // pairs are kept open only while so many are not, and half of all
 	keepFor   = 30 * time.Second // and no longer
 	keptPicks = 16               // one of so many is taken: which comes next is not to be foretold, RFC 6056 §3
+
+	// keptQuiet: so long after a call its last packets may come; what comes later is of somebody who goes on.
+	keptQuiet = time.Second
+	// keptRest is for how long nothing else has to come: reports are 6.2 s apart at the most, RFC 3550 §6.3.1.
+	keptRest = keptQuiet + 7*time.Second
 )
 
 // keep leaves a pair open for a leg on the same transport; false: it is to be closed.
@@ -87,33 +94,46 @@ func (p *ports) keep(k *keptPair, net socket.Transport, now time.Time) bool {
 	return true
 }
 
-// reuse takes a pair that is open and has rested, with nothing that came to it.
-func (p *ports) reuse(net socket.Transport, now time.Time) *keptPair {
+// putBack takes back what reuse has given and no leg has got: only the shard's thread may close it.
+func (p *ports) putBack(k *keptPair, net socket.Transport) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all, rested := p.kept[net], 0
-	for rested < min(len(all), keptPicks) && now.Sub(all[rested].freed) >= p.rest {
-		rested++
+	at, _ := slices.BinarySearchFunc(p.kept[net], k.freed, func(k *keptPair, freed time.Time) int {
+		return k.freed.Compare(freed)
+	})
+	p.kept[net] = slices.Insert(p.kept[net], at, k)
+}
+
+// reuse takes a pair that is open and has rested for so long, with nothing that came to it.
+func (p *ports) reuse(net socket.Transport, now time.Time, rest time.Duration) *keptPair {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, picks := p.kept[net], make([]int, 0, keptPicks)
+	for i, k := range all {
+		if len(picks) == keptPicks || now.Sub(k.freed) < rest {
+			break
+		}
+		if !k.late.Load() {
+			picks = append(picks, i)
+		}
 	}
-	if rested == 0 {
+	if len(picks) == 0 {
 		return nil
 	}
-	at := rand.IntN(rested)
+	at := picks[rand.IntN(len(picks))]
 	k := all[at]
-	if k.late.Load() {
-		return nil
-	}
 	p.kept[net] = slices.Delete(all, at, at+1)
 	return k
 }
 
-// overdue takes the pairs that are to be closed: that were freed before a time, or to which somebody still sends.
-func (p *ports) overdue(net socket.Transport, before time.Time) (list []*keptPair) {
+// overdue takes pairs that are to be closed: that were freed before a time, or to which somebody still sends, or any
+// when few others are free. So many at the most.
+func (p *ports) overdue(net socket.Transport, before time.Time, most int) (list []*keptPair) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	few := len(p.queue) < p.total/4
+	few := p.short || len(p.queue) < p.total/4
 	p.kept[net] = slices.DeleteFunc(p.kept[net], func(k *keptPair) bool {
-		over := few || k.freed.Before(before) || k.late.Load()
+		over := len(list) < most && (few || k.freed.Before(before) || k.late.Load())
 		if over {
 			list = append(list, k)
 		}
@@ -134,11 +154,14 @@ func (p *ports) claim(port uint16) bool {
 	return true
 }
 
-// give takes a pair back.
-func (p *ports) give(port uint16, now time.Time) {
+// give takes back a pair that nobody has used since a time.
+func (p *ports) give(port uint16, freed time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queue = append(p.queue, restingPort{port: port, freed: now})
+	at, _ := slices.BinarySearchFunc(p.queue, freed, func(r restingPort, freed time.Time) int {
+		return cmp.Or(r.freed.Compare(freed), -1) // behind those of the same time
+	})
+	p.queue = slices.Insert(p.queue, at, restingPort{port: port, freed: freed})
 }
 
 func (p *ports) resting(r restingPort, now time.Time) bool {

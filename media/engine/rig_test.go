@@ -28,6 +28,8 @@ type fakeWire struct {
 	queued int
 	phones map[netip.AddrPort]*phone
 	mute   bool // count only: what is sent is not kept
+	closed int  // sockets, since the last Flush
+	most   int  // of closed
 }
 
 func newFakeWire() *fakeWire {
@@ -41,13 +43,18 @@ func (w *fakeWire) Open(local netip.AddrPort) (socket.ID, error) {
 }
 
 func (w *fakeWire) Name() string                           { return "fake" }
-func (w *fakeWire) Close(s socket.ID)                      { delete(w.open, s) }
 func (w *fakeWire) Watch(socket.ID, socket.Care)           {}
 func (w *fakeWire) Wake()                                  {}
 func (w *fakeWire) Poll(time.Duration)                     {}
 func (w *fakeWire) Collect(socket.ID, func(socket.Packet)) {}
 func (w *fakeWire) Stop()                                  { clear(w.open) }
 func (w *fakeWire) Lost() uint64                           { return 0 }
+
+func (w *fakeWire) Close(s socket.ID) {
+	delete(w.open, s)
+	w.closed++
+	w.most = max(w.most, w.closed)
+}
 
 func (w *fakeWire) Drain(receive func(socket.Packet)) {
 	for _, p := range w.in {
@@ -68,7 +75,7 @@ func (w *fakeWire) Queue(s socket.ID, to netip.AddrPort, data []byte) {
 
 func (w *fakeWire) Flush() (int, int) {
 	n := w.queued
-	w.queued = 0
+	w.queued, w.closed = 0, 0
 	w.sent += n
 	return n, 0
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	mathrand "math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -186,7 +187,9 @@ func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
 	}
 	l.room.look()
 	l.reported(now)
-	l.reports.from, l.reports.beside = p.From, l.latch.remote
+	if p.From == l.rtcpRemote() || l.protection.on || slices.ContainsFunc(packets, l.concerns) {
+		l.reports.from, l.reports.beside = p.From, l.latch.remote
+	}
 	came := now.Add(-p.Waited) // delays are measured with it
 	for _, packet := range packets {
 		if l.present(packet, came) {
@@ -194,6 +197,23 @@ func (l *leg) receiveRTCP(p socket.Packet, now time.Time) {
 		}
 		l.listenTo(packet, came)
 	}
+}
+
+// concerns says whether a report is of this leg's streams: one of another call on the same host, or of the port's last
+// call, is not.
+func (l *leg) concerns(packet rtcp.Packet) bool {
+	var from uint32
+	var about []rtcp.ReceptionReport
+	switch packet := packet.(type) {
+	case *rtcp.SenderReport:
+		from, about = packet.SSRC, packet.Reports
+	case *rtcp.ReceiverReport:
+		from, about = packet.SSRC, packet.Reports
+	default:
+		return false
+	}
+	return l.reception.Received() > 0 && from == l.reception.SSRC() ||
+		slices.ContainsFunc(about, func(r rtcp.ReceptionReport) bool { return r.SSRC == l.out.ssrc })
 }
 
 // listenTo takes what a report says of the stream that the party gets.

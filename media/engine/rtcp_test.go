@@ -126,6 +126,47 @@ func TestReportsMove(t *testing.T) {
 	}
 }
 
+// TestReportsOfAnotherCall: a report that comes from another port of the party's host moves ours only when it is of the
+// leg's streams: it may be of the call that has had the ports before.
+func TestReportsOfAnotherCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		report func(l *leg, theirs uint32) rtcp.Packet
+		moves  bool
+	}{
+		"another's sender report": {report: func(*leg, uint32) rtcp.Packet { return &rtcp.SenderReport{SSRC: 7} }},
+		"another's receiver report": {report: func(*leg, uint32) rtcp.Packet {
+			return &rtcp.ReceiverReport{SSRC: 7, Reports: []rtcp.ReceptionReport{{SSRC: 8}}}
+		}},
+		"a sender report of its stream": {moves: true, report: func(_ *leg, theirs uint32) rtcp.Packet {
+			return &rtcp.SenderReport{SSRC: theirs}
+		}},
+		"a receiver report of our stream": {moves: true, report: func(l *leg, _ uint32) rtcp.Packet {
+			return &rtcp.ReceiverReport{SSRC: 7, Reports: []rtcp.ReceptionReport{{SSRC: l.out.ssrc}}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, labConfig(nil))
+			a := r.phone(1, codec.PCMA)
+			r.run(time.Second)
+			l, before := r.session.room.leg(1), netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+1)
+			from := netip.AddrPortFrom(a.addr.Addr(), a.addr.Port()+7)
+			data, err := c.report(l, a.header.SSRC).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.wire.in = append(r.wire.in, socket.Packet{Socket: r.wire.socketAt(a.port + 1), From: from, Data: data})
+			r.step()
+			want := before
+			if c.moves {
+				want = from
+			}
+			if got := l.rtcpRemote(); got != want {
+				t.Errorf("our reports go to %v, want %v", got, want)
+			}
+		})
+	}
+}
+
 // TestStrayReports: what is no sound on the RTP port, RTCP that nobody agreed to have there above all, begins no new
 // stream: neither the mix nor the statistics notice.
 func TestStrayReports(t *testing.T) {

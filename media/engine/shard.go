@@ -2,6 +2,7 @@ package engine
 
 import (
 	"log/slog"
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type shard struct {
 	routes   uint32              // kernel.Relay.Routes
 	routesAt time.Time           // when it was asked for
 	gives    int                 // so many directions the kernel may still be given in this tick
-	keptAt   time.Time           // closeKept was done
+	keptAt   time.Time           // closeSome was done with
 	sweepAt  time.Time           // what the process before has left to the kernel is over then; zero: not this shard's
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
@@ -130,9 +131,8 @@ func (s *shard) step(now time.Time) {
 	}
 	s.catchUp(now)
 	s.flush()
-	if now.Sub(s.keptAt) >= time.Second {
+	if now.Sub(s.keptAt) >= time.Second && s.closeSome(time.Now()) {
 		s.keptAt = now
-		s.closeKept(time.Now().Add(-keepFor))
 	}
 }
 
@@ -294,10 +294,6 @@ func (s *shard) close(l *leg) {
 	}
 }
 
-// keptQuiet: so long after a call its last packets may come, RFC 3550 §6.3.7 aside; what comes later is of somebody who
-// goes on.
-const keptQuiet = time.Second
-
 // vacate keeps the ports of a leg that has ended open for another, or closes them.
 func (s *shard) vacate(p pair) {
 	if p.kept == nil {
@@ -322,13 +318,30 @@ func (s *shard) closePair(p pair, freed time.Time) {
 	s.ports[p.network].give(p.port, freed)
 }
 
-// closeKept closes the ports that nobody has wanted since a time, or to which somebody still sends.
-func (s *shard) closeKept(since time.Time) {
+// closedAtOnce: so many pairs are closed in a step. It takes some ten system calls, and words with the keeper.
+const closedAtOnce = 8
+
+// closeSome closes ports that nobody has wanted for long, or to which somebody still sends; true: no more are left. As
+// the sound is going to another process all are to be closed.
+func (s *shard) closeSome(now time.Time) bool {
+	before := now.Add(-keepFor)
+	if s.marked {
+		before = now
+	}
+	return s.closeKept(before, closedAtOnce) < closedAtOnce
+}
+
+func (s *shard) closeKept(before time.Time, most int) (closed int) {
 	for _, pool := range s.ports {
-		for _, k := range pool.overdue(s.net, since) {
+		for _, k := range pool.overdue(s.net, before, most-closed) {
+			closed++
+			if k.late.Load() {
+				k.freed = time.Now()
+			}
 			s.closePair(k.pair, k.freed)
 		}
 	}
+	return closed
 }
 
 // finish leaves nothing behind: orders that came too late may hold open ports.
@@ -345,7 +358,9 @@ func (s *shard) finish() {
 			s.end(s.groups[i][0])
 		}
 	}
-	s.closeKept(time.Now())
+	if !s.leaving { // a keeper has what is still open, until the next process does not take it
+		s.closeKept(time.Now(), math.MaxInt)
+	}
 	s.net.Stop()
 	close(s.occurred)
 }
