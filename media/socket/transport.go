@@ -63,8 +63,8 @@ const (
 	Idly                 // by Drain, when it costs least: of a port that nobody has
 )
 
-// Transport moves the datagrams of one shard. Open, Close, Wake and Lost may be called
-// by anyone; the rest, and Stop last of all, only by the shard's thread.
+// Transport moves the datagrams of one shard. Open, Wake, Lost, and Close of what has never been
+// watched may be called by anyone; the rest, and Stop last of all, only by the shard's thread.
 type Transport interface {
 	Name() string                               // for the log and the metrics
 	Open(local netip.AddrPort) (ID, error)      // bound: nobody else gets the port until Close
