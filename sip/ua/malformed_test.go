@@ -63,6 +63,19 @@ func TestMalformedIsAnswered(t *testing.T) {
 	r.inbox.empty(t)
 }
 
+// An INVITE without To is refused also when it names a call that there is.
+func TestNoToInACall(t *testing.T) {
+	r := newRig(t, nil)
+	r.Bind("ours@switch", r.inbox)
+	p := r.udp(trunkHost)
+	q := p.request("INVITE", "1101")
+	q.callID = "ours@switch"
+	wantCode(t, p.ask(strings.Replace(q.String(), "\r\nTo: <sip:110@liandong.lab>", "", 1)), 400)
+	if n := r.Stats().Panics; n != 0 {
+		t.Errorf("%d panics", n)
+	}
+}
+
 func TestNobodyToAnswer(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.udp(trunkHost)

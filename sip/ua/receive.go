@@ -39,7 +39,8 @@ func (in *inbound) inDialog() bool {
 	case gosip.BYE, gosip.CANCEL, gosip.PRACK, gosip.UPDATE, gosip.INFO:
 		return true
 	}
-	return in.req.To().Params.Has("tag")
+	to := in.req.To()
+	return to != nil && to.Params.Has("tag") // what has none is refused
 }
 
 // receive handles one message of a socket, in the order of the wire. ok is
