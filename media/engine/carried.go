@@ -101,11 +101,14 @@ func (l *leg) plain(now time.Time) bool {
 	hears := l.ready && l.stream.Send && l.rewriter.live && l.rewriter.ssrc == s.reception.SSRC() && l.packer == nil &&
 		!l.crossfade.due && !l.keyWaits() && !now.Before(l.dialTill)
 	says := s.ready && s.stream.Receive && len(s.relays) == 1 && s.mixers == 0 && s.voice.playout == nil &&
-		s.toneKeys == nil && !s.keyDown && !s.muted(now) && s.feeds == nil
+		s.toneKeys == nil && !s.keyDown && !s.muted(now) && s.feeds == nil && !s.record.paused()
 	open := !l.protection.on && !s.protection.on && l.room.sniffer == nil
 	latched := l.latch.locked && s.latch.locked
 	return hears && says && open && latched && s.inbound.codec == l.stream.Codec && l.out.clock == carriedClock
 }
+
+// paused says that who records keeps nothing now: no copies are made either.
+func (c Record) paused() bool { return c.Tap != nil && c.Tap.Paused() }
 
 // local is where the party's sound comes to.
 func (l *leg) local() netip.AddrPort { return netip.AddrPortFrom(l.network().Address, l.pair.port) }
@@ -289,8 +292,8 @@ func (s *shard) askRoutes(now time.Time) {
 	}
 }
 
-// mind counts what the kernel has relayed since the last tick, and takes back what has broken off, or needs another
-// lead.
+// mind counts what the kernel has relayed since the last tick, and takes back what has broken off, is not to be kept,
+// or needs another lead.
 func (r *room) mind(now time.Time) {
 	for _, l := range r.legs {
 		if l.left != nil {
@@ -300,7 +303,8 @@ func (r *room) mind(now time.Time) {
 			continue
 		}
 		p := l.look()
-		if !p.Runs || now.Sub(l.out.at) > coverAfter+l.out.clock.Duration(l.out.span) || l.strays() {
+		late := now.Sub(l.out.at) > coverAfter+l.out.clock.Duration(l.out.span)
+		if !p.Runs || late || l.carried.source.record.paused() || l.strays() {
 			l.takeBack()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,7 +140,10 @@ type tapes struct {
 	lost  map[int]int // between two
 
 	newest time.Time
+	paused atomic.Bool
 }
+
+func (k *tapes) Paused() bool { return k.paused.Load() }
 
 func (k *tapes) Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time) {
 	if k.stamp == nil {
@@ -181,6 +185,37 @@ func (k *tapes) whole(least int) {
 			k.t.Errorf("channel %d: %d packets, and %d are missing", channel, k.count[channel], k.lost[channel])
 		}
 	}
+}
+
+// TestCarriedPause: while a recording is paused the kernel has nothing of who is recorded, and no copies.
+func TestCarriedPause(t *testing.T) {
+	e := carriedBy(t, loopbackConfig(t, 4), socket.Default())
+	s := e.NewSession("paused", func(Event) {})
+	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+	kept := &tapes{t: t, of: map[int]*handset{1: a}}
+	s.Do(Record{Leg: 1, Tap: kept, Channel: 1})
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	has := func(leg int) (has bool) {
+		inShard(s, func() { has = s.room.legs[leg-1].carried != nil })
+		return has
+	}
+	for range 2 {
+		eventually(t, "the kernel has both directions", func() bool { return has(1) && has(2) })
+		kept.paused.Store(true)
+		eventually(t, "it has no more what leg 1 says", func() bool { return !has(2) })
+		was := b.count()
+		eventually(t, "it is not given it for longer than it needs else, and the other direction is", func() bool {
+			if has(2) {
+				t.Fatal("the kernel has what is not to be kept")
+			}
+			return b.count() > was+3*steadyCourse && b.hears(a) && has(1)
+		})
+		kept.paused.Store(false)
+	}
+	eventually(t, "the kernel has both directions again", func() bool { return has(1) && has(2) })
+	inShard(s, func() { kept.whole(4 * steadyCourse) })
+	b.inOrder()
 }
 
 // TestCarriedGoesOn: a process leaves, or dies, while the kernel has its calls: what the parties hear goes on without

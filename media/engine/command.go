@@ -109,6 +109,9 @@ type Head struct {
 // kernel has relayed is a while ago. One without a payload was lost on its way here.
 type Tap interface {
 	Put(channel int, id codec.ID, ts uint32, payload []byte, now time.Time)
+	// Paused says that nothing is kept of what is said now: meanwhile the kernel does not relay it, nor copy it. May be
+	// asked by anyone.
+	Paused() bool
 }
 
 // Close ends a leg and frees its ports.

@@ -24,6 +24,8 @@ func (c *tape) Put(channel int, id codec.ID, _ uint32, payload []byte, now time.
 	}
 }
 
+func (c *tape) Paused() bool { return false }
+
 func newTape() *tape { return &tape{sound: map[int][]byte{}, keep: true} }
 
 // spoken is what a phone has said, as its packets had it.

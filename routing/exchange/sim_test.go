@@ -118,6 +118,7 @@ type simCall struct {
 // simTape is a call's recording.
 type simTape struct{ c *simCall }
 
+func (t simTape) Paused() bool     { return t.c.paused }
 func (t simTape) Pause(time.Time)  { t.c.paused = true }
 func (t simTape) Resume(time.Time) { t.c.paused = false }
 func (t simTape) Concern(string)   {}

@@ -275,6 +275,9 @@ func (c *Core) retape() {
 		return
 	}
 	at, now := *c.tapeBegan, c.wall(c.now)
+	if !c.state.Recording.On && !at.Paused { // the process before was about to: since when is not known
+		at.Paused, at.Pauses = true, append(slices.Clone(at.Pauses), record.Pause{From: now})
+	}
 	c.tapeBy(func() (LiveRecording, error) { return c.world.Retape(at, now) })
 	for _, l := range c.state.Legs {
 		if l.Channel == 0 {

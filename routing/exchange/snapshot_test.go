@@ -140,3 +140,28 @@ func TestPositionOfARecordingIsRead(t *testing.T) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 }
+
+// A pause that the process before was about to begin is one from where it left off: what was said until now may have
+// been said in it.
+func TestRetapePaused(t *testing.T) {
+	at := time.Unix(1712109600, 0)
+	for _, on := range []bool{true, false} {
+		began := record.Position{Began: at, Pauses: []record.Pause{{From: at, To: at.Add(time.Second)}}}
+		var got record.Position
+		c := &Core{tapeBegan: &began, now: at.Add(time.Minute)}
+		c.state.Recording.On = on
+		c.world.Retape = func(p record.Position, _ time.Time) (LiveRecording, error) {
+			got = p
+			return simTape{&simCall{}}, nil
+		}
+		c.retape()
+		for _, a := range c.acts {
+			if a.do != nil {
+				a.do()
+			}
+		}
+		if n := len(got.Pauses); got.Paused == on || on && n != 1 || !on && (n != 2 || got.Pauses[1].From != c.now) {
+			t.Errorf("on %v: it goes on as %+v", on, got)
+		}
+	}
+}

@@ -165,7 +165,7 @@ func (r *Relay) hold(k socket.Keeper, name string, fd int) {
 func (r *Relay) share() (err error) {
 	r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err == nil {
-		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, unix.PROT_READ, unix.MAP_SHARED)
+		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	}
 	if err != nil {
 		return fmt.Errorf("kernel: the memory of the flows: %w", err)
@@ -475,10 +475,11 @@ func (r *Relay) tape(m state, f Flow) bool {
 	}
 }
 
-// vacate gives a place back.
+// vacate gives a place back. Nothing of what was said stays there.
 func (r *Relay) vacate(s Slot) {
 	m := r.state(s)
 	if tape := m.load(slotTape); tape != 0 {
+		clear(r.taped[(tape-1)*tapeBytes:][:tapeBytes])
 		r.freeTapes <- tape - 1
 	}
 	m.store(slotOwned, 0)

@@ -432,8 +432,12 @@ func TestTapes(t *testing.T) {
 				}
 			}
 		}
-		a.free()
-		b.free()
+		for _, c := range []*call{a, b} {
+			tape := r.taped[(r.state(c.slot).load(slotTape)-1)*tapeBytes:][:tapeBytes]
+			if c.free(); slices.Max(tape) != 0 {
+				t.Error("what was said can be read still when the flow is over")
+			}
+		}
 	}
 	if n := len(r.freeTapes); n != MostTapes {
 		t.Errorf("%d tapes are free, want all %d", n, MostTapes)
