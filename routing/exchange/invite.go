@@ -75,7 +75,7 @@ func (c *Core) invited(p *party, i leg.Invited) {
 	case c.before.Rounds > maxHistory:
 		c.looped(p, 482, i)
 	default:
-		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: dialed,
+		c.fact(call.Arrived{Ref: c.state.Ref, Peer: c.peerOf(i), Caller: c.callerOf(i), Dialed: strings.Clone(dialed),
 			Hotline: line.ID, Record: c.newID(), Test: c.origin.Test})
 	}
 }
@@ -87,7 +87,9 @@ func (c *Core) callerOf(i leg.Invited) number.Number {
 		return number.Number{E164: c.origin.User, Raw: c.origin.User, Status: number.OK, Source: "from"}
 	}
 	t, ok := c.dir.Trunks[c.origin.Trunk]
-	return c.dir.Plan.Read(i.Identity, ok && t.Trusted)
+	n := c.dir.Plan.Read(i.Identity, ok && t.Trusted)
+	n.E164, n.Raw = strings.Clone(n.E164), strings.Clone(n.Raw) // they outlive the message, which they were pieces of
+	return n
 }
 
 // peerOf reads what another switch calls the call and its matter (RFC 7433), as ids writes it: from a trunk that is
