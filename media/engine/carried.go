@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/rtp"
@@ -258,7 +259,7 @@ func (r *room) look() {
 // comesUp: a packet has come here though the kernel has the party's. Its own are odd, and all that follow come, too.
 func (l *leg) comesUp(from netip.AddrPort) {
 	switch {
-	case l.feeds == nil && l.checkpoints.restored && l.record.Tap != nil:
+	case l.feeds == nil && l.record.Tap != nil && (l.checkpoints.restored || l.room.owing):
 		l.room.replay() // it has come later
 	case l.feeds == nil:
 	case from == l.latch.remote:
@@ -295,6 +296,9 @@ func (s *shard) askRoutes(now time.Time) {
 // mind counts what the kernel has relayed since the last tick, and takes back what has broken off, is not to be kept,
 // or needs another lead.
 func (r *room) mind(now time.Time) {
+	if r.owing {
+		r.settle(now)
+	}
 	for _, l := range r.legs {
 		if l.left != nil {
 			l.decide(now)
@@ -341,6 +345,9 @@ func (l *leg) inherit(now time.Time) {
 		return
 	}
 	l.left = &left{slot: slot, flow: f, until: now.Add(inheritance)}
+	if f.Taped {
+		l.room.owing, l.room.until = true, l.left.until
+	}
 	if f.OutSSRC != l.out.ssrc {
 		l.shard.kernel.Stop(slot)
 		l.shard.kernel.Free(slot)
@@ -391,7 +398,11 @@ func (l *leg) succeed() {
 	h := l.left
 	l.room.replay()
 	p := l.shard.kernel.Stop(h.slot)
-	if s := l.room.speaks(h); s != nil {
+	switch s := l.room.speaks(h); {
+	case s == nil:
+	case s.record.Tap == nil && h.flow.Taped && l.shard.now.Before(h.until):
+		s.owe(h, p)
+	default:
 		s.replay(h.slot, &h.flow, h.replayed, p)
 	}
 	l.follow(h, p)
@@ -404,6 +415,9 @@ func (l *leg) succeed() {
 
 // succeed takes over all that the kernel relays for the process before to a party or of what it says; nil: to any.
 func (r *room) succeed(party *leg) {
+	if r.owing {
+		r.replay()
+	}
 	for _, l := range r.legs {
 		if l.left != nil && (party == nil || l == party || l.left.flow.At == party.local()) {
 			l.succeed()
@@ -429,8 +443,60 @@ func (r *room) awaitsTaps() bool {
 				return true
 			}
 		}
+		if len(l.owed) > 0 && l.record.Tap == nil {
+			return true
+		}
 	}
 	return false
+}
+
+// copied is a packet that is kept for who is to record the party here and does not yet: one of those that the kernel
+// has copied for the process before and does not relay any more, or one that came here behind them.
+type copied struct {
+	codec   codec.ID
+	stamp   uint32
+	at      time.Time
+	payload []byte
+}
+
+// taped says that the process before recorded the party, by what the kernel relays or has relayed for it.
+func (s *leg) taped() bool {
+	return len(s.owed) > 0 || slices.ContainsFunc(s.room.legs, func(l *leg) bool {
+		return l.left != nil && l.left.flow.Taped && l.left.flow.At == s.local()
+	})
+}
+
+// owe keeps what the kernel has copied of the party.
+func (s *leg) owe(h *left, p kernel.Progress) {
+	first := max(h.replayed, p.Packets-min(p.Packets, s.shard.kernel.Copies(h.slot)))
+	var list []copied
+	for n := first; n < p.Packets; n++ {
+		payload := make([]byte, h.flow.Payload)
+		if at, ok := s.shard.kernel.Copy(h.slot, n, payload); ok {
+			stamp := p.Timestamp - uint32(p.Packets-1-n)*h.flow.Span
+			list = append(list, copied{s.inbound.codec, stamp, at, payload})
+		}
+	}
+	s.owed = append(list, s.owed...)
+}
+
+// pay gives who records the oldest of what is kept for it.
+func (s *leg) pay() {
+	c := s.owed[0]
+	s.owed = s.owed[1:]
+	s.record.Tap.Put(s.record.Channel, c.codec, c.stamp, c.payload, c.at)
+}
+
+// settle gives who records here by now what is kept for it, all parties' together, and forgets what nobody has wanted
+// for too long.
+func (r *room) settle(now time.Time) {
+	if r.owing = r.awaitsTaps() && now.Before(r.until); r.owing {
+		return
+	}
+	r.replay()
+	for _, l := range r.legs {
+		l.owed = nil
+	}
 }
 
 // untaped takes over what of a party the kernel relays without copies, now that it is recorded.
@@ -447,27 +513,39 @@ func (r *room) untaped(party *leg) {
 func (r *room) replay() {
 	for {
 		var next *leg
+		var owed bool
 		var oldest time.Time
 		var progress kernel.Progress
 		for _, l := range r.legs {
 			if at, p, ok := l.replays(); ok && (next == nil || at.Before(oldest)) {
-				next, oldest, progress = l, at, p
+				next, owed, oldest, progress = l, false, at, p
+			}
+			pays := len(l.owed) > 0 && l.record.Tap != nil
+			if pays && (next == nil || l.owed[0].at.Before(oldest)) {
+				next, owed, oldest = l, true, l.owed[0].at
 			}
 		}
-		if next == nil {
+		switch {
+		case next == nil:
 			return
+		case owed:
+			next.pay()
+		default:
+			h := next.left
+			r.speaks(h).replayOne(h.slot, &h.flow, h.replayed, progress)
+			h.replayed++
 		}
-		h := next.left
-		r.speaks(h).replayOne(h.slot, &h.flow, h.replayed, progress)
-		h.replayed++
 	}
 }
 
-// replays says that there are copies of what the kernel relays to the leg for the process before, and when the oldest
-// has come that nobody has had here.
+// replays says that there are copies of what the kernel relays to the leg for the process before and somebody records,
+// and when the oldest has come that nobody has had here.
 func (l *leg) replays() (at time.Time, p kernel.Progress, ok bool) {
 	h, k := l.left, l.shard.kernel
-	if h == nil || !h.flow.Taped || l.room.speaks(h) == nil {
+	if h == nil || !h.flow.Taped {
+		return at, p, false
+	}
+	if s := l.room.speaks(h); s == nil || s.record.Tap == nil {
 		return at, p, false
 	}
 	if p, ok = k.Read(h.slot); !ok {

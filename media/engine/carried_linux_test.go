@@ -293,6 +293,66 @@ func TestCarriedGoesOn(t *testing.T) {
 	}
 }
 
+// TestCarriedEndsUnrecorded: a party whose flow has ended is back before anybody records it here, or its partner:
+// nothing that either has said meanwhile is lost to who does then, and the order is kept.
+func TestCarriedEndsUnrecorded(t *testing.T) {
+	sockets := socket.Default()
+	sockets.Keeper = sockettest.NewKeeper()
+	cfg := loopbackConfig(t, 4)
+	first := carriedBy(t, cfg, sockets)
+	reported := &states{known: map[LegID]LegState{}}
+	s := first.NewSession("one", reported.sink)
+	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
+	before, kept := &tapes{t: t, of: map[int]*handset{1: a, 2: b}}, &tapes{t: t, of: map[int]*handset{1: a, 2: b}}
+	record := func(on Tap) {
+		s.Do(Record{Leg: 1, Tap: on, Channel: 1})
+		s.Do(Record{Leg: 2, Tap: on, Channel: 2})
+	}
+	record(before)
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
+	was := a.count()
+	eventually(t, "they talk", func() bool { return a.count() > was+70 && carries(s) == 2 })
+	first.Leave()
+	was = a.count()
+	eventually(t, "they talk though nobody is there", func() bool { return a.count() > was+20 })
+	a.pause()
+	was = a.count()
+	eventually(t, "one says nothing", func() bool { return a.count() > was+5 })
+	second := carriedBy(t, cfg, sockets)
+	s, err := second.Restore("one", reported.sink, reported.list())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hear(s, 1, 2)
+	hear(s, 2, 1)
+	a.resume()
+	over := false
+	eventually(t, "the flow of the one is over", func() bool {
+		inShard(s, func() { over = s.room.leg(2).left == nil && s.room.leg(2).carried == nil })
+		return over
+	})
+	record(kept)
+	eventually(t, "the kernel has both directions again", func() bool { return carries(s) == 2 })
+	inShard(s, func() {
+		s.room.look()
+		for channel, least := range map[int]int{1: 40, 2: 50} {
+			missing := int32(kept.first[channel] - before.stamp[channel] - frameSamples)
+			if before.count[channel] == 0 || kept.count[channel] < least || missing > 0 {
+				t.Errorf("channel %d: %d packets from %d on, the process before had it until %d", channel,
+					kept.count[channel], kept.first[channel], before.stamp[channel])
+			}
+		}
+		if kept.lost[2] != 0 || kept.lost[1] > 60 {
+			t.Errorf("lost %v", kept.lost)
+		}
+		if len(s.room.leg(1).owed)+len(s.room.leg(2).owed) > 0 || s.room.owing {
+			t.Error("something is kept still")
+		}
+	})
+}
+
 // TestCarriedEnds: what the kernel relays for the process before is taken over at once when it is to be recorded or
 // looked at here, and when one of the parties leaves.
 func TestCarriedEnds(t *testing.T) {
@@ -322,7 +382,7 @@ func TestCarriedEnds(t *testing.T) {
 		s.Do(c)
 		inShard(s, func() {
 			for _, l := range s.room.legs {
-				if l.left != nil && (ref != "record" || l.left.flow.At == s.room.legs[0].local()) {
+				if l.left != nil && (ref != "record" || l.left.flow.At == s.room.leg(1).local()) {
 					t.Errorf("%s: the kernel goes on with leg %d", ref, l.id)
 				}
 			}

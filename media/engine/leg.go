@@ -64,6 +64,7 @@ type leg struct {
 	carried     *carried // what the kernel relays to it; nil: nothing
 	feeds       *leg     // to whom the kernel relays what the party sends; nil: to nobody
 	left        *left    // what the kernel relays to it for the process before; nil: nothing
+	owed        []copied // what it has said, for who is to record it here
 	packer      *packer  // nil: frames are encoded one by one, most of them in advance
 	pair        pair
 	room        *room

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtp"
@@ -131,6 +132,8 @@ func (l *leg) audio(id codec.ID, packet *rtp.Packet, now time.Time) {
 	}
 	if tap := l.record.Tap; tap != nil && !l.muted(now) { // evidence is what was said, also to nobody
 		tap.Put(l.record.Channel, id, packet.Timestamp, packet.Payload, now)
+	} else if l.room.owing && tap == nil && !l.muted(now) && l.taped() {
+		l.owed = append(l.owed, copied{id, packet.Timestamp, now, slices.Clone(packet.Payload)})
 	}
 	if !l.stream.Receive || l.muted(now) || l.stale(now) {
 		return

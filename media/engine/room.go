@@ -18,7 +18,9 @@ type room struct {
 	rest    uint8 // so many ticks it can be left alone
 	rested  int   // so many it has been left alone, up to this one
 	survey  survey
-	sniffer Sniffer // nil: nobody looks
+	sniffer Sniffer   // nil: nobody looks
+	owing   bool      // who records here may have to get copies of the time before
+	until   time.Time // with owing: is waited for who records
 }
 
 func (r *room) leg(id LegID) *leg {
@@ -114,7 +116,9 @@ func (r *room) pause(now time.Time) uint8 {
 	ticks := silentTicks
 	for _, l := range r.legs {
 		switch {
-		case l.left != nil || l.mode != relaying || l.care != socket.Promptly || l.keyWaits() || now.Before(l.dialTill):
+		case l.left != nil || len(l.owed) > 0 || l.mode != relaying || l.care != socket.Promptly || l.keyWaits():
+			return 0
+		case now.Before(l.dialTill):
 			return 0
 		case l.resting():
 		case !l.rewriter.live || now.Sub(l.out.at) > 2*frameTime:
