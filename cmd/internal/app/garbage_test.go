@@ -53,7 +53,7 @@ func TestCollectLater(t *testing.T) {
 	await("a small heap", floor)
 	parked, over := make(chan struct{}), sync.WaitGroup{}
 	for range 2000 {
-		over.Go(func() { deep(100); <-parked })
+		over.Go(func() { deep(100, parked) })
 	}
 	await("many goroutines", floor)
 	close(parked)
@@ -72,10 +72,11 @@ func TestCollectLater(t *testing.T) {
 	}
 }
 
-// deep takes room on the stack.
-func deep(n int) int {
+// deep takes room on the stack until it is over.
+func deep(n int, over <-chan struct{}) {
 	if n == 0 {
-		return 0
+		<-over
+		return
 	}
-	return deep(n-1) + n
+	deep(n-1, over)
 }
