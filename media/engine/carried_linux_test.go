@@ -118,7 +118,7 @@ func carriedCall(t *testing.T, sockets socket.Config) {
 	s.Do(Record{Leg: 1})
 	s.Do(Record{Leg: 2})
 	together()
-	kept.whole(40)
+	kept.whole(20)
 	a.inOrder()
 	b.inOrder()
 	if got := e.Stats(); got.PacketsIn < 300 || got.PacketsOut < 300 || got.Strangers != 0 {
@@ -262,7 +262,7 @@ func TestCarriedGoesOn(t *testing.T) {
 		eventually(t, "the kernel has them for the next process", func() bool { return carries(s) == 2 })
 		inShard(s, func() {
 			s.room.look()
-			kept.whole(30) // of the time without a process, too
+			kept.whole(20) // of the time without a process, too
 			for channel, last := range before.stamp {
 				if int32(kept.first[channel]-last) > int32(frameSamples) {
 					t.Errorf("channel %d: the next process records from %d on, the one before until %d", channel,
