@@ -212,7 +212,7 @@ func (e *Engine) Mark() {
 			for _, rooms := range s.groups {
 				s.leave(rooms)
 			}
-			s.marked, s.keptAt = true, time.Time{}
+			s.marked, s.closedAt = true, time.Time{}
 		}})
 	}
 	e.Turn()
@@ -306,7 +306,7 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 			if k := pool.reuse(net, time.Now(), pool.rest); k != nil {
 				return k.pair, nil
 			}
-			e.closeKept()
+			e.wantPorts()
 			e.refused.Add(1)
 			return pair{}, errors.Join(fmt.Errorf("%w in network %q", err, network), last)
 		}
@@ -323,10 +323,10 @@ func (e *Engine) bind(network string, net socket.Transport) (pair, error) {
 	return pair{}, last
 }
 
-// closeKept has all shards close what they keep open where there are no more ports.
-func (e *Engine) closeKept() {
+// wantPorts has all shards look in their next step for ports to close, where there are no more.
+func (e *Engine) wantPorts() {
 	for _, s := range e.shards {
-		s.post(order{what: func() { s.keptAt = time.Time{} }})
+		s.post(order{what: func() { s.closedAt = time.Time{} }})
 	}
 }
 

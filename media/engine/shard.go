@@ -49,7 +49,7 @@ type shard struct {
 	routes   uint32              // kernel.Relay.Routes
 	routesAt time.Time           // when it was asked for
 	gives    int                 // so many directions the kernel may still be given in this tick
-	keptAt   time.Time           // closeSome was done with
+	closedAt time.Time           // closeSome last found no more then
 	sweepAt  time.Time           // what the process before has left to the kernel is over then; zero: not this shard's
 	leaving  bool                // with stopping: the legs go on in another process
 	marked   bool                // the legs are another process's, and only their sound goes on here
@@ -131,8 +131,8 @@ func (s *shard) step(now time.Time) {
 	}
 	s.catchUp(now)
 	s.flush()
-	if now.Sub(s.keptAt) >= time.Second && s.closeSome(time.Now()) {
-		s.keptAt = now
+	if now.Sub(s.closedAt) >= time.Second && s.closeSome(time.Now()) {
+		s.closedAt = now
 	}
 }
 

@@ -13,15 +13,15 @@ import (
 // on the way, here the message is written once and copied once.
 func Bytes(m gosip.Message) []byte {
 	var room [2048]byte // most messages fit, and it costs nothing
-	return bytes.Clone(AppendMessage(room[:0], m))
+	return bytes.Clone(appendMessage(room[:0], m))
 }
 
-// AppendMessage appends a message as on the wire.
-func AppendMessage(b []byte, m gosip.Message) []byte {
+// appendMessage appends a message as on the wire.
+func appendMessage(b []byte, m gosip.Message) []byte {
 	switch m := m.(type) {
 	case *gosip.Request:
 		b = append(append(b, m.Method...), ' ')
-		b = append(append(AppendURI(b, &m.Recipient), ' '), m.SipVersion...)
+		b = append(append(appendURI(b, &m.Recipient), ' '), m.SipVersion...)
 	case *gosip.Response:
 		b = append(append(b, m.SipVersion...), ' ')
 		b = append(strconv.AppendInt(b, int64(m.StatusCode), 10), ' ')
@@ -30,7 +30,7 @@ func AppendMessage(b []byte, m gosip.Message) []byte {
 	b = append(b, "\r\n"...)
 	for _, h := range fieldsOf(m) {
 		b = append(append(b, h.Name()...), ": "...)
-		b = append(AppendValue(b, h), "\r\n"...)
+		b = append(appendValue(b, h), "\r\n"...)
 	}
 	return append(append(b, "\r\n"...), m.Body()...)
 }
@@ -55,11 +55,11 @@ func SetBody(m gosip.Message, body []byte) {
 // Value is the value of a header field.
 func Value(h gosip.Header) string {
 	var room [256]byte
-	return string(AppendValue(room[:0], h))
+	return string(appendValue(room[:0], h))
 }
 
-// AppendValue appends the value of a header field.
-func AppendValue(b []byte, h gosip.Header) []byte {
+// appendValue appends the value of a header field.
+func appendValue(b []byte, h gosip.Header) []byte {
 	switch h := h.(type) {
 	case *gosip.ViaHeader:
 		return appendVia(b, h)
@@ -100,18 +100,18 @@ func AppendParty(b []byte, display string, uri *gosip.Uri, params gosip.HeaderPa
 	if display != "" {
 		b = append(append(append(b, '"'), display...), `" `...)
 	}
-	b = append(AppendURI(append(b, '<'), uri), '>')
+	b = append(appendURI(append(b, '<'), uri), '>')
 	return appendParams(b, ';', ';', params)
 }
 
 // URIText is a URI without angle brackets.
 func URIText(uri *gosip.Uri) string {
 	var room [256]byte
-	return string(AppendURI(room[:0], uri))
+	return string(appendURI(room[:0], uri))
 }
 
-// AppendURI appends a URI without angle brackets.
-func AppendURI(b []byte, uri *gosip.Uri) []byte {
+// appendURI appends a URI without angle brackets.
+func appendURI(b []byte, uri *gosip.Uri) []byte {
 	if uri.Scheme == "" {
 		b = append(b, "sip"...)
 	}
