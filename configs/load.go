@@ -122,7 +122,7 @@ func Parse(name string, src []byte, o Options) (*Config, error) {
 	c := Default()
 	c.Lang = cmp.Or(o.Lang, c.Lang)
 	lang := cmp.Or(setLang(o.Set), spokenLang(src), o.Lang, bothLangs)
-	go shippedClips() // they take as long to make as the rest of a usual config; it ends by itself, and who needs them waits
+	go shippedClips() // as long as the rest of a usual config takes; it ends by itself, who needs them waits
 	root, ok := d.parse(src)
 	if !ok {
 		return nil, d.problems(lang)

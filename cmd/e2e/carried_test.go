@@ -40,7 +40,8 @@ func TestCarriedCallOutlivesItsProcess(t *testing.T) {
 	}
 	t.Parallel()
 	s := startServing(t, miniredis.RunT(t).Addr(), "media.kernel_relay=true", "hotlines.110.recording.mode=always",
-		"hotlines.110.recording.announce=none")
+		"hotlines.110.recording.announce=none", "hotlines.12345.recording.mode=always",
+		"hotlines.12345.recording.announce=none")
 	desk := s.desk(t, "1101", deskTone, phone.AnswerAfter(0))
 	partner := s.desk(t, "2101", partnerTone, phone.AnswerAfter(0))
 	c := s.call(t, s.caller(t, callerTone), "110")

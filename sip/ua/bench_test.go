@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,6 +37,8 @@ func TestReadAllocates(t *testing.T) {
 	data := []byte(benchInvite)
 	least := 1000.0 // what other tests have left running allocates as well
 	for range 10 {
+		runtime.GC() // the next reader is a new one, in which other header fields meet
+		runtime.GC()
 		least = min(least, testing.AllocsPerRun(100, func() { _, _ = read(data) }))
 	}
 	if least > 6 {

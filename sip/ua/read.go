@@ -113,6 +113,7 @@ type reader struct {
 	one
 	fields []gosip.Header   // of the message, in order; its array is used again
 	others [64]gosip.Header // see other; some of the messages before
+	seed   maphash.Seed     // nobody else knows which of them meet
 }
 
 // one is what a reader knows of its message.
@@ -127,7 +128,11 @@ type one struct {
 	contacts bool // there was one
 }
 
-var readers = sync.Pool{New: func() any { return &reader{fields: make([]gosip.Header, 0, 24)} }}
+var readers = sync.Pool{New: func() any { return newReader() }}
+
+func newReader() *reader {
+	return &reader{fields: make([]gosip.Header, 0, 24), seed: maphash.MakeSeed()}
+}
 
 // done gives the reader back for another message.
 func (r *reader) done() {
@@ -136,13 +141,10 @@ func (r *reader) done() {
 	readers.Put(r)
 }
 
-// othersSeed is of this process: nobody else knows which texts meet.
-var othersSeed = maphash.MakeSeed()
-
 // other is a header field that the library does not know. A peer says the same of itself in all its messages, as in
 // User-Agent and Allow; they share it, as nobody changes a message. It is no piece of the head of one.
 func (r *reader) other(name, value string) gosip.Header {
-	at := &r.others[maphash.String(othersSeed, value)%uint64(len(r.others))]
+	at := &r.others[maphash.String(r.seed, value)%uint64(len(r.others))]
 	if h := *at; h == nil || h.Name() != name || h.Value() != value {
 		*at = gosip.NewHeader(strings.Clone(name), strings.Clone(value))
 	}

@@ -34,7 +34,7 @@ func TestKeptFieldsKeepNoBody(t *testing.T) {
 // A header field that messages share does not hold the head of the one that it was read of.
 func TestSharedFieldIsNoPieceOfAHead(t *testing.T) {
 	const line = "X-Of-Nobody-Else: some text"
-	r := &reader{}
+	r := newReader()
 	r.line(line)
 	name, value := r.fields[0].Name(), r.fields[0].Value()
 	if name != "X-Of-Nobody-Else" || value != "some text" {
