@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -376,7 +377,6 @@ func TestPortsAreClosedInTurn(t *testing.T) {
 			}
 		},
 		"the sound goes elsewhere": func(r *rig) {
-			go r.shard.deliver()
 			marked := make(chan struct{})
 			go func() { r.engine.Mark(); close(marked) }()
 			for {
@@ -391,6 +391,9 @@ func TestPortsAreClosedInTurn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, labConfig(nil))
+			var sinks sync.WaitGroup
+			sinks.Go(r.shard.deliver)
+			defer func() { close(r.shard.occurred); sinks.Wait() }()
 			for leg := range LegID(calls) {
 				if _, err := r.session.Open(leg, "lab"); err != nil {
 					t.Fatal(err)
