@@ -1,3 +1,7 @@
+//go:build !opus
+
+// A package with cgo (tag opus) has no assembly of its own.
+
 package codec
 
 // encode gives the code of a sample of each band.

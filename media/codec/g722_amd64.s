@@ -1,3 +1,5 @@
+//go:build !opus
+
 #include "textflag.h"
 #include "go_asm.h"
 
