@@ -138,6 +138,7 @@ const (
 // R9 the packet's end.
 func program(flows, states, tapes, tables int) asm.Instructions {
 	var p builder
+	p.names()
 	p.finds(flows, states)
 	p.takes()
 	p.notes(tapes, tables)
@@ -206,8 +207,8 @@ func (p *builder) stamp(to asm.Register) {
 		asm.Or.Reg(to, asm.R4))
 }
 
-// finds is whose packet it is: one of no flow comes up.
-func (p *builder) finds(flows, states int) {
+// names makes the key of the packet's flow, of its addresses and ports: what is no whole packet of UDP comes up.
+func (p *builder) names() {
 	p.add(
 		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
@@ -254,6 +255,10 @@ func (p *builder) finds(flows, states int) {
 	p.add(asm.Add.Imm(asm.R7, longer))
 	p.key(32, atUDP, 4)
 	p.add(asm.Mov.Imm(asm.R0, 0).WithSymbol("known"))
+}
+
+// finds is whose packet it is: one of no flow comes up.
+func (p *builder) finds(flows, states int) {
 	p.add(
 		asm.LoadMapPtr(asm.R1, flows),
 		asm.Mov.Reg(asm.R2, asm.RFP),
