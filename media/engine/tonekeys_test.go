@@ -45,6 +45,13 @@ func (p *phone) sounds(key byte, length time.Duration, from time.Duration, lost 
 	}
 }
 
+// keysHeard are the keys that a switch behind a phone finds in what the phone got.
+func (p *phone) keysHeard() string {
+	var behind dtmf.Detector
+	sound := at(pcm.Rate, p.heard(), p.codec.Rate())
+	return string(behind.Push(nil, append(sound, nothing[:]...)))
+}
+
 // loudMilliseconds is how much of what a phone got is as loud as a tone.
 func (p *phone) loudMilliseconds() (ms int) {
 	sound, rate := p.heard(), p.codec.Rate()
@@ -58,11 +65,15 @@ func (p *phone) loudMilliseconds() (ms int) {
 }
 
 // TestKeyAsTone: a party without telephone-event presses by the sound, in every codec. Who hears
-// it hears less of the tone than would be a key, by relay and in a mix.
+// it hears less of the tone than would be a key, by relay and in a mix. Of Opus a little more: where a relayed tone ends,
+// the pitch that the hearer's decoder remembers sounds on in the noise behind it, by the noise for up to 10 ms.
 func TestKeyAsTone(t *testing.T) {
 	for _, id := range codec.List() {
 		t.Run(id.Name(), func(t *testing.T) {
-			most := 0
+			most, limit := 0, 25
+			if id == codec.Opus {
+				limit = 35
+			}
 			for from := time.Duration(0); from < frameTime; from += 4 * time.Millisecond {
 				r := newRig(t, labConfig(nil))
 				a, b, d := r.tonePhone(1, id), r.phone(2, id), r.phone(3, codec.PCMA)
@@ -78,6 +89,9 @@ func TestKeyAsTone(t *testing.T) {
 					d.forget()
 					a.sounds(byte(key), 120*time.Millisecond, from)
 					r.run(100 * time.Millisecond)
+					if keys := b.keysHeard() + d.keysHeard(); keys != "" {
+						t.Errorf("from %v: %q is heard as a key", from, keys)
+					}
 					most = max(most, b.loudMilliseconds(), d.loudMilliseconds())
 				}
 				want := []Event{DigitReceived{Leg: 1, Digit: '*', Tone: true},
@@ -87,7 +101,7 @@ func TestKeyAsTone(t *testing.T) {
 				}
 			}
 			t.Logf("%d ms of a tone were heard", most)
-			if most >= 25 {
+			if most >= limit {
 				t.Errorf("%d ms of a tone were heard", most)
 			}
 		})
