@@ -22,12 +22,12 @@ const (
 // 4500 and below -61 dB from 4600.
 var halfBand = makeHalfBand()
 
-func makeHalfBand() (taps [side]int32) {
+func makeHalfBand() (taps [side]int64) {
 	const beta = 5.5
 	for i := range taps {
 		x := float64(2*i + 1)
 		window := bessel(beta*math.Sqrt(1-x*x/(4*side*side))) / bessel(beta)
-		taps[i] = int32(math.Round(2 * math.Sin(math.Pi*x/2) / (math.Pi * x) * window * (1 << 15)))
+		taps[i] = int64(math.Round(2 * math.Sin(math.Pi*x/2) / (math.Pi * x) * window * (1 << 15)))
 	}
 	return taps
 }
@@ -48,14 +48,16 @@ type line [history + chunk]int16
 // advance keeps the past of what comes after the first n of a chunk.
 func (l *line) advance(n int) { copy(l[:history], l[n:]) }
 
-// between is the sound half way between the samples i+15 and i+16, in Q15.
+// between is the sound half way between the samples i+15 and i+16, in Q15. Two sums, so that one need not wait for the
+// other.
 func (l *line) between(i int) int64 {
-	w := (*[2 * side]int16)(l[i:])
-	var sum int64
-	for k, tap := range halfBand {
-		sum += int64(tap) * int64(int32(w[side-1-k])+int32(w[side+k]))
+	w, t := (*[2 * side]int16)(l[i:]), &halfBand
+	var sum, other int64
+	for k := 0; k < side; k += 2 {
+		sum += int64(t[k]) * (int64(w[side-1-k]) + int64(w[side+k]))
+		other += int64(t[k+1]) * (int64(w[side-2-k]) + int64(w[side+1+k]))
 	}
-	return sum
+	return sum + other
 }
 
 // Upsampler brings a stream of sound from Rate to WideRate, ResampleDelay

@@ -42,13 +42,17 @@ func music() []int16 {
 	return out
 }
 
-// pluck adds a note that fades, falling to a third in so many seconds.
+// pluck adds a note that fades, falling to a third in so many seconds. Its fading and its turning are steps from
+// sample to sample: a start waits for it.
 func pluck(sum []float64, at, note, length int, seconds float64) {
 	hz := 220 * math.Pow(2, float64(note)/12)
+	stepSin, stepCos := math.Sincos(turns(hz, 1))
+	sin, cos := 0.0, 1.0
+	fade, fall := float64(tuneLevel), math.Exp(-1/(seconds*pcm.Rate))
 	for i := range length {
-		fade := math.Exp(-float64(i) / (seconds * pcm.Rate))
 		swell := min(1, float64(min(i, length-1-i))/float64(count(20*time.Millisecond)))
-		tone := math.Sin(turns(hz, i)) + 0.25*math.Sin(turns(2*hz, i))
-		sum[(at+i)%len(sum)] += tuneLevel * fade * swell * tone
+		sum[(at+i)%len(sum)] += fade * swell * (sin + 0.25*2*sin*cos) // and its octave, sin 2x
+		sin, cos = sin*stepCos+cos*stepSin, cos*stepCos-sin*stepSin
+		fade *= fall
 	}
 }

@@ -30,22 +30,21 @@ type collection struct {
 	done    <-chan struct{} // closed: it is the last (the pointer also keeps it out of blocks that small objects share)
 }
 
-// collectLater has the floor hold from the next collection on until it is told to stop. Where GOGC says another share
-// that holds.
+// collectLater has the floor hold until it is told to stop. Where GOGC says another share that holds.
 func collectLater() (stop func()) {
 	if before := debug.SetGCPercent(usualPercent); before != usualPercent {
 		debug.SetGCPercent(before)
 		return func() {}
 	}
 	done := make(chan struct{})
-	runtime.SetFinalizer(&collection{usualPercent, done}, (*collection).over)
+	(&collection{usualPercent, done}).over()
 	return func() {
 		close(done)
 		debug.SetGCPercent(usualPercent)
 	}
 }
 
-// over sets what holds until the next collection is over, which this waits for as garbage does.
+// over sets what holds by the last collection until the next is over, which this waits for as garbage does.
 func (c *collection) over() {
 	select {
 	case <-c.done:

@@ -84,6 +84,7 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 		return err
 	}
 	cfg, a.read = newest(cfg, fresh, log), read
+	defer collectLater()()
 	ceased, up, err := p.begin(ctx, a, cfg)
 	if a.pair != nil {
 		defer a.pair.stop()
@@ -91,7 +92,6 @@ func (p *Process) Run(ctx context.Context, cfg *configs.Config, read func() (*co
 	if !up {
 		return err
 	}
-	defer collectLater()()
 	return p.carry(ctx, a, hangups, ceased)
 }
 
