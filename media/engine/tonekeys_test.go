@@ -65,8 +65,8 @@ func (p *phone) loudMilliseconds() (ms int) {
 }
 
 // TestKeyAsTone: a party without telephone-event presses by the sound, in every codec. Who hears
-// it hears less of the tone than would be a key, by relay and in a mix. Of Opus a little more: where a relayed tone ends,
-// the pitch that the hearer's decoder remembers sounds on in the noise behind it, by the noise for up to 10 ms.
+// it hears less of the tone than would be a key, by relay and in a mix. Of Opus a little more: where a relayed tone
+// ends, the pitch that the hearer's decoder remembers sounds on in the noise behind it, by the noise for up to 10 ms.
 func TestKeyAsTone(t *testing.T) {
 	for _, id := range codec.List() {
 		t.Run(id.Name(), func(t *testing.T) {
