@@ -9,7 +9,7 @@
 // something is lost, so that nothing is spent while nothing is. Cut and Insert
 // take out or repeat a pitch period.
 //
-// Everything is pure and allocates nothing. Samples are 16-bit linear.
+// Everything is pure, and nothing is allocated but for the first gap at a rate. Samples are 16-bit linear.
 package conceal
 
 import (
@@ -21,13 +21,11 @@ const (
 	Fade  = 60 * time.Millisecond // how long a gap is covered; then there is silence
 	Brief = 6 * time.Millisecond  // and one that most likely is no gap but a pause
 
-	maxRate    = 16000
-	step       = 10 // ms: the repeated stretch grows and fading begins in steps of this
-	minPeriod  = 5  // ms: 200 Hz; higher voices are found by a multiple of their period
-	maxPeriod  = 15 // ms: 66 Hz
-	mostTimes  = 3  // pitch periods that are repeated
-	bufferSize = maxRate * (mostTimes*maxPeriod + maxPeriod/4 + 1) / 1000
-	maxQuarter = maxRate * maxPeriod / 1000 / 4
+	maxRate   = 16000
+	step      = 10 // ms: the repeated stretch grows and fading begins in steps of this
+	minPeriod = 5  // ms: 200 Hz; higher voices are found by a multiple of their period
+	maxPeriod = 15 // ms: 66 Hz
+	mostTimes = 3  // pitch periods that are repeated
 )
 
 // Past is how many samples before a gap are looked at, at a rate: 48.75 ms.
@@ -42,16 +40,21 @@ type Concealer struct {
 	times  int // periods that are repeated
 	at     int // next sample within them
 
-	past   [bufferSize]int16 // before the gap; its end is at the end
-	blend  [maxQuarter]int16 // end of the repeated stretch, blended so that it goes over into its beginning
-	fall   int32             // Q15: by how much a period is softer than the one before
-	level  int32             // Q15: of this period, when each is as much softer
-	within int               // its samples that are made
-	bend   int32             // by how much the first sample would miss the last good one
+	past   []int16 // before the gap, Past samples; nil before the first one
+	blend  []int16 // end of the repeated stretch, blended so that it goes over into its beginning
+	fall   int32   // Q15: by how much a period is softer than the one before
+	level  int32   // Q15: of this period, when each is as much softer
+	within int     // its samples that are made
+	bend   int32   // by how much the first sample would miss the last good one
 }
 
 // Reset sets the rate, 8000 or 16000 samples a second, and forgets a gap.
-func (c *Concealer) Reset(rate int) { c.perMs, c.done = rate/1000, 0 }
+func (c *Concealer) Reset(rate int) {
+	if c.perMs*1000 != rate {
+		c.past = nil
+	}
+	c.perMs, c.done = rate/1000, 0
+}
 
 // Covering says that a gap has begun and Join has not ended it.
 func (c *Concealer) Covering() bool { return c.done > 0 }
@@ -96,7 +99,10 @@ func (c *Concealer) Resume(next, past []int16) {
 // begin takes the sound before the gap and finds its period.
 func (c *Concealer) begin(past []int16) {
 	size := Past(1000 * c.perMs)
-	own := c.past[bufferSize-size:]
+	if c.past == nil {
+		c.past, c.blend = make([]int16, size), make([]int16, maxPeriod*c.perMs/4)
+	}
+	own := c.past
 	past = past[max(0, len(past)-size):]
 	clear(own[:size-len(past)])
 	copy(own[size-len(past):], past)
@@ -131,8 +137,8 @@ func (c *Concealer) dying() int32 {
 func (c *Concealer) repeat(times int) {
 	c.times = times
 	q := c.quarter()
-	end := c.past[bufferSize-q:]
-	before := c.past[bufferSize-times*c.period-q:]
+	end := c.past[len(c.past)-q:]
+	before := c.past[len(c.past)-times*c.period-q:]
 	for i := range q {
 		c.blend[i] = mix(end[i], before[i], i+1, q+1)
 	}
@@ -148,7 +154,7 @@ func (c *Concealer) next() int16 {
 	if in := at - (long - c.quarter()); in >= 0 {
 		return c.blend[in]
 	}
-	return c.past[bufferSize-long+at]
+	return c.past[len(c.past)-long+at]
 }
 
 // fill makes the sound of one step, or of a part of it.

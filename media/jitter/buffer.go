@@ -14,8 +14,8 @@
 // for that tick's beginning all the same, so play-out is brought to where packets
 // begin with the frames: no delay is as short for its safety.
 //
-// The buffer is pure: time is an argument, there is no goroutine, and after New
-// nothing is allocated.
+// The buffer is pure: time is an argument, there is no goroutine, and nothing is
+// allocated but for more or longer packets at once than there were before.
 package jitter
 
 import (
@@ -142,8 +142,8 @@ type Buffer struct {
 	delays int64 // the sum of all,
 	ticked int64 // and their number
 
-	pace  pace
 	store store
+	pace  pace // last: what it has written down is seldom looked at
 }
 
 // suspect is a packet that does not fit to what came before. Two of them in a

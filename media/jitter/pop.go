@@ -9,7 +9,7 @@ func (b *Buffer) Pop(at time.Time, want uint32) Sound {
 	clock := b.clock(at)
 	b.hurry(clock)
 	b.shed()
-	if b.store.count == 0 {
+	if b.store.count() == 0 {
 		return b.starve(want)
 	}
 	if b.phase == playing {
@@ -34,7 +34,7 @@ func (b *Buffer) Pop(at time.Time, want uint32) Sound {
 
 // shed drops packets of which all has been played from others: they overlap.
 func (b *Buffer) shed() {
-	for b.store.count > 0 && b.passed(b.store.first().ts, b.store.first().span) {
+	for b.store.count() > 0 && b.passed(b.store.first().ts, b.store.first().span) {
 		b.stats.Late++
 		b.last = b.store.take().seq
 	}
@@ -149,21 +149,24 @@ func (b *Buffer) play() Sound {
 // hurry leaves out what could only be played with a delay of more than Max: after a
 // stall or a burst the party is heard as it is now. The newest packet stays.
 func (b *Buffer) hurry(clock uint32) {
+	if b.store.count() == 0 {
+		return
+	}
 	from := b.cursor
 	if b.phase != playing {
 		from = b.store.first().ts
 	}
-	if b.store.count == 0 || b.wait(from, clock) <= b.limits.most {
+	if b.wait(from, clock) <= b.limits.most {
 		return
 	}
-	for b.store.count > 1 && b.wait(b.store.first().end(), clock) >= b.target {
+	for b.store.count() > 1 && b.wait(b.store.first().end(), clock) >= b.target {
 		b.leaveOut()
 	}
 }
 
 // Ready says that Pop would give a packet, whose sound goes on with that before it.
 func (b *Buffer) Ready() bool {
-	return b.phase == playing && b.store.count > 0 && int32(b.store.first().ts-b.cursor) <= 0
+	return b.phase == playing && b.store.count() > 0 && int32(b.store.first().ts-b.cursor) <= 0
 }
 
 // Excess is called once in a tick, at its beginning and before Pop. at is when the sound will be heard that is asked
@@ -172,7 +175,7 @@ func (b *Buffer) Ready() bool {
 // well enough or not off for long. What is changed may be less.
 func (b *Buffer) Excess(now, at time.Time) int32 {
 	b.mark(now)
-	if b.phase != playing || b.store.count == 0 {
+	if b.phase != playing || b.store.count() == 0 {
 		return 0
 	}
 	clock := b.clock(at)

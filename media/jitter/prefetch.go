@@ -10,15 +10,14 @@ const (
 // Prefetch reads a byte of each cache line that the next Push and Pop need, so that the memory
 // gives them all at once. What it returns means nothing.
 func (b *Buffer) Prefetch() (sum byte) {
-	for i := uintptr(0); i < unsafe.Offsetof(b.pace.spans)+unsafe.Offsetof(b.pace); i += cacheLine {
+	for i := uintptr(0); i < unsafe.Offsetof(b.pace)+unsafe.Offsetof(b.pace.spans); i += cacheLine {
 		sum += *(*byte)(unsafe.Add(unsafe.Pointer(b), i))
 	}
-	sum += byte(b.store.count) + byte(b.store.packets[2].ts) // two lines: of the packets few are there
-	sum += touch(b.store.bytes, b.store.used)
-	if b.store.count > 0 {
-		sum += touch(b.store.bytes, int(b.store.first().at))
+	if b.store.count() == 0 {
+		return sum + touch(b.store.bytes, 0)
 	}
-	return sum
+	first := b.store.first()
+	return sum + touch(b.store.bytes, int(first.at)) + touch(b.store.bytes, b.store.used)
 }
 
 func touch(bytes []byte, from int) (sum byte) {

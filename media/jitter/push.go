@@ -4,7 +4,7 @@ import "time"
 
 // Push takes a packet that came at now.
 func (b *Buffer) Push(now time.Time, p Packet) {
-	if p.Span > uint32(b.limits.longest) || len(p.Payload) == 0 || len(p.Payload) > len(b.store.bytes)/2 ||
+	if p.Span > uint32(b.limits.longest) || len(p.Payload) == 0 || len(p.Payload) > b.store.most/2 ||
 		(p.Span == 0) != (p.Codec == 0) {
 		b.stats.Strange++
 		return
@@ -112,7 +112,7 @@ func (b *Buffer) restart(p Packet, clock uint32) {
 // admit takes a packet of the stream.
 func (b *Buffer) admit(p Packet, clock uint32) {
 	late := b.passed(p.TS, p.Span)
-	if b.phase == pausing && b.store.count == 0 && !late {
+	if b.phase == pausing && b.store.count() == 0 && !late {
 		b.resume(p, clock)
 	}
 	if b.pace.note(clock-p.TS, clock) {

@@ -10,6 +10,7 @@ import (
 const (
 	places = 64        // packets: 640 ms of the shortest
 	dense  = 16 * 1024 // bytes per second, twice what G.711 and G.722 need
+	usual  = 1024      // bytes: as much as most parties ever need
 )
 
 // held is a packet in the store.
@@ -23,19 +24,20 @@ type held struct {
 func (h *held) end() uint32 { return h.ts + h.span }
 
 // store keeps packets in the order of their timestamps. Their payloads stand
-// behind one another in the order of their coming and are moved together when the end is reached.
+// behind one another in the order of their coming and are moved together when the end is reached. Its memory grows with
+// what it has had to keep.
 type store struct {
-	count   int
 	used    int
+	most    int // bytes
 	bytes   []byte
-	packets [places]held
+	packets []held
 }
 
-func newStore(span time.Duration) store {
-	return store{bytes: make([]byte, dense*span/time.Second)}
-}
+func newStore(span time.Duration) store { return store{most: int(dense * span / time.Second)} }
 
-func (s *store) clear() { s.count, s.used = 0, 0 }
+func (s *store) clear() { s.packets, s.used = s.packets[:0], 0 }
+
+func (s *store) count() int { return len(s.packets) }
 
 func (s *store) first() *held { return &s.packets[0] }
 
@@ -44,48 +46,61 @@ func (s *store) payload(h held) []byte { return s.bytes[h.at : h.at+h.size] }
 
 // room says whether a payload can be put.
 func (s *store) room(size int) bool {
-	if s.count == 0 {
+	if s.count() == 0 {
 		s.used = 0
 	}
-	if s.count == places {
+	if s.count() == places {
 		return false
 	}
 	if s.used+size > len(s.bytes) {
 		s.compact()
 	}
+	if s.used+size > len(s.bytes) {
+		s.grow(s.used + size)
+	}
 	return s.used+size <= len(s.bytes)
+}
+
+// grow makes place for so many bytes, as far as is allowed.
+func (s *store) grow(to int) {
+	size := max(usual, len(s.bytes))
+	for size < to {
+		size *= 2
+	}
+	if size = min(size, s.most); size > len(s.bytes) {
+		bytes := make([]byte, size)
+		copy(bytes, s.bytes[:s.used])
+		s.bytes = bytes
+	}
 }
 
 // put keeps a packet for which there is room.
 func (s *store) put(p Packet) {
-	at := s.count
+	at := s.count()
 	for at > 0 && int32(s.packets[at-1].ts-p.TS) > 0 {
 		at--
 	}
-	copy(s.packets[at+1:s.count+1], s.packets[at:s.count])
-	s.packets[at] = held{ts: p.TS, span: p.Span, seq: p.Seq, at: uint16(s.used), size: uint16(len(p.Payload)),
-		codec: p.Codec}
+	s.packets = slices.Insert(s.packets, at, held{ts: p.TS, span: p.Span, seq: p.Seq, at: uint16(s.used),
+		size: uint16(len(p.Payload)), codec: p.Codec})
 	s.used += copy(s.bytes[s.used:], p.Payload)
-	s.count++
 }
 
 // take removes the first packet.
 func (s *store) take() held {
 	h := s.packets[0]
-	s.count--
-	copy(s.packets[:s.count], s.packets[1:s.count+1])
+	s.packets = s.packets[:copy(s.packets, s.packets[1:])]
 	return h
 }
 
 // compact moves the payloads together, the lowest one first so that none is written over.
 func (s *store) compact() {
 	var order [places]uint8
-	for i := range s.count {
+	for i := range s.packets {
 		order[i] = uint8(i)
 	}
-	slices.SortFunc(order[:s.count], func(a, b uint8) int { return int(s.packets[a].at) - int(s.packets[b].at) })
+	slices.SortFunc(order[:s.count()], func(a, b uint8) int { return int(s.packets[a].at) - int(s.packets[b].at) })
 	s.used = 0
-	for _, i := range order[:s.count] {
+	for _, i := range order[:s.count()] {
 		h := &s.packets[i]
 		n := copy(s.bytes[s.used:], s.payload(*h))
 		h.at = uint16(s.used)

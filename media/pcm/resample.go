@@ -42,11 +42,17 @@ func bessel(x float64) float64 {
 	return sum
 }
 
+// past is what a filter remembers between two pieces.
+type past [history]int16
+
 // line is what a filter has of the past, and behind it room for a chunk.
 type line [history + chunk]int16
 
-// advance keeps the past of what comes after the first n of a chunk.
-func (l *line) advance(n int) { copy(l[:history], l[n:]) }
+// recall begins a line with the past.
+func (l *line) recall(p *past) { copy(l[:history], p[:]) }
+
+// keep is the past of what comes after the first n of a chunk.
+func (l *line) keep(p *past, n int) { copy(p[:], l[n:]) }
 
 // between is the sound half way between the samples i+15 and i+16, in Q15. Two sums, so that one need not wait for the
 // other.
@@ -63,21 +69,23 @@ func (l *line) between(i int) int64 {
 // Upsampler brings a stream of sound from Rate to WideRate, ResampleDelay
 // later. Pieces of any length may follow each other; nothing is heard where they meet. The zero
 // value is ready and has heard silence. Owned by whoever owns the stream.
-type Upsampler struct{ past line }
+type Upsampler struct{ past past }
 
 // Up writes two samples for each of src, as many as fit, and gives the number
 // written. dst and src must not overlap.
 func (u *Upsampler) Up(dst, src []int16) int {
 	n := min(len(dst)/2, len(src))
+	var l line
 	for at := 0; at < n; at += chunk {
 		part := src[at:min(at+chunk, n)]
-		copy(u.past[history:], part)
+		l.recall(&u.past)
+		copy(l[history:], part)
 		out := dst[2*at : 2*(at+len(part))]
 		for i := range part {
-			out[2*i] = clip64((u.past.between(i) + 1<<14) >> 15)
-			out[2*i+1] = u.past[i+side]
+			out[2*i] = clip64((l.between(i) + 1<<14) >> 15)
+			out[2*i+1] = l[i+side]
 		}
-		u.past.advance(len(part))
+		l.keep(&u.past, len(part))
 	}
 	return 2 * n
 }
@@ -86,24 +94,27 @@ func (u *Upsampler) Up(dst, src []int16) int {
 // later. What is above 4 kHz is taken out, so that it does not fold down.
 // Pieces of any even length may follow each other; nothing is heard where they meet. The zero
 // value is ready and has heard silence. Owned by whoever owns the stream.
-type Downsampler struct{ even, odd line }
+type Downsampler struct{ even, odd past }
 
 // Down writes a sample for each two of src, as many as fit, and gives the
 // number written; an odd one at the end of src is left out. dst and src may be
 // the same memory.
 func (d *Downsampler) Down(dst, src []int16) int {
 	n := min(len(dst), len(src)/2)
+	var even, odd line
 	for at := 0; at < n; at += chunk {
 		part := dst[at:min(at+chunk, n)]
+		even.recall(&d.even)
+		odd.recall(&d.odd)
 		for i := range part {
-			d.even[history+i], d.odd[history+i] = src[2*(at+i)], src[2*(at+i)+1]
+			even[history+i], odd[history+i] = src[2*(at+i)], src[2*(at+i)+1]
 		}
 		for i := range part {
-			middle := int64(d.odd[i+side-1]) << 15
-			part[i] = clip64((middle + d.even.between(i) + 1<<15) >> 16)
+			middle := int64(odd[i+side-1]) << 15
+			part[i] = clip64((middle + even.between(i) + 1<<15) >> 16)
 		}
-		d.even.advance(len(part))
-		d.odd.advance(len(part))
+		even.keep(&d.even, len(part))
+		odd.keep(&d.odd, len(part))
 	}
 	return n
 }

@@ -31,5 +31,5 @@ func (p *Playout) correct(now time.Time, off int32, size int) {
 	if n > 0 {
 		p.misses = 0
 	}
-	p.stats.Warped += uint64(n)
+	p.warped += uint64(n)
 }

@@ -6,8 +6,6 @@ import (
 	"liandong/media/pcm"
 )
 
-const longest = pcm.WideRate * 120 / 1000 // samples of a packet
-
 // decode puts a packet's sound on the tape. Where it does not go on with what is
 // there, because something is missing, was concealed, or the codec is another one,
 // the two are blended.
@@ -62,8 +60,9 @@ func (p *Playout) convert(dst []int16, payload []byte) int {
 		return p.down.Down(dst, dst[:p.decoder.Decode(dst, payload)])
 	}
 	n := 0
+	var narrow [pcm.FrameSamples]int16
 	for len(payload) > 0 { // G.711: a byte is a sample
-		part := p.narrow[:p.decoder.Decode(p.narrow[:], payload)]
+		part := narrow[:codec.Decode(p.codec, narrow[:], payload)]
 		payload = payload[len(part):]
 		n += p.up.Up(dst[n:], part)
 	}

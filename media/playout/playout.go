@@ -7,7 +7,8 @@
 // periods. The party may change its codec from packet to packet; the samples
 // come at the rate of the listener, 8 or 16 kHz, whatever the codec has. It is
 // pure: time is an argument, there is no goroutine, and nothing is allocated but
-// for the first frame of a rate and the first packet of a codec that remembers.
+// for what had not been before: a rate, a codec that remembers, longer packets or
+// more of them at once, a gap.
 package playout
 
 import (
@@ -27,10 +28,9 @@ type Stats struct {
 	Warped       uint64 // samples that were cut out or put in, at the rate of the frames
 }
 
-// Playout is one party's sound. Owned by whoever mixes the party.
+// Playout is one party's sound. Owned by whoever mixes the party. What each tick touches stands in front.
 type Playout struct {
-	buffer *jitter.Buffer
-	clock  int // of the RTP timestamps, in Hz
+	clock int // of the RTP timestamps, in Hz
 
 	codec      codec.ID // of the last packet that was decoded
 	decoder    codec.Decoder
@@ -40,17 +40,18 @@ type Playout struct {
 	incomplete bool        // something was concealed in this frame
 	misses     int         // corrections in a row for which no place was found
 
-	stats   Stats
+	frames, concealed, warped uint64 // of Stats
+
+	buffer  jitter.Buffer
 	conceal conceal.Concealer
 	noise   pcm.Noise
 	up      pcm.Upsampler
 	down    pcm.Downsampler
-	narrow  [pcm.FrameSamples]int16 // on its way up
 }
 
 // New makes a playout; c must be valid.
 func New(c jitter.Config) *Playout {
-	return &Playout{buffer: jitter.New(c), clock: codec.PCMA.ClockRate()}
+	return &Playout{buffer: *jitter.New(c), clock: codec.PCMA.ClockRate()}
 }
 
 // Reset forgets everything: another stream begins.
@@ -58,15 +59,14 @@ func (p *Playout) Reset() {
 	p.buffer.Reset(p.clock)
 	p.conceal.Reset(p.tape.rate)
 	p.tape.clear()
-	p.codec, p.last, p.crossfade, p.stats = 0, jitter.Empty, false, Stats{}
+	p.codec, p.last, p.crossfade = 0, jitter.Empty, false
+	p.frames, p.concealed, p.warped = 0, 0, 0
 	p.noise.SetLevel(silent)
 }
 
 // Stats gives the counts so far.
 func (p *Playout) Stats() Stats {
-	s := p.stats
-	s.Stats = p.buffer.Stats()
-	return s
+	return Stats{Stats: p.buffer.Stats(), Frames: p.frames, Concealed: p.concealed, Warped: p.warped}
 }
 
 // Push takes a packet that came at now. The payload is copied.
@@ -120,10 +120,10 @@ var nothing [pcm.WideRate / 50]int16
 
 func (p *Playout) count(audible bool) {
 	if audible {
-		p.stats.Frames++
+		p.frames++
 	}
 	if p.incomplete {
-		p.stats.Concealed++
+		p.concealed++
 		p.incomplete = false
 	}
 }

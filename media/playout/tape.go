@@ -5,7 +5,8 @@ import (
 )
 
 // tape is sound on its way to the listener: what was heard, as much as concealment
-// looks back at, and what is waiting. It is moved to the front when its end is reached.
+// looks back at, and what is waiting. It is moved to the front when its end is reached, and
+// becomes longer when that is not enough.
 type tape struct {
 	rate    int
 	samples []int16
@@ -14,21 +15,21 @@ type tape struct {
 	sound   int // behind it there is only silence
 }
 
-// capacity is for what is looked back at, a packet that is decoded at its own rate, and
-// some frames more, so that it is moved seldom.
-func capacity(rate int) int { return conceal.Past(rate) + longest + 5*rate/50 }
+// capacity is for what is looked back at, and some frames more, so that it is moved seldom.
+func capacity(rate int) int { return conceal.Past(rate) + 5*rate/50 }
 
 // tune changes the rate. What was on the tape goes on, simply doubled or halved: it is
 // the rest of a packet, at the moment when the first wideband party comes or the last one goes.
 func (t *tape) tune(rate int) {
 	old := *t
-	*t = tape{rate: rate, samples: make([]int16, capacity(rate))}
-	if old.rate == 0 {
+	if *t = (tape{rate: rate}); old.rate == 0 {
+		t.samples = make([]int16, capacity(rate))
 		return
 	}
 	kept := old.samples[max(0, old.from-conceal.Past(old.rate)):old.end]
 	scaled := func(n int) int { return n * rate / old.rate }
 	t.end = scaled(len(kept))
+	t.samples = make([]int16, max(t.end, capacity(rate)))
 	t.from = t.end - scaled(old.end-old.from)
 	t.sound = max(0, t.end-scaled(old.end-old.sound))
 	for i := range t.samples[:t.end] {
@@ -53,6 +54,9 @@ func (t *tape) room(n int) (dst, past []int16) {
 		keep := max(0, min(t.from, t.end-back))
 		copy(t.samples, t.samples[keep:t.end])
 		t.from, t.end, t.sound = t.from-keep, t.end-keep, max(0, t.sound-keep)
+	}
+	if t.end+n > len(t.samples) { // a long packet, maybe at twice the rate
+		t.samples = append(t.samples[:t.end], make([]int16, n)...)
 	}
 	return t.samples[t.end : t.end+n], t.samples[max(0, t.end-back):t.end]
 }
