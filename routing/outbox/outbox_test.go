@@ -360,6 +360,22 @@ func TestPublish(t *testing.T) {
 	eventually(t, "told", j.has("call events dropped"))
 }
 
+// What was told just before the end is sent, too.
+func TestPublishBeforeStop(t *testing.T) {
+	mini := miniredis.RunT(t)
+	cfg := config(t, "redis://"+mini.Addr())
+	o, _ := open(t, cfg)
+	o.Publish("liandong:calls", map[string]string{"n": "0"})
+	eventually(t, "sent", func() bool { return o.Stats().EventsSent == 1 })
+	for range 20 {
+		o.Publish("liandong:calls", map[string]string{"n": "1"})
+	}
+	o.Stop()
+	if n := len(read(t, cfg, "liandong:calls")); n != 21 {
+		t.Errorf("%d events, want 21", n)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	if err := Default().Validate(); err != nil {
 		t.Error(err)

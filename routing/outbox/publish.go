@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	publishRound = 256             // call events that go in one round trip
-	publishAge   = 5 * time.Second // later than this a screen that pops up is worse than none
+	publishRound = 256                   // call events that go in one round trip
+	publishPace  = 10 * time.Millisecond // between two round trips; what comes alone goes at once
+	publishAge   = 5 * time.Second       // later than this a screen that pops up is worse than none
 )
 
 // eventSender sends call events, best effort. An event whose delivery failed is not tried again: it would come late and
@@ -31,7 +32,8 @@ type eventSender struct {
 
 	sent, dropped atomic.Uint64
 
-	command xadd // owned by run
+	wait    backoff // owned by run
+	command xadd    // owned by run
 }
 
 type callEvent struct {
@@ -41,7 +43,8 @@ type callEvent struct {
 }
 
 func newEventSender(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
-	return &eventSender{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1)}
+	return &eventSender{cfg: cfg, link: l, log: log, wake: make(chan struct{}, 1),
+		wait: backoff{min: 100 * time.Millisecond, max: cfg.Backoff}}
 }
 
 func (p *eventSender) publish(stream string, fields map[string]string) {
@@ -65,30 +68,51 @@ func (p *eventSender) take() []callEvent {
 	return events
 }
 
+// run sends until ctx ends, and then what is left.
 func (p *eventSender) run(ctx context.Context) {
-	wait := backoff{min: 100 * time.Millisecond, max: p.cfg.Backoff}
-	for {
+	for p.waits(ctx) {
+		p.sendAll(ctx)
+	}
+	p.send(p.take())
+}
+
+// waits for events; false: ctx has ended.
+func (p *eventSender) waits(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.wake:
+		return true
+	}
+}
+
+func (p *eventSender) sendAll(ctx context.Context) {
+	for events := p.take(); len(events) > 0; events = p.take() {
+		sent := p.send(events)
+		pause := publishPace
+		switch {
+		case !sent:
+			pause = p.wait.next()
+		case len(events) == publishRound:
+			pause = 0 // more may come than would go
+		}
+		if sent {
+			p.wait.reset()
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.wake:
-		}
-		for events := p.take(); len(events) > 0 && ctx.Err() == nil; events = p.take() {
-			if p.send(ctx, events) {
-				wait.reset()
-				continue
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait.next()):
-			}
+		case <-time.After(pause):
 		}
 	}
 }
 
-// send says whether Redis is there.
-func (p *eventSender) send(ctx context.Context, events []callEvent) bool {
-	ctx, cancel := p.cfg.Deadline(ctx)
+// send says whether Redis is there. The end does not cut it short: whoever stops closes the link after a while.
+func (p *eventSender) send(events []callEvent) bool {
+	if len(events) == 0 {
+		return true
+	}
+	ctx, cancel := p.cfg.Deadline(context.Background())
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
 	p.command.begin(events, p.cfg.EventsKept)
