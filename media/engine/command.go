@@ -117,7 +117,7 @@ type Tap interface {
 // Close ends a leg and frees its ports.
 type Close struct {
 	Leg   LegID
-	About map[string]string // given back in LegClosed; means nothing to the engine
+	About any // given back in LegClosed; means nothing to the engine
 }
 
 func (Stream) command() {}

@@ -74,8 +74,8 @@ type Measured struct {
 // session's Close.
 type LegClosed struct {
 	Leg     LegID
-	About   map[string]string // as it was in Close
-	Quality Quality           // since the leg was opened
+	About   any     // as it was in Close
+	Quality Quality // since the leg was opened
 }
 
 // delivered, when its turn comes, says that the sinks have had all that was before it.

@@ -97,8 +97,8 @@ type leg struct {
 	unsent   string   // keys from before the first Stream
 	feedback report.Feedback
 	opinion  opinion
-	down     pcm.Downsampler   // of the mix, for who hears narrowband
-	about    map[string]string // of its Close
+	down     pcm.Downsampler // of the mix, for who hears narrowband
+	about    any             // of its Close
 }
 
 func newLeg(r *room, o openLeg) *leg {

@@ -73,7 +73,7 @@ func (r *rig) suffer(d time.Duration, p *phone, lost func(i int) bool) {
 func (r *rig) farewell(leg LegID) LegClosed {
 	r.t.Helper()
 	r.events()
-	r.session.Do(Close{Leg: leg, About: map[string]string{"agent": "1101"}})
+	r.session.Do(Close{Leg: leg, About: "1101"})
 	r.step()
 	for _, e := range r.events() {
 		if closed, ok := e.(LegClosed); ok && closed.Leg == leg {
@@ -154,7 +154,7 @@ func TestLossShows(t *testing.T) {
 		if !about(q.In.Loss, 0.05, 0.01) || !about(float64(q.In.Packets), 3000, 15) {
 			t.Errorf("%s: %+v, want 5 %% of 3000 lost", name, q.In)
 		}
-		if closed.About["agent"] != "1101" || q.Network != "lab" {
+		if closed.About != "1101" || q.Network != "lab" {
 			t.Errorf("%s: %+v", name, closed)
 		}
 		mos[name] = q.In.MOSLQ
@@ -291,12 +291,12 @@ func TestClosedAlways(t *testing.T) {
 	if _, err := s.Open(2, "lab"); err != nil {
 		t.Fatal(err)
 	}
-	s.Do(Close{Leg: 1, About: map[string]string{"agent": "1101"}})
+	s.Do(Close{Leg: 1, About: "1101"})
 	s.Close()
 	for _, want := range []LegID{1, 2} {
 		select {
 		case ev := <-events:
-			if got, ok := ev.(LegClosed); !ok || got.Leg != want || (got.About["agent"] == "1101") != (want == 1) {
+			if got, ok := ev.(LegClosed); !ok || got.Leg != want || (got.About == "1101") != (want == 1) {
 				t.Errorf("%+v, want the end of leg %d", ev, want)
 			}
 		case <-time.After(patience):

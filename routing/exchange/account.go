@@ -8,6 +8,7 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/snapshot"
 )
@@ -59,54 +60,57 @@ func (a *account) wrote(e ticket.Entry) {
 	}
 }
 
-// fields are the record of a call that has ended, added to what every event of it says.
-func (a *account) fields(c *Core, fields map[string]string) map[string]string {
+// fields adds the record of a call that has ended to what every event of it says.
+func (a *account) fields(c *Core, to *news.Fields) {
 	began, ended := c.state.At, c.now
 	seconds := func(d time.Duration) string { return strconv.FormatFloat(max(d, 0).Seconds(), 'f', 3, 64) }
-	fields["ended_at"] = c.wall(ended).Format(time.RFC3339Nano)
-	fields["duration_s"] = seconds(ended.Sub(began))
+	to.Set("ended_at", c.wall(ended).Format(time.RFC3339Nano))
+	to.Set("duration_s", seconds(ended.Sub(began)))
 	if a.Answered.IsZero() {
-		fields["wait_s"] = fields["duration_s"]
+		to.Set("wait_s", to.Get("duration_s"))
 	} else {
-		fields["answered_at"] = c.wall(a.Answered).Format(time.RFC3339Nano)
-		fields["wait_s"], fields["talk_s"] = seconds(a.Answered.Sub(began)), seconds(ended.Sub(a.Answered))
+		to.Set("answered_at", c.wall(a.Answered).Format(time.RFC3339Nano))
+		to.Set("wait_s", seconds(a.Answered.Sub(began)))
+		to.Set("talk_s", seconds(ended.Sub(a.Answered)))
 	}
-	for name, v := range map[string]string{
-		"desks": strings.Join(a.Desks, ","), "stub_id": a.Stub, "from": a.From, "to": a.To, "mode": a.Mode,
-		"result": a.Result, "to_agent": a.Agent,
+	for _, f := range [...]news.Field{
+		{Name: "desks", Value: strings.Join(a.Desks, ",")}, {Name: "stub_id", Value: a.Stub},
+		{Name: "from", Value: a.From}, {Name: "to", Value: a.To}, {Name: "mode", Value: a.Mode},
+		{Name: "result", Value: a.Result}, {Name: "to_agent", Value: a.Agent},
 	} {
-		if v != "" {
-			fields[name] = v
+		if f.Value != "" {
+			to.Set(f.Name, f.Value)
 		}
 	}
 	if a.Linked > 0 {
-		fields["linked"] = strconv.Itoa(a.Linked)
+		to.Set("linked", strconv.Itoa(a.Linked))
 	}
 	if a.ThreeWay > 0 {
-		fields["three_way_s"] = seconds(time.Duration(a.ThreeWay) * time.Millisecond)
+		to.Set("three_way_s", seconds(time.Duration(a.ThreeWay)*time.Millisecond))
 	}
-	return fields
 }
 
-// accounts notes what an event comes to; the last one is followed by the record of all.
-func (c *Core) accounts(t call.Tell, fields map[string]string) {
-	c.account.note(t.What, fields["agent"], t.Note, c.now)
+// accounts notes what an event of an agent comes to; the last one is followed by the record of all.
+func (c *Core) accounts(t call.Tell, agent string) {
+	c.account.note(t.What, agent, t.Note, c.now)
 	if t.What == "ended" {
-		record := c.account.fields(c, c.about(t))
-		c.owe(record)
-		c.publish("record", record)
+		t.What = "record"
+		record := c.about(t)
+		c.account.fields(c, &record.Fields)
+		c.owe(record.Fields)
+		c.publish(record)
 	}
 }
 
 // owe has the record stored with the end of its call, so that it is written down whenever the process ends.
-func (c *Core) owe(record map[string]string) {
+func (c *Core) owe(record news.Fields) {
 	if !c.world.Accounts || c.state.Test {
 		return
 	}
-	b, err := snapshot.Encode(record)
+	b, err := snapshot.Encode(record.Map())
 	if err != nil {
 		c.world.Log.Error("bug: the record of a call cannot be stored", "err", err)
 		return
 	}
-	c.unstored = append(c.unstored, journal.Entry{Kind: journal.Account, Key: record["call_ref"], Value: b})
+	c.unstored = append(c.unstored, journal.Entry{Kind: journal.Account, Key: record.Get("call_ref"), Value: b})
 }

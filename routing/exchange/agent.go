@@ -9,6 +9,7 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/routing/number"
 	"liandong/routing/verb"
 	"liandong/sip/event"
@@ -296,11 +297,12 @@ func (x *Exchange) tellAgent(seat string) {
 	if !ok || x.cfg.Tell == nil || a.Learnt {
 		return
 	}
-	fields := map[string]string{"hotline": line.ID, "agent": seat, "detail": string(a.State)}
+	it := news.Item{Event: "agent_state", Fields: news.Fields{{Name: "agent", Value: seat},
+		{Name: "detail", Value: string(a.State)}, {Name: "hotline", Value: line.ID}}}
 	if a.Reason != "" {
-		fields["reason"] = a.Reason
+		it.Set("reason", a.Reason)
 	}
-	x.cfg.Tell("agent_state", fields)
+	x.cfg.Tell(it)
 }
 
 // agentRef is in the register of lamps what a call's reference is there.

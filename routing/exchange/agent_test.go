@@ -10,6 +10,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/sip/ua"
 )
 
@@ -170,7 +171,8 @@ func TestDialledNotReady(t *testing.T) {
 			c.Directory.Services["*82"], c.Directory.Services["*81"] = "not_ready break", "ready"
 			n := 0
 			c.NewRef = func() string { n++; return "call-" + string(rune('0'+n)) }
-			c.Tell = func(event string, fields map[string]string) {
+			c.Tell = func(it news.Item) {
+				event, fields := it.Event, it.Map()
 				if event == "agent_state" {
 					told = append(told, fields["agent"]+" "+fields["detail"]+" "+fields["reason"])
 				}

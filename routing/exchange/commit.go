@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/media/record"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
 )
@@ -16,11 +17,14 @@ import (
 // If the process ends before, the input was never there, and comes again as everything does that is lost on the way. If
 // it ends after, the next process does it: what is sent twice is a copy.
 
-// act is one thing to be done: one of its first four fields is set.
+// act is one thing to be done: one of its fields but the last is set.
 type act struct {
 	packet leg.Packet
 	entry  *ticket.Entry
 	letter *Letter
+	order  engine.Command
+	news   *news.Item
+	note   *news.Item       // news for the trace alone
 	do     func()           // what follows from the state anyway, and is done anew by the next process
 	stops  *record.Position // of the recording that do ends
 }
@@ -36,7 +40,7 @@ func (c *Core) later(a act) {
 }
 
 // media gives the engine an order.
-func (c *Core) media(cmd engine.Command) { c.later(act{do: func() { c.world.Media.Do(cmd) }}) }
+func (c *Core) media(cmd engine.Command) { c.later(act{order: cmd}) }
 
 // stream has a party's sound go as offer and answer say.
 func (c *Core) stream(p *party, s engine.Stream) {
@@ -49,9 +53,7 @@ func (c *Core) port(p *party) (netip.AddrPort, error) {
 	return c.world.Media.Open(engine.LegID(p.ID), p.Network)
 }
 
-func (c *Core) publish(event string, fields map[string]string) {
-	c.later(act{do: func() { c.world.Tell(event, fields) }})
-}
+func (c *Core) publish(it *news.Item) { c.later(act{news: it}) }
 
 // commit ends an input.
 func (c *Core) commit() {
@@ -86,6 +88,12 @@ func (c *Core) act(a act) {
 	switch {
 	case a.do != nil:
 		a.do()
+	case a.order != nil:
+		c.world.Media.Do(a.order)
+	case a.news != nil:
+		c.world.Tell(*a.news)
+	case a.note != nil:
+		c.world.Trace(*a.note)
 	case a.entry != nil:
 		c.put(*a.entry)
 	case a.letter != nil:

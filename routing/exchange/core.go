@@ -15,6 +15,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/leg"
@@ -35,7 +36,7 @@ type World struct {
 	Places  func(user string) []Place                         // where the phones of a seat are
 	Local   func(network, transport string) (leg.Local, bool) // our address in a network
 	Offer   func(call.SeatsFound) bool                        // tells this call of a free seat
-	Tell    func(event string, fields map[string]string)      // call events, best effort
+	Tell    func(news.Item)                                   // call events, best effort
 	NewID   func(at time.Time) string                         // ULIDs for stubs, entries and recordings
 	Wall    func(time.Time) time.Time                         // a time of ours by the wall clock; nil: the same
 	Find    func(callID string) (ref string, ok bool)         // another call that has this dialog
@@ -45,7 +46,7 @@ type World struct {
 	Record  Recorder
 	Retape  Retaper // nil: a recording ends with the process
 	// Trace is Tell for whoever looks at the messages; nil: nobody does.
-	Trace  func(event string, fields map[string]string)
+	Trace  func(news.Item)
 	Astray func() // counts a state that no call can be in; nil: nobody does
 	// records of calls are stored with their end, for who is told of them to delete
 	Accounts bool
@@ -130,6 +131,7 @@ type Core struct {
 	lamps     []LampState // as shown last
 	drawn     []LampState // scratch: as they would be
 	glanced   glance      // as told last
+	same      same        // words for them
 	rang      []string    // agents whose ringing was told last
 	attended  bool        // a phone has put two of its calls together, and the caller's side has not been told
 	seconds   call.LegID  // second dialogs so far

@@ -12,6 +12,8 @@ import (
 	"liandong/media/record"
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/news"
+	"liandong/routing/number"
 	"liandong/routing/verb"
 	"liandong/sip/header"
 	"liandong/sip/leg"
@@ -407,9 +409,9 @@ func (c *Core) write(w call.Write) {
 
 // tell publishes a call event.
 func (c *Core) tell(t call.Tell) {
-	fields := c.about(t)
-	c.publish(t.What, fields)
-	c.accounts(t, fields)
+	it := c.about(t)
+	c.publish(it)
+	c.accounts(t, it.Get("agent"))
 }
 
 // talking publishes who talks where there are more than two to tell apart. With the calls of
@@ -428,45 +430,75 @@ func (c *Core) talking(e engine.Talking) {
 	if e.On {
 		t.Note = "on"
 	}
-	fields := c.about(t)
-	fields["level"] = strconv.Itoa(-int(e.Level))
-	c.publish(t.What, fields)
+	it := c.about(t)
+	it.Set("level", strconv.Itoa(-int(e.Level)))
+	c.publish(it)
 }
 
+// mostTold are the fields of a call event, and more.
+const mostTold = 24
+
 // about is what a screen pop needs of a call event.
-func (c *Core) about(t call.Tell) map[string]string {
-	s := &c.state
-	fields := map[string]string{
-		"call_ref": cmp.Or(s.Peer.Ref, s.Ref), "caller_e164": s.Caller.E164, "caller_raw": s.Caller.Raw,
-		"caller_status": s.Caller.Status.String(),
-		"call_at":       c.wall(s.At).Format(time.RFC3339Nano), "dialed": s.Dialed, "hotline": s.Hotline,
-		"phase": string(s.Phase), "detail": t.Note, "lines": Lines(c.state),
+func (c *Core) about(t call.Tell) *news.Item {
+	s, one := &c.state, &struct { // in one piece, as there are many
+		news.Item
+		room [mostTold]news.Field
+	}{}
+	fields := one.room[:0]
+	add := func(name, value string) { fields = append(fields, news.Field{Name: name, Value: value}) }
+	addIf := func(is bool, name, value string) {
+		if is {
+			add(name, value)
+		}
 	}
-	if s.Peer.Ref != "" {
-		fields["ref"] = s.Ref
+	l, party := s.Party(t.Leg)
+	agent := t.Agent
+	if agent == "" && party {
+		agent = l.Agent()
 	}
-	if s.Test {
-		fields["test"] = "1"
+	addIf(party || agent != "", "agent", agent)
+	add("call_at", c.callAt())
+	add("call_ref", cmp.Or(s.Peer.Ref, s.Ref))
+	add("caller_e164", s.Caller.E164)
+	add("caller_raw", s.Caller.Raw)
+	add("caller_status", s.Caller.Status.String())
+	add("detail", t.Note)
+	add("dialed", s.Dialed)
+	add("event", t.What)
+	add("hotline", s.Hotline)
+	add("lines", cmp.Or(t.Line, Lines(c.state)))
+	add("phase", string(s.Phase))
+	addIf(s.Callback != nil, "reason", "callback")
+	addIf(s.Recording.Begun, "recording_ref", s.Recording.Ref)
+	addIf(s.Peer.Ref != "", "ref", s.Ref)
+	addIf(s.Peer.Stub != "", "stub_id", s.Peer.Stub)
+	addIf(s.Test, "test", "1")
+	one.Event, one.Caller, one.Fields = t.What, c.masked(), fields
+	return &one.Item
+}
+
+// same are words that do not change while a call is on.
+type same struct {
+	at     time.Time
+	callAt string
+	caller number.Number
+	masked string
+}
+
+// callAt is when the call came, as events tell it.
+func (c *Core) callAt() string {
+	if c.same.callAt == "" || !c.same.at.Equal(c.state.At) {
+		c.same.at, c.same.callAt = c.state.At, c.wall(c.state.At).Format(time.RFC3339Nano)
 	}
-	if s.Callback != nil {
-		fields["reason"] = "callback"
+	return c.same.callAt
+}
+
+// masked is the caller for who may not see him.
+func (c *Core) masked() string {
+	if c.same.caller != c.state.Caller {
+		c.same.caller, c.same.masked = c.state.Caller, c.state.Caller.String()
 	}
-	if s.Recording.Begun {
-		fields["recording_ref"] = s.Recording.Ref
-	}
-	if s.Peer.Stub != "" {
-		fields["stub_id"] = s.Peer.Stub
-	}
-	if l, ok := s.Party(t.Leg); ok {
-		fields["agent"] = l.Agent()
-	}
-	if t.Agent != "" {
-		fields["agent"] = t.Agent
-	}
-	if t.Line != "" {
-		fields["lines"] = t.Line
-	}
-	return fields
+	return c.same.masked
 }
 
 // farewells maps why a leg is released to a Reason (RFC 3326).

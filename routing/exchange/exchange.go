@@ -18,6 +18,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/routing/verb"
 	"liandong/sip/admission"
 	"liandong/sip/leg"
@@ -33,10 +34,10 @@ type Config struct {
 	Wire      Transport
 	Trunks    Trunks // nil: each trunk is reached at its Target alone
 	Tickets   Tickets
-	// Tell publishes a call event: from any goroutine, must not block, has the fields for itself.
-	Tell func(event string, fields map[string]string)
+	// Tell publishes a call event: from any goroutine, must not block, has the item for itself.
+	Tell func(news.Item)
 	// Trace is told whose each dialog is and what is heard, as Tell; nil: nobody is.
-	Trace    func(event string, fields map[string]string)
+	Trace    func(news.Item)
 	Seat     func(user string) // is told of each seat whose state may be another, as Tell; nil: nobody is
 	NewID    func(now time.Time) string
 	Record   Recorder  // nil: nothing is recorded

@@ -16,6 +16,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/leg"
@@ -120,7 +121,7 @@ func exchangeOf(w *fakeWire, change func(*Config)) *Exchange {
 	cfg := Config{
 		Directory: simDirectory(), Leg: leg.Default(), Wire: w, Tickets: fakeTickets{},
 		Sessions: func(string, func(engine.Event)) Media { return fakeMedia{} },
-		Tell:     func(string, map[string]string) {},
+		Tell:     func(news.Item) {},
 		NewID:    func(time.Time) string { return "01HTGTZ6CJRX90WDGAMG244Z4G" },
 		NewRef:   func() string { return "00000000-0000-4000-8000-000000000001" },
 	}
@@ -225,8 +226,8 @@ func TestPanicCostsOneEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &fakeWire{sinks: map[string]ua.Sink{}}
 		x := exchangeOf(w, func(c *Config) {
-			c.Tell = func(what string, _ map[string]string) {
-				if what == "key" {
+			c.Tell = func(it news.Item) {
+				if it.Event == "key" {
 					panic("a bug")
 				}
 			}

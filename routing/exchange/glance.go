@@ -76,9 +76,11 @@ func (c *Core) look() {
 		return
 	}
 	c.glanced = g
-	fields := c.about(call.Tell{What: "state"})
-	fields["desk"], fields["partner"], fields["ringing"] = g.desk, g.partner, g.ringing
-	c.publish("state", fields)
+	it := c.about(call.Tell{What: "state"})
+	it.Set("desk", g.desk)
+	it.Set("partner", g.partner)
+	it.Set("ringing", g.ringing)
+	c.publish(it)
 }
 
 func (c *Core) rings(agent string) {

@@ -9,6 +9,7 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/news"
 )
 
 // Who looks on learns who is rung as soon as the phone says that it rings, then who talks, and that it is over.
@@ -63,7 +64,8 @@ func TestEventsNameTheLines(t *testing.T) {
 		var lines []string
 		w := &fakeWire{}
 		x := exchangeOf(w, func(c *Config) {
-			c.Tell = func(what string, f map[string]string) {
+			c.Tell = func(it news.Item) {
+				what, f := it.Event, it.Map()
 				lines = append(lines,
 					what+" "+f["lines"]+" "+f["phase"])
 			}

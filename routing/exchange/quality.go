@@ -8,6 +8,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/routing/news"
 )
 
 // What a quality event says in detail.
@@ -19,17 +20,18 @@ const (
 
 // leaving is what the call event of a leg's last figures says of the leg: by then the
 // call may be over.
-func (c *Core) leaving(p *party) map[string]string {
-	fields := c.about(call.Tell{Leg: p.ID, Note: qualityClosed})
-	fields["party"] = "caller"
+func (c *Core) leaving(p *party) *news.Item {
+	it := c.about(call.Tell{What: qualityTold, Leg: p.ID, Note: qualityClosed})
+	it.Set("party", "caller")
 	if p.ID != call.CallerLeg {
-		fields["party"], fields["agent"] = "desk", p.Agent
+		it.Set("party", "desk")
+		it.Set("agent", p.Agent)
 	}
 	if line, ok := c.supervises(p); ok { // who is let go is in the state no more
-		fields["party"] = "supervisor"
-		fields["lines"] = cmp.Or(line, strings.Join(c.dir.Supervises(p.User), ","), "-")
+		it.Set("party", "supervisor")
+		it.Set("lines", cmp.Or(line, strings.Join(c.dir.Supervises(p.User), ","), "-"))
 	}
-	return fields
+	return it
 }
 
 // qualityChanged tells whoever watches the calls that a leg sounds poor, or fair again.
@@ -38,19 +40,21 @@ func (c *Core) qualityChanged(e engine.QualityChanged) {
 	if p == nil || p.Gone {
 		return
 	}
-	fields := c.leaving(p)
-	fields["detail"] = qualityFair
+	it := c.leaving(p)
+	it.Set("detail", qualityFair)
 	if e.Poor {
-		fields["detail"] = qualityPoor
+		it.Set("detail", qualityPoor)
 		c.world.Log.Warn("a leg sounds poor", "leg", e.Leg, "loss", e.Quality.In.Loss, "jitter", e.Quality.In.Jitter,
 			"rtt", e.Quality.RTT)
 	}
-	measured(fields, e.Quality)
-	c.publish("quality", fields)
+	it.Fields = measured(it.Fields, e.Quality)
+	c.publish(it)
 }
 
-// measuredTold is the note that says how a leg has sounded in the last few seconds.
-const measuredTold = "measured"
+const (
+	qualityTold  = "quality"  // the event that says how a leg sounds, or has sounded
+	measuredTold = "measured" // the note that says how a leg has sounded in the last few seconds
+)
 
 // legMeasured tells whoever looks at the call afterwards how a leg sounds. It is told to nobody else: there are many.
 func (c *Core) legMeasured(e engine.Measured) {
@@ -58,42 +62,39 @@ func (c *Core) legMeasured(e engine.Measured) {
 	if c.world.Trace == nil || p == nil || p.Gone {
 		return
 	}
-	fields := map[string]string{"party": c.partyTold(p.ID)}
-	if line, ok := c.supervises(p); ok {
-		fields["supervisor"], fields["lines"] = "1", line
-	}
-	measured(fields, e.Quality)
-	c.trace(measuredTold, fields)
+	line, watches := c.supervises(p)
+	c.trace(measuredTold, watches, line, measured(news.Fields{{Name: "party", Value: c.partyTold(p.ID)}}, e.Quality)...)
 }
 
 // legClosed tells a leg's last figures. One that never carried sound has none.
 func (x *Exchange) legClosed(e engine.LegClosed) {
-	if e.About == nil || e.Quality.In.Packets == 0 && e.Quality.Out.Packets == 0 {
+	it, ok := e.About.(*news.Item)
+	if !ok || e.Quality.In.Packets == 0 && e.Quality.Out.Packets == 0 {
 		return
 	}
-	measured(e.About, e.Quality)
-	x.cfg.Tell("quality", e.About)
+	it.Fields = measured(it.Fields, e.Quality)
+	x.cfg.Tell(*it)
 }
 
 // measured adds the figures; those that are not known are left out.
-func measured(fields map[string]string, q engine.Quality) {
-	fields["packets"] = strconv.FormatUint(uint64(q.In.Packets), 10)
-	fields["packets_sent"] = strconv.FormatUint(uint64(q.Out.Packets), 10)
+func measured(to news.Fields, q engine.Quality) news.Fields {
+	add := func(name, value string) { to = append(to, news.Field{Name: name, Value: value}) }
+	direction := func(prefix string, d engine.Direction) {
+		if d.Known {
+			add(prefix+"loss_percent", strconv.FormatFloat(100*d.Loss, 'f', 2, 64))
+			add(prefix+"jitter_ms", milliseconds(d.Jitter))
+			add(prefix+"mos", strconv.FormatFloat(d.MOSCQ, 'f', 2, 64))
+			add(prefix+"mos_lq", strconv.FormatFloat(d.MOSLQ, 'f', 2, 64))
+		}
+	}
+	add("packets", strconv.FormatUint(uint64(q.In.Packets), 10))
+	add("packets_sent", strconv.FormatUint(uint64(q.Out.Packets), 10))
 	if q.RTT > 0 {
-		fields["rtt_ms"] = milliseconds(q.RTT)
+		add("rtt_ms", milliseconds(q.RTT))
 	}
-	direction(fields, "", q.In)
-	direction(fields, "remote_", q.Out)
-}
-
-func direction(fields map[string]string, prefix string, d engine.Direction) {
-	if !d.Known {
-		return
-	}
-	fields[prefix+"loss_percent"] = strconv.FormatFloat(100*d.Loss, 'f', 2, 64)
-	fields[prefix+"jitter_ms"] = milliseconds(d.Jitter)
-	fields[prefix+"mos"] = strconv.FormatFloat(d.MOSCQ, 'f', 2, 64)
-	fields[prefix+"mos_lq"] = strconv.FormatFloat(d.MOSLQ, 'f', 2, 64)
+	direction("", q.In)
+	direction("remote_", q.Out)
+	return news.Of(to...)
 }
 
 func milliseconds(d time.Duration) string {

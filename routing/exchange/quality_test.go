@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -9,6 +8,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/routing/news"
 	"liandong/sip/ua"
 )
 
@@ -34,11 +34,12 @@ type told struct {
 	events []map[string]string
 }
 
-func (k *told) tell(what string, fields map[string]string) {
+func (k *told) tell(it news.Item) {
+	what, fields := it.Event, it.Map()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if what == "quality" {
-		k.events = append(k.events, maps.Clone(fields))
+		k.events = append(k.events, fields)
 	}
 }
 
@@ -74,7 +75,7 @@ func TestQualityAfterTheCall(t *testing.T) {
 			m.sink(engine.LegClosed{Leg: c.Leg, About: c.About, Quality: bad})
 		}
 		// never spoke
-		m.sink(engine.LegClosed{Leg: 3, About: map[string]string{}, Quality: engine.Quality{Network: "lab"}})
+		m.sink(engine.LegClosed{Leg: 3, About: &news.Item{}, Quality: engine.Quality{Network: "lab"}})
 		// nobody closed it
 		m.sink(engine.LegClosed{Leg: 4, Quality: bad})
 		if len(k.events) != 2 {
@@ -128,7 +129,8 @@ func TestMeasured(t *testing.T) {
 			{Leg: call.Leg{ID: 9, Hotline: "110", Seat: "1109", Up: true}, Act: call.Whisper}}},
 		parties: []*party{{ID: call.CallerLeg}, {ID: 2, Agent: "1101"},
 			{ID: 9, User: "1109", Agent: "1109", Watches: true}, {ID: 5, Agent: "1102", Gone: true}}}
-	c.world.Trace = func(event string, fields map[string]string) {
+	c.world.Trace = func(it news.Item) {
+		event, fields := it.Event, it.Map()
 		if event == measuredTold {
 			told = append(told, fields)
 		}
@@ -159,7 +161,7 @@ func TestSupervisorIsNotTold(t *testing.T) {
 		t.Error("who has joined is not told to talk")
 	}
 	c.state.Supervisors = nil
-	if got := c.leaving(&party{ID: 9, User: "1109", Agent: "1109", Watches: true}); got["lines"] != "110" {
-		t.Errorf("who goes is told to %q", got["lines"])
+	if got := c.leaving(&party{ID: 9, User: "1109", Agent: "1109", Watches: true}); got.Get("lines") != "110" {
+		t.Errorf("who goes is told to %q", got.Get("lines"))
 	}
 }

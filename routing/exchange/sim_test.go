@@ -19,6 +19,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/desk"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/leg"
 	"liandong/sip/trunk"
@@ -506,7 +507,11 @@ func (c *simCall) world() World {
 			s.inside(0, func() { c.core.SeatFree(s.now, f); c.rest() })
 			return true
 		},
-		Tell: func(what string, f map[string]string) {
+		Tell: func(it news.Item) {
+			what, f := it.Event, it.Map()
+			if !slices.Equal(it.Fields, news.From(f)) || f["event"] != what {
+				s.fail("%s tells %s out of order: %v", c.ref, what, it.Fields)
+			}
 			s.note("  %s tells %s %s", c.ref, what, f["detail"])
 			if what == "supervisor" && f["detail"] != "end" {
 				s.attends++

@@ -40,7 +40,7 @@ func TestRecordHidesNothing(t *testing.T) {
 func TestCoreIsInItsRecord(t *testing.T) {
 	anew := []string{"world", "dir", "keys", "queue", "tape", "acts", "shows", "taken", "stored", "storing",
 		"unstored", "now",
-		"lamps", "drawn", "glanced", "rang", "reasons", "answering", "idle"}
+		"lamps", "drawn", "glanced", "same", "rang", "reasons", "answering", "idle"}
 	kept := map[string]string{
 		"state": "Call", "parties": "Parties", "lentOut": "Lent", "moved": "Moved", "wishes": "Wishes", "tapeBegan": "Tape",
 		"attended": "Attended", "seconds": "Seconds", "origin": "Origin", "before": "Before", "hops": "Hops",

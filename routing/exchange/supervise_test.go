@@ -7,6 +7,7 @@ import (
 
 	"liandong/routing/call"
 	"liandong/routing/desk"
+	"liandong/routing/news"
 )
 
 // A seat whose phone looks after a call has no other one meanwhile, and nobody learns which it is. It is not the seat
@@ -100,7 +101,7 @@ func TestSupervisorIsTracedApart(t *testing.T) {
 	}
 	pass()
 	core := s.cores[0].core
-	core.world.Trace = func(event string, f map[string]string) { notes = append(notes, f) }
+	core.world.Trace = func(it news.Item) { notes = append(notes, it.Map()) }
 	asks := func(act call.Act) {
 		ask := call.SupervisorAsked{User: "9001", Lines: []string{"110"}, Act: act}
 		if err := core.Supervise(s.now, ask); err != nil {
@@ -127,8 +128,8 @@ func TestSupervisorIsTracedApart(t *testing.T) {
 		}
 	}
 	gone := &party{ID: 99, Watches: true, traced: traced{line: "12345"}} // his last figures come when he is let go
-	if f := core.leaving(gone); f["party"] != "supervisor" || f["lines"] != "12345" {
-		t.Errorf("how a supervisor's phone sounded is told to lines %s", f["lines"])
+	if f := core.leaving(gone); f.Get("party") != "supervisor" || f.Get("lines") != "12345" {
+		t.Errorf("how a supervisor's phone sounded is told to lines %s", f.Get("lines"))
 	}
 	notes = nil
 	desk.legs[0].hangUp()

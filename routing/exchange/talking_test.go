@@ -6,6 +6,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/routing/news"
 )
 
 // TestTalking: of a three-way call it is told who talks, of a call of two it is not.
@@ -14,7 +15,8 @@ func TestTalking(t *testing.T) {
 	c := &Core{
 		state: call.Call{Phase: call.ThreeWay, Ref: "ref",
 			Legs: []call.Leg{{ID: 1, Up: true}, {ID: 2, Up: true, Hotline: "110", Seat: "1101"}}},
-		world: World{Tell: func(what string, fields map[string]string) {
+		world: World{Tell: func(it news.Item) {
+			what, fields := it.Event, it.Map()
 			if what == "talking" {
 				told = append(told, fields)
 			}

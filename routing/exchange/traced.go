@@ -7,6 +7,7 @@ import (
 
 	"liandong/media/engine"
 	"liandong/routing/call"
+	"liandong/routing/news"
 	"liandong/sip/capture"
 )
 
@@ -29,13 +30,17 @@ type traced struct {
 	line        string // of a supervisor
 }
 
-// trace tells of a call for who looks at its messages. What is told of a supervisor has its lines already.
-func (c *Core) trace(event string, fields map[string]string) {
-	fields["event"], fields["call_ref"], fields["ref"] = event, cmp.Or(c.state.Peer.Ref, c.state.Ref), c.state.Ref
-	if fields["supervisor"] == "" {
-		fields["lines"] = Lines(c.state)
+// trace tells of a call for who looks at its messages: what is told, and of a supervisor his line.
+func (c *Core) trace(event string, watches bool, line string, told ...news.Field) {
+	if !watches {
+		line = Lines(c.state)
+	} else {
+		told = append(told, news.Field{Name: "supervisor", Value: "1"})
 	}
-	c.later(act{do: func() { c.world.Trace(event, fields) }})
+	fields := news.Of(append(told, news.Field{Name: "event", Value: event}, news.Field{Name: "ref", Value: c.state.Ref},
+		news.Field{Name: "call_ref", Value: cmp.Or(c.state.Peer.Ref, c.state.Ref)},
+		news.Field{Name: "lines", Value: line})...)
+	c.later(act{note: &news.Item{Event: event, Fields: fields}})
 }
 
 // traceDialogs tells once whose each dialog is, and again when it is somebody else's: of a supervisor who has become a
@@ -54,13 +59,9 @@ func (c *Core) traceDialogs() {
 			continue
 		}
 		p.traced = is
-		fields := map[string]string{
-			"leg": strconv.Itoa(int(p.ID)), "call_id": is.callID, "party": c.partyTold(p.ID), "network": p.Network, "trunk": p.Trunk,
-		}
-		if is.supervisor {
-			fields["supervisor"], fields["lines"] = "1", is.line
-		}
-		c.trace(dialogTold, fields)
+		c.trace(dialogTold, is.supervisor, is.line, news.Field{Name: "leg", Value: strconv.Itoa(int(p.ID))},
+			news.Field{Name: "call_id", Value: is.callID}, news.Field{Name: "party", Value: c.partyTold(p.ID)},
+			news.Field{Name: "network", Value: p.Network}, news.Field{Name: "trunk", Value: p.Trunk})
 	}
 }
 
@@ -114,16 +115,14 @@ func (c *Core) traceHears(e call.Ear) {
 		}
 		from = append(from, name)
 	}
-	fields := map[string]string{
-		"party": c.partyTold(e.Leg), "from": strings.Join(from, ","), "play": strings.Join(e.Play, ","),
-		"supervisors": strings.Join(supervisors, ","),
-	}
+	line, watches := "", false
 	if p := c.party(e.Leg); p != nil {
-		if line, ok := c.supervises(p); ok {
-			fields["supervisor"], fields["lines"] = "1", line
-		}
+		line, watches = c.supervises(p)
 	}
-	c.trace(hearsTold, fields)
+	c.trace(hearsTold, watches, line, news.Field{Name: "party", Value: c.partyTold(e.Leg)},
+		news.Field{Name: "from", Value: strings.Join(from, ",")},
+		news.Field{Name: "play", Value: strings.Join(e.Play, ",")},
+		news.Field{Name: "supervisors", Value: strings.Join(supervisors, ",")})
 }
 
 // heads gives headers of RTP to where those of a call are kept.

@@ -10,6 +10,7 @@ import (
 
 	"liandong/routing/category"
 	"liandong/routing/matter"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -165,35 +166,35 @@ func (c Count) timed(all, inTime string, at, due time.Time) {
 
 // OfCall is what a call event adds. Of events that come again for a call, such as a second desk's answer, the first
 // counts.
-func OfCall(fields map[string]string, kinds category.List) []Count {
-	switch fields["event"] {
+func OfCall(fields news.Fields, kinds category.List) []Count {
+	switch fields.Get("event") {
 	case "arrived", "answered", "three_way_ended", "key":
 	default: // most events; those cost no more than this
 		return nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, fields["at"])
-	ref, line := fields["call_ref"], fields["hotline"]
+	at, err := time.Parse(time.RFC3339Nano, fields.Get("at"))
+	ref, line := fields.Get("call_ref"), fields.Get("hotline")
 	if err != nil || ref == "" || line == "" {
 		return nil
 	}
-	c := Count{ID: fields["event"] + " " + ref, Line: line, At: at, Adds: map[string]int64{}}
-	switch fields["event"] {
+	c := Count{ID: fields.Get("event") + " " + ref, Line: line, At: at, Adds: map[string]int64{}}
+	switch fields.Get("event") {
 	case "arrived":
 		c.Adds[Calls] = 1
 	case "answered":
 		c.Adds[CallsAnswered] = 1
-		if since, err := time.Parse(time.RFC3339Nano, fields["call_at"]); err == nil && at.Sub(since) <= soon {
+		if since, err := time.Parse(time.RFC3339Nano, fields.Get("call_at")); err == nil && at.Sub(since) <= soon {
 			c.Adds[CallsIn15s] = 1
 		}
 	case "three_way_ended":
-		ms, err := strconv.ParseInt(fields["detail"], 10, 64)
+		ms, err := strconv.ParseInt(fields.Get("detail"), 10, 64)
 		if err != nil || ms < 0 {
 			return nil
 		}
-		c.ID += " " + fields["at"]
+		c.ID += " " + fields.Get("at")
 		c.Adds[ThreeWayEnded], c.Adds[ThreeWayMS] = 1, ms
 	case "key":
-		return pressed(fields["detail"], ref, line, at, kinds)
+		return pressed(fields.Get("detail"), ref, line, at, kinds)
 	default:
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"liandong/routing/category"
 	"liandong/routing/matter"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -109,9 +110,9 @@ func TestOfUpdate(t *testing.T) {
 }
 
 func call(event string, after time.Duration, detail string) []Count {
-	return OfCall(map[string]string{"event": event, "call_ref": "c", "hotline": "110", "detail": detail,
+	return OfCall(news.From(map[string]string{"event": event, "call_ref": "c", "hotline": "110", "detail": detail,
 		"call_at": noon.Format(time.RFC3339Nano),
-		"at":      noon.Add(after).Format(time.RFC3339Nano)}, kinds)
+		"at":      noon.Add(after).Format(time.RFC3339Nano)}), kinds)
 }
 
 func TestOfCall(t *testing.T) {
@@ -126,7 +127,7 @@ func TestOfCall(t *testing.T) {
 		call("key", 0, "category 08"), call("key", 0, "category 77"), call("key", 0, "urgent"),
 		// one call that is due
 		call("key", 0, "category 03"), call("key", 0, "category 03"), entry("1", ticket.Opened, nil),
-		call("talking", 0, "on"), OfCall(map[string]string{"event": "arrived"}, kinds), OfCall(nil, kinds),
+		call("talking", 0, "on"), OfCall(news.From(map[string]string{"event": "arrived"}), kinds), OfCall(nil, kinds),
 	)["110"]
 	want := Sums{Calls: 1, CallsAnswered: 1, CallsIn15s: 1, ThreeWayEnded: 2, ThreeWayMS: 40000, Due: 1, AskedDirect: 1}
 	if !maps.Equal(got, want) {

@@ -13,6 +13,7 @@ import (
 	"liandong/routing/indicator"
 	"liandong/routing/link/redistest"
 	"liandong/routing/matter"
+	"liandong/routing/news"
 	"liandong/routing/outbox"
 	"liandong/routing/ticket"
 )
@@ -101,8 +102,8 @@ func put(t *testing.T, cfg Config, stub string) {
 	defer box.Stop()
 	box.Put(ticket.Entry{StubID: stub, Event: ticket.Opened, From: "110", To: "12345", Mode: ticket.Direct,
 		CallerStatus: "ok", CallerE164: "+8613812345678", Place: "here"}, nil)
-	box.Publish(Calls, map[string]string{"event": "arrived", "call_ref": "c", "hotline": "110",
-		"at": time.Now().Format(time.RFC3339Nano)})
+	box.Publish(Calls, news.From(map[string]string{"event": "arrived", "call_ref": "c", "hotline": "110",
+		"at": time.Now().Format(time.RFC3339Nano)}))
 	eventually(t, "shipped", func() bool { s := box.Stats(); return s.Shipped == 1 && s.EventsSent == 1 })
 }
 

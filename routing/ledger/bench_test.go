@@ -8,6 +8,7 @@ import (
 
 	"liandong/routing/indicator"
 	"liandong/routing/link/redistest"
+	"liandong/routing/news"
 )
 
 // BenchmarkCallEvents counts the events of whole calls: what a call costs this process, in bytes, allocations and CPU.
@@ -22,7 +23,7 @@ func BenchmarkCallEvents(b *testing.B) {
 	}
 	defer sums.Close()
 	now := time.Date(2024, 4, 3, 12, 0, 0, 0, china)
-	var events [][]map[string]string
+	var events [][]news.Fields
 	for i := range b.N {
 		events = append(events, eventsOf(fmt.Sprint("call-", i), now))
 	}
@@ -45,13 +46,13 @@ func BenchmarkCallEvents(b *testing.B) {
 }
 
 // eventsOf are those of a call that is answered and handed over.
-func eventsOf(ref string, at time.Time) (list []map[string]string) {
+func eventsOf(ref string, at time.Time) (list []news.Fields) {
 	for _, event := range []string{"arrived", "answered", "key", "transferring", "answered", "ended"} {
-		list = append(list, map[string]string{
+		list = append(list, news.From(map[string]string{
 			"event": event, "call_ref": ref, "hotline": "110", "at": at.Format(time.RFC3339Nano),
 			"call_at":     at.Format(time.RFC3339Nano),
 			"caller_e164": number, "agent": "1101", "detail": "handover",
-		})
+		}))
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"liandong/routing/hotspot"
 	"liandong/routing/indicator"
 	"liandong/routing/link/redistest"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -129,8 +130,8 @@ func (o office) day(line string, at time.Time) map[string]string {
 	return o.c.HGetAll(o.Context(), indicator.DayKey(line, at)).Val()
 }
 
-func arrived(ref, line string, at time.Time) map[string]string {
-	return map[string]string{"event": "arrived", "call_ref": ref, "hotline": line, "at": at.Format(time.RFC3339Nano)}
+func arrived(ref, line string, at time.Time) news.Fields {
+	return news.From(map[string]string{"event": "arrived", "call_ref": ref, "hotline": line, "at": at.Format(time.RFC3339Nano)})
 }
 
 // Call events wait for a Redis that is away, and count once when it is back; what a process had not counted when it

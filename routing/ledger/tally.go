@@ -14,6 +14,7 @@ import (
 
 	"liandong/routing/indicator"
 	"liandong/routing/link"
+	"liandong/routing/news"
 )
 
 const (
@@ -37,8 +38,8 @@ type tally struct {
 
 // Event counts a call event of one of this Redis's lines; fields are not kept. It never waits. Safe for use by several
 // goroutines.
-func (l *Ledger) Event(fields map[string]string) {
-	if slices.Contains(l.cfg.Hotlines, fields["hotline"]) {
+func (l *Ledger) Event(fields news.Fields) {
+	if slices.Contains(l.cfg.Hotlines, fields.Get("hotline")) {
 		l.tally.add(indicator.OfCall(fields, l.cfg.Kinds)...)
 	}
 }
@@ -155,7 +156,7 @@ func (l *Ledger) recall(ctx context.Context) error {
 		for name, v := range m.Values {
 			fields[name], _ = v.(string)
 		}
-		l.Event(fields)
+		l.Event(news.From(fields))
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"liandong/routing/link"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -176,8 +177,8 @@ func (o *Outbox) drop(e slog.LogValuer, done func(error), err error) {
 }
 
 // Publish sends a call event for screen pop and wallboards, best effort: it never waits, is not written to disk, and
-// while Redis is away the oldest events are dropped and counted. fields belong to the outbox from now on.
-func (o *Outbox) Publish(stream string, fields map[string]string) { o.calls.publish(stream, fields) }
+// while Redis is away the oldest events are dropped and counted. The fields are only read.
+func (o *Outbox) Publish(stream string, fields news.Fields) { o.calls.publish(stream, fields) }
 
 // wake tells the shipper that there may be something to do.
 func (o *Outbox) wake() { nudge(o.fresh) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -342,7 +343,7 @@ func TestPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 25 { // before Start: nobody takes them
-		o.Publish("liandong:calls", map[string]string{"n": string(rune('a' + i)), "caller": "13812345678"})
+		o.Publish("liandong:calls", news.From(map[string]string{"n": string(rune('a' + i)), "caller": "13812345678"}))
 	}
 	o.Start()
 	t.Cleanup(o.Stop)
@@ -355,7 +356,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("%v", list)
 	}
 	mini.SetError("ERR 13812345678")
-	o.Publish("liandong:calls", map[string]string{"n": "z"})
+	o.Publish("liandong:calls", news.From(map[string]string{"n": "z"}))
 	eventually(t, "dropped", func() bool { return o.Stats().EventsDropped == 16 })
 	eventually(t, "told", j.has("call events dropped"))
 }
@@ -365,10 +366,10 @@ func TestPublishBeforeStop(t *testing.T) {
 	mini := miniredis.RunT(t)
 	cfg := config(t, "redis://"+mini.Addr())
 	o, _ := open(t, cfg)
-	o.Publish("liandong:calls", map[string]string{"n": "0"})
+	o.Publish("liandong:calls", news.From(map[string]string{"n": "0"}))
 	eventually(t, "sent", func() bool { return o.Stats().EventsSent == 1 })
 	for range 20 {
-		o.Publish("liandong:calls", map[string]string{"n": "1"})
+		o.Publish("liandong:calls", news.From(map[string]string{"n": "1"}))
 	}
 	o.Stop()
 	if n := len(read(t, cfg, "liandong:calls")); n != 21 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"liandong/routing/link"
+	"liandong/routing/news"
 )
 
 const (
@@ -38,7 +39,7 @@ type eventSender struct {
 
 type callEvent struct {
 	stream string
-	fields map[string]string
+	fields news.Fields
 	at     time.Time
 }
 
@@ -47,7 +48,7 @@ func newEventSender(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
 		wait: backoff{min: 100 * time.Millisecond, max: cfg.Backoff}}
 }
 
-func (p *eventSender) publish(stream string, fields map[string]string) {
+func (p *eventSender) publish(stream string, fields news.Fields) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.events) >= p.cfg.Events {

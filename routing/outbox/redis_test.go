@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liandong/routing/link/redistest"
+	"liandong/routing/news"
 )
 
 // load puts entries of several matters while act goes on, and checks in the end that each is in the stream once.
@@ -137,11 +138,11 @@ func TestRealEventsWaitAMoment(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o, _ := open(t, config(t, server.URL()))
-	o.Publish("liandong:calls", map[string]string{"n": "0"})
+	o.Publish("liandong:calls", news.From(map[string]string{"n": "0"}))
 	eventually(t, "sent", func() bool { return o.Stats().EventsSent == 1 })
 	server.Kill()
 	for range 3 {
-		o.Publish("liandong:calls", map[string]string{"n": "1"})
+		o.Publish("liandong:calls", news.From(map[string]string{"n": "1"}))
 	}
 	server.Restart()
 	eventually(t, "sent or given up", func() bool { s := o.Stats(); return s.EventsSent+s.EventsDropped == 4 })
@@ -150,7 +151,7 @@ func TestRealEventsWaitAMoment(t *testing.T) {
 		t.Errorf("%v events in the stream, %d sent", n, sent)
 	}
 	server.Kill()
-	o.Publish("liandong:calls", map[string]string{"n": "2"})
+	o.Publish("liandong:calls", news.From(map[string]string{"n": "2"}))
 	eventually(t, "given up", func() bool { s := o.Stats(); return s.EventsSent+s.EventsDropped == 5 })
 }
 
@@ -170,7 +171,7 @@ func TestRealCluster(t *testing.T) {
 				o.Put(m.next(), nil)
 				o.Put(l.next(), nil)
 			}
-			o.Publish("liandong:calls", map[string]string{"n": "1"})
+			o.Publish("liandong:calls", news.From(map[string]string{"n": "1"}))
 			eventually(t, "shipped", func() bool { s := o.Stats(); return s.Written == 600 && s.Waiting == 0 })
 			cfg.URL = config(t, fmt.Sprintf("redis://%s?addr=%s", cluster[0].Addr(), cluster[1].Addr())).URL
 			check(t, append(read(t, cfg, stream110), read(t, cfg, stream12345)...))

@@ -8,12 +8,10 @@ import (
 )
 
 // xadd writes the commands of one round trip, XADD stream MAXLEN ~ kept * name value …, the fields in the order of
-// their names. What they are made of is used again in the next. go-redis takes a string for nothing where it is given a
+// their names. The room for it is used again in the next. go-redis takes a string for nothing where it is given a
 // pointer to it, and reads an answer into room that is there.
 type xadd struct {
-	words  []string // names and values; args point to them
-	args   []any
-	names  []string
+	args   []any // point to the events' fields
 	kept   any
 	stream any
 	id     [64]byte // the answer, which nobody asks for
@@ -21,11 +19,11 @@ type xadd struct {
 
 // begin makes room for events.
 func (x *xadd) begin(events []callEvent, kept int64) {
-	words := 0
+	room := 0
 	for _, e := range events {
-		words += 2 * len(e.fields)
+		room += 6 + 2*len(e.fields)
 	}
-	x.words, x.args = slices.Grow(x.words[:0], words), slices.Grow(x.args[:0], words+6*len(events))
+	x.args = slices.Grow(x.args[:0], room)
 	if x.kept == nil {
 		x.kept = kept
 	}
@@ -38,22 +36,11 @@ func (x *xadd) of(ctx context.Context, e callEvent) redis.Cmder {
 	}
 	began := len(x.args)
 	x.args = append(x.args, "xadd", x.stream, "maxlen", "~", x.kept, "*")
-	x.names = x.names[:0]
-	for name := range e.fields {
-		x.names = append(x.names, name)
-	}
-	slices.Sort(x.names)
-	for _, name := range x.names {
-		x.words = append(x.words, name, e.fields[name])
-		n := len(x.words)
-		x.args = append(x.args, &x.words[n-2], &x.words[n-1])
+	for i := range e.fields {
+		x.args = append(x.args, &e.fields[i].Name, &e.fields[i].Value)
 	}
 	return redis.NewZeroCopyStringCmd(ctx, x.id[:], x.args[began:len(x.args):len(x.args)]...)
 }
 
 // end lets go of what events have said.
-func (x *xadd) end() {
-	clear(x.words)
-	clear(x.args)
-	clear(x.names[:cap(x.names)])
-}
+func (x *xadd) end() { clear(x.args) }

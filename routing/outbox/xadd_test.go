@@ -6,14 +6,16 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"liandong/routing/news"
 )
 
 // What is written without go-redis' help is what it would write, also when the room for it has been used before.
 func TestXAdd(t *testing.T) {
 	events := []callEvent{
-		{stream: "a", fields: map[string]string{"b": "1", "a": "2", "c": ""}},
-		{stream: "b", fields: map[string]string{"z": "一"}},
-		{stream: "a", fields: map[string]string{}},
+		{stream: "a", fields: news.From(map[string]string{"b": "1", "a": "2", "c": ""})},
+		{stream: "b", fields: news.From(map[string]string{"z": "一"})},
+		{stream: "a", fields: news.From(map[string]string{})},
 	}
 	var x xadd
 	for _, list := range [][]callEvent{events[:1], events, events[1:2], events} {
@@ -25,7 +27,7 @@ func TestXAdd(t *testing.T) {
 		for i, e := range list {
 			want := fmt.Sprint([]any{"xadd", e.stream, "maxlen", "~", 100, "*"})
 			for _, name := range []string{"a", "b", "c", "z"} {
-				if value, ok := e.fields[name]; ok {
+				if value, ok := e.fields.Map()[name]; ok {
 					want = want[:len(want)-1] + " " + name + " " + value + "]"
 				}
 			}
@@ -35,9 +37,9 @@ func TestXAdd(t *testing.T) {
 		}
 		x.end()
 	}
-	for _, w := range x.words[:cap(x.words)] {
-		if w != "" {
-			t.Errorf("%q is kept", w)
+	for _, a := range x.args[:cap(x.args)] {
+		if a != nil {
+			t.Errorf("%v is kept", a)
 		}
 	}
 }
@@ -55,7 +57,8 @@ func written(c redis.Cmder) (args []any) {
 
 // A call event costs its command and no string of it.
 func TestXAddAllocates(t *testing.T) {
-	events := []callEvent{{stream: "a", fields: map[string]string{"b": "1", "a": "2", "c": "3", "d": "4", "e": "5"}}}
+	fields := news.From(map[string]string{"b": "1", "a": "2", "c": "3", "d": "4", "e": "5"})
+	events := []callEvent{{stream: "a", fields: fields}}
 	var x xadd
 	n := testing.AllocsPerRun(100, func() {
 		x.begin(events, 100)

@@ -20,6 +20,7 @@ import (
 	"liandong/configs"
 	"liandong/media/record"
 	"liandong/routing/desk"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/routing/verb"
 	"liandong/sip/ua/certtest"
@@ -304,7 +305,7 @@ func TestHTTPS(t *testing.T) {
 		if lines.Text() != event {
 			t.Errorf("%s does not come: %v", event, lines.Err())
 		}
-		s.sw.Feed.Call("arrived", map[string]string{"hotline": "110"})
+		s.sw.Feed.Call(news.Item{Event: "arrived", Fields: news.Fields{{Name: "hotline", Value: "110"}}})
 	}
 	s.sw.Feed.Close()
 	res.Body.Close()

@@ -8,6 +8,7 @@ import (
 
 	"liandong/cmd/internal/feed"
 	"liandong/routing/exchange"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -72,10 +73,10 @@ func (b *Business) Lines(hotlines []string) {
 const maxOpen = 100_000
 
 // Told takes an event of a call.
-func (b *Business) Told(event string, fields map[string]string, now time.Time) {
+func (b *Business) Told(event string, fields news.Fields, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ref, hotline := fields["call_ref"], fields["hotline"]
+	ref, hotline := fields.Get("call_ref"), fields.Get("hotline")
 	waits, on := b.waiting[ref]
 	switch event {
 	case "arrived":

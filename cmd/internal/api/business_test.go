@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liandong/configs"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
 
@@ -18,7 +19,7 @@ func TestBusiness(t *testing.T) {
 	}
 	b, at := s.sw.Business, time.Now().Add(-time.Minute)
 	tell := func(event, ref string, after time.Duration) {
-		b.Told(event, map[string]string{"call_ref": ref, "hotline": "110"}, at.Add(after))
+		b.Told(event, news.From(map[string]string{"call_ref": ref, "hotline": "110"}), at.Add(after))
 	}
 	tell("arrived", "a", 0)
 	tell("answered", "a", 4*time.Second)

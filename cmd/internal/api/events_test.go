@@ -12,6 +12,7 @@ import (
 	"liandong/cmd/internal/feed"
 	"liandong/configs"
 	"liandong/routing/desk"
+	"liandong/routing/news"
 )
 
 // stream opens the events as a program does, and gives its lines.
@@ -75,8 +76,8 @@ func TestEvents(t *testing.T) {
 	}
 	time.Sleep(1200 * time.Millisecond) // longer than the server gives to ordinary answers
 	tell := func(ref, lines string) {
-		s.sw.Feed.Call("arrived", map[string]string{"event": "arrived", "call_ref": ref, "lines": lines,
-			"hotline": lines, "caller_e164": "+8613812345678"})
+		s.sw.Feed.Call(news.Item{Event: "arrived", Caller: "+86138****5678", Fields: news.From(map[string]string{
+			"event": "arrived", "call_ref": ref, "lines": lines, "hotline": lines, "caller_e164": "+8613812345678"})})
 	}
 	tell("of-gov", "12345")
 	tell("of-police", "110")

@@ -22,6 +22,7 @@ import (
 	"liandong/cmd/internal/feed"
 	"liandong/configs"
 	"liandong/routing/desk"
+	"liandong/routing/news"
 )
 
 // roomLines are the hotlines of the room, each with half of the desks and of the onlookers, who see its own affairs.
@@ -183,13 +184,13 @@ func BenchmarkRoom(b *testing.B) {
 // tell tells of one moment of a call, and gives how many events those were.
 func (at burst) tell(f *feed.Feed, c *chairs, lines string, rnd *rand.Rand) int {
 	for _, event := range at.events {
-		f.Call(event, map[string]string{
+		f.Call(news.Item{Event: event, Caller: "+86138****5678", Fields: news.From(map[string]string{
 			"event": event, "at": time.Now().Format(time.RFC3339Nano),
 			"call_ref":    "8f4252ee-ccb1-42d5-81c3-fcc9cc4d2ab1",
 			"caller_e164": "+8613812345678", "caller_status": "ok", "call_at": "2026-11-30T10:00:00.123456789+08:00",
 			"dialed": "110", "hotline": "110", "lines": lines, "phase": "talking", "desk": "1101", "partner": "2101",
 			"agent": "1101", "stub_id": "2b5c0e9a-66a0-4d34-a7b5-3f1e3b0d7c11",
-		})
+		})})
 	}
 	for range at.seats {
 		user := c.users[rnd.IntN(room)]

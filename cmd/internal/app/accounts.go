@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"liandong/routing/journal"
+	"liandong/routing/news"
 	"liandong/sip/snapshot"
 )
 
@@ -31,6 +32,6 @@ func (a *App) recordAgain() {
 		}
 		delete(fields, "ref")
 		fields["event"], fields["at"] = "record", fields["ended_at"]
-		a.records.Add(fields, at, a.recorded(kept.Key))
+		a.records.Add(news.From(fields), at, a.recorded(kept.Key))
 	}
 }

@@ -35,6 +35,7 @@ import (
 	"liandong/routing/journal"
 	"liandong/routing/mirror"
 	"liandong/routing/missed"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/admission"
 	"liandong/sip/capture"
@@ -197,7 +198,7 @@ func (a *App) newExchange(cfg *configs.Config, turns *admission.Turns) *exchange
 		Shared:    others,
 		Directory: a.directory.Load(), Leg: legs(cfg), Wire: a.ua, Trunks: a.trunks, Tickets: a,
 		Sessions: func(ref string, sink func(engine.Event)) exchange.Media { return a.engine.NewSession(ref, sink) },
-		Tell:     func(event string, fields map[string]string) { a.tell(a.directory.Load(), event, fields) },
+		Tell:     func(it news.Item) { a.tell(a.directory.Load(), it) },
 		Trace:    a.traces.Teller(),
 		Seat:     a.feed.Touch,
 		NewID:    ticket.NewIDs(rand.Reader).New,
@@ -411,42 +412,43 @@ func random() uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-func (a *App) tell(d *desk.Directory, event string, fields map[string]string) {
-	if fields["test"] != "" { // the switch's own call is nobody's
+func (a *App) tell(d *desk.Directory, it news.Item) {
+	if it.Get("test") != "" { // the switch's own call is nobody's
 		return
 	}
-	if event != "record" { // which repeats what they have
-		a.traces.Event(event, fields)
+	it.Set("event", it.Event)
+	if it.Event != "record" { // which repeats what they have
+		a.traces.Event(it)
 	}
-	if answersCitizen(event, fields) {
-		a.reached(fields["hotline"], fields["caller_e164"], fields["agent"], fields["call_ref"])
+	if answersCitizen(it) {
+		a.reached(it.Get("hotline"), it.Get("caller_e164"), it.Get("agent"), it.Get("call_ref"))
 	}
 	now := time.Now()
-	fields["event"], fields["at"] = event, now.Format(time.RFC3339Nano)
-	a.feed.Call(event, fields)
-	delete(fields, "ref") // which is for ourselves
-	if event == "state" { // for onlookers alone
+	it.Set("at", now.Format(time.RFC3339Nano))
+	a.feed.Call(it)
+	it.Drop("ref")           // which is for ourselves
+	if it.Event == "state" { // for onlookers alone
 		return
 	}
-	a.business.Told(event, fields, now)
-	if event == "record" && a.records != nil {
-		a.records.Add(fields, now, a.recorded(fields["call_ref"]))
+	a.business.Told(it.Event, it.Fields, now)
+	if it.Event == "record" && a.records != nil {
+		a.records.Add(it.Fields, now, a.recorded(it.Get("call_ref")))
 	}
-	log, level := a.log, storied[event]
-	if audited(event) {
+	log, level := a.log, storied[it.Event]
+	if audited(it.Event) {
 		log = a.trail
 	}
 	if log.Enabled(context.Background(), level) {
 		var room [24]slog.Attr
-		log.LogAttrs(context.Background(), level, "call "+event, story(room[:0], fields)...)
+		log.LogAttrs(context.Background(), level, "call "+it.Event, story(room[:0], it)...)
 	}
-	a.stores.publish(d, fields)
+	a.stores.publish(d, it.Fields)
 }
 
 // phoned publishes that the first phone of a user has registered, or that the last is gone.
 func (a *App) phoned(event string, c feed.Chair) {
-	a.tell(a.directory.Load(), event, map[string]string{"hotline": c.Hotline, "agent": c.User,
-		"phones": strconv.Itoa(c.Phones)})
+	a.tell(a.directory.Load(), news.Item{Event: event, Fields: news.Fields{{Name: "agent", Value: c.User},
+		{Name: "hotline", Value: c.Hotline}, {Name: "phones", Value: strconv.Itoa(c.Phones)}}})
 }
 
 // feedRoom is how many events are kept for readers that come again: at 100 calls a second, some seconds of them.
@@ -458,9 +460,9 @@ func (a *App) another(d *desk.Directory, b ua.Binding, phones int) {
 	if !ok {
 		return
 	}
-	a.tell(d, "another_phone", map[string]string{
-		"hotline": line.ID, "agent": b.User, "detail": b.Flow.Remote.Addr().String(), "phones": strconv.Itoa(phones),
-	})
+	a.tell(d, news.Item{Event: "another_phone", Fields: news.Fields{{Name: "agent", Value: b.User},
+		{Name: "detail", Value: b.Flow.Remote.Addr().String()}, {Name: "hotline", Value: line.ID},
+		{Name: "phones", Value: strconv.Itoa(phones)}}})
 }
 
 // Start opens the sockets. On an error nothing is left running.

@@ -11,6 +11,7 @@ import (
 	"liandong/cmd/internal/records"
 	"liandong/configs"
 	"liandong/routing/journal"
+	"liandong/routing/news"
 )
 
 // AuditStream is the stream of what people have done.
@@ -29,7 +30,7 @@ func (a *App) openTrail(cfg *configs.Config) (err error) {
 		all = append(all, slog.NewJSONHandler(a.audit, &slog.HandlerOptions{ReplaceAttr: asStreamed}))
 	}
 	if one := a.stores.audited(cfg.Audit.Network); one != nil {
-		all = append(all, streamed{put: func(fields map[string]string) { one.outbox.Publish(AuditStream, fields) }})
+		all = append(all, streamed{put: func(f news.Fields) { one.outbox.Publish(AuditStream, f) }})
 	}
 	a.trail = slog.New(slog.NewMultiHandler(all...))
 	return nil
@@ -61,7 +62,7 @@ func (a *App) sessions() console.Kept {
 
 // streamed puts what is logged into a stream, a field for each attribute. Immutable.
 type streamed struct {
-	put   func(map[string]string)
+	put   func(news.Fields)
 	attrs []slog.Attr
 	group string
 }
@@ -93,7 +94,7 @@ func (s streamed) Handle(_ context.Context, r slog.Record) error {
 		flatten(fields, s.group, a)
 		return true
 	})
-	s.put(fields)
+	s.put(news.From(fields))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"liandong/routing/call"
 	"liandong/routing/journal"
 	"liandong/routing/missed"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/snapshot"
 	"liandong/sip/ua"
@@ -75,6 +76,6 @@ func callingBack(calls []call.Call) map[string]string {
 }
 
 // answersCitizen says whether an event of a call tells that its citizen was answered by a first desk.
-func answersCitizen(event string, fields map[string]string) bool {
-	return event == string(ticket.Answered) && fields["reason"] != "callback"
+func answersCitizen(it news.Item) bool {
+	return it.Event == string(ticket.Answered) && it.Get("reason") != "callback"
 }

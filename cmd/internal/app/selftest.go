@@ -6,6 +6,7 @@ import (
 
 	"liandong/cmd/internal/selftest"
 	"liandong/configs"
+	"liandong/routing/news"
 	"liandong/sip/ua"
 )
 
@@ -56,7 +57,7 @@ func (a *App) tested(r selftest.Round) {
 		a.process.tested(r.Faults)
 	}
 	for _, line := range r.Alarms {
-		a.tell(a.directory.Load(), "selftest_failed", map[string]string{"hotline": line,
-			"detail": r.Faults[line].Error()})
+		a.tell(a.directory.Load(), news.Item{Event: "selftest_failed", Fields: news.Fields{
+			{Name: "detail", Value: r.Faults[line].Error()}, {Name: "hotline", Value: line}}})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"liandong/configs"
 	"liandong/routing/desk"
 	"liandong/routing/ledger"
+	"liandong/routing/news"
 	"liandong/routing/outbox"
 	"liandong/routing/push"
 	"liandong/routing/ticket"
@@ -156,14 +157,10 @@ func (s *stores) Put(e ticket.Entry, done func(error)) {
 
 // publish sends a call event to where its line stands, and to where the desk sits whom it concerns: a partner's screen
 // pops up with the call that is handed to it.
-func (s *stores) publish(d *desk.Directory, fields map[string]string) {
-	home := s.find(fields["hotline"])
-	if line, ok := d.At(fields["agent"]); ok && s.find(line.ID) != home {
-		copied := make(map[string]string, len(fields))
-		for k, v := range fields {
-			copied[k] = v
-		}
-		s.find(line.ID).outbox.Publish(CallEvents, copied)
+func (s *stores) publish(d *desk.Directory, fields news.Fields) {
+	home := s.find(fields.Get("hotline"))
+	if line, ok := d.At(fields.Get("agent")); ok && s.find(line.ID) != home {
+		s.find(line.ID).outbox.Publish(CallEvents, fields)
 	}
 	home.ledger.Event(fields)
 	home.outbox.Publish(CallEvents, fields)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 
+	"liandong/routing/news"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
 )
@@ -43,18 +44,22 @@ func written(e ticket.Entry) (attrs []slog.Attr) {
 var noted = []string{"call_ref", "hotline", "agent", "phase", "detail", "stub_id"}
 
 // story appends what the log tells of an event, without the caller's number.
-func story(attrs []slog.Attr, fields map[string]string) []slog.Attr {
+func story(attrs []slog.Attr, it news.Item) []slog.Attr {
 	names := noted
-	if fields["event"] == "record" {
+	if it.Event == "record" {
 		names = recorded
 	}
 	for _, name := range names {
-		if v := fields[name]; v != "" {
+		if v := it.Get(name); v != "" {
 			attrs = append(attrs, slog.String(name, v))
 		}
 	}
-	if fields["call_ref"] != "" {
-		attrs = append(attrs, slog.String("caller", number.Mask(fields["caller_e164"])))
+	if it.Get("call_ref") != "" {
+		caller := it.Caller
+		if it.Get("caller_e164") == "" { // what is no number is not told
+			caller = ""
+		}
+		attrs = append(attrs, slog.String("caller", caller))
 	}
 	return attrs
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"liandong/cmd/internal/object"
+	"liandong/routing/news"
 	"liandong/routing/number"
 	"liandong/routing/ticket"
 )
@@ -51,7 +52,7 @@ func (e *Event) Sight(lines []string) (name string, data []byte, ok bool) {
 	case lines == nil || shares(e.lines, lines):
 		return e.Name, e.Data, true
 	case shares(e.left, lines):
-		data = object.Of(map[string]string{"event": Gone, "call_ref": e.ref})
+		data = object.Of(news.Fields{{Name: "call_ref", Value: e.ref}, {Name: "event", Value: Gone}})
 		return Gone, data, true
 	}
 	return "", nil, false
@@ -123,17 +124,16 @@ func New(room int, began time.Time) *Feed {
 var hidden = []string{"caller_e164", "caller_raw", "ref"}
 
 // Call takes an event of a call, with its lines in the field lines, and in ref its id here, where that is not its
-// call_ref. The fields are only read.
-func (f *Feed) Call(event string, fields map[string]string) {
-	who := number.Mask(cmp.Or(fields["caller_e164"], fields["caller_raw"]))
-	shown := object.Shown{Without: hidden, Also: []object.Pair{{Name: "caller", Value: who}}}
+// call_ref.
+func (f *Feed) Call(it news.Item) {
+	shown := object.Shown{Without: hidden, Also: news.Fields{{Name: "caller", Value: it.Caller}}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := Event{Name: event, ref: fields["call_ref"], own: fields["ref"],
-		Discreet: strings.HasPrefix(event, "supervisor") || fields["party"] == "supervisor"}
-	before, text := f.calls[e.ref], cmp.Or(fields["lines"], fields["hotline"])
+	e := Event{Name: it.Event, ref: it.Get("call_ref"), own: it.Get("ref"),
+		Discreet: strings.HasPrefix(it.Event, "supervisor") || it.Get("party") == "supervisor"}
+	before, text := f.calls[e.ref], cmp.Or(it.Get("lines"), it.Get("hotline"))
 	e.lines = before.when(text)
-	switch event {
+	switch it.Event {
 	case "state":
 		e.left = before.lines
 		if len(f.calls) < mostCalls || e.left != nil {
@@ -143,7 +143,7 @@ func (f *Feed) Call(event string, fields map[string]string) {
 		e.lines = append(slices.Clip(e.lines), before.lines...)
 		delete(f.calls, e.ref)
 	}
-	f.put(e, fields, shown)
+	f.put(e, it.Fields, shown)
 }
 
 // concern is whose affair a call is: lines, and how they were told.
@@ -169,14 +169,17 @@ func (f *Feed) Concern(ref string, lines []string) {
 
 // Entry takes an entry of a ticket. What citizens have said in it is not told.
 func (f *Feed) Entry(t ticket.Entry) {
-	fields := map[string]string{
-		"event": Stub, "detail": string(t.Event), "at": t.At.Format(time.RFC3339Nano), "call_ref": t.CallRef,
-		"stub_id": t.StubID,
-		"from":    t.From, "to": t.To, "mode": string(t.Mode), "result": string(t.Result), "category": t.CategoryCode,
-		"urgency":    string(t.Urgency),
-		"from_agent": t.FromAgent, "to_agent": t.ToAgent, "owner": t.DecidedOwner, "basis": string(t.DecisionBasis),
-		"caller": number.Mask(t.CallerE164),
-	}
+	fields := news.Of(
+		news.Field{Name: "event", Value: Stub}, news.Field{Name: "detail", Value: string(t.Event)},
+		news.Field{Name: "at", Value: t.At.Format(time.RFC3339Nano)}, news.Field{Name: "call_ref", Value: t.CallRef},
+		news.Field{Name: "stub_id", Value: t.StubID}, news.Field{Name: "from", Value: t.From},
+		news.Field{Name: "to", Value: t.To}, news.Field{Name: "mode", Value: string(t.Mode)},
+		news.Field{Name: "result", Value: string(t.Result)}, news.Field{Name: "category", Value: t.CategoryCode},
+		news.Field{Name: "urgency", Value: string(t.Urgency)}, news.Field{Name: "from_agent", Value: t.FromAgent},
+		news.Field{Name: "to_agent", Value: t.ToAgent}, news.Field{Name: "owner", Value: t.DecidedOwner},
+		news.Field{Name: "basis", Value: string(t.DecisionBasis)},
+		news.Field{Name: "caller", Value: number.Mask(t.CallerE164)},
+	)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.put(Event{Name: Stub, lines: []string{t.From, t.To}, ref: t.CallRef}, fields, object.Shown{Filled: true})
@@ -184,7 +187,7 @@ func (f *Feed) Entry(t ticket.Entry) {
 
 // put adds an event with what is shown of some fields. It is written over the oldest, whose room it takes. Caller holds
 // mu.
-func (f *Feed) put(e Event, fields map[string]string, shown object.Shown) {
+func (f *Feed) put(e Event, fields news.Fields, shown object.Shown) {
 	if f.closed {
 		return
 	}
@@ -304,10 +307,11 @@ func (f *Feed) sit(c Chair) (was Chair, changed bool) {
 	if c.State != was.State || c.Call != was.Call || c.Switch != was.Switch ||
 		c.Agent != was.Agent || c.Reason != was.Reason {
 		c.Since = time.Now()
-		f.put(Event{Name: Seat, lines: []string{c.Hotline}}, map[string]string{
-			"event": Seat, "at": c.Since.Format(time.RFC3339Nano), "user": c.User, "name": c.Name,
-			"hotline": c.Hotline, "state": c.State, "was": was.State,
-			"call": c.Call, "switch": c.Switch, "agent_state": c.Agent, "reason": c.Reason,
+		f.put(Event{Name: Seat, lines: []string{c.Hotline}}, news.Fields{
+			{Name: "agent_state", Value: c.Agent}, {Name: "at", Value: c.Since.Format(time.RFC3339Nano)},
+			{Name: "call", Value: c.Call}, {Name: "event", Value: Seat}, {Name: "hotline", Value: c.Hotline},
+			{Name: "name", Value: c.Name}, {Name: "reason", Value: c.Reason}, {Name: "state", Value: c.State},
+			{Name: "switch", Value: c.Switch}, {Name: "user", Value: c.User}, {Name: "was", Value: was.State},
 		}, object.Shown{})
 	}
 	f.chairs[c.User] = c

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,11 +9,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"liandong/routing/news"
+	"liandong/routing/number"
 	"liandong/routing/ticket"
 )
 
+func tell(f *Feed, event string, fields map[string]string) { f.Call(item(event, fields)) }
+
+func item(event string, fields map[string]string) news.Item {
+	who := cmp.Or(fields["caller_e164"], fields["caller_raw"])
+	return news.Item{Event: event, Caller: number.Mask(who), Fields: news.From(fields)}
+}
+
 func state(f *Feed, ref, lines string) {
-	f.Call("state", map[string]string{"event": "state", "call_ref": ref, "hotline": "12345", "lines": lines,
+	tell(f, "state", map[string]string{"event": "state", "call_ref": ref, "hotline": "12345", "lines": lines,
 		"caller_e164": "+8613812345678"})
 }
 
@@ -75,12 +85,12 @@ func TestSight(t *testing.T) {
 	state(f, "a", "12345")
 	state(f, "a", "12345,110")
 	state(f, "a", "12345")
-	f.Call("ended", map[string]string{"event": "ended", "call_ref": "a", "hotline": "12345", "lines": "12345",
+	tell(f, "ended", map[string]string{"event": "ended", "call_ref": "a", "hotline": "12345", "lines": "12345",
 		"caller_raw": "sip:13812345678@x"})
 	f.Entry(ticket.Entry{Event: ticket.Opened, From: "12345", To: "110", CallerE164: "+8613812345678",
 		Content: "secret", Place: "secret"})
-	f.Call("arrived", map[string]string{"event": "arrived", "call_ref": "b", "hotline": "12345"})
-	f.Call("supervisor", map[string]string{"event": "supervisor", "call_ref": "b", "hotline": "110", "lines": "110"})
+	tell(f, "arrived", map[string]string{"event": "arrived", "call_ref": "b", "hotline": "12345"})
+	tell(f, "supervisor", map[string]string{"event": "supervisor", "call_ref": "b", "hotline": "110", "lines": "110"})
 	_, seen, _ := police.read(t)
 	if len(seen) != 3 || !strings.Contains(seen[0], `"state"`) || seen[1] != `{"call_ref":"a","event":"gone"}` ||
 		!strings.Contains(seen[2], `"stub"`) {
@@ -127,7 +137,7 @@ func TestTheEndIsToldToAll(t *testing.T) {
 	f := New(16, time.Unix(1, 0))
 	r, _ := f.Reader("", Audience{Lines: []string{"110"}})
 	state(f, "a", "12345,110")
-	f.Call("ended", map[string]string{"event": "ended", "call_ref": "a", "hotline": "12345", "lines": "12345"})
+	tell(f, "ended", map[string]string{"event": "ended", "call_ref": "a", "hotline": "12345", "lines": "12345"})
 	if _, data, _ := r.read(t); len(data) != 2 || !strings.Contains(data[1], `"ended"`) {
 		t.Errorf("%q", data)
 	}
@@ -179,7 +189,7 @@ func TestSeats(t *testing.T) {
 			t.Error("a closed feed has an end")
 		}
 		f.Touch("1101")
-		f.Call("arrived", map[string]string{})
+		tell(f, "arrived", map[string]string{})
 	})
 }
 
@@ -188,7 +198,7 @@ func TestSeats(t *testing.T) {
 func TestStoryByOwnID(t *testing.T) {
 	f := New(16, time.Unix(1, 0))
 	for _, event := range []string{"arrived", "ended"} {
-		f.Call(event, map[string]string{"event": event, "call_ref": "theirs", "ref": "ours", "hotline": "110"})
+		tell(f, event, map[string]string{"event": event, "call_ref": "theirs", "ref": "ours", "hotline": "110"})
 	}
 	f.Entry(ticket.Entry{Event: ticket.Opened, From: "12345", To: "110", CallRef: "theirs"})
 	state(f, "b", "110")
@@ -236,13 +246,13 @@ func TestConcern(t *testing.T) {
 	}
 }
 
-// An event that is told while nobody listens costs its masked number.
+// An event that is told while nobody listens costs nothing.
 func TestCallAllocates(t *testing.T) {
 	f := New(4, time.Unix(1, 0))
-	fields := map[string]string{"event": "answered", "call_ref": "a", "hotline": "12345", "lines": "12345",
-		"caller_e164": "+8613812345678", "agent": "2101"}
+	it := item("answered", map[string]string{"event": "answered", "call_ref": "a", "hotline": "12345", "lines": "12345",
+		"caller_e164": "+8613812345678", "agent": "2101"})
 	f.Concern("a", []string{"12345"})
-	if n := testing.AllocsPerRun(100, func() { f.Call("answered", fields) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { f.Call(it) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

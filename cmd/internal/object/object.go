@@ -4,49 +4,49 @@ package object
 import (
 	"encoding/json"
 	"slices"
-	"strings"
+
+	"liandong/routing/news"
 )
 
 // Of is a JSON object of strings as package json writes it, the names in order.
-func Of(fields map[string]string) []byte { return Shown{}.Append(nil, fields) }
+func Of(fields news.Fields) []byte { return Shown{}.Append(nil, fields) }
 
 // Shown is what is shown of some fields.
 type Shown struct {
-	Without []string // names that are left out
-	Also    []Pair   // and what comes in addition, in the place of a field of that name
-	Filled  bool     // fields with nothing in them are left out
-	Room    int      // bytes that are to come behind the object
+	Without []string    // names that are left out
+	Also    news.Fields // and what comes in addition, in the place of a field of that name
+	Filled  bool        // fields with nothing in them are left out
+	Room    int         // bytes that are to come behind the object
 }
 
-// Pair is a name and its value.
-type Pair struct{ Name, Value string }
-
 // Append appends the object.
-func (s Shown) Append(b []byte, fields map[string]string) []byte {
-	var room [40]Pair
+func (s Shown) Append(b []byte, fields news.Fields) []byte {
+	var room [40]news.Field
 	list := room[:0]
-	for name, value := range fields {
-		also := slices.ContainsFunc(s.Also, func(p Pair) bool { return p.Name == name })
-		if !also && !slices.Contains(s.Without, name) {
-			list = append(list, Pair{name, value})
+	also := s.Also
+	for _, f := range fields {
+		for len(also) > 0 && also[0].Name < f.Name {
+			list, also = append(list, also[0]), also[1:]
+		}
+		if (len(also) == 0 || also[0].Name != f.Name) && !slices.Contains(s.Without, f.Name) {
+			list = append(list, f)
 		}
 	}
-	list = append(list, s.Also...)
-	if s.Filled {
-		list = slices.DeleteFunc(list, func(p Pair) bool { return p.Value == "" })
-	}
+	list = append(list, also...)
 	size := len(`{}`) + s.Room
-	for _, p := range list {
-		size += len(p.Name) + len(p.Value) + len(`"":"",`)
+	for _, f := range list {
+		size += len(f.Name) + len(f.Value) + len(`"":"",`)
 	}
-	slices.SortFunc(list, func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
 	b = append(slices.Grow(b, size), '{')
-	for i, p := range list {
-		if i > 0 {
+	began := len(b)
+	for _, f := range list {
+		if s.Filled && f.Value == "" {
+			continue
+		}
+		if len(b) > began {
 			b = append(b, ',')
 		}
-		b = append(quoted(b, p.Name), ':')
-		b = quoted(b, p.Value)
+		b = quoted(append(quoted(b, f.Name), ':'), f.Value)
 	}
 	return append(b, '}')
 }

@@ -20,6 +20,7 @@ import (
 
 	"liandong/cmd/internal/object"
 	"liandong/media/aging"
+	"liandong/routing/news"
 )
 
 // Config says where the files are. Immutable.
@@ -82,7 +83,7 @@ func Open(cfg Config, log *slog.Logger) (*Book, error) {
 
 // Add keeps a line. It never waits. The fields are only read. kept is called once the line is on the disk; nil: nobody
 // asks.
-func (b *Book) Add(fields map[string]string, at time.Time, kept func()) {
+func (b *Book) Add(fields news.Fields, at time.Time, kept func()) {
 	b.put(line{at, append(object.Of(fields), '\n'), kept})
 }
 

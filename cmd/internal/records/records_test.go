@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"liandong/routing/news"
 )
 
 var zone = time.FixedZone("", 8*3600)
@@ -51,11 +53,11 @@ func TestDays(t *testing.T) {
 		}
 	}
 	b := open(t, dir, log)
-	b.Add(map[string]string{"call_ref": "a"}, late.UTC(), nil)
-	b.Add(map[string]string{"call_ref": "b"}, late.Add(2*time.Minute), nil)
+	b.Add(news.From(map[string]string{"call_ref": "a"}), late.UTC(), nil)
+	b.Add(news.From(map[string]string{"call_ref": "b"}), late.Add(2*time.Minute), nil)
 	b.Close()
 	b = open(t, dir, log)
-	b.Add(map[string]string{"call_ref": "c"}, late, nil)
+	b.Add(news.From(map[string]string{"call_ref": "c"}), late, nil)
 	b.Close()
 	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 2 || got[0]["call_ref"] != "a" ||
 		got[1]["call_ref"] != "c" {
@@ -81,11 +83,11 @@ func TestClockAheadDeletesNothing(t *testing.T) {
 	at := time.Date(2024, 4, 3, 12, 0, 0, 0, zone)
 	b := open(t, dir, log)
 	for _, day := range []int{-1, 0, 365, 0, -365, 0} {
-		b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, day), nil)
+		b.Add(news.From(map[string]string{"call_ref": "a"}), at.AddDate(0, 0, day), nil)
 	}
 	b.Close()
 	b = open(t, dir, log) // a process that begins so
-	b.Add(map[string]string{"call_ref": "a"}, at.AddDate(0, 0, 365), nil)
+	b.Add(news.From(map[string]string{"call_ref": "a"}), at.AddDate(0, 0, 365), nil)
 	b.Close()
 	for _, name := range []string{"calls-2024-04-02.jsonl", "calls-2024-04-03.jsonl"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
@@ -108,7 +110,7 @@ func TestWrongYearOverMidnight(t *testing.T) {
 	for _, after := range [][]time.Duration{{0, 15 * time.Minute}, {20 * time.Minute}} {
 		b := open(t, dir, log)
 		for _, d := range after {
-			b.Add(map[string]string{"call_ref": "a"}, wrong.Add(d), nil)
+			b.Add(news.From(map[string]string{"call_ref": "a"}), wrong.Add(d), nil)
 		}
 		b.Close()
 		for _, name := range kept {
@@ -127,15 +129,15 @@ func TestDiskFails(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	b.Add(map[string]string{"call_ref": "a"}, at, nil)
-	b.Add(map[string]string{"call_ref": "b"}, at, nil)
+	b.Add(news.From(map[string]string{"call_ref": "a"}), at, nil)
+	b.Add(news.From(map[string]string{"call_ref": "b"}), at, nil)
 	for end := time.Now().Add(time.Minute); b.lost.Load() < 2 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.Add(map[string]string{"call_ref": "c"}, at, nil)
+	b.Add(news.From(map[string]string{"call_ref": "c"}), at, nil)
 	b.Close()
 	if got := lines(t, filepath.Join(dir, "calls-2024-04-03.jsonl")); len(got) != 1 || got[0]["call_ref"] != "c" {
 		t.Errorf("%v", got)
@@ -154,7 +156,7 @@ func TestKept(t *testing.T) {
 	path := filepath.Join(dir, "calls-2024-04-03.jsonl")
 	var kept []int
 	for i := range 3 {
-		b.Add(map[string]string{"call_ref": "ref-" + string(rune('a'+i))}, at, func() {
+		b.Add(news.From(map[string]string{"call_ref": "ref-" + string(rune('a'+i))}), at, func() {
 			kept = append(kept, len(lines(t, path)))
 		})
 	}
@@ -167,7 +169,7 @@ func TestKept(t *testing.T) {
 	if len(kept) != 3 || !b.Has(`"ref-c"`, at) || b.Has(`"ref-d"`, at) || b.Has(`"ref-c"`, at.AddDate(0, 0, 1)) {
 		t.Errorf("told of %v", kept)
 	}
-	b.Add(map[string]string{"call_ref": "late"}, at, func() { t.Error("kept after the end") })
+	b.Add(news.From(map[string]string{"call_ref": "late"}), at, func() { t.Error("kept after the end") })
 	if _, err := b.Write([]byte("{}\n")); err != nil {
 		t.Error(err)
 	}

@@ -1,13 +1,12 @@
 package trace
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
 
 	"liandong/cmd/internal/object"
-	"liandong/routing/number"
+	"liandong/routing/news"
 	"liandong/routing/ticket"
 	"liandong/sip/capture"
 )
@@ -111,32 +110,28 @@ var unkept = map[string]bool{"talking": true}
 // dropped are fields that say who calls, without a mask, or that tell nothing of the moment.
 var dropped = []string{"caller_e164", "caller_raw", "call_at", "ref"}
 
-// Event takes what is told of a call, with its own reference in ref where call_ref is that of the switch before. The
-// fields are only read.
-func (b *Book) Event(event string, fields map[string]string) {
-	ref, also := fields["call_ref"], ""
-	if own := fields["ref"]; own != "" {
+// Event takes what is told of a call, with its own reference in ref where call_ref is that of the switch before.
+func (b *Book) Event(it news.Item) {
+	ref, also := it.Get("call_ref"), ""
+	if own := it.Get("ref"); own != "" {
 		ref, also = own, ref
 	}
-	if b == nil || ref == "" || unkept[event] {
+	if b == nil || ref == "" || unkept[it.Event] {
 		return
 	}
-	switch event {
+	switch it.Event {
 	case measured:
-		b.measure(ref, also, fields, time.Now())
+		b.measure(ref, also, it.Fields, time.Now())
 		return
 	case "ended", "gone":
 		b.settle(ref)
 	}
-	shown := object.Shown{Without: dropped, Filled: true, Also: []object.Pair{{Name: "event", Value: event}}}
-	if who := cmp.Or(fields["caller_e164"], fields["caller_raw"]); who != "" {
-		shown.Also = []object.Pair{{Name: "event", Value: event}, {Name: "caller", Value: number.Mask(who)}}
-	}
-	b.note(ref, also, shown.Append(nil, fields))
+	shown := object.Shown{Without: dropped, Filled: true, Also: news.Fields{{Name: "caller", Value: it.Caller}}}
+	b.note(ref, also, shown.Append(nil, it.Fields))
 }
 
 // Teller is Event for who would have nobody to tell; nil: there is no book.
-func (b *Book) Teller() func(event string, fields map[string]string) {
+func (b *Book) Teller() func(news.Item) {
 	if b == nil {
 		return nil
 	}
@@ -148,10 +143,12 @@ func (b *Book) Entry(t ticket.Entry) {
 	if b == nil {
 		return
 	}
-	b.note(t.CallRef, "", object.Shown{Filled: true}.Append(nil, map[string]string{
-		"event": "stub", "detail": string(t.Event), "stub_id": t.StubID, "from": t.From, "to": t.To,
-		"result": string(t.Result), "owner": t.DecidedOwner, "lines": t.From + "," + t.To,
-	}))
+	b.note(t.CallRef, "", object.Shown{Filled: true}.Append(nil, news.Of(
+		news.Field{Name: "event", Value: "stub"}, news.Field{Name: "detail", Value: string(t.Event)},
+		news.Field{Name: "stub_id", Value: t.StubID}, news.Field{Name: "from", Value: t.From},
+		news.Field{Name: "to", Value: t.To}, news.Field{Name: "result", Value: string(t.Result)},
+		news.Field{Name: "owner", Value: t.DecidedOwner}, news.Field{Name: "lines", Value: t.From + "," + t.To},
+	)))
 }
 
 func (b *Book) note(ref, also string, data []byte) {

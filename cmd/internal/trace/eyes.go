@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"liandong/cmd/internal/object"
+	"liandong/routing/news"
 	"liandong/routing/number"
 	"liandong/sip/capture"
 )
@@ -147,7 +148,7 @@ func (v view) note(n capture.Note) (capture.Note, bool) {
 		if sees && !v.sees(f["network"]) {
 			f["network"], f["trunk"] = hidden, ""
 			f["call_id"] = v.mask.token(f["call_id"])
-			n.Data = object.Of(f)
+			n.Data = object.Of(news.From(f))
 		}
 	case hears:
 		if sees {
@@ -175,7 +176,7 @@ func (v view) hears(f map[string]string) ([]byte, bool) {
 	is := f["from"] + " " + f["play"]
 	was, told := v.heard[f["party"]]
 	v.heard[f["party"]] = is
-	return object.Of(f), !told || was != is
+	return object.Of(news.From(f)), !told || was != is
 }
 
 func (v view) message(m capture.Message) capture.Message {

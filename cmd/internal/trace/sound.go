@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"liandong/cmd/internal/object"
+	"liandong/routing/news"
 	"liandong/sip/capture"
 )
 
@@ -52,10 +53,10 @@ const (
 )
 
 // row is a measurement as it stands in a note.
-func row(at time.Time, fields map[string]string) string {
+func row(at time.Time, fields news.Fields) string {
 	words := []string{strconv.FormatInt(at.Unix(), 10)}
 	for _, f := range figures {
-		words = append(words, cmp.Or(fields[f.name], unknown))
+		words = append(words, cmp.Or(fields.Get(f.name), unknown))
 	}
 	return strings.Join(words, " ")
 }
@@ -99,19 +100,19 @@ const (
 
 // gathered are the measurements of a leg that are in no note yet.
 type gathered struct {
-	also   string            // another name of the call
-	fields map[string]string // of the note
+	also   string      // another name of the call
+	fields news.Fields // of the note
 	rows   []string
 }
 
 // note is that of all that is gathered.
 func (g *gathered) note() []byte {
-	rows := object.Pair{Name: points, Value: strings.Join(g.rows, ";")}
-	return object.Shown{Filled: true, Also: []object.Pair{rows}}.Append(nil, g.fields)
+	rows := news.Field{Name: points, Value: strings.Join(g.rows, ";")}
+	return object.Shown{Filled: true, Also: news.Fields{rows}}.Append(nil, g.fields)
 }
 
 // measure gathers a measurement.
-func (b *Book) measure(ref, also string, fields map[string]string, at time.Time) {
+func (b *Book) measure(ref, also string, fields news.Fields, at time.Time) {
 	b.mu.Lock()
 	full := b.gather(ref, also, fields, row(at, fields))
 	b.mu.Unlock()
@@ -121,16 +122,17 @@ func (b *Book) measure(ref, also string, fields map[string]string, at time.Time)
 }
 
 // gather adds a row to a leg's; those that are to be a note now. Caller holds mu.
-func (b *Book) gather(ref, also string, fields map[string]string, row string) (full *gathered) {
+func (b *Book) gather(ref, also string, fields news.Fields, row string) (full *gathered) {
 	legs := b.legs[ref]
-	i := slices.IndexFunc(legs, func(g *gathered) bool { return g.fields["party"] == fields["party"] })
+	i := slices.IndexFunc(legs, func(g *gathered) bool { return g.fields.Get("party") == fields.Get("party") })
 	if i < 0 {
 		i, legs = len(legs), append(legs, &gathered{})
 	}
 	g := legs[i]
 	g.also, g.rows = also, append(g.rows, row)
-	g.fields = map[string]string{"event": measured, "party": fields["party"], "lines": fields["lines"],
-		"supervisor": fields["supervisor"]}
+	g.fields = news.Of(news.Field{Name: "event", Value: measured},
+		news.Field{Name: "party", Value: fields.Get("party")}, news.Field{Name: "lines", Value: fields.Get("lines")},
+		news.Field{Name: "supervisor", Value: fields.Get("supervisor")})
 	_, known := b.legs[ref]
 	switch {
 	case len(g.rows) >= together:

@@ -6,15 +6,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"liandong/routing/news"
 )
 
-func heardAs(ref, party, mos string, more ...string) map[string]string {
+func heardAs(ref, party, mos string, more ...string) news.Item {
 	f := map[string]string{"call_ref": ref, "party": party, "lines": "110", "loss_percent": "0.40", "jitter_ms": "3.1",
 		"mos": mos}
 	for i := 0; i < len(more); i += 2 {
 		f[more[i]] = more[i+1]
 	}
-	return f
+	return news.Item{Event: measured, Fields: news.From(f)}
 }
 
 // How a call has sounded is known while it goes on, when it is over, and to the process to come: each measurement
@@ -43,12 +45,12 @@ func TestSoundIsKept(t *testing.T) {
 		return func() []Sound { all, lost := b.Of("r"); return Of("r", all, lost).Quality }
 	}
 	for i := range 100 {
-		b.Event(measured, heardAs("r", Caller, mos(i)))
-		b.Event(measured, heardAs("other", Caller, "1.00"))
+		b.Event(heardAs("r", Caller, mos(i)))
+		b.Event(heardAs("other", Caller, "1.00"))
 	}
-	b.Event(measured, heardAs("r", "1101", "4.20", "remote_mos", "4.10", "rtt_ms", "80.0"))
+	b.Event(heardAs("r", "1101", "4.20", "remote_mos", "4.10", "rtt_ms", "80.0"))
 	count("while it goes on", func() []Sound { return b.Quality("r", Eyes{}) })
-	b.Event("ended", map[string]string{"call_ref": "r", "lines": "110"})
+	b.Event(news.Item{Event: "ended", Fields: news.From(map[string]string{"call_ref": "r", "lines": "110"})})
 	count("when it is over", told(b))
 	if n := len(b.legs["r"]); n != 0 {
 		t.Errorf("%d legs of a call that is over are gathered", n)
@@ -75,8 +77,8 @@ func TestSoundIsKept(t *testing.T) {
 // Who may not know of a supervisor sees nothing of how his leg sounds; another line's call has no sound for him.
 func TestSoundOfASupervisor(t *testing.T) {
 	b := NewBook(1 << 20)
-	b.Event(measured, heardAs("r", "1109", "4.00", "supervisor", "1"))
-	b.Event(measured, heardAs("r", Caller, "4.00"))
+	b.Event(heardAs("r", "1109", "4.00", "supervisor", "1"))
+	b.Event(heardAs("r", Caller, "4.00"))
 	for _, tt := range []struct {
 		eyes Eyes
 		legs int
@@ -95,7 +97,7 @@ func TestSoundOfASupervisor(t *testing.T) {
 func TestSoundIsBounded(t *testing.T) {
 	b := NewBook(1 << 20)
 	for i := range mostGathered + 100 {
-		b.Event(measured, heardAs(fmt.Sprint(i), Caller, "4.00"))
+		b.Event(heardAs(fmt.Sprint(i), Caller, "4.00"))
 	}
 	if n := len(b.legs); n > mostGathered {
 		t.Errorf("%d calls are gathered", n)
