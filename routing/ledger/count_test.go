@@ -131,7 +131,8 @@ func (o office) day(line string, at time.Time) map[string]string {
 }
 
 func arrived(ref, line string, at time.Time) news.Fields {
-	return news.From(map[string]string{"event": "arrived", "call_ref": ref, "hotline": line, "at": at.Format(time.RFC3339Nano)})
+	return news.From(map[string]string{"event": "arrived", "call_ref": ref, "hotline": line,
+		"at": at.Format(time.RFC3339Nano)})
 }
 
 // Call events wait for a Redis that is away, and count once when it is back; what a process had not counted when it
