@@ -37,9 +37,17 @@ func (c *checker) all() {
 	c.http()
 	c.advice()
 	c.timers()
+	c.media()
 	c.cluster()
 	c.shares()
 	c.parts()
+}
+
+// media: the driver only goes before what the kernel relays.
+func (c *checker) media() {
+	if c.Media.KernelXDP && !c.Media.KernelRelay {
+		c.add("media.kernel_xdp", textXDPAlone.of())
+	}
 }
 
 // parts asks each package of the switch whether it would start with its part, so that check never passes what serve

@@ -469,6 +469,7 @@ type Media struct {
 	Silence time.Duration `yaml:"silence" min:"500ms" max:"10s"` // without a sign of a party, before it is asked after
 
 	KernelRelay bool `yaml:"kernel_relay"` // what needs nothing of the switch is relayed by the kernel
+	KernelXDP   bool `yaml:"kernel_xdp"`   // and by the drivers of the interfaces (XDP), where they can
 }
 
 // Timers are the waits that belong to no single hotline.

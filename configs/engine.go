@@ -13,7 +13,7 @@ import (
 func (c *Config) Engine() engine.Config {
 	e := engine.Default()
 	e.Shards, e.MediaTimeout, e.SilenceTimeout, e.Prompts = c.Media.Shards, c.Media.Timeout, c.Media.Silence, c.library
-	e.Kernel = c.Media.KernelRelay
+	e.Kernel, e.Driver = c.Media.KernelRelay, c.Media.KernelXDP
 	e.Networks = map[string]engine.Network{}
 	for name, n := range c.Networks {
 		e.Networks[name] = engine.Network{

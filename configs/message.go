@@ -179,6 +179,7 @@ var (
 	textNoHotline    = text{"至少需要一条热线", "at least one hotline is needed"}
 	textNoSuch       = text{"%q 未定义；可用：%s", "%q is not defined; allowed: %s"}
 	textWhichNetwork = text{"有多个网络，必须指明；可用：%s", "must be said as there are several networks; allowed: %s"}
+	textXDPAlone     = text{"需要同时写 kernel_relay: true", "needs kernel_relay: true beside it"}
 	textNoListener   = text{"sip.udp、sip.tcp 和 sip.tls 至少要有一个", "needs sip.udp, sip.tcp or sip.tls"}
 	textRedisForgets = text{
 		"%s: Redis 没有开启 AOF（appendonly no），一旦中断会丢失最近几分钟的条目；本机按 outbox.keep 保留并补发，请改为 appendonly yes",

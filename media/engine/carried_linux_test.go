@@ -44,7 +44,7 @@ func notHere(t *testing.T) {
 // aside is a rig whose shard has the kernel's relay, which sees none of its packets: they go around the program.
 func aside(t *testing.T) *rig {
 	t.Helper()
-	relay, err := kernel.Open([]netip.Addr{labNetwork.Address}, kernelTables(), nil)
+	relay, err := kernel.Open([]netip.Addr{labNetwork.Address}, kernelTables(), false, nil)
 	if err != nil {
 		notHere(t)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	// not heard
 	LatchPackets int
 	Kernel       bool            // what needs nothing of us is relayed by the kernel, where it does that
+	Driver       bool            // and by the drivers of the interfaces, where they can: see kernel.Open
 	Keeper       socket.Keeper   // holds the ports for the process that comes after this one; nil: nobody does
 	Prompts      *prompt.Library // what playlists name, at the start; nil: nothing can be played
 	Silent       func() bool     // another machine carries the calls, nothing is to leave; nil: never

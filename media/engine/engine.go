@@ -134,7 +134,11 @@ func (e *Engine) openKernel() {
 			}
 		}})
 	}
-	e.log.Info("what needs nothing of the switch is relayed in the kernel")
+	drivers, refused := r.Front()
+	if refused != nil {
+		e.log.Warn("not all drivers send packets back by themselves", "err", refused)
+	}
+	e.log.Info("what needs nothing of the switch is relayed in the kernel", "drivers", drivers)
 }
 
 var errPair = errors.New("engine: one of a pair of machines must be able to fall silent at once")
@@ -152,14 +156,17 @@ func (e *Engine) kernelRelay() (*kernel.Relay, error) {
 	for _, n := range e.cfg.Networks {
 		addresses = append(addresses, n.Address)
 	}
-	return kernel.Open(addresses, kernelTables(), e.cfg.Keeper)
+	return kernel.Open(addresses, kernelTables(), e.cfg.Driver, e.cfg.Keeper)
 }
 
 // transport is how datagrams are moved, for the log and the metrics.
 func (e *Engine) transport() string {
 	name := e.shards[0].net.Name()
-	if e.kernel.Load() != nil {
+	if r := e.kernel.Load(); r != nil {
 		name += "+kernel"
+		if drivers, _ := r.Front(); drivers > 0 {
+			name += "+xdp"
+		}
 	}
 	return name
 }

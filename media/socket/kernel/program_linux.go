@@ -17,9 +17,31 @@ const (
 	skbDataEnd = 80
 )
 
+// Offsets in struct xdp_md of linux/bpf.h.
+const (
+	xdpData    = 0
+	xdpDataEnd = 4
+	xdpIndex   = 12 // of the interface
+)
+
+// hook is where a program sees packets: at that of TCX as the kernel has taken them, at that of XDP as the driver has
+// them, before the kernel knows of them. XDP's passes on to TCX's whatever it does not send back out: only that ends
+// a flow.
+type hook struct {
+	xdp                  bool
+	data, dataEnd, index int16           // in its context: the packet's ends, and the interface
+	load                 asm.BuiltinFunc // copies a part of the packet
+}
+
+var (
+	tcx = hook{data: skbData, dataEnd: skbDataEnd, index: skbIndex, load: asm.FnSkbLoadBytes}
+	xdp = hook{xdp: true, data: xdpData, dataEnd: xdpDataEnd, index: xdpIndex, load: asm.FnXdpLoadBytes}
+)
+
 // Offsets in a packet of Ethernet, IPv4 without options, UDP and RTP. Of IPv6 without extension headers all but the
 // first is longer behind: there the program counts from so much further on.
 const (
+	atType     = 12
 	atIP       = 14
 	atTotal    = atIP + 2
 	atFragment = atIP + 6
@@ -79,8 +101,11 @@ const (
 	slotTape  = 172 // 0: none; else one more than its place in the map of tapes
 	slotCell  = 176 // bytes of each of its packets
 	slotCells = 180 // and how many there are
+	slotHop   = 184 // 8 bytes: the Ethernet address that it leaves to, see hardware; 0: XDP leaves it to TCX
 
 	slotKey   = 192 // keyBytes, wire
+	slotOurs  = 228 // wire, 6 bytes: the Ethernet address that it comes to
+	slotBegun = 234 // wire, 2 bytes: the checksum of who lets his device do the rest, of addresses and length
 	slotBytes = 256 // whole cache lines
 	keyBytes  = 36  // both addresses as those of IPv6, RFC 4291 §2.5.5.2, and the ports
 )
@@ -98,11 +123,16 @@ const (
 	busy = 2
 )
 
-// Answers of a TCX program.
+// Answers of the programs.
 const (
 	passOn   = 0  // TCX_PASS
 	noneOfMe = -1 // TCX_NEXT
+	toStack  = 2  // XDP_PASS
+	sendBack = 3  // XDP_TX
 )
+
+// refresh is of how many packets XDP leaves one to TCX, less one: by it the kernel learns that a party is still there.
+const refresh = 0xff
 
 // Flags of bpf_l4_csum_replace.
 const (
@@ -136,8 +166,8 @@ const (
 
 // program is what looks at each packet that comes in at an interface. R6 is the context, R7 the packet, R8 the slot,
 // R9 the packet's end.
-func program(flows, states, tapes, tables int) asm.Instructions {
-	var p builder
+func program(at hook, flows, states, tapes, tables int) asm.Instructions {
+	p := builder{hook: at}
 	p.names()
 	p.finds(flows, states)
 	p.takes()
@@ -149,15 +179,18 @@ func program(flows, states, tapes, tables int) asm.Instructions {
 }
 
 // builder is a program of which a part is written.
-type builder struct{ all asm.Instructions }
+type builder struct {
+	hook
+	all asm.Instructions
+}
 
 func (p *builder) add(more ...asm.Instruction) { p.all = append(p.all, more...) }
 
 // packet has R7 and R9 be the packet's ends, and R2 the end of its headers, which are so much longer than IPv4's.
 func (p *builder) packet(longer int32) {
 	p.add(
-		asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
-		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
+		asm.LoadMem(asm.R7, asm.R6, p.data, asm.Word),
+		asm.LoadMem(asm.R9, asm.R6, p.dataEnd, asm.Word),
 		asm.Mov.Reg(asm.R2, asm.R7),
 		asm.Add.Imm(asm.R2, atPayload+longer),
 	)
@@ -166,6 +199,10 @@ func (p *builder) packet(longer int32) {
 // headers has all headers be in reach, by name.
 func (p *builder) headers(name string, longer int32) {
 	p.packet(longer)
+	if p.xdp {
+		p.add(asm.JGT.Reg(asm.R2, asm.R9, "other"))
+		return
+	}
 	p.add(
 		asm.JLE.Reg(asm.R2, asm.R9, name),
 		asm.Mov.Reg(asm.R1, asm.R6),
@@ -209,13 +246,20 @@ func (p *builder) stamp(to asm.Register) {
 
 // names makes the key of the packet's flow, of its addresses and ports: what is no whole packet of UDP comes up.
 func (p *builder) names() {
+	p.add(asm.Mov.Reg(asm.R6, asm.R1))
+	if p.xdp {
+		p.headers("", 0)
+		p.add(asm.LoadMem(asm.R2, asm.R7, atType, asm.Half)) // VLANs have another
+	} else {
+		p.add(
+			asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
+			asm.JNE.Imm(asm.R2, 0, "other"), // it is another interface's
+			asm.LoadMem(asm.R2, asm.R6, skbType, asm.Word),
+			asm.JNE.Imm(asm.R2, 0, "other"), // PACKET_HOST
+			asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
+		)
+	}
 	p.add(
-		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "other"), // it is another interface's
-		asm.LoadMem(asm.R2, asm.R6, skbType, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "other"), // PACKET_HOST
-		asm.LoadMem(asm.R2, asm.R6, skbProto, asm.Word),
 		asm.JEq.Imm(asm.R2, wire16(0x86, 0xdd), "IPv6"), // ETH_P_IPV6
 		asm.JNE.Imm(asm.R2, wire16(8, 0), "other"),      // ETH_P_IP
 	)
@@ -274,19 +318,25 @@ func (p *builder) finds(flows, states int) {
 		asm.JEq.Imm(asm.R0, 0, "other"),
 		asm.Mov.Reg(asm.R8, asm.R0),
 		// Who sends from elsewhere under the party's address is for rp_filter to judge.
-		asm.LoadMem(asm.R2, asm.R6, skbIndex, asm.Word),
+		asm.LoadMem(asm.R2, asm.R6, p.index, asm.Word),
 		asm.LoadMem(asm.R3, asm.R8, slotIn, asm.Word),
 		asm.JNE.Reg(asm.R2, asm.R3, "other"),
 		// RTCP on the port, RFC 5761 §4: it comes up, and the flow goes on.
 		asm.LoadMem(asm.R2, asm.R7, atRTP+1, asm.Byte),
 		asm.Sub.Imm(asm.R2, 192),
 		asm.JLE.Imm(asm.R2, 223-192, "other"),
-		// All of it has to be in reach, and ours to write.
-		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
-		asm.FnSkbPullData.Call(),
 	)
-	p.packet(0)
+	if p.xdp {
+		p.returns()
+	} else {
+		// All of it has to be in reach, and ours to write.
+		p.add(
+			asm.Mov.Reg(asm.R1, asm.R6),
+			asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
+			asm.FnSkbPullData.Call(),
+		)
+		p.packet(0)
+	}
 	p.add(
 		asm.LoadMem(asm.R3, asm.R8, slotShift, asm.Word),
 		asm.JEq.Imm(asm.R3, 0, "whole"),
@@ -294,6 +344,34 @@ func (p *builder) finds(flows, states int) {
 		asm.Add.Imm(asm.R2, longer),
 		asm.Mov.Imm(asm.R0, 0).WithSymbol("whole"),
 	)
+}
+
+// returns is that XDP may send it back: the way is known, it came to our own Ethernet address, and it is none that the
+// kernel learns by.
+func (p *builder) returns() {
+	p.add(
+		asm.LoadMem(asm.R1, asm.R8, slotHop, asm.DWord),
+		asm.JEq.Imm(asm.R1, 0, "other"),
+		asm.LoadMem(asm.R1, asm.R8, slotSeq, asm.Word),
+		asm.And.Imm(asm.R1, refresh),
+		asm.JEq.Imm(asm.R1, refresh, "other"),
+	)
+	p.packet(0)
+	p.add(asm.JGT.Reg(asm.R2, asm.R9, "other"))
+	for i := int16(0); i < 6; i += 2 {
+		p.add(asm.LoadMem(asm.R3, asm.R7, i, asm.Half), asm.LoadMem(asm.R4, asm.R8, slotOurs+i, asm.Half),
+			asm.JNE.Reg(asm.R3, asm.R4, "other"))
+	}
+}
+
+// size has R2 be the length of the packet. It uses R3.
+func (p *builder) size() {
+	if !p.xdp {
+		p.add(asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word))
+		return
+	}
+	p.add(asm.LoadMem(asm.R3, asm.R6, p.data, asm.Word), asm.LoadMem(asm.R2, asm.R6, p.dataEnd, asm.Word),
+		asm.Sub.Reg(asm.R2, asm.R3))
 }
 
 // takes is that nobody else is at work on the flow, and that the packet is the very next one of it.
@@ -304,13 +382,20 @@ func (p *builder) takes() {
 		asm.Mov.Imm(asm.R1, runs|busy),
 		onState(asm.CmpXchg),
 		asm.JEq.Imm(asm.R0, runs, "mine"),
-		asm.JNE.Imm(asm.R0, runs|busy, "other"),
-		asm.Mov.Imm(asm.R1, ^runs), // another processor has one of its packets at the same time: which is the first?
-		onState(asm.FetchAnd),
+	)
+	if !p.xdp {
+		p.add(
+			asm.JNE.Imm(asm.R0, runs|busy, "other"),
+			asm.Mov.Imm(asm.R1, ^runs), // another processor has one of its packets now, too: which is the first?
+			onState(asm.FetchAnd),
+		)
+	}
+	p.add(
 		asm.Ja.Label("other"),
-
 		asm.JGT.Reg(asm.R2, asm.R9, "odd").WithSymbol("mine"),
-		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
+	)
+	p.size()
+	p.add(
 		asm.LoadMem(asm.R3, asm.R8, slotSize, asm.Word),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
 	)
@@ -323,6 +408,11 @@ func (p *builder) takes() {
 	p.add(
 		asm.LoadMem(asm.R2, asm.R7, atUDPSum, asm.Half),
 		asm.JEq.Imm(asm.R2, 0, "odd"), // without a checksum: RFC 768
+	)
+	if p.xdp {
+		p.add(asm.LoadMem(asm.R3, asm.R8, slotBegun, asm.Half), asm.JEq.Reg(asm.R2, asm.R3, "odd"))
+	}
+	p.add(
 		asm.LoadMem(asm.R2, asm.R7, atRTP+2, asm.Half),
 		asm.HostTo(asm.BE, asm.R2, asm.Half),
 		asm.LoadMem(asm.R3, asm.R8, slotSeq, asm.Word),
@@ -361,8 +451,8 @@ func (p *builder) takes() {
 
 // notes is what is kept of the sound: how loud it is, its last byte, and all of it where there is a tape.
 func (p *builder) notes(tapes, tables int) {
-	p.add(loudness(tables)...)
-	p.add(copied(tapes)...)
+	p.loudness(tables)
+	p.copied(tapes)
 	// The last byte is what a crossfade begins at.
 	p.add(
 		asm.Mov.Reg(asm.R1, asm.R6),
@@ -371,7 +461,7 @@ func (p *builder) notes(tapes, tables int) {
 		asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, fpLast),
 		asm.Mov.Imm(asm.R4, 1),
-		asm.FnSkbLoadBytes.Call(),
+		p.load.Call(),
 		asm.JNE.Imm(asm.R0, 0, "odd"),
 		asm.LoadMem(asm.R2, asm.RFP, fpLast, asm.Byte),
 		asm.StoreMem(asm.R8, slotLast, asm.R2, asm.Word),
@@ -386,8 +476,8 @@ func (p *builder) rewrites() {
 	}
 	p.add(
 		asm.Ja.Label("addressed"),
-		asm.LoadMem(asm.R1, asm.R6, skbData, asm.Word).WithSymbol("header6"),
-		asm.LoadMem(asm.R3, asm.R6, skbDataEnd, asm.Word),
+		asm.LoadMem(asm.R1, asm.R6, p.data, asm.Word).WithSymbol("header6"),
+		asm.LoadMem(asm.R3, asm.R6, p.dataEnd, asm.Word),
 		asm.Mov.Reg(asm.R2, asm.R1),
 		asm.Add.Imm(asm.R2, atUDP+longer),
 		asm.JGT.Reg(asm.R2, asm.R3, "odd"), // never, which the kernel's verifier cannot know
@@ -455,7 +545,25 @@ func (p *builder) counts() {
 
 // leaves is the way out, and that of what stays.
 func (p *builder) leaves() {
-	// The checksum, which a packet of this machine has only begun: bpf_l4_csum_replace knows.
+	stays, free := int32(noneOfMe), int32(^(runs | busy))
+	if p.xdp {
+		p.sums()
+		p.turns()
+		stays, free = toStack, ^busy
+	} else {
+		p.mends()
+		p.goes()
+	}
+	p.add(
+		asm.Mov.Imm(asm.R1, free).WithSymbol("odd"),
+		onState(asm.FetchAnd),
+		asm.Mov.Imm(asm.R0, stays).WithSymbol("other"),
+		asm.Return(),
+	)
+}
+
+// changes has R0 be a checksum, in R5, and what ports and RTP header change of it.
+func (p *builder) changes() {
 	p.add(
 		asm.Mov.Reg(asm.R1, asm.RFP),
 		asm.Add.Imm(asm.R1, fpBefore),
@@ -463,8 +571,15 @@ func (p *builder) leaves() {
 		asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, fpAfter),
 		asm.Mov.Imm(asm.R4, 16),
-		asm.Mov.Imm(asm.R5, 0),
 		asm.FnCsumDiff.Call(),
+	)
+}
+
+// mends is the checksum, which a packet of this machine has only begun: bpf_l4_csum_replace knows.
+func (p *builder) mends() {
+	p.add(asm.Mov.Imm(asm.R5, 0))
+	p.changes()
+	p.add(
 		asm.Mov.Reg(asm.R4, asm.R0),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.LoadMem(asm.R2, asm.R8, slotShift, asm.Word),
@@ -479,6 +594,12 @@ func (p *builder) leaves() {
 		asm.LoadMem(asm.R4, asm.R8, slotPseudo, asm.Word),
 		asm.Mov.Imm(asm.R5, pseudoHeader|mangledZero),
 		asm.FnL4CsumReplace.Call(),
+	)
+}
+
+// goes sends it on by its interface, or to this machine.
+func (p *builder) goes() {
+	p.add(
 		asm.LoadMem(asm.R7, asm.R8, slotOut, asm.Word),
 		asm.Mov.Imm(asm.R1, ^busy),
 		onState(asm.FetchAnd),
@@ -491,10 +612,48 @@ func (p *builder) leaves() {
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnRedirectNeigh.Call(),
 		asm.Return(),
+	)
+}
 
-		asm.Mov.Imm(asm.R1, ^(runs|busy)).WithSymbol("odd"),
+// sums is the checksum, of a packet that has it whole: RFC 1624, one of 0 is said as 0xffff.
+func (p *builder) sums() {
+	p.add(asm.LoadMem(asm.R5, asm.R7, atUDPSum, asm.Half), asm.Xor.Imm(asm.R5, 0xffff))
+	p.changes()
+	p.add(
+		asm.Mov.Reg32(asm.R0, asm.R0),
+		asm.LoadMem(asm.R2, asm.R8, slotPseudo, asm.Word),
+		asm.Add.Reg(asm.R0, asm.R2),
+	)
+	for range 3 {
+		p.add(asm.Mov.Reg(asm.R2, asm.R0), asm.And.Imm(asm.R2, 0xffff), asm.RSh.Imm(asm.R0, 16),
+			asm.Add.Reg(asm.R0, asm.R2))
+	}
+	p.add(
+		asm.Xor.Imm(asm.R0, 0xffff),
+		asm.JNE.Imm(asm.R0, 0, "whole sum"),
+		asm.Mov.Imm(asm.R0, 0xffff),
+		asm.StoreMem(asm.R7, atUDPSum, asm.R0, asm.Half).WithSymbol("whole sum"),
+	)
+}
+
+// turns sends it back out of the interface that it came by.
+func (p *builder) turns() {
+	p.add(
+		asm.LoadMem(asm.R1, asm.R6, p.data, asm.Word),
+		asm.LoadMem(asm.R3, asm.R6, p.dataEnd, asm.Word),
+		asm.Mov.Reg(asm.R2, asm.R1),
+		asm.Add.Imm(asm.R2, atIP),
+		asm.JGT.Reg(asm.R2, asm.R3, "odd"), // never, which the kernel's verifier cannot know
+		asm.LoadMem(asm.R2, asm.R8, slotHop, asm.DWord),
+	)
+	for i := int16(0); i < 6; i += 2 {
+		p.add(asm.StoreMem(asm.R1, i, asm.R2, asm.Half), asm.RSh.Imm(asm.R2, 16),
+			asm.LoadMem(asm.R3, asm.R8, slotOurs+i, asm.Half), asm.StoreMem(asm.R1, 6+i, asm.R3, asm.Half))
+	}
+	p.add(
+		asm.Mov.Imm(asm.R1, ^busy),
 		onState(asm.FetchAnd),
-		asm.Mov.Imm(asm.R0, noneOfMe).WithSymbol("other"),
+		asm.Mov.Imm(asm.R0, sendBack),
 		asm.Return(),
 	)
 }
@@ -504,9 +663,9 @@ func (p *builder) leaves() {
 func lookedAt(i int) int { return i*stride + i*3%stride }
 
 // loudness adds up the squares of some of the payload's bytes. R9 is the packet's end.
-func loudness(tables int) asm.Instructions {
-	p := asm.Instructions{
-		asm.LoadMem(asm.R9, asm.R6, skbDataEnd, asm.Word),
+func (p *builder) loudness(tables int) {
+	p.add(
+		asm.LoadMem(asm.R9, asm.R6, p.dataEnd, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, slotLoud, asm.Word),
 		asm.JEq.Imm(asm.R2, 0, "quiet"),
 		asm.StoreImm(asm.RFP, fpNumber, 0, asm.Word),
@@ -522,10 +681,10 @@ func loudness(tables int) asm.Instructions {
 		asm.Add.Reg(asm.R0, asm.R2),
 		asm.Mov.Imm(asm.R4, 0), // sum
 		asm.Mov.Imm(asm.R5, 0), // samples
-	}
+	)
 	for i := int16(0); i < MostPayload/stride; i++ {
 		at := atPayload + int16(lookedAt(int(i)))
-		p = append(p,
+		p.add(
 			asm.Mov.Reg(asm.R3, asm.R7),
 			asm.Add.Imm(asm.R3, int32(at)+1),
 			asm.JGT.Reg(asm.R3, asm.R9, "summed"),
@@ -538,7 +697,7 @@ func loudness(tables int) asm.Instructions {
 			asm.Add.Imm(asm.R5, 1),
 		)
 	}
-	return append(p,
+	p.add(
 		asm.LoadMem(asm.R2, asm.R8, slotSquares, asm.DWord).WithSymbol("summed"),
 		asm.Add.Reg(asm.R2, asm.R4),
 		asm.StoreMem(asm.R8, slotSquares, asm.R2, asm.DWord),
@@ -550,8 +709,8 @@ func loudness(tables int) asm.Instructions {
 }
 
 // copied puts when the packet has come, and its payload, on the flow's tape, over the oldest that it has.
-func copied(tapes int) asm.Instructions {
-	return asm.Instructions{
+func (p *builder) copied(tapes int) {
+	p.add(
 		asm.LoadMem(asm.R2, asm.R8, slotTape, asm.Word),
 		asm.JEq.Imm(asm.R2, 0, "copied"),
 		asm.Sub.Imm(asm.R2, 1),
@@ -579,8 +738,8 @@ func copied(tapes int) asm.Instructions {
 		asm.JGT.Imm(asm.R4, MostPayload, "odd"),
 		asm.JLT.Imm(asm.R4, LeastPayload, "odd"),
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.FnSkbLoadBytes.Call(),
+		p.load.Call(),
 		asm.JNE.Imm(asm.R0, 0, "odd"),
 		asm.Mov.Imm(asm.R0, 0).WithSymbol("copied"),
-	}
+	)
 }

@@ -28,7 +28,7 @@ import (
 // flow: a process takes over only flows that it can read.
 const (
 	anyLayout = "kernel/"
-	layout    = anyLayout + "3/"
+	layout    = anyLayout + "4/"
 	linkName  = "link/" // and the interface's number
 )
 
@@ -37,13 +37,14 @@ type Relay struct {
 	flows, states *ebpf.Map
 	tapes         *ebpf.Map
 	program       *ebpf.Program
+	front         front
 	links         []link.Link
 	kept          []string // names that a keeper knows
 	memory        []byte   // of states
 	taped         []byte   // of tapes
 	free          chan Slot
 	freeTapes     chan uint32
-	changes       []int // sockets: see watch
+	changes       []listener
 	routes        atomic.Uint32
 	began         time.Time
 	beganAt       int64 // the same as CLOCK_MONOTONIC has it
@@ -53,15 +54,16 @@ type Relay struct {
 	look    sync.Once
 	mu      sync.Mutex              // guards all below
 	orphans map[netip.AddrPort]Slot // of the process before, by the port that they leave by
-	ways    map[[2]netip.Addr]int   // what route has answered at waysAt
+	ways    map[[2]netip.Addr]way   // what route has answered at waysAt
 	sealed  bool                    // what seals has
 	waysAt  uint32                  // Routes
 }
 
 // Open puts the program into the kernel for sound that comes in at the addresses; tables have the square of what each
-// byte of a payload stands for. k has what the process before has left; nil: nobody has. It needs CAP_BPF and
+// byte of a payload stands for. With driver, what leaves by the interface that it came by does so before the kernel
+// has seen it, where Front can. k has what the process before has left; nil: nobody has. It needs CAP_BPF and
 // CAP_NET_ADMIN, and fails without: the error says what is missing.
-func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Relay, err error) {
+func Open(addresses []netip.Addr, tables [2][256]uint32, driver bool, k socket.Keeper) (r *Relay, err error) {
 	places, err := interfaces(addresses)
 	if err != nil {
 		return nil, err
@@ -75,22 +77,25 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 		}
 	}()
 	_ = rlimit.RemoveMemlock() // older kernels count maps as locked memory; else the next step says so
-	if !r.take(k) {
+	if !r.take(driver, k) {
 		r.forget(k)
-		if err := r.create(tables, k); err != nil {
+		if err := r.create(tables, driver, k); err != nil {
 			return r, err
 		}
 	}
 	if err := r.share(); err != nil {
 		return r, err
 	}
-	if r.changes, err = watch(); err != nil {
+	if r.changes, err = watch(driver); err != nil {
 		return r, err
 	}
 	for _, at := range places {
 		r.used.Store(at, nil)
 		if err := r.attach(at, k); err != nil {
 			return r, err
+		}
+		if driver {
+			r.stand(at, k)
 		}
 	}
 	forget(k, r.kept...) // flows that are not to be read here, and at interfaces that are not ours any more
@@ -99,7 +104,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, k socket.Keeper) (r *Re
 
 func newRelay() *Relay {
 	return &Relay{free: make(chan Slot, MostFlows), freeTapes: make(chan uint32, MostTapes),
-		orphans: map[netip.AddrPort]Slot{}}
+		orphans: map[netip.AddrPort]Slot{}, front: newFront()}
 }
 
 // End ends all that the kernel relays for the process before: it is not taken over.
@@ -194,7 +199,7 @@ func monotonic() int64 {
 }
 
 // take takes over what the process before had; false: nothing, or not all.
-func (r *Relay) take(k socket.Keeper) bool {
+func (r *Relay) take(driver bool, k socket.Keeper) bool {
 	if k == nil {
 		return false
 	}
@@ -206,7 +211,11 @@ func (r *Relay) take(k socket.Keeper) bool {
 		return -1
 	}
 	flows, states, tapes, program := fd("flows"), fd("states"), fd("tapes"), fd("program")
-	if all := []int{flows, states, tapes, program}; slices.Contains(all, -1) {
+	all := []int{flows, states, tapes, program}
+	if driver {
+		all = append(all, fd(frontName))
+	}
+	if slices.Contains(all, -1) {
 		for _, fd := range all {
 			if fd >= 0 {
 				_ = unix.Close(fd)
@@ -214,11 +223,14 @@ func (r *Relay) take(k socket.Keeper) bool {
 		}
 		return false
 	}
-	var errs [4]error
+	var errs [5]error
 	r.flows, errs[0] = ebpf.NewMapFromFD(flows)
 	r.states, errs[1] = ebpf.NewMapFromFD(states)
 	r.tapes, errs[2] = ebpf.NewMapFromFD(tapes)
 	r.program, errs[3] = ebpf.NewProgramFromFD(program)
+	if driver {
+		r.front.program, errs[4] = ebpf.NewProgramFromFD(all[4])
+	}
 	if errors.Join(errs[:]...) == nil && r.states.ValueSize() == slotBytes && r.states.MaxEntries() == MostFlows {
 		return true
 	}
@@ -226,7 +238,7 @@ func (r *Relay) take(k socket.Keeper) bool {
 	return false
 }
 
-func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
+func (r *Relay) create(tables [2][256]uint32, driver bool, k socket.Keeper) (err error) {
 	flows := ebpf.MapSpec{Name: "liandong_flows", Type: ebpf.Hash, KeySize: keyBytes, ValueSize: 4,
 		MaxEntries: MostFlows}
 	if r.flows, err = ebpf.NewMap(&flows); err != nil {
@@ -254,12 +266,22 @@ func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
 		return fmt.Errorf("kernel: no map: %w", err)
 	}
 	defer squares.Close() // the program has it
-	r.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "liandong_relay", Type: ebpf.SchedCLS, License: "Apache-2.0",
-		Instructions: program(r.flows.FD(), r.states.FD(), r.tapes.FD(), squares.FD()),
-	})
-	if err != nil {
-		return fmt.Errorf("kernel: the program is not taken: %w", err)
+	load := func(name string, kind ebpf.ProgramType, at hook) (*ebpf.Program, error) {
+		p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: name, Type: kind, License: "Apache-2.0",
+			Instructions: program(at, r.flows.FD(), r.states.FD(), r.tapes.FD(), squares.FD())})
+		if err != nil {
+			return nil, fmt.Errorf("kernel: the program is not taken: %w", err)
+		}
+		return p, nil
+	}
+	if r.program, err = load("liandong_relay", ebpf.SchedCLS, tcx); err != nil {
+		return err
+	}
+	if driver {
+		if r.front.program, err = load("liandong_front", ebpf.XDP, xdp); err != nil {
+			return err
+		}
+		r.hold(k, layout+frontName, r.front.program.FD())
 	}
 	r.hold(k, layout+"flows", r.flows.FD())
 	r.hold(k, layout+"states", r.states.FD())
@@ -329,8 +351,8 @@ func (r *Relay) Close() {
 			*m = nil
 		}
 	}
-	for _, fd := range r.changes {
-		_ = unix.Close(fd)
+	for _, l := range r.changes {
+		_ = unix.Close(l.fd)
 	}
 	r.changes = nil
 	r.closeAll()
@@ -341,15 +363,17 @@ func (r *Relay) closeAll() {
 		_ = l.Close()
 	}
 	r.links = nil
-	if r.program != nil {
-		_ = r.program.Close()
+	for _, p := range []*ebpf.Program{r.program, r.front.program} {
+		if p != nil {
+			_ = p.Close()
+		}
 	}
 	for _, m := range []*ebpf.Map{r.flows, r.states, r.tapes} {
 		if m != nil {
 			_ = m.Close()
 		}
 	}
-	r.flows, r.states, r.tapes, r.program = nil, nil, nil, nil
+	r.flows, r.states, r.tapes, r.program, r.front.program = nil, nil, nil, nil, nil
 }
 
 // state is the memory of a flow.
@@ -447,7 +471,7 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 		return 0, ErrFull
 	}
 	m := r.state(s)
-	m.write(f, r, in, out)
+	m.write(f, r, in, out.at)
 	if f.Taped && !r.tape(m, f) {
 		r.free <- s
 		return 0, ErrFull
@@ -458,6 +482,7 @@ func (r *Relay) Put(f Flow) (Slot, error) {
 		return 0, fmt.Errorf("kernel: flow from %v to %v: %w", f.From, f.At, err)
 	}
 	m.store(slotState, runs)
+	r.leads(s, in, out)
 	return s, nil
 }
 
@@ -477,6 +502,7 @@ func (r *Relay) tape(m state, f Flow) bool {
 
 // vacate gives a place back. Nothing of what was said stays there.
 func (r *Relay) vacate(s Slot) {
+	r.front.leave(s)
 	m := r.state(s)
 	if tape := m.load(slotTape); tape != 0 {
 		clear(r.taped[(tape-1)*tapeBytes:][:tapeBytes])
@@ -486,46 +512,47 @@ func (r *Relay) vacate(s Slot) {
 	r.free <- s
 }
 
-// way is the interfaces by which a flow comes in, as what is sent to its party leaves, and leaves; out is 0 when it
-// stays on this machine. Both parties have to be on the same side.
-func (r *Relay) way(f Flow) (in, out int, err error) {
+// way is the interface by which a flow comes in, as what is sent to its party leaves, and how it leaves. Both parties
+// have to be on the same side.
+func (r *Relay) way(f Flow) (in int, out way, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := r.Routes(); r.ways == nil || r.waysAt != now || len(r.ways) > 2*MostFlows {
 		sealed, err := seals()
 		if err != nil {
-			return 0, 0, err
+			return 0, way{}, err
 		}
-		r.ways, r.sealed, r.waysAt = map[[2]netip.Addr]int{}, sealed, now
+		r.ways, r.sealed, r.waysAt = map[[2]netip.Addr]way{}, sealed, now
 	}
 	if r.sealed {
-		return 0, 0, errSeal
+		return 0, way{}, errSeal
 	}
-	if in, err = r.route(f.At.Addr(), f.From.Addr()); err != nil {
-		return 0, 0, err
+	back, err := r.route(f.At.Addr(), f.From.Addr())
+	if err != nil {
+		return 0, way{}, err
 	}
 	out, err = r.route(f.By.Addr(), f.To.Addr())
-	if err == nil && (in == 0) != (out == 0) {
+	if err == nil && (back.at == 0) != (out.at == 0) {
 		err = errWay
 	}
-	if in == 0 {
+	if in = back.at; in == 0 {
 		in = lo
 	}
 	return in, out, err
 }
 
 // route asks each thing once for as long as nothing changes. It needs mu.
-func (r *Relay) route(from, to netip.Addr) (int, error) {
-	at, ok := r.ways[[2]netip.Addr{from, to}]
+func (r *Relay) route(from, to netip.Addr) (way, error) {
+	w, ok := r.ways[[2]netip.Addr{from, to}]
 	if ok {
-		return at, nil
+		return w, nil
 	}
-	at, err := route(from, to)
+	w, err := route(from, to)
 	if err == nil {
-		r.ways[[2]netip.Addr{from, to}] = at
-		r.used.Store(at, nil)
+		r.ways[[2]netip.Addr{from, to}] = w
+		r.used.Store(w.at, nil)
 	}
-	return at, err
+	return w, err
 }
 
 func (r *Relay) nanoseconds(t time.Time) int64 { return r.beganAt + int64(t.Sub(r.began)) }
@@ -588,6 +615,7 @@ func (m state) headers(f Flow, udp int) {
 	// One's complement, RFC 1624: what comes in goes away. In the order of the wire, as the kernel adds it up.
 	change := fold(sum(by) + sum(to) + uint64(^fold(sum(from)+sum(at))))
 	wire.PutUint16(m[slotPseudo:], change)
+	wire.PutUint16(m[slotBegun:], fold(17+uint64(udp)+sum(from)+sum(at)))
 }
 
 func sum(b []byte) (n uint64) {
@@ -707,9 +735,11 @@ func (r *Relay) Adopt(by netip.AddrPort) (s Slot, f Flow, ok bool) {
 	}
 	m := r.state(s)
 	f = m.flow(r)
-	if in, out, err := r.way(f); err != nil || uint32(in) != m.load(slotIn) || uint32(out) != m.load(slotOut) {
+	in, out, err := r.way(f)
+	if err != nil || uint32(in) != m.load(slotIn) || uint32(out.at) != m.load(slotOut) {
 		r.Stop(s) // the route has changed meanwhile
 	}
+	r.leads(s, in, out)
 	return s, f, true
 }
 

@@ -480,7 +480,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	if _, err := Open([]netip.Addr{netip.MustParseAddr("192.0.2.1")}, testTables(), nil); err == nil {
+	if _, err := Open([]netip.Addr{netip.MustParseAddr("192.0.2.1")}, testTables(), false, nil); err == nil {
 		t.Error("an address of nobody was taken")
 	}
 }

@@ -14,7 +14,7 @@ import (
 type Relay struct{}
 
 // Open fails: other systems have no such programs.
-func Open([]netip.Addr, [2][256]uint32, socket.Keeper) (*Relay, error) {
+func Open([]netip.Addr, [2][256]uint32, bool, socket.Keeper) (*Relay, error) {
 	return nil, errors.New("kernel: only Linux relays in the kernel")
 }
 
@@ -22,6 +22,7 @@ func Open([]netip.Addr, [2][256]uint32, socket.Keeper) (*Relay, error) {
 func End(socket.Keeper) {}
 
 func (*Relay) Routes() uint32                              { return 0 }
+func (*Relay) Front() (int, error)                         { return 0, nil }
 func (*Relay) Close()                                      {}
 func (*Relay) Put(Flow) (Slot, error)                      { return 0, errors.ErrUnsupported }
 func (*Relay) Read(Slot) (Progress, bool)                  { return Progress{}, false }

@@ -28,7 +28,7 @@ var families = map[string]netip.Addr{"IPv4": loopback, "IPv6": loopback6}
 // open skips where the kernel, or the privileges, do not have it.
 func open(t testing.TB, k socket.Keeper, addresses ...netip.Addr) *Relay {
 	t.Helper()
-	r, err := Open(addresses, testTables(), k)
+	r, err := Open(addresses, testTables(), false, k)
 	if err != nil {
 		if os.Getuid() == 0 && os.Getenv("LIANDONG_PEERS") == "required" {
 			t.Fatal(err)

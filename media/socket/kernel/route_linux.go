@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -11,16 +12,24 @@ import (
 // lo is the number of the interface lo in each network.
 const lo = 1
 
-// route is the interface by which packets from one address of this machine to another address leave; 0: they stay.
-// rtnetlink(7).
-func route(from, to netip.Addr) (int, error) {
+// way is how packets leave.
+type way struct {
+	at   int        // interface; 0: they stay on this machine
+	next netip.Addr // whom they are given to there: a gateway, or the party itself
+}
+
+// route is how packets from one address of this machine to another address leave. rtnetlink(7).
+func route(from, to netip.Addr) (way, error) {
 	answer, err := ask(unix.NETLINK_ROUTE, routeQuestion(from, to))
 	if err != nil {
-		return 0, fmt.Errorf("kernel: route: %w", err)
+		return way{}, fmt.Errorf("kernel: route: %w", err)
 	}
 	out, err := routeAnswer(answer)
 	if err != nil {
-		return 0, fmt.Errorf("kernel: no route from %v to %v that the kernel can relay by: %w", from, to, err)
+		return way{}, fmt.Errorf("kernel: no route from %v to %v that the kernel can relay by: %w", from, to, err)
+	}
+	if !out.next.IsValid() {
+		out.next = to
 	}
 	return out, nil
 }
@@ -90,65 +99,94 @@ func routeQuestion(from, to netip.Addr) []byte {
 	return q
 }
 
-func routeAnswer(m []byte) (int, error) {
-	order := binary.NativeEndian
+func routeAnswer(m []byte) (out way, err error) {
 	const head = unix.SizeofNlMsghdr + unix.SizeofRtMsg
-	if len(m) >= unix.SizeofNlMsghdr+4 && order.Uint16(m[4:]) == unix.NLMSG_ERROR {
-		return 0, unix.Errno(-int32(order.Uint32(m[unix.SizeofNlMsghdr:])))
+	if err := refusal(m); err != nil {
+		return way{}, err
 	}
 	if len(m) < head {
-		return 0, unix.EBADMSG
+		return way{}, unix.EBADMSG
 	}
 	switch m[unix.SizeofNlMsghdr+7] { // rtm_type
 	case unix.RTN_LOCAL:
-		return 0, nil
+		return way{}, nil
 	case unix.RTN_UNICAST:
 	default:
-		return 0, unix.EHOSTUNREACH
+		return way{}, unix.EHOSTUNREACH
 	}
-	for m = m[head:]; len(m) >= unix.SizeofRtAttr+4; {
-		size := int(order.Uint16(m))
-		if order.Uint16(m[2:]) == unix.RTA_OIF {
-			return int(order.Uint32(m[unix.SizeofRtAttr:])), nil
+	for kind, value := range attributes(m[head:]) {
+		switch {
+		case kind == unix.RTA_OIF && len(value) == 4:
+			out.at = int(binary.NativeEndian.Uint32(value))
+		case kind == unix.RTA_GATEWAY:
+			out.next, _ = netip.AddrFromSlice(value)
 		}
-		if size = (size + 3) &^ 3; size < unix.SizeofRtAttr || size > len(m) {
-			break
-		}
-		m = m[size:]
 	}
-	return 0, unix.EBADMSG
+	if out.at == 0 {
+		return way{}, unix.EBADMSG
+	}
+	return out, nil
 }
 
-// watch is sockets that hear of each change of links, routes, rules, and policies of IPsec. An address that comes or
-// goes has a route of its own, in the table local; one whose lifetime is renewed changes nothing.
-func watch() (fds []int, err error) {
+// refusal is the error that the kernel answers with, or nil.
+func refusal(m []byte) error {
+	if len(m) < unix.SizeofNlMsghdr+4 || binary.NativeEndian.Uint16(m[4:]) != unix.NLMSG_ERROR {
+		return nil
+	}
+	return unix.Errno(-int32(binary.NativeEndian.Uint32(m[unix.SizeofNlMsghdr:])))
+}
+
+// attributes are the kinds and values of struct rtattr, one behind the other.
+func attributes(m []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for len(m) >= unix.SizeofRtAttr {
+			size := int(binary.NativeEndian.Uint16(m))
+			if size < unix.SizeofRtAttr || size > len(m) ||
+				!yield(binary.NativeEndian.Uint16(m[2:]), m[unix.SizeofRtAttr:size]) {
+				return
+			}
+			m = m[min((size+3)&^3, len(m)):]
+		}
+	}
+}
+
+// listener is a socket that the kernel tells of changes.
+type listener struct{ fd, family int }
+
+// watch is sockets that hear of each change of links, routes, rules, and policies of IPsec, and of neighbours. An
+// address that comes or goes has a route of its own, in the table local; one whose lifetime is renewed changes nothing.
+func watch(neighbours bool) (all []listener, err error) {
+	routes := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE | unix.RTMGRP_IPV6_ROUTE |
+		1<<(unix.RTNLGRP_IPV6_RULE-1))
+	if neighbours {
+		routes |= unix.RTMGRP_NEIGH
+	}
 	for family, groups := range map[int]uint32{
-		unix.NETLINK_ROUTE: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE | unix.RTMGRP_IPV6_ROUTE |
-			1<<(unix.RTNLGRP_IPV6_RULE-1),
-		unix.NETLINK_XFRM: 1 << (policyGroup - 1),
+		unix.NETLINK_ROUTE: routes,
+		unix.NETLINK_XFRM:  1 << (policyGroup - 1),
 	} {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, family)
 		if err == unix.EPROTONOSUPPORT {
 			continue // a kernel without IPsec
 		}
 		if err == nil {
-			fds = append(fds, fd)
+			all = append(all, listener{fd, family})
 			err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})
 		}
 		if err != nil {
-			return fds, fmt.Errorf("kernel: changes of routes: %w", err)
+			return all, fmt.Errorf("kernel: changes of routes: %w", err)
 		}
 	}
-	return fds, nil
+	return all, nil
 }
 
 // Routes is another number after each change of this machine's routes, or of what of them is sealed: flows still leave
 // by the interface that they were put by, and are lost where that is wrong. It never waits.
 func (r *Relay) Routes() uint32 {
-	for _, fd := range r.changes {
+	for _, l := range r.changes {
 		for more := true; more; {
 			var matters bool
-			if more, matters = r.heard(fd); matters {
+			if more, matters = r.heard(l); matters {
 				r.routes.Add(1)
 			}
 		}
@@ -158,19 +196,26 @@ func (r *Relay) Routes() uint32 {
 
 // heard takes a message, if there is one. An interface by which nothing of ours comes in or leaves does not matter: its
 // routes have messages of their own.
-func (r *Relay) heard(fd int) (more, matters bool) {
+func (r *Relay) heard(l listener) (more, matters bool) {
 	var m [4096]byte
-	n, _, err := unix.Recvfrom(fd, m[:], 0)
+	n, _, err := unix.Recvfrom(l.fd, m[:], 0)
 	if err == unix.ENOBUFS { // there were more than it has room for
 		return true, true
 	}
 	if err != nil {
 		return false, false
 	}
+	if l.family != unix.NETLINK_ROUTE {
+		return true, true
+	}
+	if of, at, ok := neighbourAnswer(m[:n]); ok {
+		r.front.moved(of, at)
+		return true, false
+	}
 	order := binary.NativeEndian
 	const head = unix.SizeofNlMsghdr + 8 // up to ifi_index of struct ifinfomsg
 	if kind := order.Uint16(m[4:]); n < head || kind != unix.RTM_NEWLINK && kind != unix.RTM_DELLINK {
-		return true, true // no message of XFRMNLGRP_POLICY has one of these numbers
+		return true, true
 	}
 	_, used := r.used.Load(int(order.Uint32(m[head-4:])))
 	return true, used

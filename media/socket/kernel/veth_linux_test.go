@@ -385,7 +385,7 @@ func TestAnInterfaceIsRefused(t *testing.T) {
 	keeper := sockettest.NewKeeper()
 	refused := func() {
 		t.Helper()
-		if r, err := Open([]netip.Addr{n.toLeft, n.toRight}, testTables(), keeper); err == nil {
+		if r, err := Open([]netip.Addr{n.toLeft, n.toRight}, testTables(), false, keeper); err == nil {
 			r.Close()
 			t.Error("an interface that is full has taken the program")
 		}
