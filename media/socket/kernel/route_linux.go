@@ -171,6 +171,8 @@ func watch(neighbours bool) (all []listener, err error) {
 		}
 		if err == nil {
 			all = append(all, listener{fd, family})
+			// Thousands of neighbours change within a moment when a switch of the network has come back.
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
 			err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})
 		}
 		if err != nil {
