@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,8 +34,14 @@ type front struct {
 	refused error            // why it is not at one of them; likewise
 
 	mu    sync.Mutex // guards what follows
-	flows map[hop]map[Slot]*uint64
+	flows map[hop]*leaving
 	hops  map[Slot]hop
+}
+
+// leaving is the flows that leave to a neighbour.
+type leaving struct {
+	to    hardware
+	slots map[Slot]*uint64 // the program's copies of it
 }
 
 // hop is a neighbour at an interface.
@@ -65,46 +73,111 @@ func (h hardware) bytes() (b [6]byte) {
 }
 
 func newFront() front {
-	return front{at: map[int]hardware{}, flows: map[hop]map[Slot]*uint64{}, hops: map[Slot]hop{}}
+	return front{at: map[int]hardware{}, flows: map[hop]*leaving{}, hops: map[Slot]hop{}}
 }
 
 // Front is at how many interfaces drivers send packets back by themselves, and why one does not.
 func (r *Relay) Front() (interfaces int, refused error) { return len(r.front.at), r.front.refused }
 
+// arm has the program of XDP: that of the process before, or a new one.
+func (r *Relay) arm(k socket.Keeper) {
+	f := &r.front
+	if k != nil {
+		if fd, ok := k.Take(layout + frontName); ok {
+			if f.program, f.refused = ebpf.NewProgramFromFD(fd); f.refused == nil {
+				r.kept = append(r.kept, layout+frontName)
+				return
+			}
+		}
+	}
+	if f.program, f.refused = r.load("liandong_front", ebpf.XDP, xdp); f.refused == nil {
+		r.hold(k, layout+frontName, f.program.FD())
+	}
+}
+
+// unfit are drivers that take the program and do not do what it says: a veth loses what is sent back unless its other
+// end is made for it, and the others run the program at interfaces of which they are made.
+var unfit = []string{"veth", "bonding", "team", "hv_netvsc"}
+
+var (
+	errUnfit = errors.New("its driver does not send back by itself")
+	errUpper = errors.New("others are built upon it (VLANs, a bridge, a bond)")
+)
+
+// fit says that a driver may run the program. Cards cut off what tells VLANs apart: where there are some, packets of
+// theirs could be taken for others.
+func fit(name string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	info, err := unix.IoctlGetEthtoolDrvinfo(fd, name)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(unfit, unix.ByteSliceToString(info.Driver[:])) {
+		return errUnfit
+	}
+	if upper, _ := filepath.Glob("/sys/class/net/" + name + "/upper_*"); len(upper) > 0 { // the pattern is good
+		return errUpper
+	}
+	return nil
+}
+
 // stand has the driver of an interface run the program, if it can. The kernel's own imitation (generic XDP) would cost
 // more than it saves.
 func (r *Relay) stand(at int, k socket.Keeper) {
 	i, err := net.InterfaceByIndex(at)
-	if err != nil || i.Flags&net.FlagLoopback != 0 || len(i.HardwareAddr) != 6 {
-		return // it has no driver
+	if r.front.program == nil || err != nil || i.Flags&net.FlagLoopback != 0 || len(i.HardwareAddr) != 6 {
+		return // lo has no driver
 	}
-	name := layout + frontLink + strconv.Itoa(at)
-	var l link.Link
-	if k != nil {
-		if l = takeLink(name, k); l != nil {
-			r.kept = append(r.kept, name)
-		}
-	}
-	if l == nil {
-		l, err = link.AttachXDP(link.XDPOptions{Program: r.front.program, Interface: at, Flags: link.XDPDriverMode})
-		if err != nil {
-			r.front.refused = fmt.Errorf("kernel: no XDP at interface %s: %w", i.Name, err)
-			return
-		}
-		if held, ok := l.(interface{ FD() int }); ok {
-			r.hold(k, name, held.FD())
-		}
+	l, err := r.driver(i, k)
+	if err != nil {
+		r.front.refused = fmt.Errorf("kernel: no XDP at interface %s: %w", i.Name, err)
+		return
 	}
 	r.links = append(r.links, l)
 	r.front.at[at] = hardwareOf(i.HardwareAddr)
 }
 
-// leads has XDP send a flow on, where it leaves by the interface that it comes by.
+// driver is the link of the process before, or a new one.
+func (r *Relay) driver(i *net.Interface, k socket.Keeper) (link.Link, error) {
+	if err := fit(i.Name); err != nil {
+		return nil, err
+	}
+	name := layout + frontLink + strconv.Itoa(i.Index)
+	if k != nil {
+		if l := takeLink(name, k); l != nil {
+			r.kept = append(r.kept, name)
+			return l, nil
+		}
+	}
+	l, err := link.AttachXDP(link.XDPOptions{Program: r.front.program, Interface: i.Index, Flags: link.XDPDriverMode})
+	if err != nil {
+		return nil, err
+	}
+	if held, ok := l.(interface{ FD() int }); ok {
+		r.hold(k, name, held.FD())
+	}
+	return l, nil
+}
+
+// astray has XDP leave what the process before has left to TCX, until somebody adopts it and knows its neighbour.
+func (r *Relay) astray() {
+	for s := range Slot(MostFlows) {
+		if m := r.state(s); m.load(slotOwned) != 0 {
+			atomic.StoreUint64(m.double(slotHop), 0)
+		}
+	}
+}
+
+// leads has XDP send a flow on, where it leaves by the interface that it comes by. Who is not known yet is asked for:
+// the kernel may take its time.
 func (r *Relay) leads(s Slot, in int, out way) {
 	f, m := &r.front, r.state(s)
 	ours, ok := f.at[in]
 	if !ok || out.at != in {
-		atomic.StoreUint64(m.double(slotHop), 0) // it may be one of the process before
 		return
 	}
 	own := ours.bytes()
@@ -112,11 +185,25 @@ func (r *Relay) leads(s Slot, in int, out way) {
 	h := hop{in, out.next}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.flows[h] == nil {
-		f.flows[h] = map[Slot]*uint64{}
+	l := f.flows[h]
+	if l == nil {
+		l = &leaving{slots: map[Slot]*uint64{}}
+		f.flows[h] = l
+		go r.meet(h)
 	}
-	f.flows[h][s], f.hops[s] = m.double(slotHop), h
-	atomic.StoreUint64(m.double(slotHop), uint64(neighbour(h))) // what changes after that is heard by watch
+	l.slots[s], f.hops[s] = m.double(slotHop), h
+	atomic.StoreUint64(m.double(slotHop), uint64(l.to))
+}
+
+// meet asks for a neighbour. The answer is heard as changes are, in its place among them.
+func (r *Relay) meet(h hop) {
+	r.hears.Lock()
+	defer r.hears.Unlock()
+	for _, l := range r.changes {
+		if l.family == unix.NETLINK_ROUTE {
+			_ = unix.Sendto(l.fd, neighbourQuestion(h), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		}
+	}
 }
 
 // leave is that a flow has ended.
@@ -128,29 +215,40 @@ func (f *front) leave(s Slot) {
 		return
 	}
 	delete(f.hops, s)
-	if delete(f.flows[h], s); len(f.flows[h]) == 0 {
+	if delete(f.flows[h].slots, s); len(f.flows[h].slots) == 0 {
 		delete(f.flows, h)
 	}
+}
+
+// end is that no flow's memory is there any more.
+func (f *front) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.flows)
+	clear(f.hops)
 }
 
 // moved is that a neighbour has another address now, or none that is known.
 func (f *front) moved(h hop, to hardware) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, at := range f.flows[h] {
+	l := f.flows[h]
+	if l == nil {
+		return
+	}
+	l.to = to
+	for _, at := range l.slots {
 		atomic.StoreUint64(at, uint64(to))
 	}
 }
 
-// neighbour is the Ethernet address of a neighbour; 0: none is known.
-func neighbour(h hop) hardware {
+func neighbourQuestion(h hop) (q []byte) {
 	order := binary.NativeEndian
 	family := byte(unix.AF_INET6)
 	if h.addr.Is4() {
 		family = unix.AF_INET
 	}
 	addr := h.addr.AsSlice()
-	var q []byte
 	q = order.AppendUint32(q, uint32(unix.SizeofNlMsghdr+unix.SizeofNdMsg+unix.SizeofRtAttr+len(addr)))
 	q = order.AppendUint16(q, unix.RTM_GETNEIGH)
 	q = order.AppendUint16(q, unix.NLM_F_REQUEST)
@@ -160,13 +258,7 @@ func neighbour(h hop) hardware {
 	q = append(q, 0, 0, 0, 0) // ndm_state, ndm_flags, ndm_type
 	q = order.AppendUint16(q, uint16(unix.SizeofRtAttr+len(addr)))
 	q = order.AppendUint16(q, unix.NDA_DST)
-	q = append(q, addr...)
-	m, err := ask(unix.NETLINK_ROUTE, q)
-	if err != nil || errors.Is(refusal(m), unix.ENOENT) {
-		return 0
-	}
-	_, at, _ := neighbourAnswer(m)
-	return at
+	return append(q, addr...)
 }
 
 // known are the states in which a neighbour's address holds; one that does not answer has none.

@@ -67,10 +67,18 @@ func passing(t testing.TB, device string) error {
 	return err
 }
 
+// trustVeth has veths be among the drivers that do what the program says: their other ends are made for it here.
+func trustVeth(t testing.TB) {
+	before := unfit
+	unfit = nil
+	t.Cleanup(func() { unfit = before })
+}
+
 // besides makes a network in which the second party is behind the first, at the same interface of the switch, which is
 // a veth: its driver has XDP.
 func besides(t testing.TB) *network {
 	n := newNetwork(t)
+	trustVeth(t)
 	n.left.ip(t, "addr add 10.7.0.2/32 dev eth0")
 	n.middle.ip(t, "route add 10.7.0.0/16 via 10.1.0.2")
 	n.leftAddr, n.rightAddr = netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.7.0.2")
@@ -111,6 +119,18 @@ func openFront(t testing.TB, n *network, k socket.Keeper) (r *Relay) {
 	return r
 }
 
+// follows has XDP go by what is known now of neighbours for so long.
+func (r *Relay) follows(until time.Duration) {
+	atomic.StoreUint64(r.state(watchSlot).double(slotAt), uint64(monotonic()+int64(until)-int64(watched)))
+}
+
+// meets waits until XDP knows a flow's neighbour, and has it go by that for longer than a test takes.
+func (c *call) meets() {
+	c.t.Helper()
+	await(c.t, "the neighbour", func() bool { c.r.Routes(); return c.r.hopOf(c.slot) != 0 })
+	c.r.follows(time.Hour)
+}
+
 func (r *Relay) hopOf(s Slot) hardware {
 	return hardware(atomic.LoadUint64(r.state(s).double(slotHop)))
 }
@@ -124,7 +144,7 @@ func TestFront(t *testing.T) {
 	c.flow.Taped = true
 	n.middle.in(func() { c.put() })
 	c.passes() // by TCX: nobody has asked for the neighbour's address before
-	await(t, "the neighbour", func() bool { r.Routes(); return r.hopOf(c.slot) != 0 })
+	c.meets()
 	var seen tap
 	n.left.in(func() { seen = newTap(t, n.to.addr.Port()) })
 	seenBy := newTaken(t, n)
@@ -168,7 +188,7 @@ func TestFront6(t *testing.T) {
 	c := newCall(t, r, n.from, n.at, n.by, n.to)
 	n.middle.in(func() { c.put() })
 	c.passes()
-	await(t, "the neighbour", func() bool { r.Routes(); return r.hopOf(c.slot) != 0 })
+	c.meets()
 	seenBy := newTaken(t, n)
 	var seen link6
 	n.left.in(func() { seen = newLink6(t, n.to.addr.Port()) })
@@ -189,6 +209,7 @@ func TestFront6(t *testing.T) {
 // What leaves by another interface is TCX's, and so is all where somebody else's program has the driver.
 func TestFrontLeaves(t *testing.T) {
 	n := newNetwork(t)
+	trustVeth(t)
 	var errs [3]error
 	var r *Relay
 	n.left.in(func() { errs[0] = feature("eth0", setTxSum, 0) })
@@ -216,6 +237,20 @@ func TestFrontLeaves(t *testing.T) {
 	}
 }
 
+// A veth is not trusted by itself: it may lose all that is sent back.
+func TestFrontOnVeth(t *testing.T) {
+	n := newNetwork(t)
+	var r *Relay
+	var err error
+	if n.middle.in(func() { r, err = Open([]netip.Addr{n.toLeft}, testTables(), true, nil) }); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(r.Close)
+	if at, refused := r.Front(); at != 0 || !errors.Is(refused, errUnfit) {
+		t.Errorf("XDP at %d interfaces: %v", at, refused)
+	}
+}
+
 // A checksum that is only begun is TCX's, whose kernel knows of it.
 func TestFrontBegunSum(t *testing.T) {
 	n := besides(t)
@@ -223,7 +258,7 @@ func TestFrontBegunSum(t *testing.T) {
 	c := newCall(t, r, n.from, n.at, n.by, n.to)
 	n.middle.in(func() { c.put() })
 	c.passes()
-	await(t, "the neighbour", func() bool { r.Routes(); return r.hopOf(c.slot) != 0 })
+	c.meets()
 	var err error
 	if n.left.in(func() { err = feature("eth0", setTxSum, 1) }); err != nil {
 		t.Fatal(err)
@@ -260,6 +295,7 @@ func TestFrontNeighbour(t *testing.T) {
 		t.Fatal(err)
 	}
 	is("the one that it has", hardwareOf(eth0.HardwareAddr))
+	r.follows(time.Hour)
 	c.passes()
 
 	other := r.front.at
@@ -286,7 +322,7 @@ func TestFrontTaken(t *testing.T) {
 	c := newCall(t, r, n.from, n.at, n.by, n.to)
 	n.middle.in(func() { c.put() })
 	c.passes()
-	await(t, "the neighbour", func() bool { r.Routes(); return r.hopOf(c.slot) != 0 })
+	c.meets()
 	r.Close()
 	seenBy := newTaken(t, n)
 	for range 5 {
@@ -298,10 +334,21 @@ func TestFrontTaken(t *testing.T) {
 	c.r = openFront(t, n, keeper)
 	var ok bool
 	n.middle.in(func() { c.slot, _, ok = c.r.Adopt(c.by.addr) })
-	if !ok || c.r.hopOf(c.slot) == 0 || len(c.r.front.hops) != 1 {
-		t.Fatalf("%v, hop %x of %v", ok, c.r.hopOf(c.slot), c.r.front.hops)
+	if !ok || len(c.r.front.hops) != 1 {
+		t.Fatalf("%v, %v", ok, c.r.front.hops)
 	}
+	c.meets()
+	c.passes() // the kernel learns by it: see refresh
+	seenBy.packets()
 	c.passes()
+	if got := seenBy.packets(); got != 0 {
+		t.Errorf("the kernel has taken %d packets of 1", got)
+	}
+	c.r.follows(0) // nobody hears of neighbours any more
+	c.passes()
+	if got := seenBy.packets(); got != 1 {
+		t.Errorf("the kernel has taken %d packets of 1 for which nobody follows neighbours", got)
+	}
 	c.free()
 	c.r.Close()
 

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/cilium/ebpf/asm"
 )
@@ -110,6 +111,13 @@ const (
 	keyBytes  = 36  // both addresses as those of IPv6, RFC 4291 §2.5.5.2, and the ports
 )
 
+// watchSlot is a place behind those of flows, whose slotAt is when a process has last heard what neighbours there are;
+// for so long XDP goes by it.
+const (
+	watchSlot = MostFlows
+	watched   = time.Second
+)
+
 // A tape has the newest packets of a flow, of all sizes some two seconds: when each has come, 8 bytes of ns as slotAt,
 // and its payload.
 const (
@@ -162,12 +170,13 @@ const (
 	fpLast    = -92
 	fpNumber  = -96 // of a place in a map
 	fpLength  = -100
+	fpHop     = -112 // 8 bytes
 )
 
 // program is what looks at each packet that comes in at an interface. R6 is the context, R7 the packet, R8 the slot,
 // R9 the packet's end.
 func program(at hook, flows, states, tapes, tables int) asm.Instructions {
-	p := builder{hook: at}
+	p := builder{hook: at, states: states}
 	p.names()
 	p.finds(flows, states)
 	p.takes()
@@ -181,7 +190,8 @@ func program(at hook, flows, states, tapes, tables int) asm.Instructions {
 // builder is a program of which a part is written.
 type builder struct {
 	hook
-	all asm.Instructions
+	states int
+	all    asm.Instructions
 }
 
 func (p *builder) add(more ...asm.Instruction) { p.all = append(p.all, more...) }
@@ -249,7 +259,7 @@ func (p *builder) names() {
 	p.add(asm.Mov.Reg(asm.R6, asm.R1))
 	if p.xdp {
 		p.headers("", 0)
-		p.add(asm.LoadMem(asm.R2, asm.R7, atType, asm.Half)) // VLANs have another
+		p.add(asm.LoadMem(asm.R2, asm.R7, atType, asm.Half)) // VLANs have another: see unfit for cards that cut it off
 	} else {
 		p.add(
 			asm.LoadMem(asm.R2, asm.R6, skbVLAN, asm.Word),
@@ -346,11 +356,22 @@ func (p *builder) finds(flows, states int) {
 	)
 }
 
-// returns is that XDP may send it back: the way is known, it came to our own Ethernet address, and it is none that the
-// kernel learns by.
+// returns is that XDP may send it back: the way is known, and somebody follows what becomes of it; it came to our own
+// Ethernet address, and it is none that the kernel learns by.
 func (p *builder) returns() {
 	p.add(
+		asm.StoreImm(asm.RFP, fpNumber, watchSlot, asm.Word),
+		asm.LoadMapPtr(asm.R1, p.states),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, fpNumber),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "other"),
+		asm.LoadMem(asm.R9, asm.R0, slotAt, asm.DWord),
+		asm.FnKtimeGetNs.Call(),
+		asm.Sub.Reg(asm.R0, asm.R9),
+		asm.JSGT.Imm(asm.R0, int32(watched), "other"),
 		asm.LoadMem(asm.R1, asm.R8, slotHop, asm.DWord),
+		asm.StoreMem(asm.RFP, fpHop, asm.R1, asm.DWord),
 		asm.JEq.Imm(asm.R1, 0, "other"),
 		asm.LoadMem(asm.R1, asm.R8, slotSeq, asm.Word),
 		asm.And.Imm(asm.R1, refresh),
@@ -644,7 +665,7 @@ func (p *builder) turns() {
 		asm.Mov.Reg(asm.R2, asm.R1),
 		asm.Add.Imm(asm.R2, atIP),
 		asm.JGT.Reg(asm.R2, asm.R3, "odd"), // never, which the kernel's verifier cannot know
-		asm.LoadMem(asm.R2, asm.R8, slotHop, asm.DWord),
+		asm.LoadMem(asm.R2, asm.RFP, fpHop, asm.DWord),
 	)
 	for i := int16(0); i < 6; i += 2 {
 		p.add(asm.StoreMem(asm.R1, i, asm.R2, asm.Half), asm.RSh.Imm(asm.R2, 16),

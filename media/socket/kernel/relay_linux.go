@@ -35,7 +35,7 @@ const (
 // Relay is the flows of a process. Its methods may be called by anyone, but those of one flow by one only.
 type Relay struct {
 	flows, states *ebpf.Map
-	tapes         *ebpf.Map
+	tapes, loud   *ebpf.Map
 	program       *ebpf.Program
 	front         front
 	links         []link.Link
@@ -44,6 +44,7 @@ type Relay struct {
 	taped         []byte   // of tapes
 	free          chan Slot
 	freeTapes     chan uint32
+	hears         sync.Mutex // guards the next, and that what is told there is taken in its order
 	changes       []listener
 	routes        atomic.Uint32
 	began         time.Time
@@ -77,14 +78,18 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, driver bool, k socket.K
 		}
 	}()
 	_ = rlimit.RemoveMemlock() // older kernels count maps as locked memory; else the next step says so
-	if !r.take(driver, k) {
+	if !r.take(k) {
 		r.forget(k)
-		if err := r.create(tables, driver, k); err != nil {
+		if err := r.create(tables, k); err != nil {
 			return r, err
 		}
 	}
 	if err := r.share(); err != nil {
 		return r, err
+	}
+	r.astray()
+	if driver {
+		r.arm(k)
 	}
 	if r.changes, err = watch(driver); err != nil {
 		return r, err
@@ -94,9 +99,7 @@ func Open(addresses []netip.Addr, tables [2][256]uint32, driver bool, k socket.K
 		if err := r.attach(at, k); err != nil {
 			return r, err
 		}
-		if driver {
-			r.stand(at, k)
-		}
+		r.stand(at, k)
 	}
 	forget(k, r.kept...) // flows that are not to be read here, and at interfaces that are not ours any more
 	return r, nil
@@ -168,7 +171,7 @@ func (r *Relay) hold(k socket.Keeper, name string, fd int) {
 
 // share maps the memory of the flows and the tapes.
 func (r *Relay) share() (err error) {
-	r.memory, err = unix.Mmap(r.states.FD(), 0, MostFlows*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	r.memory, err = unix.Mmap(r.states.FD(), 0, (watchSlot+1)*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err == nil {
 		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	}
@@ -199,7 +202,7 @@ func monotonic() int64 {
 }
 
 // take takes over what the process before had; false: nothing, or not all.
-func (r *Relay) take(driver bool, k socket.Keeper) bool {
+func (r *Relay) take(k socket.Keeper) bool {
 	if k == nil {
 		return false
 	}
@@ -210,12 +213,8 @@ func (r *Relay) take(driver bool, k socket.Keeper) bool {
 		}
 		return -1
 	}
-	flows, states, tapes, program := fd("flows"), fd("states"), fd("tapes"), fd("program")
-	all := []int{flows, states, tapes, program}
-	if driver {
-		all = append(all, fd(frontName))
-	}
-	if slices.Contains(all, -1) {
+	flows, states, tapes, loud, program := fd("flows"), fd("states"), fd("tapes"), fd("loud"), fd("program")
+	if all := []int{flows, states, tapes, loud, program}; slices.Contains(all, -1) {
 		for _, fd := range all {
 			if fd >= 0 {
 				_ = unix.Close(fd)
@@ -227,25 +226,23 @@ func (r *Relay) take(driver bool, k socket.Keeper) bool {
 	r.flows, errs[0] = ebpf.NewMapFromFD(flows)
 	r.states, errs[1] = ebpf.NewMapFromFD(states)
 	r.tapes, errs[2] = ebpf.NewMapFromFD(tapes)
-	r.program, errs[3] = ebpf.NewProgramFromFD(program)
-	if driver {
-		r.front.program, errs[4] = ebpf.NewProgramFromFD(all[4])
-	}
-	if errors.Join(errs[:]...) == nil && r.states.ValueSize() == slotBytes && r.states.MaxEntries() == MostFlows {
+	r.loud, errs[3] = ebpf.NewMapFromFD(loud)
+	r.program, errs[4] = ebpf.NewProgramFromFD(program)
+	if errors.Join(errs[:]...) == nil && r.states.ValueSize() == slotBytes && r.states.MaxEntries() == watchSlot+1 {
 		return true
 	}
 	r.closeAll()
 	return false
 }
 
-func (r *Relay) create(tables [2][256]uint32, driver bool, k socket.Keeper) (err error) {
+func (r *Relay) create(tables [2][256]uint32, k socket.Keeper) (err error) {
 	flows := ebpf.MapSpec{Name: "liandong_flows", Type: ebpf.Hash, KeySize: keyBytes, ValueSize: 4,
 		MaxEntries: MostFlows}
 	if r.flows, err = ebpf.NewMap(&flows); err != nil {
 		return fmt.Errorf("kernel: no map: %w", err)
 	}
 	states := ebpf.MapSpec{Name: "liandong_states", Type: ebpf.Array, KeySize: 4, ValueSize: slotBytes,
-		MaxEntries: MostFlows, Flags: unix.BPF_F_MMAPABLE}
+		MaxEntries: watchSlot + 1, Flags: unix.BPF_F_MMAPABLE}
 	if r.states, err = ebpf.NewMap(&states); err != nil {
 		return fmt.Errorf("kernel: no map that can be shared: %w", err)
 	}
@@ -260,34 +257,29 @@ func (r *Relay) create(tables [2][256]uint32, driver bool, k socket.Keeper) (err
 			table = binary.NativeEndian.AppendUint32(table, square)
 		}
 	}
-	squares, err := ebpf.NewMap(&ebpf.MapSpec{Name: "liandong_loud", Type: ebpf.Array, KeySize: 4,
+	r.loud, err = ebpf.NewMap(&ebpf.MapSpec{Name: "liandong_loud", Type: ebpf.Array, KeySize: 4,
 		ValueSize: uint32(len(table)), MaxEntries: 1, Contents: []ebpf.MapKV{{Key: uint32(0), Value: table}}})
 	if err != nil {
 		return fmt.Errorf("kernel: no map: %w", err)
 	}
-	defer squares.Close() // the program has it
-	load := func(name string, kind ebpf.ProgramType, at hook) (*ebpf.Program, error) {
-		p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: name, Type: kind, License: "Apache-2.0",
-			Instructions: program(at, r.flows.FD(), r.states.FD(), r.tapes.FD(), squares.FD())})
-		if err != nil {
-			return nil, fmt.Errorf("kernel: the program is not taken: %w", err)
-		}
-		return p, nil
-	}
-	if r.program, err = load("liandong_relay", ebpf.SchedCLS, tcx); err != nil {
+	if r.program, err = r.load("liandong_relay", ebpf.SchedCLS, tcx); err != nil {
 		return err
-	}
-	if driver {
-		if r.front.program, err = load("liandong_front", ebpf.XDP, xdp); err != nil {
-			return err
-		}
-		r.hold(k, layout+frontName, r.front.program.FD())
 	}
 	r.hold(k, layout+"flows", r.flows.FD())
 	r.hold(k, layout+"states", r.states.FD())
 	r.hold(k, layout+"tapes", r.tapes.FD())
+	r.hold(k, layout+"loud", r.loud.FD())
 	r.hold(k, layout+"program", r.program.FD())
 	return nil
+}
+
+func (r *Relay) load(name string, kind ebpf.ProgramType, at hook) (*ebpf.Program, error) {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: name, Type: kind, License: "Apache-2.0",
+		Instructions: program(at, r.flows.FD(), r.states.FD(), r.tapes.FD(), r.loud.FD())})
+	if err != nil {
+		return nil, fmt.Errorf("kernel: the program is not taken: %w", err)
+	}
+	return p, nil
 }
 
 // attach has the program see what comes in at an interface.
@@ -345,16 +337,19 @@ func has(i net.Interface, addr netip.Addr) bool {
 
 // Close ends this process' part; what a keeper holds goes on.
 func (r *Relay) Close() {
+	r.front.end()
 	for _, m := range []*[]byte{&r.memory, &r.taped} {
 		if *m != nil {
 			_ = unix.Munmap(*m)
 			*m = nil
 		}
 	}
+	r.hears.Lock()
 	for _, l := range r.changes {
 		_ = unix.Close(l.fd)
 	}
 	r.changes = nil
+	r.hears.Unlock()
 	r.closeAll()
 }
 
@@ -368,12 +363,12 @@ func (r *Relay) closeAll() {
 			_ = p.Close()
 		}
 	}
-	for _, m := range []*ebpf.Map{r.flows, r.states, r.tapes} {
+	for _, m := range []*ebpf.Map{r.flows, r.states, r.tapes, r.loud} {
 		if m != nil {
 			_ = m.Close()
 		}
 	}
-	r.flows, r.states, r.tapes, r.program, r.front.program = nil, nil, nil, nil, nil
+	r.flows, r.states, r.tapes, r.loud, r.program, r.front.program = nil, nil, nil, nil, nil, nil
 }
 
 // state is the memory of a flow.

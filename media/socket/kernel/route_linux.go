@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,6 +121,8 @@ func routeAnswer(m []byte) (out way, err error) {
 			out.at = int(binary.NativeEndian.Uint32(value))
 		case kind == unix.RTA_GATEWAY:
 			out.next, _ = netip.AddrFromSlice(value)
+		case kind == unix.RTA_VIA && len(value) > 2: // a gateway of the other family, behind which that is
+			out.next, _ = netip.AddrFromSlice(value[2:])
 		}
 	}
 	if out.at == 0 {
@@ -157,7 +160,7 @@ type listener struct{ fd, family int }
 // address that comes or goes has a route of its own, in the table local; one whose lifetime is renewed changes nothing.
 func watch(neighbours bool) (all []listener, err error) {
 	routes := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV4_RULE | unix.RTMGRP_IPV6_ROUTE |
-		1<<(unix.RTNLGRP_IPV6_RULE-1))
+		1<<(unix.RTNLGRP_IPV6_RULE-1) | 1<<(unix.RTNLGRP_NEXTHOP-1))
 	if neighbours {
 		routes |= unix.RTMGRP_NEIGH
 	}
@@ -185,6 +188,10 @@ func watch(neighbours bool) (all []listener, err error) {
 // Routes is another number after each change of this machine's routes, or of what of them is sealed: flows still leave
 // by the interface that they were put by, and are lost where that is wrong. It never waits.
 func (r *Relay) Routes() uint32 {
+	if !r.hears.TryLock() {
+		return r.routes.Load() // somebody else is at it
+	}
+	defer r.hears.Unlock()
 	for _, l := range r.changes {
 		for more := true; more; {
 			var matters bool
@@ -192,6 +199,9 @@ func (r *Relay) Routes() uint32 {
 				r.routes.Add(1)
 			}
 		}
+	}
+	if len(r.changes) > 0 {
+		atomic.StoreUint64(r.state(watchSlot).double(slotAt), uint64(monotonic()))
 	}
 	return r.routes.Load()
 }
@@ -212,6 +222,9 @@ func (r *Relay) heard(l listener) (more, matters bool) {
 	}
 	if of, at, ok := neighbourAnswer(m[:n]); ok {
 		r.front.moved(of, at)
+		return true, false
+	}
+	if refusal(m[:n]) != nil { // it knows no such neighbour
 		return true, false
 	}
 	order := binary.NativeEndian

@@ -324,7 +324,7 @@ func TestBetweenInterfacesWithout(t *testing.T) {
 	for range 5 {
 		c.passes()
 	}
-	for _, name := range []string{"link/2", "link/3", "program", "flows", "states", "tapes"} {
+	for _, name := range []string{"link/2", "link/3", "program", "flows", "states", "tapes", "loud"} {
 		keeper.Drop(layout + name)
 	}
 	if keeper.Len() != 0 {
