@@ -10,8 +10,8 @@
 // reads where it has ended and goes on from there. Others' packets, and what comes in by other interfaces, come up
 // beside it.
 //
-// Where Open is told to, a program of XDP stands before that at the interfaces whose drivers have it: it sends back what
-// leaves by the interface that it came by, and passes on all else.
+// Where Open is told to, a program of XDP stands before that at the interfaces whose drivers have it: it sends back
+// what leaves by the interface that it came by, and passes on all else.
 //
 // What has passed is counted in memory that the kernel shares with the process (BPF_F_MMAPABLE): reading it is no
 // system call either. So are the newest packets of a flow that is Taped, which the program copies there before it sends

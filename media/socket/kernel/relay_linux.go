@@ -171,9 +171,10 @@ func (r *Relay) hold(k socket.Keeper, name string, fd int) {
 
 // share maps the memory of the flows and the tapes.
 func (r *Relay) share() (err error) {
-	r.memory, err = unix.Mmap(r.states.FD(), 0, (watchSlot+1)*slotBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	const access = unix.PROT_READ | unix.PROT_WRITE
+	r.memory, err = unix.Mmap(r.states.FD(), 0, (watchSlot+1)*slotBytes, access, unix.MAP_SHARED)
 	if err == nil {
-		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		r.taped, err = unix.Mmap(r.tapes.FD(), 0, MostTapes*tapeBytes, access, unix.MAP_SHARED)
 	}
 	if err != nil {
 		return fmt.Errorf("kernel: the memory of the flows: %w", err)
