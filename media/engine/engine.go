@@ -99,7 +99,7 @@ func start(cfg Config, sockets socket.Config, log *slog.Logger) (*Engine, error)
 	for name, network := range cfg.Networks {
 		e.ports[name] = newPorts(network, cfg.PortQuarantine)
 	}
-	reserveProcs(len(nets))
+	reserved.add(len(nets))
 	for _, net := range nets {
 		if cfg.Silent != nil {
 			net = &hushed{Transport: net, silent: cfg.Silent}
@@ -177,12 +177,22 @@ func (e *Engine) SetPrompts(l *prompt.Library) { e.cfg.clips.Store(l) }
 // cores is how many threads can really run at once.
 var cores = runtime.GOMAXPROCS(0)
 
-var reserved sync.Once
+// procs are places in the Go scheduler that media threads have to themselves, so that they and everything else never
+// wait for each other there: who runs first is for the kernel to say. A thread keeps its own while it waits for a
+// moment, so each engine of a process needs as many as it has threads. Guarded by mu.
+type procs struct {
+	mu sync.Mutex
+	n  int // of all engines
+}
 
-// reserveProcs gives the media threads a place of their own in the Go scheduler, so that they
-// and everything else never wait for each other there: who runs first is for the kernel to say.
-func reserveProcs(shards int) {
-	reserved.Do(func() { runtime.GOMAXPROCS(cores + shards) })
+var reserved procs
+
+// add makes places, or takes them away (n < 0). It stops the world for a moment.
+func (p *procs) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n += n
+	runtime.GOMAXPROCS(cores + p.n)
 }
 
 // Stop ends every session and waits for all that New started. A sink that waits for
@@ -199,6 +209,7 @@ func (e *Engine) halt(how any) {
 		for _, s := range e.shards {
 			<-s.done
 		}
+		reserved.add(-len(e.shards))
 		e.sinks.Wait()
 		e.look.Do(func() {}) // nobody opens it any more
 		if r := e.kernel.Load(); r != nil {

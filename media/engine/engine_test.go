@@ -420,3 +420,25 @@ func TestMailbox(t *testing.T) {
 		t.Error("an order was taken after close")
 	}
 }
+
+// TestProcs: each media thread has a processor of the Go scheduler of its own, for as long as it is there.
+func TestProcs(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	engineOf := func(shards int) *Engine {
+		cfg := loopbackConfig(t, 4)
+		cfg.Shards = shards
+		return loopback(t, cfg)
+	}
+	first, second := engineOf(2), engineOf(3)
+	if n := runtime.GOMAXPROCS(0); n != before+5 {
+		t.Errorf("%d processors with 5 media threads, %d without", n, before)
+	}
+	first.Stop()
+	if n := runtime.GOMAXPROCS(0); n != before+3 {
+		t.Errorf("%d processors with 3 media threads, %d without", n, before)
+	}
+	second.Stop()
+	if n := runtime.GOMAXPROCS(0); n != before {
+		t.Errorf("%d processors are left of %d", n, before)
+	}
+}

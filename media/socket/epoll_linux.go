@@ -18,6 +18,7 @@ const (
 	slowPeriod  = 100 * time.Millisecond // RTCP is looked for so often
 	coalesce    = 500 * time.Microsecond // when busy, packets are gathered for so long at the most
 	burst       = 16                     // packets that one Collect takes
+	wakeWithin  = time.Millisecond       // Wake ends a Poll: one that ends by itself so soon needs nothing of it
 )
 
 // epollNet is the Transport of Linux: a non-blocking socket for each port, read when epoll
@@ -26,6 +27,7 @@ const (
 type epollNet struct {
 	table []atomic.Pointer[sock] // by file descriptor, which is the ID
 	woken atomic.Bool
+	brief atomic.Bool // the Poll that is under way ends within wakeWithin by itself
 	lost  atomic.Uint64
 
 	mu      sync.RWMutex // guards the descriptors against use after Stop; held for no wait
@@ -226,8 +228,9 @@ func (t *epollNet) instance(c Care) int {
 	return t.slow
 }
 
+// Wake comes after what it is for: whoever reads that a brief Poll is under way is heard after that one.
 func (t *epollNet) Wake() {
-	if t.woken.Swap(true) {
+	if t.brief.Load() || t.woken.Swap(true) {
 		return
 	}
 	t.mu.RLock()
@@ -240,11 +243,13 @@ func (t *epollNet) Wake() {
 
 // Poll lets packets gather for a while when there are many: fewer wake-ups is what saves.
 func (t *epollNet) Poll(wait time.Duration) {
+	t.brief.Store(t.pace.busy || wait <= wakeWithin)
 	if t.pace.busy {
 		sys.Nap(max(0, min(wait, coalesce)))
 		wait = 0
 	}
 	t.ready = sys.WaitEvents(t.prompt, t.events[:], wait)
+	t.brief.Store(false)
 	for i := range t.events[:t.ready] {
 		if int(t.events[i].Fd) == t.wake {
 			t.awake()

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -77,6 +79,75 @@ func TestWakeBeforeDrain(t *testing.T) {
 	if net.ready == 0 {
 		t.Error("the second Wake was lost")
 	}
+}
+
+// TestWakeOfABriefPoll: a Poll that ends within a millisecond by itself is not woken, any other is.
+func TestWakeOfABriefPoll(t *testing.T) {
+	net := epollUnderTest(t, false)
+	net.brief.Store(true)
+	net.Wake()
+	net.Poll(time.Nanosecond)
+	if net.ready != 0 {
+		t.Error("a Poll was woken that ends by itself")
+	}
+	net.Wake()
+	net.Poll(patience)
+	if net.ready != 1 {
+		t.Error("an order waits until something comes in")
+	}
+}
+
+// TestNoWakeIsLost: whatever Polls an order meets, it is taken before the shard waits for long.
+func TestNoWakeIsLost(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)) // for who waits without the scheduler
+	net := epollUnderTest(t, false)
+	const orders = 5000
+	var posted, taken atomic.Int64
+	answered := make(chan struct{}, 1)
+	var poster sync.WaitGroup
+	poster.Go(func() {
+		for range orders {
+			posted.Add(1)
+			net.Wake()
+			<-answered
+		}
+	})
+	waits := []time.Duration{time.Hour, 0, wakeWithin / 8, 2 * wakeWithin, wakeWithin / 50}
+	for turn := 0; taken.Load() < orders; turn++ {
+		for taken.Load() < posted.Load() {
+			taken.Add(1)
+			answered <- struct{}{}
+		}
+		if taken.Load() < orders {
+			net.Poll(waits[turn%len(waits)])
+			net.Drain(func(Packet) {})
+		}
+	}
+	poster.Wait()
+}
+
+// TestWorldStopsForWhoWaits: a thread that keeps its place in the Go scheduler while it waits holds up no garbage
+// collection.
+func TestWorldStopsForWhoWaits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1))
+	net := epollUnderTest(t, false)
+	var events [1]unix.EpollEvent
+	var ends atomic.Bool
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		for !ends.Load() {
+			sys.WaitEvents(net.prompt, events[:], time.Millisecond)
+			sys.Nap(time.Hour)
+		}
+	})
+	for range 20 {
+		runtime.GC()
+	}
+	ends.Store(true)
+	runtime.GC()
+	waiter.Wait()
 }
 
 // TestSteeredAtRest: when the last port is closed whose packets somebody waits for, what comes to
