@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -149,17 +150,35 @@ func serveEngine(o serverOrder) ([]uint16, func(*serverReport)) {
 // programTime is how long the programs of this process have been at work in the kernel, whoever's packets they had: it
 // is known while /proc/sys/kernel/bpf_stats_enabled is 1.
 func programTime() (d time.Duration) {
-	files, _ := filepath.Glob("/proc/self/fdinfo/*")
-	for _, name := range files {
-		text, _ := os.ReadFile(name)
-		for line := range strings.Lines(string(text)) {
-			var ns int64
-			if _, err := fmt.Sscanf(line, "run_time_ns: %d", &ns); err == nil {
-				d += time.Duration(ns)
-			}
-		}
+	for _, name := range programFiles() {
+		ns, _ := runTime(name)
+		d += ns
 	}
 	return d
+}
+
+// programFiles tell of the programs that there were at the first report. A thousand ports have files, too: to read them
+// all takes as much time as to relay for a while, so it is done before anything is measured.
+var programFiles = sync.OnceValue(func() (names []string) {
+	files, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, name := range files {
+		if _, ok := runTime(name); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+})
+
+// runTime reads how long a program has been at work; false: it is none.
+func runTime(name string) (time.Duration, bool) {
+	text, _ := os.ReadFile(name)
+	for line := range strings.Lines(string(text)) {
+		var ns int64
+		if _, err := fmt.Sscanf(line, "run_time_ns: %d", &ns); err == nil {
+			return time.Duration(ns), true
+		}
+	}
+	return 0, false
 }
 
 // serveOne is L1: one socket for all legs, datagrams in batches, woken once a millisecond.
