@@ -88,12 +88,6 @@ func Transfer(call uintptr, fd int, messages []Message) (n int, errno unix.Errno
 	}
 }
 
-// shortWait is so little that a thread keeps its place in the Go scheduler while it waits. One that gives it up
-// for each half millisecond finds it taken when it comes back, and has the scheduler's monitor look after it some
-// thousand times a second. Nothing is held up: to stop the world the runtime sends the thread a signal, which ends
-// the wait (signal(7): epoll_wait and clock_nanosleep are never restarted).
-const shortWait = 5 * time.Millisecond
-
 // WaitEvents waits for events of an epoll instance, to the nanosecond where the kernel has
 // epoll_pwait2 (5.11) and lets us call it: seccomp filters that are older than the call refuse it.
 // Without waiting it is a raw call.
@@ -103,25 +97,15 @@ func WaitEvents(ep int, events []unix.EpollEvent, wait time.Duration) int {
 			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 		return ready(n, errno)
 	}
-	n, errno := waitEvents(ep, events, wait)
+	limit := [2]int64{int64(wait / time.Second), int64(wait % time.Second)} // 64 bits on every machine
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&limit)), 0, 0)
 	if errno != 0 && errno != unix.EINTR {
 		ms := (wait + time.Millisecond - 1) / time.Millisecond
 		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep),
 			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
 	}
 	return ready(n, errno)
-}
-
-func waitEvents(ep int, events []unix.EpollEvent, wait time.Duration) (n uintptr, errno unix.Errno) {
-	limit := [2]int64{int64(wait / time.Second), int64(wait % time.Second)} // 64 bits on every machine
-	if wait <= shortWait {
-		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&limit)), 0, 0)
-	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&limit)), 0, 0)
-	}
-	return n, errno
 }
 
 func ready(n uintptr, errno unix.Errno) int {
@@ -131,11 +115,10 @@ func ready(n uintptr, errno unix.Errno) int {
 	return int(n)
 }
 
-// Nap sleeps on the thread itself, for at most some milliseconds: time.Sleep would hand it to the scheduler and back.
+// Nap sleeps on the thread itself: time.Sleep would hand it to the scheduler and back.
 func Nap(d time.Duration) {
 	span := unix.NsecToTimespec(int64(d))
-	_, _, _ = unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&span)), 0,
-		0, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uintptr(unsafe.Pointer(&span)), 0, 0, 0)
 }
 
 // Overruns counts the datagrams for which a socket had no room.
