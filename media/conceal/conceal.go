@@ -9,7 +9,7 @@
 // something is lost, so that nothing is spent while nothing is. Cut and Insert
 // take out or repeat a pitch period.
 //
-// Everything is pure, and nothing is allocated but for the first gap at a rate. Samples are 16-bit linear.
+// Everything is pure, and nothing is allocated but by the first Reset to a rate. Samples are 16-bit linear.
 package conceal
 
 import (
@@ -40,7 +40,7 @@ type Concealer struct {
 	times  int // periods that are repeated
 	at     int // next sample within them
 
-	past   []int16 // before the gap, Past samples; nil before the first one
+	past   []int16 // before the gap, Past samples
 	blend  []int16 // end of the repeated stretch, blended so that it goes over into its beginning
 	fall   int32   // Q15: by how much a period is softer than the one before
 	level  int32   // Q15: of this period, when each is as much softer
@@ -50,10 +50,12 @@ type Concealer struct {
 
 // Reset sets the rate, 8000 or 16000 samples a second, and forgets a gap.
 func (c *Concealer) Reset(rate int) {
-	if c.perMs*1000 != rate {
-		c.past = nil
-	}
 	c.perMs, c.done = rate/1000, 0
+	size, quarter := Past(rate), maxPeriod*c.perMs/4
+	if cap(c.past) < size {
+		c.past, c.blend = make([]int16, size), make([]int16, quarter)
+	}
+	c.past, c.blend = c.past[:size], c.blend[:quarter]
 }
 
 // Covering says that a gap has begun and Join has not ended it.
@@ -98,11 +100,7 @@ func (c *Concealer) Resume(next, past []int16) {
 
 // begin takes the sound before the gap and finds its period.
 func (c *Concealer) begin(past []int16) {
-	size := Past(1000 * c.perMs)
-	if c.past == nil {
-		c.past, c.blend = make([]int16, size), make([]int16, maxPeriod*c.perMs/4)
-	}
-	own := c.past
+	own, size := c.past, len(c.past)
 	past = past[max(0, len(past)-size):]
 	clear(own[:size-len(past)])
 	copy(own[size-len(past):], past)

@@ -10,7 +10,8 @@ import (
 const (
 	places = 64        // packets: 640 ms of the shortest
 	dense  = 16 * 1024 // bytes per second, twice what G.711 and G.722 need
-	usual  = 1024      // bytes: as much as most parties ever need
+	few    = 8         // packets, and
+	usual  = 1024      // bytes: as many as most parties ever need
 )
 
 // held is a packet in the store.
@@ -24,8 +25,9 @@ type held struct {
 func (h *held) end() uint32 { return h.ts + h.span }
 
 // store keeps packets in the order of their timestamps. Their payloads stand
-// behind one another in the order of their coming and are moved together when the end is reached. Its memory grows with
-// what it has had to keep.
+// behind one another in the order of their coming and are moved together when the end is reached. Once there
+// are more than most parties have it takes, at one go, as much as there can be, and keeps it: 4 KB more of a
+// party by the default of Config. A stall of a whole network has all its parties do so in one moment, once.
 type store struct {
 	used    int
 	most    int // bytes
@@ -33,7 +35,9 @@ type store struct {
 	packets []held
 }
 
-func newStore(span time.Duration) store { return store{most: int(dense * span / time.Second)} }
+func newStore(span time.Duration) store {
+	return store{most: int(dense * span / time.Second), bytes: make([]byte, usual), packets: make([]held, 0, few)}
+}
 
 func (s *store) clear() { s.packets, s.used = s.packets[:0], 0 }
 
@@ -55,22 +59,17 @@ func (s *store) room(size int) bool {
 	if s.used+size > len(s.bytes) {
 		s.compact()
 	}
-	if s.used+size > len(s.bytes) {
-		s.grow(s.used + size)
+	if s.used+size > len(s.bytes) || s.count() == cap(s.packets) {
+		s.widen()
 	}
 	return s.used+size <= len(s.bytes)
 }
 
-// grow makes place for so many bytes, as far as is allowed.
-func (s *store) grow(to int) {
-	size := max(usual, len(s.bytes))
-	for size < to {
-		size *= 2
-	}
-	if size = min(size, s.most); size > len(s.bytes) {
-		bytes := make([]byte, size)
-		copy(bytes, s.bytes[:s.used])
-		s.bytes = bytes
+// widen makes place for as much as there can be.
+func (s *store) widen() {
+	if len(s.bytes) < s.most {
+		s.bytes = append(make([]byte, 0, s.most), s.bytes[:s.used]...)[:s.most]
+		s.packets = append(make([]held, 0, places), s.packets...)
 	}
 }
 

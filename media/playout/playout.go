@@ -8,7 +8,7 @@
 // come at the rate of the listener, 8 or 16 kHz, whatever the codec has. It is
 // pure: time is an argument, there is no goroutine, and nothing is allocated but
 // for what had not been before: a rate, a codec that remembers, longer packets or
-// more of them at once, a gap.
+// more of them at once.
 package playout
 
 import (
