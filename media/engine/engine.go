@@ -187,12 +187,21 @@ type procs struct {
 
 var reserved procs
 
+// spareProcs is how much more than the cores is busy at once when there is much to do: the garbage collector, readers,
+// what waits for a disk. A thread that comes back after longer, or whose place the scheduler's monitor has taken, has
+// any that is free, and what else is busy takes those, too.
+const spareProcs = 3
+
 // add makes places, or takes them away (n < 0). It stops the world for a moment.
 func (p *procs) add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n += n
-	runtime.GOMAXPROCS(cores + p.n)
+	spare := 0
+	if p.n > 0 {
+		spare = spareProcs
+	}
+	runtime.GOMAXPROCS(cores + p.n + spare)
 }
 
 // Stop ends every session and waits for all that New started. A sink that waits for

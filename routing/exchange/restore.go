@@ -57,8 +57,8 @@ func (x *Exchange) Restore() {
 	x.dropKeys(keys, calls)
 	letters := x.letters()
 	occupy(calls, letters)
-	var all sync.WaitGroup                                        // until all do
-	turns := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) // the other cores are for the sound
+	var all sync.WaitGroup                        // until all do
+	turns := make(chan struct{}, max(1, cores/2)) // the other cores are for the sound
 	for ref, c := range calls {
 		all.Add(1)
 		a := x.actor(ref)
@@ -113,11 +113,14 @@ func (x *Exchange) reviveAll(entries []journal.Entry, keys map[string][]keptKey)
 	return slices.DeleteFunc(revived, func(c revival) bool { return c.core == nil })
 }
 
+// cores is how many threads can really run at once.
+var cores = runtime.GOMAXPROCS(0)
+
 // onAllCores does something n times, on as many goroutines as there are cores.
 func onAllCores(n int, do func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
+	for range min(n, cores) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				do(int(i))
