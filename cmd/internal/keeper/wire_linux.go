@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,8 +19,9 @@ const sendWait = 2 * time.Second
 
 // wire is one end of a line.
 type wire struct {
-	mu   sync.Mutex // keeps messages of several goroutines apart
+	mu   sync.Mutex // who waits until the other side reads waits alone
 	conn *net.UnixConn
+	raw  syscall.RawConn // the same
 }
 
 // newPair makes a line: one end to be used here, the other to be given to a child.
@@ -49,21 +51,40 @@ func newWire(f *os.File) (*wire, error) {
 		_ = c.Close()
 		return nil, errors.New("keeper: the line is no unix socket")
 	}
-	return &wire{conn: u}, nil
+	raw, err := u.SyscallConn()
+	if err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("keeper: the line: %w", err)
+	}
+	return &wire{conn: u, raw: raw}, nil
 }
 
+// send gives the other side a message. It is a message of the socket, and the kernel keeps those apart: while there is
+// room nobody waits for another who sends, as a media thread would that closes a port.
 func (w *wire) send(m message) error {
 	var rights []byte
 	if len(m.fds) > 0 {
 		rights = unix.UnixRights(m.fds...)
 	}
+	data := m.encode()
+	if w.sendNow(data, rights) {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(sendWait))
-	if _, _, err := w.conn.WriteMsgUnix(m.encode(), rights, nil); err != nil {
+	if _, _, err := w.conn.WriteMsgUnix(data, rights, nil); err != nil {
 		return fmt.Errorf("keeper: send: %w", err)
 	}
 	return nil
+}
+
+// sendNow is false when there is no room, or an error that another try will tell.
+func (w *wire) sendNow(data, rights []byte) (sent bool) {
+	err := w.raw.Control(func(fd uintptr) {
+		sent = unix.Sendmsg(int(fd), data, rights, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) == nil
+	})
+	return sent && err == nil
 }
 
 // tell sends a kind with a value as JSON.
