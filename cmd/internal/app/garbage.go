@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"time"
 )
 
 // The heap of a switch with few calls is small, and a collector that lets it double would mark all of it again every
@@ -38,9 +40,59 @@ func collectLater() (stop func()) {
 	}
 	done := make(chan struct{})
 	(&collection{usualPercent, done}).over()
+	var watch sync.WaitGroup
+	watch.Go(func() { settle(done) })
 	return func() {
 		close(done)
+		watch.Wait()
 		debug.SetGCPercent(usualPercent)
+	}
+}
+
+// After a busy time nobody makes the garbage that would have what is left of it collected, and the runtime itself comes
+// for it two minutes later. So it is collected once it is quiet, and once more when calls that have ended then are
+// forgotten: their memory is given back within a minute.
+const (
+	quietLook = 15 * time.Second
+	quietMost = 3             // collections in a row that nobody else has caused
+	quietHeld = 2 * heapFloor // bytes of memory had from the machine, below which all may stay as it is
+)
+
+// quiet is what settle knows.
+type quiet struct {
+	cycles uint64 // collections up to the last look, and the one that it has caused
+	own    int    // in a row
+}
+
+// due says that a collection is to be caused: nobody has for a whole look, and so many bytes are had.
+func (q *quiet) due(cycles, held uint64) bool {
+	if cycles != q.cycles {
+		*q = quiet{cycles: cycles}
+		return false
+	}
+	if held < quietHeld || q.own == quietMost {
+		return false
+	}
+	q.own++
+	q.cycles++
+	return true
+}
+
+func settle(done <-chan struct{}) {
+	look := time.NewTicker(quietLook)
+	defer look.Stop()
+	m := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"}}
+	for q := (quiet{}); ; {
+		select {
+		case <-done:
+			return
+		case <-look.C:
+		}
+		metrics.Read(m)
+		if q.due(m[0].Value.Uint64(), m[1].Value.Uint64()-m[2].Value.Uint64()) {
+			runtime.GC()
+		}
 	}
 }
 

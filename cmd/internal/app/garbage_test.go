@@ -24,6 +24,29 @@ func TestGarbagePercent(t *testing.T) {
 	}
 }
 
+// What a busy time has left is collected when it is quiet, a few times, and again after the next one.
+func TestQuietCollections(t *testing.T) {
+	var q quiet
+	cycles := uint64(7)
+	for i, c := range []struct {
+		others uint64 // collections that others have caused
+		held   uint64
+		due    bool
+	}{
+		{0, quietHeld, false}, {0, quietHeld, true}, {0, quietHeld - 1, false}, {0, quietHeld, true},
+		{2, quietHeld, false}, {0, quietHeld, true}, {0, quietHeld, true}, {0, quietHeld, true},
+		{0, quietHeld, false}, {0, quietHeld, false}, {1, quietHeld, false}, {0, quietHeld, true},
+	} {
+		cycles += c.others
+		if got := q.due(cycles, c.held); got != c.due {
+			t.Fatalf("look %d: due %v", i, got)
+		}
+		if c.due {
+			cycles++
+		}
+	}
+}
+
 // The floor holds from a collection on, is the floor with thousands of goroutines too, follows what lives, and is gone
 // with the switch.
 func TestCollectLater(t *testing.T) {
