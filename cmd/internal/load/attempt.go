@@ -15,6 +15,7 @@ type attempt struct {
 	n      int
 	call   *phone.Call // nil: it could not even be begun
 	failed string      // why; "": it was answered
+	code   int         // of the refusal; 0: there was none
 	ending bool        // we have begun to end it
 }
 
@@ -64,7 +65,7 @@ func (w *world) answered(ctx context.Context, a *attempt) {
 	case a.call.State() == phone.Ended && e.Local && e.Code == 488:
 		a.failed = "refused here: " + strings.TrimPrefix(e.Phrase, "phone: ")
 	case a.call.State() == phone.Ended && e.Code != 0:
-		a.failed = fmt.Sprintf("%d %s", e.Code, e.Phrase)
+		a.failed, a.code = fmt.Sprintf("%d %s", e.Code, e.Phrase), e.Code
 	case a.call.State() == phone.Ended:
 		a.failed = e.Phrase
 	case ctx.Err() != nil:

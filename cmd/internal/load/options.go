@@ -20,7 +20,7 @@ const (
 	maxDuration = time.Hour
 	maxAttempts = 1000000 // of cps
 	maxCalls    = 4000    // at once, of the other modes
-	maxRate     = 2000    // calls per second
+	maxRate     = 5000    // calls per second
 	patience    = 10 * time.Second
 )
 

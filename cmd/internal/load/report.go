@@ -18,8 +18,9 @@ type Report struct {
 
 	Calls      Calls       `json:"calls"`
 	SIP        SIP         `json:"sip"`
-	SetUp      *Spread     `json:"setup_ms"` // INVITE to 200
-	Ring       *Spread     `json:"ring_ms"`  // INVITE to the first 18x
+	SetUp      *Spread     `json:"setup_ms"`             // INVITE to 200
+	Ring       *Spread     `json:"ring_ms"`              // INVITE to the first 18x
+	Refused    *Spread     `json:"refused_ms,omitempty"` // INVITE to 503: there is no time for the call
 	Directions []Direction `json:"directions,omitempty"`
 	Legs       []Leg       `json:"legs,omitempty"`
 	Conference *Conference `json:"conference,omitempty"`

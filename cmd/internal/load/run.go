@@ -20,6 +20,8 @@ const (
 	windowBefore = 20 * time.Millisecond // the window begins so much after it was ordered
 )
 
+const sip503 = 503 // RFC 3261 §21.5.4
+
 // run is one run: set up, measured, taken down, reported.
 type run struct {
 	*world
@@ -134,7 +136,7 @@ func (r *run) dropped() (n int) {
 
 func (r *run) countCalls(asked, dropped int) {
 	c := Calls{Asked: asked, Tried: len(r.calls), Failed: map[string]int{}, Dropped: dropped}
-	var setUp, ring times
+	var setUp, ring, refused times
 	var first, last time.Time
 	for _, a := range r.calls {
 		if a.failed != "" {
@@ -153,6 +155,9 @@ func (r *run) countCalls(asked, dropped int) {
 		if at := a.call.At(phone.Ringing); !at.IsZero() {
 			ring.add(at.Sub(from))
 		}
+		if a.code == sip503 {
+			refused.add(a.call.At(phone.Ended).Sub(from))
+		}
 		if a.up() {
 			c.Up++
 			setUp.add(a.call.At(phone.Confirmed).Sub(from))
@@ -162,6 +167,7 @@ func (r *run) countCalls(asked, dropped int) {
 		c.PerSec = round1(float64(len(r.calls)-1) / max(1e-3, last.Sub(first).Seconds()))
 	}
 	r.report.Calls, r.report.SetUp, r.report.Ring = c, setUp.summary(), ring.summary()
+	r.report.Refused = refused.summary()
 	s := &r.report.SIP
 	s.Out, s.In, s.OutAgain, s.InAgain = int(r.sent.Load()), int(r.received.Load()), int(r.sentAgain.Load()),
 		int(r.receivedAgain.Load())

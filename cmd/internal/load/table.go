@@ -14,7 +14,7 @@ import (
 const Legend = `The table explained. Times are in ms unless they say otherwise; p50, p90 and p99 are percentiles.
 
     calls        asked for, tried, up (answered), failed (by status or reason), dropped (ended by the other side)
-    set-up       from the INVITE sent to the 200 received; ring: to the first 18x
+    set-up       from the INVITE sent to the 200 received; ring: to the first 18x; refused: to the 503 where there was one
     SIP          messages sent and received; "again" are retransmissions, which mean that an answer was late or lost
     out          packets of sound sent in the window that was measured, 20 ms of G.711 each
     in           those of them that reached the other party, whenever they did
@@ -66,6 +66,9 @@ func (r *Report) head(t io.Writer) {
 		reasons(c.Failed), c.Dropped, c.PerSec)
 	spread(t, "set-up", r.SetUp)
 	spread(t, "ring", r.Ring)
+	if r.Refused != nil {
+		spread(t, "refused", r.Refused)
+	}
 	s := r.SIP
 	fmt.Fprintf(t, "SIP\tout %d\tin %d\tout again %d\tin again %d\tregistered %d\n", s.Out, s.In, s.OutAgain, s.InAgain,
 		s.Registers)
