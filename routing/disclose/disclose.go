@@ -87,9 +87,12 @@ func (c Caller) AssertedTo(t *desk.Trunk) (id string, private bool) {
 
 // NamesHost says whether a user part holds an address, or what may be a name.
 func NamesHost(user string) bool {
-	if _, err := netip.ParseAddr(user); err == nil {
+	if strings.ContainsAny(user, "@:[]") {
 		return true
 	}
-	letters := strings.ContainsFunc(user, unicode.IsLetter)
-	return strings.ContainsAny(user, "@:[]") || letters && strings.Contains(user, ".")
+	if !strings.Contains(user, ".") {
+		return false
+	}
+	_, err := netip.ParseAddr(user)
+	return err == nil || strings.ContainsFunc(user, unicode.IsLetter)
 }

@@ -91,13 +91,7 @@ func (x *Exchange) begins(asked call.CallbackAsked, o ua.Origin, p *promise) boo
 	}
 	a := &actor{inbox: x.inbox(), ex: x, ref: asked.Ref, trunk: o.Trunk}
 	world := x.world(a, x.cfg.Sessions(a.ref, a.sound))
-	core, err := NewCore(world, dir, o, a.ref)
-	if err != nil {
-		world.Media.Close()
-		x.log.Error("no call can begin", "err", err)
-		return false
-	}
-	a.core = core
+	a.core = NewCore(world, dir, o, a.ref)
 	a.inbox.put(input{ask: func(c *Core) {
 		a.began = true
 		if !p.decided.CompareAndSwap(false, true) {

@@ -33,7 +33,7 @@ type act struct {
 const usualActs = 8
 
 func (c *Core) later(a act) {
-	if c.acts == nil {
+	if c.acts == nil && !c.state.Over() {
 		c.acts = make([]act, 0, usualActs)
 	}
 	c.acts = append(c.acts, a)

@@ -55,6 +55,7 @@ type World struct {
 	// Renew is after what time the next session that is gone on with is offered again; nil: none is
 	Renew func() time.Duration
 	Leg   leg.Config
+	Keys  verb.Keymap // of desks
 	Log   *slog.Logger
 }
 
@@ -112,7 +113,6 @@ type Core struct {
 	world World
 	dir   *desk.Directory
 	state call.Call
-	keys  verb.Keymap
 
 	parties   []*party          // in the order of their ids, those not done
 	queue     []call.Event      // facts found while effects were carried out
@@ -183,14 +183,10 @@ type party struct {
 }
 
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].
-func NewCore(world World, dir *desk.Directory, origin ua.Origin, ref string) (*Core, error) {
-	keys, err := verb.NewKeymap(dir.Keys)
-	if err != nil {
-		return nil, fmt.Errorf("exchange: %w", err)
-	}
-	c := &Core{world: world, dir: dir, keys: keys, origin: origin, state: call.Call{Ref: ref}}
+func NewCore(world World, dir *desk.Directory, origin ua.Origin, ref string) *Core {
+	c := &Core{world: world, dir: dir, origin: origin, state: call.Call{Ref: ref}}
 	c.storing = c.store
-	return c, nil
+	return c
 }
 
 // State is a copy of the call's state.
@@ -445,6 +441,7 @@ func (c *Core) settle() {
 		}
 		c.farewell(p)
 		c.world.Wire.Unbind(p.leg.CallID())
+		p.unwrite()
 		return true
 	})
 	c.updateLamps()
@@ -459,7 +456,7 @@ func (c *Core) settle() {
 func (c *Core) thin() {
 	c.queue, c.drawn = nil, nil
 	for _, p := range c.parties {
-		if p.Leg, p.written = nil, nil; !p.Media {
+		if p.unwrite(); !p.Media {
 			p.Stream, p.Sound = nil, nil
 		}
 	}

@@ -293,7 +293,7 @@ func (c *Core) mostAnnounced(e call.Ear) time.Duration {
 }
 
 func (c *Core) collector() verb.Collector {
-	return verb.Collector{Keys: c.keys, Gap: c.dir.Timers.KeyGap}
+	return verb.Collector{Keys: c.world.Keys, Gap: c.dir.Timers.KeyGap}
 }
 
 // hear tells the media engine the whole of what a party hears.

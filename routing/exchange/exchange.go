@@ -90,6 +90,7 @@ type Transport interface {
 type Exchange struct {
 	cfg      Config
 	rules    atomic.Pointer[rules]
+	worlds   World // what those of all calls have in common
 	log      *slog.Logger
 	seats    *Seats
 	lamps    *Lamps
@@ -123,12 +124,19 @@ type Exchange struct {
 
 // rules are what new calls go by. Immutable.
 type rules struct {
-	dir *desk.Directory
-	leg leg.Config
+	dir  *desk.Directory
+	leg  leg.Config
+	keys verb.Keymap
 }
 
 // SetDirectory lets new calls go by other lines, seats, keys and timers. Calls that are on keep theirs.
-func (x *Exchange) SetDirectory(d *desk.Directory, l leg.Config) { x.rules.Store(&rules{d, l}) }
+func (x *Exchange) SetDirectory(d *desk.Directory, l leg.Config) {
+	keys, err := verb.NewKeymap(d.Keys)
+	if err != nil {
+		x.log.Error("bug: keys that the config was not to have", "err", err)
+	}
+	x.rules.Store(&rules{d, l, keys})
+}
 
 // directory is what new calls go by.
 func (x *Exchange) directory() *desk.Directory { return x.rules.Load().dir }
@@ -160,6 +168,7 @@ func New(cfg Config, log *slog.Logger) *Exchange {
 	told.Packages = map[string]notifier.Package{lampEvent: dialogs{x.lamps, x.directory},
 		conferenceEvent: conferencePackage{x.rosters}, featureEvent: x.features()}
 	x.subs = newSubscriptions(told, x)
+	x.worlds = x.sharedWorld()
 	x.restoreAgents()
 	x.restoreHeld()
 	if cfg.Journal == nil { // else Restore does
@@ -292,13 +301,7 @@ func (x *Exchange) open(o ua.Origin, p leg.Packet) *actor {
 	}
 	a := &actor{inbox: x.inbox(), ex: x, ref: x.cfg.NewRef(), user: o.User, trunk: o.Trunk}
 	world := x.world(a, x.cfg.Sessions(a.ref, a.sound))
-	core, err := NewCore(world, dir, o, a.ref)
-	if err != nil {
-		world.Media.Close()
-		x.log.Error("no call can begin", "err", err)
-		return nil
-	}
-	a.core = core
+	a.core = NewCore(world, dir, o, a.ref)
 	a.inbox.put(input{packet: &ua.Inbound{Packet: p}}, own)
 	x.enter(a)
 	if !o.Test {
@@ -312,11 +315,9 @@ func (x *Exchange) inbox() *inbox[input] {
 	return inTurn[input](inboxRoom, x.cfg.Turns.Turn(admission.InCall))
 }
 
-// world is the switch as one call sees it.
-func (x *Exchange) world(a *actor, media Media) World {
+// sharedWorld is the switch as all calls see it.
+func (x *Exchange) sharedWorld() World {
 	w := World{
-		Wire:    bound{x.cfg.Wire, a},
-		Media:   media,
 		Seats:   x.seats,
 		Lamps:   x.lamps,
 		Rosters: x.rosters,
@@ -324,20 +325,15 @@ func (x *Exchange) world(a *actor, media Media) World {
 		Tickets: x.cfg.Tickets,
 		Places:  x.places,
 		Local:   x.cfg.Wire.Local,
-		Offer:   func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, own) },
 		Tell:    x.cfg.Tell,
 		Trace:   x.cfg.Trace,
 		NewID:   x.cfg.NewID,
-		Find:    func(callID string) (string, bool) { return x.other(a, callID) },
 		Post:    x.post,
 		Wall:    x.cfg.Clock.Wall,
 		Record:  x.cfg.Record,
 		Retape:  x.cfg.Retape,
 		Astray:  func() { x.astray.Add(1) },
-		Bug:     a.bug,
 		Skip:    x.cfg.Skip,
-		Leg:     x.rules.Load().leg,
-		Log:     x.log.With("call", a.ref),
 	}
 	if x.cfg.Journal != nil {
 		w.Keep, w.Timed, w.Accounts = x.cfg.Journal.Write, x.cfg.Journal.Timed, x.cfg.Accounts
@@ -345,6 +341,16 @@ func (x *Exchange) world(a *actor, media Media) World {
 	if x.cfg.Renew {
 		w.Renew = func() time.Duration { return time.Duration(x.renewed.Add(1)-1) * renewPace }
 	}
+	return w
+}
+
+// world is the switch as one call sees it.
+func (x *Exchange) world(a *actor, media Media) World {
+	w, rules := x.worlds, x.rules.Load()
+	w.Wire, w.Media = bound{x.cfg.Wire, a}, media
+	w.Offer = func(s call.SeatsFound) bool { return a.inbox.put(input{seats: &s}, own) }
+	w.Find = func(callID string) (string, bool) { return x.other(a, callID) }
+	w.Bug, w.Leg, w.Keys, w.Log = a.bug, rules.leg, rules.keys, x.log.With("call", a.ref)
 	return w
 }
 

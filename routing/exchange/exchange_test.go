@@ -277,10 +277,7 @@ func TestAskedWhileItEnds(t *testing.T) {
 	w := &fakeWire{sinks: map[string]ua.Sink{}}
 	x := exchangeOf(w, func(*Config) {})
 	defer x.Stop()
-	core, err := NewCore(World{Media: fakeMedia{}, Lamps: x.lamps, Rosters: x.rosters}, simDirectory(), pstn, "ref")
-	if err != nil {
-		t.Fatal(err)
-	}
+	core := NewCore(World{Media: fakeMedia{}, Lamps: x.lamps, Rosters: x.rosters}, simDirectory(), pstn, "ref")
 	a := &actor{core: core, inbox: x.inbox(), ex: x, ref: "ref"}
 	got := make(chan call.Call, 1)
 	a.inbox.put(input{ask: func(c *Core) { got <- c.State() }}, usual)

@@ -10,6 +10,9 @@ import (
 // dozens of messages in all; more than this is a flood or a stuck actor.
 const inboxRoom = 256
 
+// inboxKept is for how many inputs a call keeps room.
+const inboxKept = 8
+
 // urgency is how an input finds room in a queue.
 type urgency uint8
 
@@ -26,6 +29,7 @@ type inbox[T any] struct {
 	room   int
 	mu     sync.Mutex
 	queue  []T
+	taken  []T // its room is for the queue when its owner is done
 	closed bool
 	ready  chan struct{} // holds a token while the queue is not empty, or, with a turn, when that has come
 
@@ -61,6 +65,10 @@ func (b *inbox[T]) done() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turn.Give()
+	if clear(b.taken); b.queue == nil && cap(b.taken) <= inboxKept {
+		b.queue = b.taken[:0]
+	}
+	b.taken = nil
 	if b.asked = len(b.queue) > 0; b.asked {
 		b.turn.Ask()
 	}
@@ -104,12 +112,14 @@ func (b *inbox[T]) full() bool {
 	return len(b.queue) >= b.room
 }
 
-// take empties the queue, in order.
+// take empties the queue, in order. What is given in a turn is good until done.
 func (b *inbox[T]) take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.queue
-	b.queue = nil
+	if b.queue = nil; b.turn != nil {
+		b.taken = all
+	}
 	return all
 }
 

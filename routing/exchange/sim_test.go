@@ -21,6 +21,7 @@ import (
 	"liandong/routing/journal"
 	"liandong/routing/news"
 	"liandong/routing/ticket"
+	"liandong/routing/verb"
 	"liandong/sip/leg"
 	"liandong/sip/trunk"
 	"liandong/sip/ua"
@@ -483,13 +484,18 @@ func (s *simulation) simCall() *simCall {
 
 func (s *simulation) newCall(o ua.Origin) *simCall {
 	c := s.simCall()
-	core, err := NewCore(c.world(), s.dir, o, c.ref)
-	if err != nil {
-		s.fail("no call: %v", err)
-	}
-	c.core = core
+	c.core = NewCore(c.world(), s.dir, o, c.ref)
 	s.cores = append(s.cores, c)
 	return c
+}
+
+// keys are those of the directory.
+func (s *simulation) keys() verb.Keymap {
+	keys, err := verb.NewKeymap(s.dir.Keys)
+	if err != nil {
+		s.fail("%v", err)
+	}
+	return keys
 }
 
 func (c *simCall) world() World {
@@ -522,7 +528,7 @@ func (c *simCall) world() World {
 		NewID: s.ids.New, Record: c.record, Retape: c.retape, Keep: s.keeps(), Accounts: true,
 		Astray: func() { s.fail("%s: %v", c.ref, c.core.state.Check()) },
 		Find:   func(id string) (string, bool) { return s.callWith(id, c) }, Post: s.post,
-		Leg: s.legConfig(), Log: slog.New(slog.DiscardHandler),
+		Leg: s.legConfig(), Keys: s.keys(), Log: slog.New(slog.DiscardHandler),
 	}
 	if s.bugs > 0 {
 		world.Bug = func(r any) { s.got++; s.note("  %s panics: %v", c.ref, r) }

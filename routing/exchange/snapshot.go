@@ -174,10 +174,7 @@ func ReadRecord(b []byte) (r Record, err error) {
 // RestoreCore is the call that a record was made of. It is told what has become of the configuration: what a party has
 // agreed to stays as it was. Nothing happens until [Core.Resume].
 func RestoreCore(world World, dir *desk.Directory, r Record) (*Core, error) {
-	c, err := NewCore(world, dir, r.Origin, r.Call.Ref)
-	if err != nil {
-		return nil, err
-	}
+	c := NewCore(world, dir, r.Origin, r.Call.Ref)
 	c.state, c.before, c.hops, c.account = r.Call, r.Before, r.Hops, r.Account
 	c.parties, c.lentOut = r.Parties, r.Lent
 	for _, p := range slices.Concat(c.parties, c.lentOut) {
@@ -312,7 +309,7 @@ func (c *Core) revive(p *party) {
 		p.kept = nil
 	}
 	if p.Keys.Gap > 0 {
-		p.Keys.Keys = c.keys
+		p.Keys.Keys = c.world.Keys
 	}
 	if r := p.Route; r != nil && r.trunk == nil {
 		if r.trunk = c.dir.Trunks[p.Trunk]; r.trunk == nil { // it is in the config no more: there is no next target
@@ -323,10 +320,15 @@ func (c *Core) revive(p *party) {
 
 // write brings what is written of the leg up to date: most inputs are of one leg, and the others stay as they are.
 func (p *party) write() (err error) {
-	as := func(b []byte) { p.Leg = append(p.Leg[:0], b...) }
+	as := func(b []byte) {
+		if p.Leg == nil {
+			p.Leg = *legRoom.Get().(*[]byte)
+		}
+		p.Leg = append(p.Leg[:0], b...)
+	}
 	switch {
 	case p.leg == nil && p.kept == nil:
-		p.Leg = nil
+		p.unwrite()
 	case p.leg == nil:
 		err = snapshot.With(p.kept, as)
 	case p.written != p.leg:
@@ -334,6 +336,20 @@ func (p *party) write() (err error) {
 	}
 	p.written = p.leg
 	return err
+}
+
+// legRoom is room for legs as they are written.
+var legRoom = sync.Pool{New: func() any {
+	b := make([]byte, 0, 2<<10)
+	return &b
+}}
+
+// unwrite gives the room back of what is written of the leg.
+func (p *party) unwrite() {
+	if b := p.Leg[:0]; b != nil {
+		legRoom.Put(&b)
+	}
+	p.Leg, p.written = nil, nil
 }
 
 // read reads what was written of the leg, which is one when its call has revived it.

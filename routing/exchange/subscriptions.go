@@ -37,6 +37,7 @@ type subscriptions struct {
 
 	mu    sync.Mutex
 	dirty map[change]bool // guarded by mu; one entry a resource however often it changes
+	clean map[change]bool // guarded by mu; room for dirty, empty
 	wake  chan struct{}   // holds a token while something is dirty
 }
 
@@ -56,7 +57,7 @@ func newSubscriptions(cfg notifier.Config, x *Exchange) *subscriptions {
 	p := &subscriptions{
 		wire: x.cfg.Wire, versions: x.cfg.Versions, journal: x.cfg.Journal, log: x.log, now: x.now,
 		inbox: newInbox[telling](subscriptionsInbox), stop: make(chan struct{}),
-		dirty: map[change]bool{}, wake: make(chan struct{}, 1),
+		dirty: map[change]bool{}, clean: map[change]bool{}, wake: make(chan struct{}, 1),
 	}
 	cfg.Leg, cfg.Local, cfg.Floor = x.cfg.Leg, x.cfg.Wire.Local, p.versions.begin()
 	p.server = notifier.Restore(cfg, p.stored())
@@ -178,9 +179,22 @@ func (p *subscriptions) takeDirty() map[change]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dirty := p.dirty
-	p.dirty = map[change]bool{}
+	p.dirty, p.clean = p.clean, nil
 	return dirty
 }
+
+// giveBack takes the room of what is told for what will be dirty after the next. A map is as large as it ever was.
+func (p *subscriptions) giveBack(told map[change]bool) {
+	if len(told) > cleanRoom {
+		told = map[change]bool{}
+	}
+	clear(told)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clean = told
+}
+
+const cleanRoom = 64
 
 // run is the subscriptions' goroutine.
 func (p *subscriptions) run() {
@@ -199,7 +213,8 @@ func (p *subscriptions) run() {
 				p.do(do)
 			}
 		case <-p.wake:
-			for c := range p.takeDirty() {
+			dirty := p.takeDirty()
+			for c := range dirty {
 				p.do(func(s *notifier.Server, now time.Time) notifier.Out {
 					if c.over {
 						return s.Over(now, c.event, c.resource)
@@ -207,6 +222,7 @@ func (p *subscriptions) run() {
 					return s.Changed(now, c.event, c.resource)
 				})
 			}
+			p.giveBack(dirty)
 		case <-timer.C:
 			p.do((*notifier.Server).Tick)
 		case <-p.stop:
@@ -234,8 +250,9 @@ func (p *subscriptions) do(f telling) {
 		p.wire.Send(packet)
 	}
 	p.versions.used(p.server.Top())
-	stats := p.server.Stats()
-	p.stats.Store(&stats)
+	if stats := p.server.Stats(); stats != *p.stats.Load() {
+		p.stats.Store(&stats)
+	}
 }
 
 // comeAgain is when phones are asked to subscribe anew once the switch has gone
