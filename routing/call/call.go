@@ -254,10 +254,9 @@ func (c *Call) Deadline() (at time.Time, ok bool) {
 	return at, ok && !c.Over()
 }
 
+// clone is a copy that a step may change. Ears and Visited it does not change, but replaces.
 func (c Call) clone() Call {
 	c.Legs = append([]Leg(nil), c.Legs...)
-	c.Ears = append([]Ear(nil), c.Ears...)
-	c.Visited = append([]string(nil), c.Visited...)
 	c.Refers = append([]Refer(nil), c.Refers...)
 	c.Supervisors = append([]Supervisor(nil), c.Supervisors...)
 	if c.Hunt != nil {

@@ -30,7 +30,8 @@ const (
 
 // listen derives what every leg hears and orders what has changed.
 func (m *machine) listen() {
-	var ears []Ear
+	var room [8]Ear
+	ears := room[:0]
 	for _, l := range m.Legs {
 		if e, ok := m.ear(l); ok {
 			ears = append(ears, m.numbered(e))
@@ -63,7 +64,14 @@ func (m *machine) listen() {
 			m.do(Hear{e})
 		}
 	}
-	m.Ears = ears
+	if !slices.EqualFunc(m.Ears, ears, Ear.same) {
+		m.Ears = slices.Clone(ears)
+	}
+}
+
+// forgetEar: a leg that is not there hears nothing.
+func (m *machine) forgetEar(id LegID) {
+	m.Ears = slices.DeleteFunc(slices.Clone(m.Ears), func(e Ear) bool { return e.Leg == id })
 }
 
 // connectedLine lets the caller see which line he talks with, when that has changed.
@@ -98,6 +106,9 @@ func earOf(ears []Ear, leg LegID) (Ear, bool) {
 	}
 	return ears[i], true
 }
+
+// same says that nothing is another, not even whose it is.
+func (e Ear) same(o Ear) bool { return e.Leg == o.Leg && e.equal(o) }
 
 func (e Ear) samePlay(o Ear) bool {
 	return e.Loop == o.Loop && e.Seq == o.Seq && slices.Equal(e.Play, o.Play)

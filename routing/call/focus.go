@@ -99,7 +99,7 @@ func (m *machine) secondBy(focus LegID) {
 	m.do(EndLeg{Leg: s.ID, Why: Normal, Grace: true})
 	s.ID, s.Held = focus, held
 	m.Second = s
-	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == focus })
+	m.forgetEar(focus)
 }
 
 // endFocus ends a conference that nobody has been brought into.

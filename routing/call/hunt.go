@@ -248,7 +248,7 @@ func (m *machine) overflow() {
 	to := m.line().Queue.Overflow
 	outside, rounds := m.Hunt.outside(), m.Hunt.Rounds
 	m.stopHunt(NoAnswer)
-	m.Visited = append(m.Visited, last)
+	m.Visited = append(slices.Clip(m.Visited), last)
 	switch {
 	case !outside && to.Trunk != "":
 		m.do(Tell{What: "overflow", Note: to.Trunk})

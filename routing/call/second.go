@@ -1,7 +1,6 @@
 package call
 
 import (
-	"slices"
 	"time"
 
 	"liandong/routing/verb"
@@ -83,7 +82,7 @@ func (m *machine) tapeFirst(s Second) {
 func (m *machine) forgetSecond() Second {
 	s := m.Second
 	m.Second = Second{}
-	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == s.ID })
+	m.forgetEar(s.ID)
 	return s
 }
 

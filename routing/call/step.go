@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"liandong/routing/desk"
@@ -18,7 +19,8 @@ const leaveTime = 10 * time.Second
 // to be done. It is total: an event that means nothing in this state leaves
 // it as it is and returns [Ignored]. The state passed in is not changed.
 func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) {
-	m := &machine{Call: c.clone(), dir: dir, now: now}
+	m := machines.Get().(*machine)
+	*m = machine{Call: c.clone(), dir: dir, now: now}
 	m.take(e)
 	if !m.Over() {
 		m.noteWay()
@@ -31,8 +33,14 @@ func Step(c Call, dir *desk.Directory, now time.Time, e Event) (Call, []Effect) 
 	if err := m.Check(); err != nil {
 		m.do(Astray{Err: err})
 	}
-	return m.Call, m.effects
+	next, effects := m.Call, m.effects
+	*m = machine{}
+	machines.Put(m)
+	return next, effects
 }
+
+// machines is room for steps: a state is large.
+var machines = sync.Pool{New: func() any { return new(machine) }}
 
 // machine is one step under way.
 type machine struct {
@@ -42,9 +50,22 @@ type machine struct {
 	effects []Effect
 }
 
-func (m *machine) do(e ...Effect) { m.effects = append(m.effects, e...) }
+// usualEffects are those of a step, and more.
+const usualEffects = 6
 
-func (m *machine) ignore(format string, args ...any) { m.do(Ignored{fmt.Sprintf(format, args...)}) }
+func (m *machine) do(e ...Effect) {
+	if m.effects == nil {
+		m.effects = make([]Effect, 0, usualEffects)
+	}
+	m.effects = append(m.effects, e...)
+}
+
+func (m *machine) ignore(format string, args ...any) {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	m.do(Ignored{format})
+}
 
 // take takes an event. The first three may come where there is no call yet, or none any more.
 func (m *machine) take(e Event) {
@@ -485,7 +506,7 @@ func (m *machine) due(at time.Time) bool { return !at.IsZero() && !m.now.Before(
 // drop forgets a leg that is gone.
 func (m *machine) drop(id LegID) {
 	m.Legs = slices.DeleteFunc(m.Legs, func(l Leg) bool { return l.ID == id })
-	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == id })
+	m.forgetEar(id)
 	if m.Partner == id {
 		m.Partner = 0
 	}

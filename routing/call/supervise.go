@@ -527,7 +527,7 @@ func (m *machine) dropSupervisor(id LegID) {
 		m.noteSupervisor(s, "")
 	}
 	m.Supervisors = slices.DeleteFunc(m.Supervisors, func(s Supervisor) bool { return s.ID == id })
-	m.Ears = slices.DeleteFunc(m.Ears, func(e Ear) bool { return e.Leg == id })
+	m.forgetEar(id)
 }
 
 // supervisorEnded: a supervisor has hung up, or his phone is gone. The call goes on as it was.

@@ -122,6 +122,7 @@ type Core struct {
 	unstored  []journal.Entry   // what the journal has kept until the call has taken it
 	stored    uint64            // the sum of the call as the journal has it; 0: it is not known
 	storing   func()            // store, as it is timed
+	shining   func()            // shine, as it is done
 	lentOut   []*party          // those whose legs another call has
 	moved     map[string]string // which call has the leg of a Call-ID that was here
 	wishes    []wish            // joins asked for, in the order of their facts
@@ -185,7 +186,7 @@ type party struct {
 // NewCore makes the call of an INVITE. Nothing happens until [Core.Start].
 func NewCore(world World, dir *desk.Directory, origin ua.Origin, ref string) *Core {
 	c := &Core{world: world, dir: dir, origin: origin, state: call.Call{Ref: ref}}
-	c.storing = c.store
+	c.storing, c.shining = c.store, c.shine
 	return c
 }
 

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -96,7 +98,9 @@ func (c *Core) carryOut(e call.Effect) {
 	case call.Tell:
 		c.tell(e)
 	case call.Ignored:
-		c.world.Log.Debug("nothing done", "why", e.Why)
+		if c.world.Log.Enabled(context.Background(), slog.LevelDebug) {
+			c.world.Log.Debug("nothing done", "why", e.Why)
+		}
 	case call.Astray:
 		c.world.Log.Error("bug: a call is in a state that no call can be in", "err", e.Err)
 		if c.world.Astray != nil {

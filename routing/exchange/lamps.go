@@ -19,14 +19,15 @@ type Lamps struct {
 	changed func(lamp string) // called under no lock
 
 	mu    sync.Mutex
-	calls map[string][]LampState // by call reference
-	on    map[string][]*shining  // by lamp: by which calls it is on, what matters most first
+	calls map[string][]*shining // by call reference, in the order in which they are shown
+	on    map[string][]*shining // by lamp: by which calls it is on, what matters most first
 }
 
 // shining is how a lamp is on by a call.
 type shining struct {
 	LampState
 	ref string
+	lit bool // it is in Lamps.on: no other state of its call outshines it
 }
 
 // LampState is one lamp by one call. Immutable.
@@ -48,10 +49,10 @@ func verbLamp(verb, user string) string { return "verb/" + verb + "/" + user }
 // NewLamps is a register in which no lamp is on. changed is told of each lamp
 // that is not as it was; it must not block.
 func NewLamps(changed func(lamp string)) *Lamps {
-	return &Lamps{changed: changed, calls: map[string][]LampState{}, on: map[string][]*shining{}}
+	return &Lamps{changed: changed, calls: map[string][]*shining{}, on: map[string][]*shining{}}
 }
 
-// Show sets all lamps of a call; nil when it is over.
+// Show sets all lamps of a call, none when it is over. The states are only read.
 func (l *Lamps) Show(ref string, states []LampState) {
 	for _, lamp := range l.show(ref, states) {
 		l.changed(lamp)
@@ -63,23 +64,32 @@ func (l *Lamps) show(ref string, states []LampState) (changed []string) {
 	defer l.mu.Unlock()
 	touched := make([]string, 0, 8)
 	was := make([]LampState, 0, 8)
-	for _, all := range [...][]LampState{l.calls[ref], states} {
-		for i := range all {
-			if lamp := all[i].Lamp; !slices.Contains(touched, lamp) {
-				x, _ := l.best(lamp)
-				touched, was = append(touched, lamp), append(was, x)
-			}
+	touch := func(lamp string) {
+		if !slices.Contains(touched, lamp) {
+			x, _ := l.best(lamp)
+			touched, was = append(touched, lamp), append(was, x)
 		}
 	}
-	for _, x := range l.calls[ref] {
-		l.douse(&shining{x, ref})
+	before, now := l.calls[ref], make([]*shining, 0, len(states))
+	for _, x := range before {
+		touch(x.Lamp)
 	}
-	delete(l.calls, ref)
-	for i, x := range states {
-		if !outshone(states, i) {
-			l.light(&shining{x, ref})
+	for _, state := range states {
+		touch(state.Lamp)
+		now = append(now, stays(before, now, state, ref))
+	}
+	for _, x := range before {
+		if i := slices.Index(now, x); i < 0 || outshone(now, i) {
+			l.douse(x)
 		}
-		l.calls[ref] = states
+	}
+	for i, x := range now {
+		if !outshone(now, i) {
+			l.light(x)
+		}
+	}
+	if l.calls[ref] = now; len(now) == 0 {
+		delete(l.calls, ref)
 	}
 	for i, lamp := range touched {
 		if is, _ := l.best(lamp); is != was[i] {
@@ -89,8 +99,18 @@ func (l *Lamps) show(ref string, states []LampState) (changed []string) {
 	return changed
 }
 
+// stays is a state of a call as it is shown already, and not among those that are taken; or else a new one.
+func stays(before, taken []*shining, state LampState, ref string) *shining {
+	for _, x := range before {
+		if x.LampState == state && !slices.Contains(taken, x) {
+			return x
+		}
+	}
+	return &shining{LampState: state, ref: ref}
+}
+
 // outshone says that another of a call's states for the same lamp matters more.
-func outshone(states []LampState, i int) bool {
+func outshone(states []*shining, i int) bool {
 	for k := range states {
 		if k != i && states[k].Lamp == states[i].Lamp {
 			if a, b := states[k].rank(), states[i].rank(); a < b || a == b && k < i {
@@ -101,22 +121,28 @@ func outshone(states []LampState, i int) bool {
 	return false
 }
 
-// light and douse: caller holds mu.
+// light and douse: caller holds mu. What is so already stays.
 func (l *Lamps) light(x *shining) {
+	if x.lit {
+		return
+	}
+	x.lit = true
 	at, _ := slices.BinarySearchFunc(l.on[x.Lamp], x, (*shining).before)
 	l.on[x.Lamp] = slices.Insert(l.on[x.Lamp], at, x)
 }
 
 func (l *Lamps) douse(x *shining) {
-	on := l.on[x.Lamp]
-	at, is := slices.BinarySearchFunc(on, x, (*shining).before)
-	switch {
-	case !is: // another state of its call outshone it
-	case len(on) == 1:
-		delete(l.on, x.Lamp)
-	default:
-		l.on[x.Lamp] = slices.Delete(on, at, at+1)
+	if !x.lit {
+		return
 	}
+	x.lit = false
+	on := l.on[x.Lamp]
+	if len(on) == 1 {
+		delete(l.on, x.Lamp)
+		return
+	}
+	at, _ := slices.BinarySearchFunc(on, x, (*shining).before)
+	l.on[x.Lamp] = slices.Delete(on, at, at+1)
 }
 
 // before orders what a lamp is on by: what rings and can be picked up, then what waits, then what goes on; of equals

@@ -11,20 +11,21 @@ import (
 
 // updateLamps shows the lamps of the call, if one has changed.
 func (c *Core) updateLamps() {
-	c.drawn = c.lampStates(c.drawn[:0])
-	if !slices.Equal(c.drawn, c.lamps) {
-		now := slices.Clone(c.drawn)
-		c.shows = append(c.shows, lampsOf(c.lamps, now)...)
-		c.lamps = now
-		c.later(act{do: func() { c.world.Lamps.Show(c.state.Ref, now) }})
+	if c.drawn = c.lampStates(c.drawn[:0]); !slices.Equal(c.drawn, c.lamps) {
+		c.lamps, c.drawn = c.drawn, c.lamps
+		c.shows = addLamps(addLamps(c.shows, c.drawn), c.lamps)
+		c.later(act{do: c.shining})
 	}
 }
 
-// lampsOf are those of either list.
-func lampsOf(lists ...[]LampState) (names []string) {
-	for _, x := range slices.Concat(lists...) {
-		if !slices.Contains(names, x.Lamp) {
-			names = append(names, x.Lamp)
+// shine shows the lamps as they were drawn last.
+func (c *Core) shine() { c.world.Lamps.Show(c.state.Ref, c.lamps) }
+
+// addLamps adds the names of lamps that are not there.
+func addLamps(names []string, states []LampState) []string {
+	for i := range states {
+		if !slices.Contains(names, states[i].Lamp) {
+			names = append(names, states[i].Lamp)
 		}
 	}
 	return names
