@@ -14,10 +14,10 @@ type glance struct {
 	desk, partner, ringing, lines string
 }
 
-// glance is the call as it is.
-func (c *Core) glance() glance {
+// glance is the call as it is, with those who ring.
+func (c *Core) glance(rung []string) glance {
 	s := &c.state
-	g := glance{phase: s.Phase, ringing: strings.Join(c.rung(), ","), lines: Lines(c.state)}
+	g := glance{phase: s.Phase, ringing: strings.Join(rung, ","), lines: Lines(c.state)}
 	if l, ok := s.Leg(s.Desk); ok {
 		g.desk = l.Agent()
 	}
@@ -27,8 +27,8 @@ func (c *Core) glance() glance {
 	return g
 }
 
-// rung are the desks whose phones have said that they ring.
-func (c *Core) rung() (agents []string) {
+// addRung adds the desks whose phones have said that they ring.
+func (c *Core) addRung(agents []string) []string {
 	for _, l := range c.state.Legs {
 		p := c.party(l.ID)
 		if l.ID == call.CallerLeg || l.Up || p == nil || p.leg == nil || p.Gone || p.Calls || p.Lender.Ref != "" {
@@ -64,14 +64,17 @@ func (c *Core) look() {
 	if c.state.Over() || c.state.Phase == "" {
 		return
 	}
-	rang := c.rang
-	c.rang = c.rung()
-	for _, agent := range c.rang {
-		if !slices.Contains(rang, agent) {
-			c.rings(agent)
+	var room [8]string
+	if rung := c.addRung(room[:0]); !slices.Equal(rung, c.rang) {
+		rang := c.rang
+		c.rang = slices.Clone(rung)
+		for _, agent := range c.rang {
+			if !slices.Contains(rang, agent) {
+				c.rings(agent)
+			}
 		}
 	}
-	g := c.glance()
+	g := c.glance(c.rang)
 	if g == c.glanced {
 		return
 	}

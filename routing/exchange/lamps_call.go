@@ -34,7 +34,8 @@ func addLamps(names []string, states []LampState) []string {
 // restoreLamps shows the lamps of the call and who is in its conferences as they were: nobody is told but of what may
 // have changed when the process before ended.
 func (c *Core) restoreLamps(shows []string) {
-	c.lamps, c.glanced, c.rang = c.lampStates(nil), c.glance(), c.rung()
+	c.lamps, c.rang = c.lampStates(nil), c.addRung(nil)
+	c.glanced = c.glance(c.rang)
 	c.world.Lamps.show(c.state.Ref, c.lamps)
 	for _, lamp := range shows {
 		c.later(act{do: func() { c.world.Lamps.changed(lamp) }})

@@ -32,15 +32,21 @@ type traced struct {
 
 // trace tells of a call for who looks at its messages: what is told, and of a supervisor his line.
 func (c *Core) trace(event string, watches bool, line string, told ...news.Field) {
-	if !watches {
-		line = Lines(c.state)
+	one := &struct { // in one piece, as there are many
+		news.Item
+		room [mostTold]news.Field
+	}{}
+	fields := append(one.room[:0], told...)
+	if watches {
+		fields = append(fields, news.Field{Name: "supervisor", Value: "1"})
 	} else {
-		told = append(told, news.Field{Name: "supervisor", Value: "1"})
+		line = Lines(c.state)
 	}
-	fields := news.Of(append(told, news.Field{Name: "event", Value: event}, news.Field{Name: "ref", Value: c.state.Ref},
+	fields = append(fields, news.Field{Name: "event", Value: event}, news.Field{Name: "ref", Value: c.state.Ref},
 		news.Field{Name: "call_ref", Value: cmp.Or(c.state.Peer.Ref, c.state.Ref)},
-		news.Field{Name: "lines", Value: line})...)
-	c.later(act{note: &news.Item{Event: event, Fields: fields}})
+		news.Field{Name: "lines", Value: line})
+	one.Event, one.Fields = event, news.Of(fields...)
+	c.later(act{note: &one.Item})
 }
 
 // traceDialogs tells once whose each dialog is, and again when it is somebody else's: of a supervisor who has become a

@@ -20,41 +20,41 @@ func (d *Dialog) Request(method gosip.RequestMethod, seq uint32, via *gosip.ViaH
 	if err != nil {
 		return nil, err
 	}
+	one := &struct { // in one piece, as there are many
+		hops     gosip.MaxForwardsHeader
+		from     gosip.FromHeader
+		to       gosip.ToHeader
+		fromTag  [1]gosip.HeaderKV
+		toTag    [1]gosip.HeaderKV
+		id       gosip.CallIDHeader
+		sequence gosip.CSeqHeader
+	}{hops: 70, id: gosip.CallIDHeader(d.CallID), sequence: gosip.CSeqHeader{SeqNo: seq, MethodName: method}}
+	if one.from.DisplayName, err = gosip.ParseAddressValue(d.Local, &one.from.Address, nil); err != nil {
+		return nil, fmt.Errorf("%w: local: %w", ErrAddress, err)
+	}
+	if one.to.DisplayName, err = gosip.ParseAddressValue(d.Remote, &one.to.Address, nil); err != nil {
+		return nil, fmt.Errorf("%w: remote: %w", ErrAddress, err)
+	}
+	one.from.Params, one.to.Params = tagged(one.fromTag[:0], d.LocalTag), tagged(one.toTag[:0], d.RemoteTag)
 	req := gosip.NewRequest(method, uri)
 	req.AppendHeader(via)
 	for i := range routes {
 		req.AppendHeader(&gosip.RouteHeader{Address: routes[i]})
 	}
-	hops := gosip.MaxForwardsHeader(70)
-	req.AppendHeader(&hops)
-	if err := d.parties(req); err != nil {
-		return nil, err
-	}
-	id := gosip.CallIDHeader(d.CallID)
-	req.AppendHeader(&id)
-	req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: method})
+	req.AppendHeader(&one.hops)
+	req.AppendHeader(&one.from)
+	req.AppendHeader(&one.to)
+	req.AppendHeader(&one.id)
+	req.AppendHeader(&one.sequence)
 	return req, nil
 }
 
-// parties adds From and To with their tags.
-func (d *Dialog) parties(req *gosip.Request) error {
-	from, to := &gosip.FromHeader{}, &gosip.ToHeader{}
-	var err error
-	if from.DisplayName, err = gosip.ParseAddressValue(d.Local, &from.Address, nil); err != nil {
-		return fmt.Errorf("%w: local: %w", ErrAddress, err)
+// tagged is room with a tag in it; "": there is none.
+func tagged(room []gosip.HeaderKV, tag string) gosip.HeaderParams {
+	if tag == "" {
+		return nil
 	}
-	if to.DisplayName, err = gosip.ParseAddressValue(d.Remote, &to.Address, nil); err != nil {
-		return fmt.Errorf("%w: remote: %w", ErrAddress, err)
-	}
-	if d.LocalTag != "" {
-		from.Params.Add("tag", d.LocalTag)
-	}
-	if d.RemoteTag != "" {
-		to.Params.Add("tag", d.RemoteTag)
-	}
-	req.AppendHeader(from)
-	req.AppendHeader(to)
-	return nil
+	return append(room, gosip.HeaderKV{K: "tag", V: tag})
 }
 
 // path is the Request-URI and the Route headers (RFC 3261 §12.2.1.1).

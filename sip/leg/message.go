@@ -77,11 +77,16 @@ func (l *Leg) newVia(transport string) *gosip.ViaHeader {
 	if transport = upper(transport); transport == "" {
 		transport = l.self.via
 	}
-	return &gosip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport,
-		Host: l.self.viaHost, Port: l.self.viaPort,
-		Params: gosip.HeaderParams{{K: "branch", V: l.tokenAfter("z9hG4bK")}, {K: "rport"}},
+	one := &struct { // in one piece, as there are many
+		gosip.ViaHeader
+		params [2]gosip.HeaderKV
+	}{
+		ViaHeader: gosip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport,
+			Host: l.self.viaHost, Port: l.self.viaPort},
+		params: [2]gosip.HeaderKV{{K: "branch", V: l.tokenAfter("z9hG4bK")}, {K: "rport"}},
 	}
+	one.Params = one.params[:]
+	return &one.ViaHeader
 }
 
 // upper is a transport as a Via names it.
