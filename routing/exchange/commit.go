@@ -19,7 +19,7 @@ import (
 
 // act is one thing to be done: one of its fields but the last is set.
 type act struct {
-	packet leg.Packet
+	packet *leg.Packet
 	entry  *ticket.Entry
 	letter *Letter
 	order  engine.Command
@@ -101,7 +101,7 @@ func (c *Core) act(a act) {
 			c.Returned(c.now, *a.letter)
 		}
 	default:
-		c.world.Wire.Send(a.packet)
+		c.world.Wire.Send(*a.packet)
 	}
 }
 

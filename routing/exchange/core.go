@@ -479,8 +479,8 @@ func (c *Core) command(p *party, cmd leg.Command) { c.result(p, p.leg.Do(c.now, 
 // result sends what a leg wants sent and turns its events into facts.
 func (c *Core) result(p *party, out leg.Out) {
 	p.written = nil
-	for _, packet := range out.Packets {
-		c.later(act{packet: packet})
+	for i := range out.Packets {
+		c.later(act{packet: &out.Packets[i]})
 	}
 	for _, e := range out.Events {
 		if p.leg == nil {

@@ -69,8 +69,8 @@ func (c *Core) snapshot(r *Record) (err error) {
 			r.Untaped = a.stops
 		case a.entry != nil:
 			r.Entries = append(r.Entries, *a.entry)
-		case a.packet.Msg != nil:
-			r.Packets = append(r.Packets, a.packet)
+		case a.packet != nil:
+			r.Packets = append(r.Packets, *a.packet)
 		}
 	}
 	r.Shows = c.shows
@@ -256,7 +256,7 @@ func (c *Core) Resume(now time.Time, r Record) {
 	c.restoreLamps(r.Shows)
 	if now.Sub(r.At) < copiesFor {
 		for _, p := range r.Packets {
-			c.later(act{packet: p})
+			c.later(act{packet: &p})
 		}
 	}
 	c.settle()

@@ -30,11 +30,14 @@ type traced struct {
 	line        string // of a supervisor
 }
 
+// usualNote are the fields of a note, and more.
+const usualNote = 12
+
 // trace tells of a call for who looks at its messages: what is told, and of a supervisor his line.
 func (c *Core) trace(event string, watches bool, line string, told ...news.Field) {
 	one := &struct { // in one piece, as there are many
 		news.Item
-		room [mostTold]news.Field
+		room [usualNote]news.Field
 	}{}
 	fields := append(one.room[:0], told...)
 	if watches {

@@ -193,7 +193,7 @@ func (f *Feed) put(e Event, fields news.Fields, shown object.Shown) {
 	}
 	e.Seq = f.next
 	place := &f.ring[e.Seq%uint64(len(f.ring))]
-	b := append(place.frame[:0], "id: "...)
+	b := append(slices.Grow(place.frame[:0], usualFrame), "id: "...)
 	b = append(f.appendID(b, e.Seq), "\nevent: "...)
 	b = append(append(b, e.Name...), "\ndata: "...)
 	began := len(b)
@@ -218,6 +218,9 @@ func (f *Feed) wakeReaders() {
 		f.wake = make(chan struct{})
 	}
 }
+
+// usualFrame is the size of most events in a stream.
+const usualFrame = 512
 
 // frameEnd ends an event in a stream.
 const frameEnd = "\n\n"
