@@ -466,7 +466,7 @@ func (c *Core) thin() {
 func (c *Core) drain() {
 	for c.silences(); len(c.queue) > 0; {
 		e := c.queue[0]
-		c.queue = c.queue[1:]
+		c.queue = slices.Delete(c.queue, 0, 1)
 		if c.step(e); len(c.queue) == 0 {
 			c.silences()
 		}

@@ -31,6 +31,8 @@ import (
 // phones made of real legs, and a network between them that drops, doubles,
 // delays and reorders by a seed. Nothing in it waits.
 type simulation struct {
+	tape *replay // what a call takes; nil: nobody asks
+
 	seed    uint64
 	rng     *rand.Rand
 	now     time.Time
@@ -290,7 +292,7 @@ func (s *simulation) next() (at time.Time, who func()) {
 		if due.Before(s.death.pause) {
 			due = s.death.pause
 		}
-		earlier(due, c.waits, func() { c.core.Tick(s.now); c.rest() })
+		earlier(due, c.waits, func() { c.input(func(core *Core, now time.Time) { core.Tick(now) }); c.rest() })
 	}
 	for _, p := range s.people {
 		t, ok := p.deadline()
@@ -423,7 +425,7 @@ func (s *simulation) deliver(p leg.Packet) {
 	id := p.CallID()
 	for _, c := range s.cores {
 		if c.bound[id] && !c.closed {
-			c.core.Receive(s.now, p)
+			c.input(func(core *Core, now time.Time) { core.Receive(now, p) })
 			c.rest()
 			return
 		}
@@ -450,7 +452,7 @@ func (s *simulation) deliver(p leg.Packet) {
 	c := s.newCall(origin)
 	c.Bind(id)
 	c.number = from.user
-	c.core.Start(s.now, p)
+	c.input(func(core *Core, now time.Time) { core.Start(now, p) })
 	c.rest()
 }
 
@@ -530,6 +532,9 @@ func (c *simCall) world() World {
 		Find:   func(id string) (string, bool) { return s.callWith(id, c) }, Post: s.post,
 		Leg: s.legConfig(), Keys: s.keys(), Log: slog.New(slog.DiscardHandler),
 	}
+	if s.tape != nil {
+		world.Leg.Rand = s.tape.draws(world.Leg.Rand)
+	}
 	if s.bugs > 0 {
 		world.Bug = func(r any) { s.got++; s.note("  %s panics: %v", c.ref, r) }
 	}
@@ -565,6 +570,14 @@ func (s *simulation) places(user string) (all []Place) {
 		all = append(all, Place{URI: "sip:" + user + "@" + at.String(), Flow: gone})
 	}
 	return append(all, Place{URI: p.contact(), Flow: flow})
+}
+
+// input has the call take something.
+func (c *simCall) input(f func(*Core, time.Time)) {
+	if c.sim.tape != nil {
+		c.sim.tape.note(c.sim.now, f)
+	}
+	f(c.core, c.sim.now)
 }
 
 // rest is called when a call has worked: it may be over, its parties may have
@@ -694,7 +707,8 @@ func (c *simCall) Do(cmd engine.Command) {
 		if p := cmd.Play; p.ID != 0 && !p.Loop {
 			c.sim.inside(time.Second, func() {
 				if !c.closed {
-					c.core.MediaEvent(c.sim.now, engine.PlayDone{Leg: cmd.Leg, ID: p.ID})
+					done := engine.PlayDone{Leg: cmd.Leg, ID: p.ID}
+					c.input(func(core *Core, now time.Time) { core.MediaEvent(now, done) })
 					c.rest()
 				}
 			})

@@ -50,11 +50,12 @@ const recordVersion = 1
 
 // Snapshot is the call as it is now. It shares its parts with the call, and is good until the next input.
 func (c *Core) Snapshot() (r Record, err error) {
-	err = c.snapshot(&r)
+	err = c.snapshot(&r, nil)
 	return r, err
 }
 
-func (c *Core) snapshot(r *Record) (err error) {
+// snapshot makes the record, with some room for its messages.
+func (c *Core) snapshot(r *Record, room []leg.Packet) (err error) {
 	*r = Record{
 		Version: recordVersion, Call: c.state, Origin: c.origin, Before: c.before, Hops: c.hops,
 		Moved: c.moved, Wishes: c.wishes, Seconds: c.seconds, Attended: c.attended, Tape: c.position(),
@@ -70,17 +71,26 @@ func (c *Core) snapshot(r *Record) (err error) {
 		case a.entry != nil:
 			r.Entries = append(r.Entries, *a.entry)
 		case a.packet != nil:
-			r.Packets = append(r.Packets, *a.packet)
+			room = append(room, *a.packet)
+			r.Packets = room
 		}
 	}
-	r.Shows = c.shows
+	if len(c.shows) > 0 {
+		r.Shows = c.shows
+	}
 	if len(r.Packets)+len(r.Entries)+len(r.Shows) > 0 {
 		r.At = c.now
 	}
 	return err
 }
 
-var records = sync.Pool{New: func() any { return new(Record) }}
+// recordRoom is room for a record that is written and done with.
+type recordRoom struct {
+	Record
+	packets []leg.Packet
+}
+
+var records = sync.Pool{New: func() any { return new(recordRoom) }}
 
 // write brings what is written of the parties' legs up to date.
 func write(parties []*party) (err error) {
@@ -93,19 +103,24 @@ func write(parties []*party) (err error) {
 // store stores the call, and the letters that it sends and has taken, all at once.
 func (c *Core) store() {
 	if c.world.Keep != nil && !(c.idle && len(c.acts)+len(c.shows)+len(c.unstored) == 0) {
-		r := records.Get().(*Record)
-		err := c.snapshot(r)
+		r := records.Get().(*recordRoom)
+		err := c.snapshot(&r.Record, r.packets)
 		if err == nil {
-			err = snapshot.With(r, c.storeAs)
+			err = snapshot.With(&r.Record, c.storeAs)
 		}
-		*r = Record{}
+		if packets := r.Packets; packets != nil {
+			clear(packets)
+			r.packets = packets[:0]
+		}
+		r.Record = Record{}
 		records.Put(r)
 		if err != nil {
 			c.world.Log.Error("bug: a call cannot be stored", "err", err)
 			c.storeAs(nil)
 		}
 	}
-	c.shows, c.unstored = nil, nil
+	clear(c.unstored)
+	c.shows, c.unstored = c.shows[:0], c.unstored[:0]
 }
 
 // storeAs stores a call as it is written; nil: it cannot be.
@@ -346,7 +361,8 @@ var legRoom = sync.Pool{New: func() any {
 
 // unwrite gives the room back of what is written of the leg.
 func (p *party) unwrite() {
-	if b := p.Leg[:0]; b != nil {
+	if p.Leg != nil {
+		b := p.Leg[:0]
 		legRoom.Put(&b)
 	}
 	p.Leg, p.written = nil, nil

@@ -220,6 +220,11 @@ func copyVias(res *gosip.Response, req *gosip.Request, source netip.AddrPort) {
 	}
 }
 
+func isPort(text string, port uint16) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && uint16(n) == port
+}
+
 func seen(via *gosip.ViaHeader, source netip.AddrPort) *gosip.ViaHeader {
 	ip := source.Addr().Unmap()
 	port, rport := via.Params.Get("rport")
@@ -227,8 +232,7 @@ func seen(via *gosip.ViaHeader, source netip.AddrPort) *gosip.ViaHeader {
 		return via
 	}
 	received, _ := via.Params.Get("received")
-	if n, err := strconv.ParseUint(port, 10, 16); isAddr(received, ip) &&
-		(!rport || err == nil && uint16(n) == source.Port()) {
+	if isAddr(received, ip) && (!rport || isPort(port, source.Port())) {
 		return via // who has read it has written it down already
 	}
 	addr := ip.String()

@@ -2,6 +2,7 @@ package leg
 
 import (
 	"net/netip"
+	"sync"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -47,12 +48,17 @@ type written struct {
 
 // AppendCBOR writes it.
 func (p Packet) AppendCBOR(b []byte) ([]byte, error) {
-	w := written{Flow: p.Flow, Target: p.Target}
-	if p.Msg != nil {
+	w := writtens.Get().(*written)
+	if *w = (written{Flow: p.Flow, Target: p.Target}); p.Msg != nil {
 		w.Msg = p.Bytes()
 	}
-	return snapshot.Append(b, &w)
+	b, err := snapshot.Append(b, w)
+	*w = written{}
+	writtens.Put(w)
+	return b, err
 }
+
+var writtens = sync.Pool{New: func() any { return new(written) }}
 
 // UnmarshalCBOR reads it.
 func (p *Packet) UnmarshalCBOR(b []byte) error {
