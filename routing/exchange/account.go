@@ -107,7 +107,9 @@ func (c *Core) owe(record news.Fields) {
 	if !c.world.Accounts || c.state.Test {
 		return
 	}
-	b, err := snapshot.Encode(record.Map())
+	fields := record.Map()
+	delete(fields, "at")
+	b, err := snapshot.Encode(fields)
 	if err != nil {
 		c.world.Log.Error("bug: the record of a call cannot be stored", "err", err)
 		return

@@ -297,8 +297,8 @@ func (x *Exchange) tellAgent(seat string) {
 	if !ok || x.cfg.Tell == nil || a.Learnt {
 		return
 	}
-	it := news.Item{Event: "agent_state", Fields: news.Fields{{Name: "agent", Value: seat},
-		{Name: "detail", Value: string(a.State)}, {Name: "hotline", Value: line.ID}}}
+	it := news.Item{Event: "agent_state", Fields: news.Of(news.Fields{{Name: "agent", Value: seat},
+		{Name: "detail", Value: string(a.State)}, {Name: "hotline", Value: line.ID}}...)}
 	if a.Reason != "" {
 		it.Set("reason", a.Reason)
 	}

@@ -120,6 +120,7 @@ type Core struct {
 	acts      []act             // to be done when the input is over
 	taken     string            // the letter that the input is; "": it is none
 	unstored  []journal.Entry   // what the journal has kept until the call has taken it
+	entries   []journal.Entry   // scratch: as they are stored
 	stored    uint64            // the sum of the call as the journal has it; 0: it is not known
 	storing   func()            // store, as it is timed
 	shining   func()            // shine, as it is done
@@ -442,7 +443,6 @@ func (c *Core) settle() {
 		}
 		c.farewell(p)
 		c.world.Wire.Unbind(p.leg.CallID())
-		p.unwrite()
 		return true
 	})
 	c.updateLamps()
@@ -455,9 +455,9 @@ func (c *Core) settle() {
 
 // thin lets go of what a call that is over needs no longer, while its legs repeat their farewells for half a minute.
 func (c *Core) thin() {
-	c.queue, c.drawn = nil, nil
+	c.queue, c.drawn, c.shows, c.unstored, c.entries = nil, nil, nil, nil, nil
 	for _, p := range c.parties {
-		if p.unwrite(); !p.Media {
+		if p.Leg, p.written = nil, nil; !p.Media {
 			p.Stream, p.Sound = nil, nil
 		}
 	}

@@ -461,6 +461,7 @@ func (c *Core) about(t call.Tell) *news.Item {
 		agent = l.Agent()
 	}
 	addIf(party || agent != "", "agent", agent)
+	add("at", "") // filled in by whoever tells it: nothing is to move then, as a copy may be told once more
 	add("call_at", c.callAt())
 	add("call_ref", cmp.Or(s.Peer.Ref, s.Ref))
 	add("caller_e164", s.Caller.E164)
@@ -483,16 +484,17 @@ func (c *Core) about(t call.Tell) *news.Item {
 
 // same are words that do not change while a call is on.
 type same struct {
-	at     time.Time
+	at     time.Time // of callAt
 	callAt string
 	caller number.Number
 	masked string
 }
 
-// callAt is when the call came, as events tell it.
+// callAt is when the call came, as events tell it: by the clock on the wall, which may have been set since.
 func (c *Core) callAt() string {
-	if c.same.callAt == "" || !c.same.at.Equal(c.state.At) {
-		c.same.at, c.same.callAt = c.state.At, c.wall(c.state.At).Format(time.RFC3339Nano)
+	at := c.wall(c.state.At)
+	if c.same.callAt == "" || at.Sub(c.same.at).Abs() > time.Millisecond {
+		c.same.at, c.same.callAt = at, at.Format(time.RFC3339Nano)
 	}
 	return c.same.callAt
 }

@@ -125,7 +125,7 @@ func (c *Core) store() {
 
 // storeAs stores a call as it is written; nil: it cannot be.
 func (c *Core) storeAs(b []byte) {
-	all := make([]journal.Entry, 0, 2+len(c.unstored))
+	all := c.entries[:0]
 	sum := uint64(0)
 	if len(c.acts) == 0 { // else it is like none before
 		sum = maphash.Bytes(sums, b)
@@ -151,6 +151,8 @@ func (c *Core) storeAs(b []byte) {
 	if all = append(all, c.unstored...); len(all) > 0 {
 		c.world.Keep(all...)
 	}
+	clear(all)
+	c.entries = all
 }
 
 // sums are of 64 bits: two states of a call have the same once in the age of the universe.
@@ -335,15 +337,10 @@ func (c *Core) revive(p *party) {
 
 // write brings what is written of the leg up to date: most inputs are of one leg, and the others stay as they are.
 func (p *party) write() (err error) {
-	as := func(b []byte) {
-		if p.Leg == nil {
-			p.Leg = *legRoom.Get().(*[]byte)
-		}
-		p.Leg = append(p.Leg[:0], b...)
-	}
+	as := func(b []byte) { p.Leg = append(p.Leg[:0], b...) }
 	switch {
 	case p.leg == nil && p.kept == nil:
-		p.unwrite()
+		p.Leg = nil
 	case p.leg == nil:
 		err = snapshot.With(p.kept, as)
 	case p.written != p.leg:
@@ -351,21 +348,6 @@ func (p *party) write() (err error) {
 	}
 	p.written = p.leg
 	return err
-}
-
-// legRoom is room for legs as they are written.
-var legRoom = sync.Pool{New: func() any {
-	b := make([]byte, 0, 2<<10)
-	return &b
-}}
-
-// unwrite gives the room back of what is written of the leg.
-func (p *party) unwrite() {
-	if p.Leg != nil {
-		b := p.Leg[:0]
-		legRoom.Put(&b)
-	}
-	p.Leg, p.written = nil, nil
 }
 
 // read reads what was written of the leg, which is one when its call has revived it.

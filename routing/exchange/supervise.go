@@ -97,10 +97,10 @@ func (c *Core) superviseNothing(p *party, dialled string) {
 	if line != "" && !slices.Contains(c.dir.Supervises(c.origin.User), line) {
 		refusal = leg.Reject{Code: 603}
 		c.world.Log.Warn("a supervisor is refused: no supervisor of the line", "agent", c.origin.User, "line", line)
-		c.publish(&news.Item{Event: "supervisor_refused", Fields: news.Fields{
+		c.publish(&news.Item{Event: "supervisor_refused", Fields: news.Of(news.Fields{
 			{Name: "agent", Value: c.origin.User}, {Name: "detail", Value: string(call.Listen)},
 			{Name: "hotline", Value: line}, {Name: "lines", Value: line},
-		}})
+		}...)})
 	}
 	c.dismiss(p.ID, refusal)
 }

@@ -70,6 +70,9 @@ func New(cfg Config) (*Link, error) {
 	return &Link{opt: opt, client: redis.NewUniversalClient(opt), ctx: ctx, end: end}, nil
 }
 
+// Context ends with Close.
+func (l *Link) Context() context.Context { return l.ctx }
+
 // Go runs f on a goroutine of its own, which Close ends by its context and waits for. After Close it does nothing.
 func (l *Link) Go(f func(ctx context.Context)) {
 	l.mu.Lock()

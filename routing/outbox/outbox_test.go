@@ -1,14 +1,17 @@
 package outbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
+	"liandong/routing/link"
 	"liandong/routing/news"
 	"liandong/routing/ticket"
 )
@@ -361,19 +364,32 @@ func TestPublish(t *testing.T) {
 	eventually(t, "told", j.has("call events dropped"))
 }
 
-// What was told just before the end is sent, too.
+// What was told just before the end is sent, too, in as many rounds as it takes.
 func TestPublishBeforeStop(t *testing.T) {
 	mini := miniredis.RunT(t)
 	cfg := config(t, "redis://"+mini.Addr())
-	o, _ := open(t, cfg)
-	o.Publish("liandong:calls", news.From(map[string]string{"n": "0"}))
-	eventually(t, "sent", func() bool { return o.Stats().EventsSent == 1 })
-	for range 20 {
-		o.Publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+	l, err := link.New(cfg.Config)
+	if err != nil {
+		t.Fatal(err)
 	}
-	o.Stop()
-	if n := len(read(t, cfg, "liandong:calls")); n != 21 {
-		t.Errorf("%d events, want 21", n)
+	t.Cleanup(l.Close)
+	over, end := context.WithCancel(t.Context())
+	end()
+	for i := range 10 { // whether it is woken first, or ended, is left to chance
+		p := newEventSender(cfg, l, slog.New(slog.DiscardHandler))
+		for range 3 * publishRound / 2 {
+			p.publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+		}
+		p.run(over)
+		if n := p.sent.Load(); n != 3*publishRound/2 || p.dropped.Load() != 0 {
+			t.Fatalf("%d: %d events are sent, %d dropped", i, n, p.dropped.Load())
+		}
+	}
+	p := newEventSender(cfg, l, slog.New(slog.DiscardHandler))
+	p.publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+	l.Close()
+	if p.run(over); p.dropped.Load() != 1 {
+		t.Error("what cannot be sent any more is not counted")
 	}
 }
 

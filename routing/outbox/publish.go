@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	publishRound = 256                   // call events that go in one round trip
-	publishPace  = 10 * time.Millisecond // between two round trips; what comes alone goes at once
-	publishAge   = 5 * time.Second       // later than this a screen that pops up is worse than none
+	publishRound = 256                  // call events that go in one round trip
+	publishPace  = 2 * time.Millisecond // between two round trips; what comes alone goes at once
+	publishAge   = 5 * time.Second      // later than this a screen that pops up is worse than none
 )
 
 // eventSender sends call events, best effort. An event whose delivery failed is not tried again: it would come late and
@@ -74,7 +74,24 @@ func (p *eventSender) run(ctx context.Context) {
 	for p.waits(ctx) {
 		p.sendAll(ctx)
 	}
-	p.send(p.take())
+	for events := p.take(); len(events) > 0; events = p.take() {
+		if !p.send(events) {
+			break
+		}
+	}
+	p.giveUp()
+}
+
+// giveUp counts what is left at the end.
+func (p *eventSender) giveUp() {
+	p.mu.Lock()
+	left := len(p.events)
+	p.events = nil
+	p.mu.Unlock()
+	if left > 0 {
+		p.dropped.Add(uint64(left))
+		p.log.Warn("outbox: call events dropped", "events", left, "err", "the end")
+	}
 }
 
 // waits for events; false: ctx has ended.
@@ -110,10 +127,7 @@ func (p *eventSender) sendAll(ctx context.Context) {
 
 // send says whether Redis is there. The end does not cut it short: whoever stops closes the link after a while.
 func (p *eventSender) send(events []callEvent) bool {
-	if len(events) == 0 {
-		return true
-	}
-	ctx, cancel := p.cfg.Deadline(context.Background())
+	ctx, cancel := p.cfg.Deadline(p.link.Context())
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
 	p.command.begin(events, p.cfg.EventsKept)

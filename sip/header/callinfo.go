@@ -8,5 +8,5 @@ type CallInfo struct {
 }
 
 func (c CallInfo) String() string {
-	return "<" + c.URI + ">" + Params{}.With("purpose", c.Purpose).String()
+	return "<" + c.URI + ">" + Params{{Key: "purpose", Value: c.Purpose, HasValue: true}}.String()
 }

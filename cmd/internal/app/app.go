@@ -426,7 +426,10 @@ func (a *App) tell(d *desk.Directory, it news.Item) {
 	now := time.Now()
 	it.Set("at", now.Format(time.RFC3339Nano))
 	a.feed.Call(it)
-	it.Drop("ref")           // which is for ourselves
+	if it.Get("ref") != "" { // which is for ourselves
+		it.Fields = slices.Clone(it.Fields)
+		it.Drop("ref")
+	}
 	if it.Event == "state" { // for onlookers alone
 		return
 	}
@@ -447,8 +450,8 @@ func (a *App) tell(d *desk.Directory, it news.Item) {
 
 // phoned publishes that the first phone of a user has registered, or that the last is gone.
 func (a *App) phoned(event string, c feed.Chair) {
-	a.tell(a.directory.Load(), news.Item{Event: event, Fields: news.Fields{{Name: "agent", Value: c.User},
-		{Name: "hotline", Value: c.Hotline}, {Name: "phones", Value: strconv.Itoa(c.Phones)}}})
+	a.tell(a.directory.Load(), news.Item{Event: event, Fields: news.Of(news.Fields{{Name: "agent", Value: c.User},
+		{Name: "hotline", Value: c.Hotline}, {Name: "phones", Value: strconv.Itoa(c.Phones)}}...)})
 }
 
 // feedRoom is how many events are kept for readers that come again: at 100 calls a second, some seconds of them.
@@ -460,9 +463,9 @@ func (a *App) another(d *desk.Directory, b ua.Binding, phones int) {
 	if !ok {
 		return
 	}
-	a.tell(d, news.Item{Event: "another_phone", Fields: news.Fields{{Name: "agent", Value: b.User},
+	a.tell(d, news.Item{Event: "another_phone", Fields: news.Of(news.Fields{{Name: "agent", Value: b.User},
 		{Name: "detail", Value: b.Flow.Remote.Addr().String()}, {Name: "hotline", Value: line.ID},
-		{Name: "phones", Value: strconv.Itoa(phones)}}})
+		{Name: "phones", Value: strconv.Itoa(phones)}}...)})
 }
 
 // Start opens the sockets. On an error nothing is left running.

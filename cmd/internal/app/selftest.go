@@ -57,7 +57,7 @@ func (a *App) tested(r selftest.Round) {
 		a.process.tested(r.Faults)
 	}
 	for _, line := range r.Alarms {
-		a.tell(a.directory.Load(), news.Item{Event: "selftest_failed", Fields: news.Fields{
-			{Name: "detail", Value: r.Faults[line].Error()}, {Name: "hotline", Value: line}}})
+		a.tell(a.directory.Load(), news.Item{Event: "selftest_failed", Fields: news.Of(news.Fields{
+			{Name: "detail", Value: r.Faults[line].Error()}, {Name: "hotline", Value: line}}...)})
 	}
 }
