@@ -312,6 +312,43 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	}
 }
 
+// A call that is refused takes a twentieth of what one takes that is served: whoever would rather be refused dearly is
+// no flood that can be got over. Of a call with tickets, events and journal these are more than a thousand.
+func TestRefusalTakesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const most = 1000 / 20 // allocations
+	turns := admission.NewTurns(1)
+	r := newRig(t, func(c *Config) { c.Turns = turns })
+	turns.Try()
+	p := r.udp(trunkHost)
+	flow := leg.Flow{Network: "lab", Transport: "udp", Remote: p.local()}
+	var invites, ends [][]byte
+	const runs = 500
+	for range runs + 1 { // AllocsPerRun has one run more
+		q := p.usual().with("Contact: <sip:a@127.0.0.10>", "Allow: INVITE, ACK, BYE, CANCEL")
+		invites = append(invites, []byte(q.String()))
+		q.method = "ACK"
+		ends = append(ends, []byte(q.String()))
+	}
+	n := 0
+	got := testing.AllocsPerRun(runs, func() {
+		r.receive(arrival{data: invites[n]}, flow, nil)
+		r.clock.advance(admission.Burst)
+		r.gate.expire()
+		r.receive(arrival{data: ends[n]}, flow, nil)
+		n++
+	})
+	if shed := r.Stats().Shed["pstn"]; shed != runs+1 {
+		t.Fatalf("%d refused of %d", shed, runs+1)
+	}
+	if got > most {
+		t.Errorf("%.0f allocations, want at most %d", got, most)
+	}
+	t.Logf("%.0f allocations", got)
+}
+
 // A refusal, from the bytes of the INVITE to those of the answer and the ACK.
 func BenchmarkRefusal(b *testing.B) {
 	turns := admission.NewTurns(1)
