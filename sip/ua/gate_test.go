@@ -200,6 +200,27 @@ func TestStrangersBehindTrunks(t *testing.T) {
 	give()
 }
 
+// RFC 7339 §1: trunks have their turns one after the other, however many calls of one wait.
+func TestTrunkThatFloodsHasItsTurn(t *testing.T) {
+	r, give := busy(t)
+	flood, small := r.udp(trunkHost), r.udp("127.0.0.11")
+	for i := range 5 {
+		flood.send(flood.usual().String())
+		r.wait(i + 1)
+	}
+	small.send(small.usual().String())
+	r.wait(6)
+	var got []string
+	for n := r.gate.next(); n != nil; n = r.gate.next() {
+		got = append(got, n.trunk)
+		r.gate.begin(n)
+	}
+	if want := []string{"pstn", "peer", "pstn", "pstn", "pstn", "pstn"}; !slices.Equal(got, want) {
+		t.Errorf("in the order %q, want %q", got, want)
+	}
+	give()
+}
+
 // RFC 3261 §17.2.3: another branch or CSeq is another request, though its Call-ID is the same, and has its own turn; a
 // copy has none, and is kept no longer.
 func TestSameCallIDIsNoCopy(t *testing.T) {
