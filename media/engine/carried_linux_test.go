@@ -468,7 +468,7 @@ func TestCarriedDrift(t *testing.T) {
 	e := carriedBy(t, loopbackConfig(t, 4), socket.Default())
 	s := e.NewSession("drift", func(Event) {})
 	a, b := pickUp(t, s, 1, codec.PCMA), pickUp(t, s, 2, codec.PCMA)
-	a.pace.Store(int64(19 * time.Millisecond))
+	a.pace.Store(int64(18700 * time.Microsecond))
 	hear(s, 1, 2)
 	hear(s, 2, 1)
 	eventually(t, "the kernel has both directions", func() bool { return carries(s) == 2 })
