@@ -178,8 +178,8 @@ func (e *Engine) SetPrompts(l *prompt.Library) { e.cfg.clips.Store(l) }
 var cores = runtime.GOMAXPROCS(0)
 
 // procs are places in the Go scheduler that media threads have to themselves, so that they and everything else never
-// wait for each other there: who runs first is for the kernel to say. A thread keeps its own while it waits for a
-// moment, so each engine of a process needs as many as it has threads. Guarded by mu.
+// wait for each other there: who runs first is for the kernel to say. Each engine of a process needs as many as it has
+// threads. Guarded by mu.
 type procs struct {
 	mu sync.Mutex
 	n  int // of all engines

@@ -126,30 +126,6 @@ func TestNoWakeIsLost(t *testing.T) {
 	poster.Wait()
 }
 
-// TestWorldStopsForWhoWaits: a thread that keeps its place in the Go scheduler while it waits holds up no garbage
-// collection.
-func TestWorldStopsForWhoWaits(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1))
-	net := epollUnderTest(t, false)
-	var events [1]unix.EpollEvent
-	var ends atomic.Bool
-	var waiter sync.WaitGroup
-	waiter.Go(func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		for !ends.Load() {
-			sys.WaitEvents(net.prompt, events[:], time.Millisecond)
-			sys.Nap(time.Hour)
-		}
-	})
-	for range 20 {
-		runtime.GC()
-	}
-	ends.Store(true)
-	runtime.GC()
-	waiter.Wait()
-}
-
 // TestSteeredAtRest: when the last port is closed whose packets somebody waits for, what comes to
 // the others ends no Poll any more.
 func TestSteeredAtRest(t *testing.T) {
