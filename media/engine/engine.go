@@ -181,8 +181,10 @@ var cores = runtime.GOMAXPROCS(0)
 // wait for each other there: who runs first is for the kernel to say. Each engine of a process needs as many as it has
 // threads. Guarded by mu.
 type procs struct {
-	mu sync.Mutex
-	n  int // of all engines
+	mu   sync.Mutex
+	n    int // of all engines
+	base int // what there is without them
+	set  int // what there is by the last add
 }
 
 var reserved procs
@@ -192,16 +194,28 @@ var reserved procs
 // any that is free, and what else is busy takes those, too.
 const spareProcs = 3
 
-// add makes places, or takes them away (n < 0). It stops the world for a moment.
+// add makes places, or takes them away (n < 0). It stops the world for a moment, after the collection that is under way:
+// tens of milliseconds, perhaps. Under a quota of CPU time there are none to spare, which the collector would use it up
+// by at once.
 func (p *procs) add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.n += n
-	spare := 0
-	if p.n > 0 {
-		spare = spareProcs
+	if now := runtime.GOMAXPROCS(0); now != p.set {
+		p.base = now
 	}
-	runtime.GOMAXPROCS(cores + p.n + spare)
+	p.n += n
+	p.set = p.base + p.n
+	if p.n > 0 && p.base >= runtime.NumCPU() {
+		p.set += spareProcs
+	}
+	runtime.GOMAXPROCS(p.set)
+}
+
+// leave forgets places that stay as they are until there is time.
+func (p *procs) leave(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n -= n
 }
 
 // Stop ends every session and waits for all that New started. A sink that waits for
@@ -218,7 +232,11 @@ func (e *Engine) halt(how any) {
 		for _, s := range e.shards {
 			<-s.done
 		}
-		reserved.add(-len(e.shards))
+		if _, leaves := how.(leaveShard); leaves { // the process ends, and the next one waits for its word
+			reserved.leave(len(e.shards))
+		} else {
+			reserved.add(-len(e.shards))
+		}
 		e.sinks.Wait()
 		e.look.Do(func() {}) // nobody opens it any more
 		if r := e.kernel.Load(); r != nil {

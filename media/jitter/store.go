@@ -10,8 +10,8 @@ import (
 const (
 	places = 64        // packets: 640 ms of the shortest
 	dense  = 16 * 1024 // bytes per second, twice what G.711 and G.722 need
-	few    = 8         // packets, and
-	usual  = 1024      // bytes: as many as most parties ever need
+	few    = 16        // packets, and
+	usual  = 2048      // bytes: as many as most parties ever need
 )
 
 // held is a packet in the store.

@@ -99,7 +99,6 @@ func TestWakeOfABriefPoll(t *testing.T) {
 
 // TestNoWakeIsLost: whatever Polls an order meets, it is taken before the shard waits for long.
 func TestNoWakeIsLost(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)) // for who waits without the scheduler
 	net := epollUnderTest(t, false)
 	const orders = 5000
 	var posted, taken atomic.Int64
