@@ -147,7 +147,7 @@ func (c *Core) handOut(to string) loan {
 	l := loan{Who: &who, ID: p.ID, Found: call.JoinFound{Hotline: at.Hotline, Seat: at.Seat}}
 	c.world.Seats.Pass(c.state.Ref, to, p.Seat)
 	c.forward(p, to)
-	p.leg, p.Seat = nil, ""
+	p.leg, p.Leg, p.written, p.Seat = nil, nil, nil, "" // what is written of the leg is who's from here on
 	c.lentOut = append(c.lentOut, p)
 	return l
 }

@@ -386,10 +386,14 @@ func TestPublishBeforeStop(t *testing.T) {
 		}
 	}
 	p := newEventSender(cfg, l, slog.New(slog.DiscardHandler))
-	p.publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+	for range 2*publishRound + 1 {
+		p.publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+	}
 	l.Close()
-	if p.run(over); p.dropped.Load() != 1 {
-		t.Error("what cannot be sent any more is not counted")
+	p.run(over)
+	p.publish("liandong:calls", news.From(map[string]string{"n": "1"}))
+	if n := p.dropped.Load(); n != 2*publishRound+2 {
+		t.Errorf("%d events are dropped of %d that cannot be sent any more", n, 2*publishRound+2)
 	}
 }
 

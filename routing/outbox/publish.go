@@ -30,6 +30,7 @@ type eventSender struct {
 
 	mu     sync.Mutex
 	events []callEvent // guarded by mu; at most cfg.Events, the oldest goes first
+	over   bool        // guarded by mu: nobody takes them any more
 
 	sent, dropped atomic.Uint64
 
@@ -51,6 +52,10 @@ func newEventSender(cfg Config, l *link.Link, log *slog.Logger) *eventSender {
 func (p *eventSender) publish(stream string, fields news.Fields) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		p.dropped.Add(1)
+		return
+	}
 	if len(p.events) >= p.cfg.Events {
 		p.events = slices.Delete(p.events, 0, 1)
 		p.dropped.Add(1)
@@ -75,18 +80,18 @@ func (p *eventSender) run(ctx context.Context) {
 		p.sendAll(ctx)
 	}
 	for events := p.take(); len(events) > 0; events = p.take() {
-		if !p.send(events) {
+		if err := p.send(events); err != nil && !link.Replied(err) {
 			break
 		}
 	}
 	p.giveUp()
 }
 
-// giveUp counts what is left at the end.
+// giveUp counts what is left at the end, and what is told after it.
 func (p *eventSender) giveUp() {
 	p.mu.Lock()
 	left := len(p.events)
-	p.events = nil
+	p.events, p.over = nil, true
 	p.mu.Unlock()
 	if left > 0 {
 		p.dropped.Add(uint64(left))
@@ -106,7 +111,7 @@ func (p *eventSender) waits(ctx context.Context) bool {
 
 func (p *eventSender) sendAll(ctx context.Context) {
 	for events := p.take(); len(events) > 0; events = p.take() {
-		sent := p.send(events)
+		sent := p.send(events) == nil
 		pause := publishPace
 		switch {
 		case !sent:
@@ -125,8 +130,8 @@ func (p *eventSender) sendAll(ctx context.Context) {
 	}
 }
 
-// send says whether Redis is there. The end does not cut it short: whoever stops closes the link after a while.
-func (p *eventSender) send(events []callEvent) bool {
+// send gives the first error of the round. The end does not cut it short: whoever stops closes the link after a while.
+func (p *eventSender) send(events []callEvent) error {
 	ctx, cancel := p.cfg.Deadline(p.link.Context())
 	defer cancel()
 	pipe := p.link.Client().Pipeline()
@@ -137,7 +142,7 @@ func (p *eventSender) send(events []callEvent) bool {
 	answers, err := pipe.Exec(ctx)
 	p.command.end()
 	if unsent(err) && p.back(events) {
-		return false
+		return err
 	}
 	sent := 0
 	for _, a := range answers {
@@ -150,7 +155,7 @@ func (p *eventSender) send(events []callEvent) bool {
 	if err != nil {
 		p.log.Warn("outbox: call events dropped", "events", len(events)-sent, "err", link.Plain(err))
 	}
-	return err == nil
+	return err
 }
 
 // unsent says that there was no connection by which anything could have been sent.

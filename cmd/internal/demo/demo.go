@@ -144,18 +144,13 @@ func raise(ctx context.Context, o Options) (_ *stage, err error) {
 	if s.redis, err = miniredis.Run(); err != nil {
 		return nil, err
 	}
-	if s.server, err = freePort(netip.MustParseAddr("127.0.0.1")); err != nil {
-		return nil, err
-	}
-	web, err := freePort(s.server.Addr())
+	free, err := freePorts(netip.MustParseAddr("127.0.0.1"), 3)
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.pages()
-	if err != nil {
-		return nil, err
-	}
-	if s.cfg, err = configs.Lab(configs.Options{Set: append(set,
+	var web netip.AddrPort
+	s.server, web, s.console = free[0], free[1], free[2]
+	if s.cfg, err = configs.Lab(configs.Options{Set: append(s.pages(),
 		"networks.lab.sip.udp="+s.server.String(), "networks.lab.sip.tcp="+s.server.String(),
 		"redis.url=redis://"+s.redis.Addr()+"/0", "outbox.path="+filepath.Join(s.dir, "outbox.db"),
 		"http.listen="+web.String(),
@@ -177,21 +172,18 @@ func raise(ctx context.Context, o Options) (_ *stage, err error) {
 }
 
 // pages are the settings of a console with two users and a password that is made up.
-func (s *stage) pages() (set []string, err error) {
+func (s *stage) pages() (set []string) {
 	if s.Lang != "" {
 		set = append(set, "lang="+s.Lang)
 	}
 	if !s.Console {
-		return set, nil
-	}
-	if s.console, err = freePort(netip.MustParseAddr("127.0.0.1")); err != nil {
-		return nil, err
+		return set
 	}
 	s.password = strings.ToLower(rand.Text()[:10])
 	hash := configs.HashPassword(s.password, []byte(rand.Text())[:configs.SaltLength])
 	return append(set, "http.console="+s.console.String(),
 		"http.users.demo={role: admin, password: '"+hash+"'}",
-		"http.users.desk={role: taker, phone: 1101, password: '"+hash+"'}"), nil
+		"http.users.desk={role: taker, phone: 1101, password: '"+hash+"'}")
 }
 
 // subscribe joins the ticket streams as a ticket system does.
@@ -236,22 +228,25 @@ func (s *stage) connect(ctx context.Context) error {
 	return nil
 }
 
-// freePort finds a port that is free for UDP and TCP.
-func freePort(addr netip.Addr) (netip.AddrPort, error) {
+// freePorts finds so many ports that are free for UDP and TCP, each another one.
+func freePorts(addr netip.Addr, n int) (free []netip.AddrPort, err error) {
 	for range 100 {
 		l, err := net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
 		if err != nil {
-			return netip.AddrPort{}, err
+			return nil, err
 		}
+		defer l.Close() // not before the others are found
 		at := l.Addr().(*net.TCPAddr).AddrPort()
 		u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return at, nil
+		if err != nil {
+			continue
+		}
+		defer u.Close()
+		if free = append(free, at); len(free) == n {
+			return free, nil
 		}
 	}
-	return netip.AddrPort{}, errors.New("no port is free for UDP and TCP")
+	return nil, errors.New("no ports are free for UDP and TCP")
 }
 
 func (s *stage) close() {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,9 +20,10 @@ const sendWait = 2 * time.Second
 
 // wire is one end of a line.
 type wire struct {
-	mu   sync.Mutex // who waits until the other side reads waits alone
-	conn *net.UnixConn
-	raw  syscall.RawConn // the same
+	mu      sync.Mutex // who waits until the other side reads waits alone
+	waiting atomic.Int32
+	conn    *net.UnixConn
+	raw     syscall.RawConn // the same
 }
 
 // newPair makes a line: one end to be used here, the other to be given to a child.
@@ -67,9 +69,11 @@ func (w *wire) send(m message) error {
 		rights = unix.UnixRights(m.fds...)
 	}
 	data := m.encode()
-	if w.sendNow(data, rights) {
+	if w.waiting.Load() == 0 && w.sendNow(data, rights) {
 		return nil
 	}
+	w.waiting.Add(1) // who comes after it does not go before it
+	defer w.waiting.Add(-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(sendWait))
