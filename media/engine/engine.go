@@ -194,9 +194,9 @@ var reserved procs
 // any that is free, and what else is busy takes those, too.
 const spareProcs = 3
 
-// add makes places, or takes them away (n < 0). It stops the world for a moment, after the collection that is under way:
-// tens of milliseconds, perhaps. Under a quota of CPU time there are none to spare, which the collector would use it up
-// by at once.
+// add makes places, or takes them away (n < 0). It stops the world for a moment, after the collection that is under
+// way: tens of milliseconds, perhaps. Under a quota of CPU time there are none to spare: the collector would use it up
+// by them at once.
 func (p *procs) add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
