@@ -73,7 +73,8 @@ func start(t testing.TB, name string, args []string) *Server {
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning", "--daemonize", "no",
 	}, args)
-	if slices.Contains(args, "--cluster-enabled") { // by itself it is 10000 more: the system may have given that away
+	// The port of a cluster's bus is by itself 10000 more: the system may have given that away.
+	if slices.Contains(args, "--cluster-enabled") && !slices.Contains(args, "--cluster-port") {
 		s.args = append(s.args, "--cluster-port", strconv.Itoa(FreePort(t)))
 	}
 	t.Cleanup(s.stop)
