@@ -36,9 +36,14 @@ func ResumeSender(p Progress) (*Sender, error) {
 	return s, nil
 }
 
-// Progress of a source that is heard.
+// Progress of a source that is heard. While nothing has come since another process has heard one it is that one's.
 func (r *Receiver) Progress(ssrc uint32, seq uint16) Progress {
 	roc, begun := r.context.ROC(ssrc)
+	if !begun && r.resumed != nil {
+		p := *r.resumed
+		p.Key = r.key
+		return p
+	}
 	return Progress{Key: r.key, SSRC: ssrc, Begun: begun, Index: uint64(roc)<<16 | uint64(seq)}
 }
 

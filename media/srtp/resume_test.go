@@ -37,6 +37,12 @@ func TestProgress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if s := receiver.Progress(0, 0); s != heard {
+				t.Fatalf("%s: %+v before anything has come, want %+v", suite, s, heard)
+			}
+			if receiver, err = ResumeReceiver(receiver.Progress(7, 0)); err != nil { // it dies before anything has come
+				t.Fatal(err)
+			}
 			again := pair{t, sender, receiver}
 			again.refuses("what was heard", old)
 			forged := next.seal(7, uint16(last+900))
