@@ -137,8 +137,8 @@ func (f *fated) rest() { time.Sleep(time.Until(f.last.Add(killGap))) }
 func (f *fated) wholeCall() {
 	t, first, partner := f.t, f.phones[0], f.phones[1]
 	caller := newPhone(t, phone.Config{Name: "caller", Listen: netip.AddrPortFrom(citizen, 0), Server: f.server,
-		Speech: phone.Tone(callerTone, time.Second),
-		RTCP:   true, SRTP: f.srtp})
+		Speech: phone.Tone(callerTone, time.Second), RTCP: true, SRTP: f.srtp,
+		First: uint16(65300 + f.rand.IntN(200))}) // the numbers wrap in the talk: RFC 3711 §3.3.1
 	defer caller.Close()
 
 	f.talks++

@@ -55,7 +55,10 @@ type media struct {
 // openMedia binds an even port, and the odd one above it when RTCP is wanted (RFC 3550 §11).
 func openMedia(p *Phone) (*media, error) {
 	m := &media{speech: p.cfg.Speech, record: p.cfg.Record, tap: p.tap, done: make(chan struct{}), marker: true}
-	m.ssrc, m.ts, m.seq = random32(), random32(), uint16(random32())
+	m.ssrc, m.ts, m.seq = random32(), random32(), p.cfg.First
+	if m.seq == 0 {
+		m.seq = uint16(random32())
+	}
 	var err error
 	for range 50 {
 		if m.rtp, err = net.ListenUDP("udp", &net.UDPAddr{IP: p.addr.Addr().AsSlice()}); err != nil {

@@ -44,6 +44,7 @@ type Config struct {
 	Codecs []Codec // in order of preference; A-law then µ-law when empty
 	// RTP/SAVP with SDES in our offers, each with a new key; offers and answers without keys are refused
 	SRTP     bool
+	First    uint16  // number of the first RTP packet; 0: any
 	NoEvents bool    // no telephone-event in our SDP
 	Speech   []int16 // looped while in a call; silence when empty
 	// each call's sound, where the phone is not to carry it itself; Speech, Record and RTCP have no meaning then
