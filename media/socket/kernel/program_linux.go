@@ -180,6 +180,7 @@ func program(at hook, flows, states, tapes, tables int) asm.Instructions {
 	p.names()
 	p.finds(flows, states)
 	p.takes()
+	p.times()
 	p.notes(tapes, tables)
 	p.rewrites()
 	p.counts()
@@ -447,6 +448,12 @@ func (p *builder) takes() {
 		asm.LoadMem(asm.R4, asm.R8, slotSpan, asm.Word),
 		asm.Add.Reg32(asm.R3, asm.R4),
 		asm.JNE.Reg(asm.R2, asm.R3, "odd"),
+	)
+}
+
+// times is that it comes neither too soon nor too late.
+func (p *builder) times() {
+	p.add(
 		// When is it? R3 is the transit from here on.
 		asm.FnKtimeGetNs.Call(),
 		asm.StoreMem(asm.RFP, fpNow, asm.R0, asm.DWord),
